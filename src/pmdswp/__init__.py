@@ -1,0 +1,38 @@
+"""Byte-exact reference library for Linux swap (softleaf) entries in PTEs and PMDs, on six architectures.
+
+>>> import pmdswp
+>>> arch = pmdswp.get("x86_64")
+>>> hex(arch.encode_pmd(0, 0x200, exclusive=True))
+'0x7fffffffffbfe08'
+"""
+
+from __future__ import annotations
+
+from pmdswp.arch import Arch, get, kernels, names
+from pmdswp.errors import DecodeError, EncodeError, JoinError, LayoutError, PmdSwpError, UnsupportedError
+from pmdswp.layout import Field, FieldKind, Layout
+from pmdswp.softleaf import MARKER_BITS, Entry, SoftLeaf, SoftLeafType, State
+
+__all__ = [
+    "MARKER_BITS",
+    "Arch",
+    "DecodeError",
+    "EncodeError",
+    "Entry",
+    "Field",
+    "FieldKind",
+    "JoinError",
+    "Layout",
+    "LayoutError",
+    "PmdSwpError",
+    "SoftLeaf",
+    "SoftLeafType",
+    "State",
+    "UnsupportedError",
+    "__version__",
+    "get",
+    "kernels",
+    "names",
+]
+
+__version__ = "0.1.0"

@@ -1,0 +1,77 @@
+"""The architectures, and `get`: one object for one architecture, kernel and configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Unpack
+
+from pmdswp.arch.arm64 import ARM64
+from pmdswp.arch.base import Arch, Architecture, make
+from pmdswp.arch.loongarch import LOONGARCH64
+from pmdswp.arch.powerpc import PPC64
+from pmdswp.arch.riscv import RISCV64
+from pmdswp.arch.s390 import S390X
+from pmdswp.arch.x86 import X86_64
+from pmdswp.config import KERNELS, Config, Options, resolve
+from pmdswp.errors import UnsupportedError
+
+__all__ = ["ARCHITECTURES", "Arch", "Architecture", "get", "get_with", "kernels", "names"]
+
+ARCHITECTURES: Mapping[str, Architecture] = {
+    architecture.name: architecture for architecture in (X86_64, ARM64, RISCV64, S390X, PPC64, LOONGARCH64)
+}
+
+_BY_NAME = {
+    name: architecture for architecture in ARCHITECTURES.values() for name in (architecture.name, *architecture.aliases)
+}
+
+
+def names() -> tuple[str, ...]:
+    """The names of the architectures, as `get` takes them."""
+    return tuple(ARCHITECTURES)
+
+
+def kernels() -> tuple[str, ...]:
+    """The layout revisions, oldest first; the last is the default of `get`."""
+    return KERNELS
+
+
+def get(name: str, /, **options: Unpack[Options]) -> Arch:
+    """The codec of one architecture, kernel and configuration.
+
+    `name` is one of `names()`, an alias ("x86", "riscv", "s390", "powerpc", "loongarch"), or what
+    `platform.machine()` prints ("aarch64", "ppc64le"). Options and their defaults, those of a full configuration:
+
+    - ``kernel``: one of `kernels()`; the last.
+    - ``page_size`` in bytes: arm64 4096 (default), 16384, 65536; ppc64 4096, 65536 (default); loongarch64 4096,
+      16384 (default), 65536; elsewhere 4096.
+    - ``soft_dirty``, ``uffd``: whether the kernel has the bit configured; True wherever it can have it.
+    - ``device_private``, ``memory_failure``, ``migration``: the CONFIG symbols that decide the numbers of the
+      special types; True wherever the architecture can have them at that revision.
+    - ``thp``: CONFIG_TRANSPARENT_HUGEPAGE; True. Without it there is no PMD softleaf.
+    - ``max_physmem_bits``: MAX_PHYSMEM_BITS; x86_64 46 (52 with ``la57``), arm64 ``pa_bits``, riscv64 56, s390x 46,
+      ppc64 51, loongarch64 48; None where it is undefined (FLATMEM).
+    - ``la57`` (x86_64): whether 5-level paging is active; False.
+    - ``pa_bits`` (arm64): 48 (default) or 52, which means that LPA or LPA2 is active.
+    - ``svrsw60t59b`` (riscv64, since 6.19): whether the CPU has the extension; False.
+    - ``mmu`` (ppc64): "radix" (default) or "hash".
+    - ``invalid_pte_table`` (loongarch64): the address that an empty PMD holds. It differs from kernel to kernel: the
+      default, 0x9000000001a50000, is an example; take yours from System.map or the dump.
+
+    Raises `UnsupportedError`, which names what is allowed, for any other name, option, value or combination.
+    """
+    return get_with(name, options)
+
+
+def get_with(name: str, options: Mapping[str, object]) -> Arch:
+    """`get` with the options in a mapping, for callers that have them as data."""
+    architecture = _BY_NAME.get(name) if isinstance(name, str) else None
+    if architecture is None:
+        raise UnsupportedError(f"no architecture {name!r}; allowed: {', '.join(_BY_NAME)}")
+    return _make(resolve(architecture.name, architecture.options, options))
+
+
+@lru_cache(maxsize=1024)
+def _make(config: Config) -> Arch:
+    return make(ARCHITECTURES[config.arch], config)

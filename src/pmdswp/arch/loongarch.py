@@ -1,0 +1,82 @@
+"""loongarch64: arch/loongarch/include/asm/pgtable.h, pgtable-bits.h.
+
+A swap PMD is the PTE form with _PAGE_HUGE set; an empty PMD is not 0 but the address of `invalid_pte_table`, which
+differs from boot to boot. pmd_present() tests bit 60 of a huge entry, and that is bit 36 of the swap offset: a PMD
+entry with it set reads back as present (with 4K pages it is the migration young bit). There is no soft-dirty and no
+uffd bit. The type has 7 bits in the word, of which the generic layer uses 5.
+"""
+
+from __future__ import annotations
+
+from pmdswp.arch.base import Architecture, Facts
+from pmdswp.config import PMD_SWAP, Address, Choice, Config, Switch, common_options
+from pmdswp.formula import MASK64
+from pmdswp.layout import Layout, bits, fixed, flag, value, zero
+from pmdswp.softleaf import Level
+
+__all__ = ["LOONGARCH64"]
+
+GLOBAL = HUGE = 6
+PRESENT, PROTNONE, EXCLUSIVE, PRESENT_INVALID = 7, 10, 23, 60
+
+
+def _layout(config: Config, level: Level) -> Layout:
+    return Layout(
+        (
+            zero(0, 6),
+            fixed("huge", HUGE, 1, "_PAGE_HUGE", "must be 1: without it the word is a pointer to a table")
+            if level == "pmd"
+            else zero(GLOBAL, kernel_name="_PAGE_GLOBAL"),
+            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "must be 0: not present"),
+            zero(8, 2),
+            fixed("protnone", PROTNONE, 0, "_PAGE_PROTNONE", "must be 0: not present"),
+            zero(11, 5),
+            value("type", 16, 7, "__SWP_TYPE_SHIFT", "swap type"),
+            flag(
+                "exclusive",
+                EXCLUSIVE,
+                "_PAGE_SWP_EXCLUSIVE",
+                "bit 23",
+                configured=level == "pte" or config.has(PMD_SWAP),
+            ),
+            value("offset", 24, 40, "__SWP_OFFSET_SHIFT", "swap offset"),
+        )
+    )
+
+
+def _facts(config: Config) -> Facts:
+    huge, invalid_pte_table = bits(HUGE), config.invalid_pte_table
+    huge_present = bits(PRESENT, PROTNONE, PRESENT_INVALID)
+
+    return Facts(
+        pte_layout=_layout(config, "pte"),
+        pmd_layout=_layout(config, "pmd"),
+        pmd_shift=2 * config.page_shift - 3,
+        pte_none=lambda v: (v & (MASK64 ^ bits(GLOBAL))) == 0,
+        pte_present=lambda v: (v & bits(PRESENT, PROTNONE)) != 0,
+        pmd_none=lambda v: v == invalid_pte_table,
+        pmd_present=lambda v: (
+            (((v & huge) != 0) & ((v & huge_present) != 0)) | (((v & huge) == 0) & (v != invalid_pte_table))
+        ),
+        pmd_leaf=lambda v: (v & huge) != 0,
+        pmd_trans_huge=lambda v: ((v & huge) != 0) & ((v & huge_present) != 0),
+        pmd_bad=lambda v: (v & (config.page_size - 1)) != 0,
+        arch_to_pmd=lambda e: e | huge,
+    )
+
+
+LOONGARCH64 = Architecture(
+    name="loongarch64",
+    aliases=("loongarch",),
+    byteorder="little",
+    options=common_options(
+        page_size=Choice((4096, 16384, 65536), 16384),
+        invalid_pte_table=Address(0x9000000001A50000),
+        soft_dirty=Switch(possible=False),
+        uffd=Switch(possible=False),
+        device_private=Switch(),
+        memory_failure=Switch(possible=False),
+        max_physmem_bits=lambda config: 48,
+    ),
+    facts=_facts,
+)

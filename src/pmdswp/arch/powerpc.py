@@ -1,0 +1,104 @@
+"""ppc64: arch/powerpc/include/asm/book3s/64 (Book3S): radix and hash MMU, 4K and 64K pages.
+
+One layout for PTE and PMD, radix and hash. Page-table words are big-endian in memory under little-endian kernels
+too, and the manuals number bits from the most significant one (MSB0). The kernel's `swp_entry_t` is the word without
+_PAGE_PTE.
+"""
+
+from __future__ import annotations
+
+from pmdswp.arch.base import Architecture, Facts, Predicate, never
+from pmdswp.config import DEVMAP_REMOVED, PMD_SWAP, Choice, Config, Switch, common_options
+from pmdswp.formula import MASK64
+from pmdswp.layout import Layout, bits, fixed, flag, value, zero
+from pmdswp.softleaf import Level
+
+__all__ = ["PPC64"]
+
+NON_IDEMPOTENT, BUSY, DIRTY, ACCESSED, SOFT_DIRTY, DEVMAP = 5, 6, 7, 8, 9, 11
+COMBO, THP_HUGE, RPN43 = 12, 13, 55
+INVALID, PTE, PRESENT = 61, 62, 63
+RPN_END = 53
+RADIX_PMD_BAD = bits(BUSY, DIRTY, NON_IDEMPOTENT, INVALID, PTE)
+HASH_PTE_TABLE_SIZE = 4096
+"""Bytes of a page table under hash, with 4K and with 64K pages (H_PTE_TABLE_SIZE)."""
+
+
+def _layout(config: Config, level: Level) -> Layout:
+    offset_lsb = config.page_shift
+    return Layout(
+        (
+            value("type", 0, 5, "SWP_TYPE_BITS", "swap type", masked=False),
+            flag(
+                "exclusive",
+                NON_IDEMPOTENT,
+                "_PAGE_SWP_EXCLUSIVE",
+                "= _PAGE_NON_IDEMPOTENT",
+                configured=level == "pte" or config.has(PMD_SWAP),
+            ),
+            zero(BUSY, 3),
+            flag("soft_dirty", SOFT_DIRTY, "_PAGE_SWP_SOFT_DIRTY", "= _PAGE_SOFT_DIRTY", configured=config.soft_dirty),
+            zero(10, offset_lsb - 10),
+            value("offset", offset_lsb, RPN_END - offset_lsb, "PTE_RPN_MASK", "swap offset"),
+            zero(RPN_END, INVALID - RPN_END),
+            fixed("invalid", INVALID, 0, "_PAGE_INVALID", "must be 0: not present"),
+            fixed("pte", PTE, 1, "_PAGE_PTE", "must be 1: an entry, not a pointer to a table"),
+            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "must be 0: not present"),
+        )
+    )
+
+
+def _pte_none_ignores(config: Config) -> int:
+    if config.mmu == "radix":
+        return bits(DIRTY, ACCESSED)
+    # _PAGE_HPTEFLAGS: where the hash page table's slot is remembered
+    return bits(BUSY, COMBO, RPN43) if config.page_size == 65536 else bits(BUSY, 53, 54, RPN43, 56, 60)
+
+
+def _pmd_trans_huge(config: Config) -> Predicate:
+    if config.mmu == "hash" and config.page_size == 4096:
+        return never
+    huge = bits(PTE) if config.mmu == "radix" else bits(PTE, THP_HUGE)
+    tested = huge if config.has(DEVMAP_REMOVED) else huge | bits(DEVMAP)
+    return lambda v: ((v & bits(PRESENT, INVALID)) != 0) & ((v & tested) == huge)
+
+
+def _facts(config: Config) -> Facts:
+    pmd_bad = RADIX_PMD_BAD if config.mmu == "radix" else HASH_PTE_TABLE_SIZE - 1
+    none_mask = MASK64 ^ _pte_none_ignores(config)
+    valid, invalid = bits(PTE, PRESENT), bits(PTE, INVALID)
+    return Facts(
+        pte_layout=_layout(config, "pte"),
+        pmd_layout=_layout(config, "pmd"),
+        pmd_shift=24 if config.mmu == "hash" and config.page_size == 65536 else 21,
+        pte_none=lambda v: (v & none_mask) == 0,
+        pte_present=lambda v: ((v & valid) == valid) | ((v & invalid) == invalid),
+        pmd_none=lambda v: v == 0,
+        pmd_present=lambda v: (v & bits(PRESENT, INVALID)) != 0,
+        pmd_leaf=lambda v: (v & bits(PTE)) != 0,
+        pmd_trans_huge=_pmd_trans_huge(config),
+        pmd_bad=lambda v: (v & pmd_bad) != 0,
+        arch_entry_fixed=0,
+        pte_to_arch=lambda v: v & (MASK64 ^ bits(PTE)),
+        arch_to_pte=lambda e: e | bits(PTE),
+        pmd_to_arch=lambda v: v & (MASK64 ^ bits(PTE)),
+        arch_to_pmd=lambda e: e | bits(PTE),
+    )
+
+
+PPC64 = Architecture(
+    name="ppc64",
+    aliases=("powerpc", "ppc64le"),
+    byteorder="big",
+    options=common_options(
+        page_size=Choice((4096, 65536), 65536),
+        mmu=Choice(("radix", "hash"), "radix"),
+        soft_dirty=Switch(),
+        uffd=Switch(possible=False),
+        device_private=Switch(),
+        memory_failure=Switch(),
+        max_physmem_bits=lambda config: 51,
+    ),
+    facts=_facts,
+    msb0=True,
+)

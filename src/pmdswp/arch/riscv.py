@@ -1,0 +1,84 @@
+"""riscv64: arch/riscv/include/asm/pgtable.h, pgtable-bits.h; the same for Sv39, Sv48 and Sv57.
+
+One layout for PTE and PMD. Soft-dirty and uffd exist since 6.19 (2a3ebad4db63, c64da3950cf4), and only where the
+CPU has Svrsw60t59b. Swap soft-dirty is _PAGE_EXEC, one of the leaf bits that pmd_present() tests: a soft-dirty PMD
+entry reads back as present.
+"""
+
+from __future__ import annotations
+
+from pmdswp.arch.base import Architecture, Facts
+from pmdswp.config import PMD_SWAP, RISCV_SVRSW60T59B, Choice, Config, Switch, common_options
+from pmdswp.layout import Layout, bits, fixed, flag, value, zero
+from pmdswp.softleaf import Level
+
+__all__ = ["RISCV64"]
+
+PRESENT, READ, WRITE, EXEC, USER, PROT_NONE, ACCESSED = 0, 1, 2, 3, 4, 5, 6
+LEAF = bits(READ, WRITE, EXEC)
+
+
+def _layout(config: Config, level: Level) -> Layout:
+    pmd_leaf_bits = level == "pmd" and config.thp
+    leaf = (
+        fixed("leaf", READ, 0, "_PAGE_READ | _PAGE_WRITE", "must be 0: pmd_present() tests them", width=2)
+        if pmd_leaf_bits
+        else zero(READ, 2, kernel_name="_PAGE_READ | _PAGE_WRITE")
+    )
+    soft_dirty = (
+        fixed("exec", EXEC, 0, "_PAGE_EXEC", "must be 0: pmd_present() tests it")
+        if pmd_leaf_bits and not config.soft_dirty
+        else flag("soft_dirty", EXEC, "_PAGE_SWP_SOFT_DIRTY", "= _PAGE_EXEC", configured=config.soft_dirty)
+    )
+    return Layout(
+        (
+            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "must be 0: not present"),
+            leaf,
+            soft_dirty,
+            flag("uffd", USER, "_PAGE_SWP_UFFD", "= _PAGE_USER", configured=config.uffd),
+            fixed("prot_none", PROT_NONE, 0, "_PAGE_PROT_NONE", "must be 0: not present (= _PAGE_GLOBAL)"),
+            flag(
+                "exclusive",
+                ACCESSED,
+                "_PAGE_SWP_EXCLUSIVE",
+                "= _PAGE_ACCESSED",
+                configured=level == "pte" or config.has(PMD_SWAP),
+            ),
+            value("type", 7, 5, "__SWP_TYPE_SHIFT", "swap type"),
+            value("offset", 12, 52, "__SWP_OFFSET_SHIFT", "swap offset"),
+        )
+    )
+
+
+def _facts(config: Config) -> Facts:
+    pte_present = bits(PRESENT, PROT_NONE)
+    pmd_present = pte_present | LEAF if config.thp else pte_present
+    return Facts(
+        pte_layout=_layout(config, "pte"),
+        pmd_layout=_layout(config, "pmd"),
+        pmd_shift=21,
+        pte_none=lambda v: v == 0,
+        pte_present=lambda v: (v & pte_present) != 0,
+        pmd_none=lambda v: v == 0,
+        pmd_present=lambda v: (v & pmd_present) != 0,
+        pmd_leaf=lambda v: ((v & pmd_present) != 0) & ((v & LEAF) != 0),
+        pmd_trans_huge=lambda v: ((v & pmd_present) != 0) & ((v & LEAF) != 0),
+        pmd_bad=lambda v: ((v & pmd_present) == 0) | ((v & LEAF) != 0),
+    )
+
+
+RISCV64 = Architecture(
+    name="riscv64",
+    aliases=("riscv",),
+    byteorder="little",
+    options=common_options(
+        page_size=Choice((4096,), 4096),
+        svrsw60t59b=Switch(since=RISCV_SVRSW60T59B, on=False),
+        soft_dirty=Switch(needs="svrsw60t59b"),
+        uffd=Switch(needs="svrsw60t59b"),
+        device_private=Switch(),
+        memory_failure=Switch(possible=False),
+        max_physmem_bits=lambda config: 56,
+    ),
+    facts=_facts,
+)

@@ -1,0 +1,108 @@
+"""s390x: arch/s390/include/asm/pgtable.h. Big-endian; the manuals number bits from the other end (MSB0).
+
+A PMD is a segment-table entry, and a swap PMD has the region/segment-table-entry form (RSTE), in which the type
+stands elsewhere than in a PTE. The kernel's `swp_entry_t` always has the PTE form. Before 6.17 (10dd5a000989) there
+is no PMD softleaf; before 6.13 (03e6db16b808) a PMD has no present bit and everything but the empty entry is present.
+"""
+
+from __future__ import annotations
+
+from pmdswp.arch.base import Architecture, Facts, Predicate
+from pmdswp.config import (
+    DEVMAP_REMOVED,
+    PMD_SWAP,
+    S390_PMD_PRESENT_BIT,
+    S390_PMD_SOFTLEAF,
+    Choice,
+    Config,
+    Switch,
+    common_options,
+)
+from pmdswp.layout import Layout, bits, fixed, flag, value, zero
+
+__all__ = ["S390X"]
+
+PRESENT, SOFT_DIRTY = 0, 1
+PTE_PROTECT, PTE_INVALID = 9, 10
+RSTE_COMM, RSTE_INVALID, SEGMENT_LARGE = 4, 5, 10
+EXCLUSIVE = 11
+TABLE_TYPE = bits(2, 3)
+SEGMENT_UNKNOWN_BITS = bits(6, 7, 8)
+
+
+def _pte_layout(config: Config) -> Layout:
+    return Layout(
+        (
+            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "must be 0: not present"),
+            flag("soft_dirty", SOFT_DIRTY, "_PAGE_SOFT_DIRTY", "bit 1", configured=config.soft_dirty),
+            value("type", 2, 5, "__SWP_TYPE_SHIFT", "swap type"),
+            zero(7, 2),
+            fixed("protect", PTE_PROTECT, 1, "_PAGE_PROTECT", "must be 1: marks a swap entry"),
+            fixed("invalid", PTE_INVALID, 1, "_PAGE_INVALID", "must be 1: the hardware must fault"),
+            flag("exclusive", EXCLUSIVE, "_PAGE_SWP_EXCLUSIVE", "= _PAGE_LARGE", configured=True),
+            value("offset", 12, 52, "__SWP_OFFSET_SHIFT", "swap offset"),
+        )
+    )
+
+
+def _pmd_layout(config: Config) -> Layout:
+    return Layout(
+        (
+            fixed("present", PRESENT, 0, "_SEGMENT_ENTRY_PRESENT", "must be 0: not present"),
+            flag("soft_dirty", SOFT_DIRTY, "_SEGMENT_ENTRY_SOFT_DIRTY", "bit 1", configured=config.soft_dirty),
+            fixed("tt", 2, 0, "_SEGMENT_ENTRY_TYPE_MASK", "must be 0: segment table (1: region-third)", width=2),
+            fixed("comm", RSTE_COMM, 1, "_RST_ENTRY_COMM", "must be 1: marks a swap entry"),
+            fixed("invalid", RSTE_INVALID, 1, "_RST_ENTRY_INVALID", "must be 1: the hardware must fault"),
+            value("type", 6, 5, "__SWP_TYPE_SHIFT_RSTE", "swap type"),
+            flag("exclusive", EXCLUSIVE, "_PAGE_SWP_EXCLUSIVE", "= _PAGE_LARGE", configured=config.has(PMD_SWAP)),
+            value("offset", 12, 52, "__SWP_OFFSET_SHIFT_RSTE", "swap offset"),
+        )
+    )
+
+
+def _pmd_present(config: Config) -> Predicate:
+    if config.has(S390_PMD_PRESENT_BIT):
+        return lambda v: (v & bits(PRESENT)) != 0
+    return lambda v: v != bits(RSTE_INVALID)
+
+
+def _pmd_leaf(config: Config) -> Predicate:
+    leaf = bits(SEGMENT_LARGE, PRESENT) if config.has(S390_PMD_PRESENT_BIT) else bits(SEGMENT_LARGE)
+    return lambda v: (v & leaf) == leaf
+
+
+def _facts(config: Config) -> Facts:
+    pte, pmd = _pte_layout(config), _pmd_layout(config)
+    pmd_leaf = _pmd_leaf(config)
+    return Facts(
+        pte_layout=pte,
+        pmd_layout=pmd,
+        pmd_shift=20,
+        pte_none=lambda v: v == bits(PTE_INVALID),
+        pte_present=lambda v: (v & bits(PRESENT)) != 0,
+        pmd_none=lambda v: v == bits(RSTE_INVALID),
+        pmd_present=_pmd_present(config),
+        pmd_leaf=pmd_leaf,
+        pmd_trans_huge=pmd_leaf,
+        pmd_bad=lambda v: ((v & (TABLE_TYPE | SEGMENT_UNKNOWN_BITS)) != 0) | pmd_leaf(v),
+        pmd_to_arch=lambda v: pte.encode(pmd.type.get(v), pmd.offset.get(v)),
+        arch_to_pmd=lambda e: pmd.encode(pte.type.get(e), pte.offset.get(e)),
+    )
+
+
+S390X = Architecture(
+    name="s390x",
+    aliases=("s390",),
+    byteorder="big",
+    options=common_options(
+        page_size=Choice((4096,), 4096),
+        soft_dirty=Switch(),
+        uffd=Switch(possible=False),
+        device_private=Switch(since=DEVMAP_REMOVED),
+        memory_failure=Switch(possible=False),
+        max_physmem_bits=lambda config: 46,
+    ),
+    facts=_facts,
+    msb0=True,
+    pmd_softleaf_since=S390_PMD_SOFTLEAF,
+)

@@ -1,0 +1,96 @@
+"""x86_64: arch/x86/include/asm/pgtable_64.h, pgtable.h, pgtable_types.h.
+
+One layout for PTE and PMD, unchanged from 6.1 to 7.3. The offset is stored inverted, so that a non-present entry
+points at memory that does not exist (L1TF); the type is not. Bits 5 and 6 may be set behind the kernel's back
+(Knights Landing erratum), so no none-test looks at them.
+"""
+
+from __future__ import annotations
+
+from pmdswp.arch.base import Architecture, Facts
+from pmdswp.config import DEVMAP_REMOVED, PMD_SWAP, Choice, Config, Switch, common_options
+from pmdswp.formula import MASK64
+from pmdswp.layout import Layout, bits, fixed, flag, ignored, value, zero
+from pmdswp.softleaf import Level
+
+__all__ = ["X86_64", "l1tf_max_swapfile_size"]
+
+PRESENT, RW, USER, PWT, PCD, ACCESSED, DIRTY, PSE, PROTNONE, DEVMAP = 0, 1, 2, 3, 4, 5, 6, 7, 8, 57
+PFN = (1 << 52) - (1 << 12)
+KNL_ERRATUM = bits(DIRTY, ACCESSED)
+OFFSET_BITS = 50
+
+
+def _layout(config: Config, level: Level) -> Layout:
+    pmd = level == "pmd"
+    return Layout(
+        (
+            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "must be 0: not present"),
+            flag("soft_dirty", RW, "_PAGE_SWP_SOFT_DIRTY", "= _PAGE_RW", configured=config.soft_dirty),
+            flag("uffd", USER, "_PAGE_SWP_UFFD", "= _PAGE_USER", configured=config.uffd),
+            flag(
+                "exclusive",
+                PWT,
+                "_PAGE_SWP_EXCLUSIVE",
+                "= _PAGE_PWT",
+                configured=not pmd or config.has(PMD_SWAP),
+            ),
+            zero(PCD, kernel_name="_PAGE_PCD"),
+            ignored("accessed", ACCESSED, "_PAGE_ACCESSED", "hardware may set it"),
+            ignored("dirty", DIRTY, "_PAGE_DIRTY", "hardware may set it"),
+            fixed("pse", PSE, 0, "_PAGE_PSE", "must be 0: pmd_present() tests it")
+            if pmd
+            else zero(PSE, kernel_name="_PAGE_PAT"),
+            fixed("protnone", PROTNONE, 0, "_PAGE_PROTNONE", "must be 0: not present (= _PAGE_GLOBAL)"),
+            value("offset", 9, OFFSET_BITS, "SWP_OFFSET_FIRST_BIT", "swap offset, inverted", inverted=True),
+            value("type", 59, 5, "SWP_TYPE_BITS", "swap type"),
+        )
+    )
+
+
+def _facts(config: Config) -> Facts:
+    return Facts(
+        pte_layout=_layout(config, "pte"),
+        pmd_layout=_layout(config, "pmd"),
+        pmd_shift=21,
+        pte_none=lambda v: (v & (MASK64 ^ KNL_ERRATUM)) == 0,
+        pte_present=lambda v: (v & bits(PRESENT, PROTNONE)) != 0,
+        pmd_none=lambda v: (v & (MASK64 ^ KNL_ERRATUM)) == 0,
+        pmd_present=lambda v: (v & bits(PRESENT, PSE, PROTNONE)) != 0,
+        pmd_leaf=lambda v: (v & bits(PSE)) != 0,
+        pmd_trans_huge=(
+            (lambda v: (v & bits(PSE)) != 0)
+            if config.has(DEVMAP_REMOVED)
+            else (lambda v: (v & bits(PSE, DEVMAP)) == bits(PSE))
+        ),
+        pmd_bad=lambda v: (v & (MASK64 ^ PFN ^ bits(USER, ACCESSED))) != bits(PRESENT, RW, DIRTY),
+    )
+
+
+X86_64 = Architecture(
+    name="x86_64",
+    aliases=("x86",),
+    byteorder="little",
+    options=common_options(
+        page_size=Choice((4096,), 4096),
+        la57=Switch(on=False),
+        soft_dirty=Switch(),
+        uffd=Switch(),
+        device_private=Switch(),
+        memory_failure=Switch(),
+        max_physmem_bits=lambda config: 52 if config.la57 else 46,
+    ),
+    facts=_facts,
+)
+
+
+def l1tf_max_swapfile_size(cache_bits: int) -> int:
+    """Largest swap device, in pages, on a CPU with the L1TF bug and the mitigation on.
+
+    `cache_bits` is the kernel's `boot_cpu_data.x86_cache_bits`, the physical address bits of the L1 cache. Where
+    this is below ``1 << (swp_pfn_bits + 2)`` the kernel keeps no migration A/D bits, whatever
+    `Arch.migration_ad` says of the layout (arch/x86/mm/init.c, arch_max_swapfile_size).
+    """
+    half_of_memory_in_pages = 1 << (cache_bits - 1 - 12)
+    offset_below_pfn = 12 - 9
+    return min(half_of_memory_in_pages << offset_below_pfn, 1 << OFFSET_BITS)

@@ -1,0 +1,257 @@
+"""Which kernel, built and booted how: the options of `pmdswp.get`, checked and with their defaults filled in.
+
+Kernel releases are compared here and nowhere else. Everything that differs between releases is a `Change` that
+names the release and the commit that made it; other modules ask ``config.has(CHANGE)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypedDict
+
+from pmdswp.errors import UnsupportedError
+
+__all__ = [
+    "DEVICE_EXCLUSIVE_MERGED",
+    "DEVMAP_REMOVED",
+    "KERNELS",
+    "MARKER_GUARD",
+    "PMD_DEVICE_PRIVATE",
+    "PMD_SWAP",
+    "RISCV_SVRSW60T59B",
+    "S390_PMD_PRESENT_BIT",
+    "S390_PMD_SOFTLEAF",
+    "SOFTLEAF",
+    "Address",
+    "Change",
+    "Choice",
+    "Config",
+    "Option",
+    "Options",
+    "PhysmemBits",
+    "Switch",
+    "common_options",
+    "resolve",
+]
+
+KERNELS = ("6.12", "7.3", "pmd-swap-v3")
+"""The layout revisions, oldest first; the last is the default.
+
+`6.12` is the LTS release (as of 6.12.117), `7.3` the release (as of 7.3.4), and `pmd-swap-v3` is 7.3 with the series
+"mm: PMD-level swap entries for anonymous THPs", v3, whose per-architecture helpers are linux-mm commit 75e78aeacb86.
+"""
+
+
+def _age(release: str) -> tuple[int, ...]:
+    return (1000,) if release == "pmd-swap-v3" else tuple(int(part) for part in release.split("."))
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something that kernels have `since` a release, made by `commit` (abbreviated)."""
+
+    what: str
+    since: str
+    commit: str
+
+    def __str__(self) -> str:
+        return f"{self.what} (since {self.since}, commit {self.commit})"
+
+
+MARKER_GUARD = Change("the GUARD PTE marker", "6.13", "7c53dfbdb024")
+S390_PMD_PRESENT_BIT = Change("the present bit in s390 segment-table entries", "6.13", "03e6db16b808")
+DEVICE_EXCLUSIVE_MERGED = Change("one device-exclusive type instead of two", "6.15", "c25465eb7630")
+DEVMAP_REMOVED = Change("page tables without a DEVMAP bit", "6.17", "d438d2734170")
+S390_PMD_SOFTLEAF = Change("PMD softleaves on s390", "6.17", "10dd5a000989")
+SOFTLEAF = Change("softleaf_t", "6.19", "68aa2fdbf57f")
+PMD_DEVICE_PRIVATE = Change("device-private PMD entries", "6.19", "368076f52ebe")
+RISCV_SVRSW60T59B = Change("soft-dirty and uffd bits on riscv with Svrsw60t59b", "6.19", "2a3ebad4db63")
+PMD_SWAP = Change("PMD swap entries", "pmd-swap-v3", "75e78aeacb86")
+
+
+class Options(TypedDict, total=False):
+    """The keyword arguments of `pmdswp.get`."""
+
+    kernel: str
+    page_size: int
+    soft_dirty: bool
+    uffd: bool
+    device_private: bool
+    memory_failure: bool
+    migration: bool
+    thp: bool
+    max_physmem_bits: int | None
+    la57: bool
+    pa_bits: int
+    svrsw60t59b: bool
+    mmu: str
+    invalid_pte_table: int
+
+
+Value = bool | int | str | None
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every option of one `Arch`, resolved; an option that the architecture does not have keeps the value here."""
+
+    arch: str
+    kernel: str
+    page_size: int = 4096
+    soft_dirty: bool = False
+    uffd: bool = False
+    device_private: bool = False
+    memory_failure: bool = False
+    migration: bool = True
+    thp: bool = True
+    max_physmem_bits: int | None = None
+    la57: bool = False
+    pa_bits: int = 48
+    svrsw60t59b: bool = False
+    mmu: str = ""
+    invalid_pte_table: int = 0
+    chosen: tuple[tuple[str, Value], ...] = field(default=(), compare=False)
+    """The options that differ from their defaults, as `get` takes them."""
+
+    def has(self, change: Change) -> bool:
+        """Whether this kernel has `change`."""
+        return _age(self.kernel) >= _age(change.since)
+
+    @property
+    def page_shift(self) -> int:
+        """log2 of the page size in bytes."""
+        return self.page_size.bit_length() - 1
+
+
+class Option(Protocol):
+    """What one option of `get` may be, for one architecture."""
+
+    def default(self, config: Config) -> Value:
+        """The value when none is given; options that are resolved earlier are in `config`."""
+
+    def refusal(self, given: object, config: Config) -> str | None:
+        """Why `given` is not allowed, naming what is; None when it is."""
+
+
+@dataclass(frozen=True)
+class Switch:
+    """True or False. True is the default wherever the kernel can be so, unless `on` is False.
+
+    `possible` is False where no kernel of the architecture has it; `since` and `needs` name the change and the
+    option without which it cannot be True.
+    """
+
+    possible: bool = True
+    since: Change | None = None
+    needs: str | None = None
+    on: bool = True
+
+    def _obstacle(self, config: Config) -> str | None:
+        if not self.possible:
+            return f"no {config.arch} kernel has it; allowed: False"
+        if self.since is not None and not config.has(self.since):
+            return f"kernel {config.kernel} lacks {self.since}; allowed: False"
+        if self.needs is not None and not getattr(config, self.needs):
+            return f"that needs {self.needs}=True; allowed: False"
+        return None
+
+    def default(self, config: Config) -> bool:
+        return self.on and self._obstacle(config) is None
+
+    def refusal(self, given: object, config: Config) -> str | None:
+        if type(given) is not bool:
+            return "allowed: True, False"
+        return self._obstacle(config) if given else None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of `values`; `usual` is the default."""
+
+    values: tuple[int, ...] | tuple[str, ...]
+    usual: int | str
+
+    def default(self, config: Config) -> int | str:
+        return self.usual
+
+    def refusal(self, given: object, config: Config) -> str | None:
+        if type(given) is type(self.usual) and given in self.values:
+            return None
+        return f"allowed: {', '.join(repr(value) for value in self.values)}"
+
+
+@dataclass(frozen=True)
+class PhysmemBits:
+    """MAX_PHYSMEM_BITS in bits, or None where the kernel leaves it undefined (FLATMEM)."""
+
+    usual: Callable[[Config], int]
+
+    def default(self, config: Config) -> int:
+        return self.usual(config)
+
+    def refusal(self, given: object, config: Config) -> str | None:
+        lowest = config.page_shift + 1
+        if given is None or (type(given) is int and lowest <= given <= 64):
+            return None
+        return f"allowed: {lowest}..64, None"
+
+
+@dataclass(frozen=True)
+class Address:
+    """A page-aligned 64-bit address."""
+
+    example: int
+
+    def default(self, config: Config) -> int:
+        return self.example
+
+    def refusal(self, given: object, config: Config) -> str | None:
+        if type(given) is int and 0 <= given < 1 << 64 and given % config.page_size == 0:
+            return None
+        return f"allowed: multiples of {config.page_size:#x} within 0..0xffffffffffffffff"
+
+
+def common_options(
+    *,
+    page_size: Choice,
+    soft_dirty: Switch,
+    uffd: Switch,
+    device_private: Switch,
+    memory_failure: Switch,
+    max_physmem_bits: Callable[[Config], int],
+    **particular: Option,
+) -> Mapping[str, Option]:
+    """The options of an architecture in the order in which they are resolved: `particular` ones early."""
+    return {
+        "kernel": Choice(KERNELS, KERNELS[-1]),
+        "page_size": page_size,
+        **particular,
+        "soft_dirty": soft_dirty,
+        "uffd": uffd,
+        "device_private": device_private,
+        "memory_failure": memory_failure,
+        "migration": Switch(),
+        "thp": Switch(),
+        "max_physmem_bits": PhysmemBits(max_physmem_bits),
+    }
+
+
+def resolve(arch: str, options: Mapping[str, Option], given: Mapping[str, object]) -> Config:
+    """The configuration that `given` asks for; raises `UnsupportedError` naming what is allowed."""
+    for name in given:
+        if name not in options:
+            raise UnsupportedError(f"{arch} has no option {name!r}; allowed: {', '.join(options)}")
+    config = Config(arch, KERNELS[-1])
+    chosen: list[tuple[str, Value]] = []
+    for name, option in options.items():
+        default = option.default(config)
+        value = given.get(name, default)
+        refusal = option.refusal(value, config)
+        if refusal is not None:
+            raise UnsupportedError(f"{arch} cannot have {name}={value!r}; {refusal}")
+        change: dict[str, Any] = {name: value}  # of the field's type, or refused
+        config = replace(config, **change)
+        if value != default:
+            chosen.append((name, change[name]))
+    return replace(config, chosen=tuple(chosen))

@@ -1,0 +1,56 @@
+"""The errors that pmdswp raises, and nothing else is raised for bad input.
+
+`PmdSwpError` is the root. What the caller asked for and no such kernel has is an `UnsupportedError`;
+a bad value is an `EncodeError` (on the way into a word) or a `DecodeError` (on the way out of one), and a
+run of PTEs that no single PMD entry can stand for is a `JoinError`. The bad-value errors are `ValueError`s too.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "DecodeError",
+    "EncodeError",
+    "JoinError",
+    "LayoutError",
+    "PmdSwpError",
+    "UnsupportedError",
+]
+
+
+class PmdSwpError(Exception):
+    """Root of every error that this library raises on purpose."""
+
+
+class UnsupportedError(PmdSwpError):
+    """The architecture, kernel, option or helper asked for does not exist.
+
+    The message names what does: the allowed values, or the kernel since which the thing exists.
+    """
+
+
+class EncodeError(PmdSwpError, ValueError):
+    """A value cannot be stored in an entry; the message names value, field and allowed range."""
+
+
+class DecodeError(PmdSwpError, ValueError):
+    """A word or a run of bytes is not what was to be read from it."""
+
+
+class LayoutError(PmdSwpError, ValueError):
+    """The fields of a `pmdswp.Layout` overlap, leave bits out, or hold values that do not fit."""
+
+
+class JoinError(PmdSwpError, ValueError):
+    """PTE words that no single PMD entry stands for.
+
+    `index` is the position of the first word that does not fit (0-based), None when the number of words is
+    wrong or when it is the resulting PMD word that no kernel would read back; `reason` says why, in one phrase.
+    """
+
+    def __init__(self, index: int | None, reason: str) -> None:
+        self.index = index
+        self.reason = reason
+        super().__init__(reason if index is None else f"PTE {index}: {reason}")
+
+    def __reduce__(self) -> tuple[type[JoinError], tuple[int | None, str]]:
+        return (type(self), (self.index, self.reason))

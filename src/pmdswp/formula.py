@@ -1,0 +1,95 @@
+"""Formulas over words: written once as Python, then read as numbers, as arrays, as terms, or as source text.
+
+A formula is a plain Python function of a word that uses only ``& | ^ << >> == != <`` and constants. Given an
+`int` it computes; given a `numpy.uint64` array it computes for all of it; given a `Formula`, the reading in this
+module, it writes itself down. `compile_methods` makes that text, in which every mask is a literal, into the
+methods that users call: no field is looked up at run time, and ``inspect.getsource`` shows the very formula.
+"""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+__all__ = ["MASK64", "Formula", "compile_methods", "method_source"]
+
+MASK64 = (1 << 64) - 1
+
+_OPPOSITE = {"==": "!=", "!=": "=="}
+
+
+def _text(value: Formula | int) -> str:
+    # bool is an int whose hex() would hide what the formula means
+    return hex(value) if type(value) is int and value > 63 else str(value)
+
+
+class Formula:
+    """A formula as Python source text; the name of a word, ``Formula("v")``, is the simplest one.
+
+    Operators build larger formulas and compute nothing, ``==`` and ``!=`` included.
+    """
+
+    __slots__ = ("_left", "_operator", "_right")
+    __hash__ = None  # type: ignore[assignment]  # == builds a formula, so equality and hash mean nothing
+
+    def __init__(self, name: str, operator: str = "", right: str = "") -> None:
+        self._left, self._operator, self._right = name, operator, right
+
+    def __str__(self) -> str:
+        return f"({self.unwrapped})" if self._operator else self._left
+
+    @property
+    def unwrapped(self) -> str:
+        """The text without the parentheses around it."""
+        return f"{self._left} {self._operator} {self._right}" if self._operator else self._left
+
+    def _with(self, operator: str, other: Formula | int) -> Formula:
+        return Formula(str(self), operator, _text(other))
+
+    def __and__(self, other: Formula | int) -> Formula:
+        return self._with("&", other)
+
+    def __or__(self, other: Formula | int) -> Formula:
+        return self._with("|", other)
+
+    def __xor__(self, other: Formula | int) -> Formula:
+        return self._with("^", other)
+
+    def __lshift__(self, other: int) -> Formula:
+        return self._with("<<", other)
+
+    def __rshift__(self, other: int) -> Formula:
+        return self._with(">>", other)
+
+    def __lt__(self, other: int) -> Formula:
+        return self._with("<", other)
+
+    def __ne__(self, other: Formula | int) -> Formula:  # type: ignore[override]
+        return self._with("!=", other)
+
+    def __eq__(self, other: Formula | int) -> Formula:  # type: ignore[override]
+        if other is False and self._operator in _OPPOSITE:
+            return Formula(self._left, _OPPOSITE[self._operator], self._right)
+        return self._with("==", other)
+
+
+def method_source(name: str, parameters: str, result: Formula | str, setup: Iterable[str] = ()) -> str:
+    """Source text of the method `name` that runs the `setup` lines, then returns `result`."""
+    value = result.unwrapped if isinstance(result, Formula) else result
+    body = "\n".join(f"    {line}" for line in (*setup, f"return {value}"))
+    return f"def {name}(self, {parameters}):\n{body}\n"
+
+
+def compile_methods(title: str, sources: Iterable[str], names: Mapping[str, object]) -> dict[str, Callable[..., Any]]:
+    """Compile method sources, which may use `names` as globals; `title` is the file name in tracebacks."""
+    text = "\n".join(sources)
+    filename = f"<pmdswp {title}>"
+    module = {"__name__": __name__}
+    module.update(names)  # type: ignore[arg-type]
+    methods: dict[str, Callable[..., Any]] = {}
+    # as dataclasses make __init__: the text is ours alone, built from validated numbers
+    exec(compile(text, filename, "exec"), module, methods)  # noqa: S102
+    # where tracebacks, pdb and inspect.getsource look for text that has no file
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    return methods

@@ -1,0 +1,220 @@
+"""What each bit of a 64-bit page-table entry means, as immutable values.
+
+A `Layout` is a tuple of `Field`s that covers all 64 bits, each exactly once: a bit that nobody declared, or two
+fields that share one, is a `LayoutError`. Bits are numbered from the least significant one (LSB0); the manuals
+of s390 and powerpc count from the other end, where bit n is our bit 63 - n.
+"""
+
+from __future__ import annotations
+
+import enum
+import operator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TypeVar
+
+from pmdswp.errors import DecodeError, EncodeError, LayoutError
+from pmdswp.formula import MASK64, Formula
+
+__all__ = ["Field", "FieldKind", "Layout", "bits", "check_word", "fixed", "flag", "ignored", "value", "zero"]
+
+WORD_BITS = 64
+
+Word = TypeVar("Word", int, Formula)
+
+
+class FieldKind(enum.Enum):
+    """What the bits of a field are for."""
+
+    VALUE = "value"
+    """A number: the type or the offset."""
+    FLAG = "flag"
+    """One bit that a `pmd_swp_mk*` helper sets: exclusive, soft_dirty or uffd."""
+    FIXED = "fixed"
+    """Bits that an encoded entry always has at `Field.value`, because a predicate tests them."""
+    IGNORED = "ignored"
+    """Written as zero, and anything is accepted: hardware may have set the bit."""
+    ZERO = "zero"
+    """Written as zero and without a meaning in this configuration."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """`width` bits from bit `lsb` (LSB0) upwards, with one meaning.
+
+    `value` is what a FIXED field holds. `inverted`: the word holds the complement of the number (x86 offset).
+    `masked`: the kernel cuts the number to `width` bits before it stores it; where it is False an oversized
+    number spills into the bits above, up to bit 63.
+    """
+
+    name: str
+    lsb: int
+    width: int
+    kind: FieldKind
+    value: int = 0
+    kernel_name: str = ""
+    meaning: str = ""
+    inverted: bool = False
+    masked: bool = True
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.lsb < 0 or self.lsb + self.width > WORD_BITS:
+            raise LayoutError(f"field {self.name}: bits {self.lsb}+{self.width} are not within 0..63")
+        if not 0 <= self.value <= self.max:
+            raise LayoutError(f"field {self.name}: value {self.value:#x} is not within 0..{self.max:#x}")
+
+    @property
+    def msb(self) -> int:
+        """Number of the highest bit (LSB0)."""
+        return self.lsb + self.width - 1
+
+    @property
+    def max(self) -> int:
+        """The largest number that fits."""
+        return (1 << self.width) - 1
+
+    @property
+    def mask(self) -> int:
+        """The field's bits, in place."""
+        return self.max << self.lsb
+
+    def get(self, word: Word) -> Word:
+        """The number that `word` holds in this field."""
+        number = (word >> self.lsb) & self.max
+        return number ^ self.max if self.inverted else number
+
+    def put(self, number: Word) -> Word:
+        """`number` in place and all other bits zero, as the kernel's shifts and masks do it."""
+        if self.masked:
+            kept = number & self.max
+            return (kept ^ self.max if self.inverted else kept) << self.lsb
+        return (number << self.lsb) & MASK64
+
+
+def bits(*numbers: int) -> int:
+    """The mask of the bits with these numbers."""
+    return sum(1 << number for number in numbers)
+
+
+def value(
+    name: str, lsb: int, width: int, kernel_name: str, meaning: str, *, inverted: bool = False, masked: bool = True
+) -> Field:
+    """A VALUE field: the type or the offset."""
+    return Field(name, lsb, width, FieldKind.VALUE, 0, kernel_name, meaning, inverted, masked)
+
+
+def flag(name: str, bit: int, kernel_name: str, meaning: str, *, configured: bool) -> Field:
+    """A FLAG field, or the ZERO bit that stands there in a kernel that is not configured to have it."""
+    if configured:
+        return Field(name, bit, 1, FieldKind.FLAG, 0, kernel_name, meaning)
+    return zero(bit, kernel_name=kernel_name, meaning=f"no {name} in this configuration")
+
+
+def fixed(name: str, lsb: int, number: int, kernel_name: str, meaning: str, *, width: int = 1) -> Field:
+    """A FIXED field that holds `number`."""
+    return Field(name, lsb, width, FieldKind.FIXED, number, kernel_name, meaning)
+
+
+def ignored(name: str, bit: int, kernel_name: str, meaning: str) -> Field:
+    """An IGNORED bit."""
+    return Field(name, bit, 1, FieldKind.IGNORED, 0, kernel_name, meaning)
+
+
+def zero(lsb: int, width: int = 1, *, kernel_name: str = "", meaning: str = "unused") -> Field:
+    """A ZERO field."""
+    return Field("zero", lsb, width, FieldKind.ZERO, 0, kernel_name, meaning)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All 64 bits of a swap entry in a page-table word, as fields from bit 0 upwards.
+
+    Raises `LayoutError` when the fields leave a bit out or share one, or have no `type` and `offset`.
+    """
+
+    fields: tuple[Field, ...]
+
+    def __post_init__(self) -> None:
+        expected = 0
+        for field in self.fields:
+            if field.lsb != expected:
+                what = "is declared twice" if field.lsb < expected else "is not declared"
+                raise LayoutError(f"bit {min(field.lsb, expected)} {what} (at field {field.name})")
+            expected = field.msb + 1
+        if expected != WORD_BITS:
+            raise LayoutError(f"bit {expected} is not declared (after the last field)")
+        names = [field.name for field in self.fields if field.kind is not FieldKind.ZERO]
+        for name in names:
+            if names.count(name) > 1:
+                raise LayoutError(f"field {name} is declared twice")
+        for name in ("type", "offset"):
+            if name not in names:
+                raise LayoutError(f"field {name} is not declared")
+
+    def __iter__(self) -> Iterator[Field]:
+        return iter(self.fields)
+
+    def field(self, name: str) -> Field:
+        """The field of that name; raises `LayoutError` naming the fields there are."""
+        for field in self.fields:
+            if field.name == name and field.kind is not FieldKind.ZERO:
+                return field
+        names = ", ".join(field.name for field in self.fields if field.kind is not FieldKind.ZERO)
+        raise LayoutError(f"no field {name!r}; fields: {names}")
+
+    @cached_property
+    def type(self) -> Field:
+        """The field that holds the swap type."""
+        return self.field("type")
+
+    @cached_property
+    def offset(self) -> Field:
+        """The field that holds the swap offset (or PFN with migration bits, or marker bits)."""
+        return self.field("offset")
+
+    @cached_property
+    def flags(self) -> Mapping[str, int]:
+        """Name -> mask of the flags that this configuration has."""
+        masks = {field.name: field.mask for field in self.fields if field.kind is FieldKind.FLAG}
+        return MappingProxyType(masks)
+
+    @cached_property
+    def fixed_mask(self) -> int:
+        """The FIXED bits."""
+        return sum(field.mask for field in self.fields if field.kind is FieldKind.FIXED)
+
+    @cached_property
+    def fixed_value(self) -> int:
+        """What the FIXED bits are in an encoded entry."""
+        return sum(field.value << field.lsb for field in self.fields if field.kind is FieldKind.FIXED)
+
+    @cached_property
+    def zero_mask(self) -> int:
+        """The ZERO bits."""
+        return sum(field.mask for field in self.fields if field.kind is FieldKind.ZERO)
+
+    def contains(self, word: int) -> bool:
+        """Whether `word` has its FIXED bits as they must be and its ZERO bits clear: what an encoder may write."""
+        return word & (self.fixed_mask | self.zero_mask) == self.fixed_value
+
+    def encode(self, swp_type: Word, offset: Word, fixed_value: int | None = None) -> Word:
+        """The word that holds type and offset and no flag, oversized numbers treated as the kernel's macros do.
+
+        `fixed_value` replaces the FIXED bits, for the architectures whose `swp_entry_t` is not the PTE itself.
+        """
+        set_bits = self.fixed_value if fixed_value is None else fixed_value
+        word = self.type.put(swp_type) | self.offset.put(offset)
+        return word | set_bits if set_bits else word
+
+
+def check_word(word: object, error: type[DecodeError | EncodeError], what: str = "word") -> int:
+    """`word` as an `int` of 64 bits; raises `error`, which names it, if it is anything else."""
+    try:
+        number = operator.index(word)  # type: ignore[arg-type]
+    except TypeError:
+        raise error(f"{what} {word!r} is not an integer within 0..{MASK64:#x}") from None
+    if number >> WORD_BITS:
+        raise error(f"{what} {number:#x} is not within 0..{MASK64:#x}")
+    return number

@@ -1,0 +1,345 @@
+"""Hypothesis strategies: configurations, flags, words, entries, and PMD entries that split.
+
+Everything that a strategy draws shrinks towards a default configuration of the newest kernel and towards small
+numbers. What these strategies know of an architecture is its published options and its documented traps, nothing
+of its layout beyond `Arch.pte_layout` and `Arch.pmd_layout`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from itertools import product
+from typing import NamedTuple
+
+from hypothesis import strategies as st
+
+import pmdswp
+from pmdswp import Arch, SoftLeaf, SoftLeafType, State
+from pmdswp.layout import Layout
+from pmdswp.softleaf import Level
+
+FLAGS = ("exclusive", "soft_dirty", "uffd")
+LEVELS: tuple[Level, ...] = ("pte", "pmd")
+MAX_WORD = (1 << 64) - 1
+MAX_TYPE = 31
+OLDEST_KERNEL = pmdswp.kernels()[0]
+
+Options = Mapping[str, bool | int | str | None]
+
+
+def _product(**values: tuple[bool | int | str, ...]) -> tuple[Options, ...]:
+    return tuple(
+        dict(zip(values, combination, strict=True)) for combination in product(*values.values())
+    )
+
+
+OFF = (True, False)
+ON = (False, True)
+
+# Options that decide where fields stand or how a word is read, each with its default first.
+LAYOUT_OPTIONS: Mapping[str, tuple[Options, ...]] = {
+    "x86_64": _product(la57=ON, soft_dirty=OFF, uffd=OFF),
+    "arm64": _product(page_size=(4096, 16384, 65536), pa_bits=(48, 52), uffd=OFF),
+    "riscv64": ({}, *_product(svrsw60t59b=(True,), soft_dirty=OFF, uffd=OFF)),
+    "s390x": _product(soft_dirty=OFF),
+    "ppc64": _product(page_size=(65536, 4096), mmu=("radix", "hash"), soft_dirty=OFF),
+    "loongarch64": _product(page_size=(16384, 4096, 65536)),
+}
+# Options that decide type numbers, PFN widths and the like: one at a time is enough.
+OTHER_OPTIONS: tuple[Options, ...] = (
+    {},
+    {"device_private": False},
+    {"memory_failure": False},
+    {"migration": False},
+    {"thp": False},
+    {"max_physmem_bits": None},
+    {"max_physmem_bits": 44},
+    {"device_private": False, "memory_failure": False, "migration": False},
+)
+INVALID_PTE_TABLE: Options = {"invalid_pte_table": 0x9000000000200000}
+
+
+def _is_possible(name: str, options: Options) -> bool:
+    oldest = options["kernel"] == OLDEST_KERNEL
+    return not (name == "riscv64" and oldest and "svrsw60t59b" in options)
+
+
+def _configurations(name: str) -> Iterator[Options]:
+    others = (*OTHER_OPTIONS, INVALID_PTE_TABLE) if name == "loongarch64" else OTHER_OPTIONS
+    for kernel, layout, other in product(reversed(pmdswp.kernels()), LAYOUT_OPTIONS[name], others):
+        options = {"kernel": kernel, **layout, **other}
+        if _is_possible(name, options):
+            yield options
+
+
+CONFIGURATIONS: Mapping[str, tuple[Options, ...]] = {
+    name: tuple(_configurations(name)) for name in pmdswp.names()
+}
+"""What `pmdswp.get` is asked for: each layout of each kernel, with each other option off in turn."""
+
+
+def build(name: str, options: Options) -> Arch:
+    """The configuration, options given as a mapping."""
+    get: Callable[..., Arch] = pmdswp.get
+    return get(name, **options)
+
+
+def architectures() -> st.SearchStrategy[Arch]:
+    """Configurations; every architecture is as likely as the next."""
+    return st.sampled_from(pmdswp.names()).flatmap(
+        lambda name: st.sampled_from(CONFIGURATIONS[name]).map(lambda options: build(name, options))
+    )
+
+
+class Slot(NamedTuple):
+    """Where a page-table word stands: a PTE or a PMD of one configuration. Helpers go by the kernel's suffix."""
+
+    arch: Arch
+    level: Level
+
+    @property
+    def layout(self) -> Layout:
+        """The layout at this level, for slots that can hold a softleaf."""
+        layout = self.arch.pte_layout if self.level == "pte" else self.arch.pmd_layout
+        assert layout is not None
+        return layout
+
+    @property
+    def holds_softleaf(self) -> bool:
+        """Whether a softleaf can stand here."""
+        return self.level == "pte" or self.arch.has_pmd_softleaf
+
+    @property
+    def has_exclusive(self) -> bool:
+        """Whether this level has the exclusive helpers: PMDs have had them since the series."""
+        return self.level == "pte" or self.arch.has_pmd_swap
+
+    def test(self, name: str, word: int) -> bool:
+        """The answer of the predicate `pte_<name>` or `pmd_<name>`."""
+        helper: Callable[[int], bool] = getattr(self.arch, f"{self.level}_{name}")
+        return helper(word)
+
+    def apply(self, name: str, word: int) -> int:
+        """The word, or the arch entry, that `pte_<name>` or `pmd_<name>` makes of `word`."""
+        helper: Callable[[int], int] = getattr(self.arch, f"{self.level}_{name}")
+        return helper(word)
+
+    def clear_flags(self, word: int) -> int:
+        """`word` after every clear helper that this level has."""
+        for flag in FLAGS:
+            if flag != "exclusive" or self.has_exclusive:
+                word = self.apply(f"swp_clear_{flag}", word)
+        return word
+
+    def encode(self, swp_type: int, offset: int, **flags: bool) -> int:
+        """`encode_pte` or `encode_pmd`."""
+        encode = self.arch.encode_pte if self.level == "pte" else self.arch.encode_pmd
+        return encode(swp_type, offset, **flags)
+
+    def decode(self, word: int) -> pmdswp.Entry:
+        """`decode_pte` or `decode_pmd`."""
+        return (self.arch.decode_pte if self.level == "pte" else self.arch.decode_pmd)(word)
+
+    def softleaf_from(self, word: int) -> SoftLeaf:
+        """`softleaf_from_pte` or `softleaf_from_pmd`."""
+        from_word = (
+            self.arch.softleaf_from_pte if self.level == "pte" else self.arch.softleaf_from_pmd
+        )
+        return from_word(word)
+
+    def softleaf_to(self, leaf: SoftLeaf, *, truncate: bool = False) -> int:
+        """`softleaf_to_pte` or `softleaf_to_pmd`."""
+        to_word = self.arch.softleaf_to_pte if self.level == "pte" else self.arch.softleaf_to_pmd
+        return to_word(leaf, truncate=truncate)
+
+    def from_arch_entry(self, entry: int) -> int:
+        """`arch_swp_entry_to_pte` or `arch_swp_entry_to_pmd`."""
+        from_entry = (
+            self.arch.arch_swp_entry_to_pte
+            if self.level == "pte"
+            else self.arch.arch_swp_entry_to_pmd
+        )
+        return from_entry(entry)
+
+    def to_bytes(self, word: int) -> bytes:
+        """`pte_to_bytes` or `pmd_to_bytes`."""
+        return (self.arch.pte_to_bytes if self.level == "pte" else self.arch.pmd_to_bytes)(word)
+
+    def from_bytes(self, memory: bytes) -> int:
+        """`pte_from_bytes` or `pmd_from_bytes`."""
+        from_memory = self.arch.pte_from_bytes if self.level == "pte" else self.arch.pmd_from_bytes
+        return from_memory(memory)
+
+
+class SlotWord(NamedTuple):
+    """A word, whatever it is, in a slot."""
+
+    slot: Slot
+    word: int
+
+    def __repr__(self) -> str:
+        return f"SlotWord({self.slot!r}, word={self.word:#x})"
+
+
+class Storable(NamedTuple):
+    """A type, an offset and flags that fit into a slot."""
+
+    slot: Slot
+    swp_type: int
+    offset: int
+    flags: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        flags = ", ".join(sorted(self.flags))
+        return f"Storable({self.slot!r}, {self.swp_type}, {self.offset:#x}, flags={{{flags}}})"
+
+    @property
+    def leaf(self) -> SoftLeaf:
+        """Type and offset."""
+        return SoftLeaf(self.swp_type, self.offset)
+
+    @property
+    def word(self) -> int:
+        """The word that the library encodes this to."""
+        return self.slot.encode(self.swp_type, self.offset, **dict.fromkeys(self.flags, True))
+
+    @property
+    def reads_as(self) -> State:
+        """SOFTLEAF, but NONE or PRESENT for the documented traps: entries that a kernel takes for something else."""
+        arch, pmd = self.slot.arch, self.slot.level == "pmd"
+        if self.leaf == (0, 0) and not self.flags:
+            if arch.name in ("arm64", "riscv64") or (arch.name == "loongarch64" and not pmd):
+                return State.NONE
+        if arch.name == "x86_64" and self.leaf == (0, (1 << 50) - 1) and not self.flags:
+            return State.NONE
+        if arch.name == "loongarch64" and pmd and self.offset >> 36 & 1:
+            return State.PRESENT
+        if arch.name == "riscv64" and pmd and "soft_dirty" in self.flags:
+            return State.PRESENT
+        return State.SOFTLEAF
+
+    def pte(self, index: int) -> Storable:
+        """What the PTE at `index` holds once this PMD entry is split."""
+        return self._replace(slot=Slot(self.slot.arch, "pte"), offset=self.offset + index)
+
+
+def slots() -> st.SearchStrategy[Slot]:
+    """Both levels of every configuration, PMDs that cannot hold a softleaf included."""
+    return st.builds(Slot, architectures(), st.sampled_from(LEVELS))
+
+
+def softleaf_slots() -> st.SearchStrategy[Slot]:
+    """Slots that can hold a softleaf."""
+    return slots().map(lambda slot: slot if slot.holds_softleaf else slot._replace(level="pte"))
+
+
+def swp_types() -> st.SearchStrategy[int]:
+    """Types that fit."""
+    return st.integers(0, MAX_TYPE)
+
+
+def offset_edges(arch: Arch) -> list[int]:
+    """Offsets at which something changes: both ends, alignment, PFN and A/D bits, and every single bit."""
+    last, nr = arch.max_swap_offset, arch.hpage_pmd_nr
+    edges = {0, 1, nr - 1, nr, nr + 1, last - nr, last - nr + 1, last - 1, last}
+    edges |= {(1 << arch.swp_pfn_bits) - 1, 3 << arch.swp_pfn_bits}
+    edges |= {1 << bit for bit in range(last.bit_length())}
+    return sorted(edge for edge in edges if edge <= last)
+
+
+@cache
+def offsets(arch: Arch) -> st.SearchStrategy[int]:
+    """Offsets that fit, many of them at an edge."""
+    return st.one_of(st.sampled_from(offset_edges(arch)), st.integers(0, arch.max_swap_offset))
+
+
+@cache
+def flag_sets(slot: Slot) -> st.SearchStrategy[frozenset[str]]:
+    """Flags that the slot's configuration has."""
+    flags = [flag for flag in FLAGS if flag in slot.layout.flags]
+    return st.frozensets(st.sampled_from(flags)) if flags else st.just(frozenset())
+
+
+@cache
+def storables_in(slot: Slot) -> st.SearchStrategy[Storable]:
+    """What a slot can hold."""
+    return st.builds(Storable, st.just(slot), swp_types(), offsets(slot.arch), flag_sets(slot))
+
+
+def storables() -> st.SearchStrategy[Storable]:
+    """What any slot can hold."""
+    return softleaf_slots().flatmap(storables_in)
+
+
+@cache
+def words(slot: Slot) -> st.SearchStrategy[int]:
+    """64-bit words; most of them are an entry, an entry with one bit flipped, or a few bits."""
+    holder = slot if slot.holds_softleaf else slot._replace(level="pte")
+    entries = storables_in(holder).map(lambda storable: storable.word)
+    single_bits = st.sampled_from([1 << bit for bit in range(64)])
+    return st.one_of(
+        st.sampled_from([0, MAX_WORD, slot.arch.config.invalid_pte_table]),
+        st.lists(single_bits, max_size=4, unique=True).map(sum),
+        entries,
+        st.builds(int.__xor__, entries, single_bits),
+        st.integers(0, MAX_WORD),
+    )
+
+
+def slot_words(
+    where: st.SearchStrategy[Slot] | None = None,
+) -> st.SearchStrategy[SlotWord]:
+    """Words in slots: by default in every slot there is."""
+    return (slots() if where is None else where).flatmap(
+        lambda slot: st.builds(SlotWord, st.just(slot), words(slot))
+    )
+
+
+@cache
+def pmd_types(arch: Arch) -> tuple[int, ...]:
+    """The types that this kernel puts into a PMD."""
+    kinds = [SoftLeafType.MIGRATION_READ, SoftLeafType.MIGRATION_READ_EXCLUSIVE]
+    kinds.append(SoftLeafType.MIGRATION_WRITE)
+    if arch.kernel != OLDEST_KERNEL:
+        kinds += [SoftLeafType.DEVICE_PRIVATE_WRITE, SoftLeafType.DEVICE_PRIVATE_READ]
+    special = [arch.swp_types[kind] for kind in kinds if kind in arch.swp_types]
+    numbers = [number for number in special if isinstance(number, int)]
+    return (*range(arch.max_swapfiles if arch.has_pmd_swap else 0), *numbers)
+
+
+def _run_starts(limit: int, nr: int) -> st.SearchStrategy[int]:
+    last = limit // nr - 1
+    edges = [0, 1, last - 1, last]
+    return st.one_of(st.integers(0, last), st.sampled_from(edges)).map(lambda run: run * nr)
+
+
+@st.composite
+def _splittables_of(draw: st.DrawFn, arch: Arch) -> Storable:
+    slot = Slot(arch, "pmd")
+    swp_type = draw(st.sampled_from(pmd_types(arch)))
+    kind = arch.softleaf_type(SoftLeaf(swp_type, 1))
+    room, ages = arch.max_swap_offset + 1, 0
+    if kind is not SoftLeafType.SWAP:
+        room = min(room, 1 << arch.swp_pfn_bits)
+    if kind.is_migration and arch.migration_ad:
+        ages = draw(st.integers(0, 3))
+    offset = draw(_run_starts(room, arch.hpage_pmd_nr)) | ages << arch.swp_pfn_bits
+    return Storable(slot, swp_type, offset, draw(flag_sets(slot)))
+
+
+def _splits(pmd: Storable) -> bool:
+    ends = (pmd.pte(0), pmd.pte(pmd.slot.arch.hpage_pmd_nr - 1))
+    return not pmd.leaf.is_none and all(
+        storable.reads_as is State.SOFTLEAF for storable in (pmd, *ends)
+    )
+
+
+def splittables() -> st.SearchStrategy[Storable]:
+    """PMD entries that split, and so runs of PTEs that join: aligned, of a kind for PMDs, and no trap."""
+    return (
+        architectures()
+        .filter(lambda arch: arch.has_pmd_softleaf and bool(pmd_types(arch)))
+        .flatmap(_splittables_of)
+        .filter(_splits)
+    )

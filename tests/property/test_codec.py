@@ -1,0 +1,119 @@
+"""Encode and decode undo each other, except for the documented traps, and never lose a bit unasked."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pmdswp import EncodeError, Entry, SoftLeaf, State
+from tests.property.generators import (
+    FLAGS,
+    MAX_TYPE,
+    MAX_WORD,
+    Slot,
+    SlotWord,
+    Storable,
+    slot_words,
+    softleaf_slots,
+    storables,
+)
+
+NUMBERS = st.integers(0, MAX_WORD)
+NEGATIVE = st.integers(-(1 << 64), -1)
+
+
+def decoded(storable: Storable) -> Entry:
+    """What decoding has to make of the storable's word: all of it, or none or present and nothing else."""
+    slot, word, state = storable.slot, storable.word, storable.reads_as
+    if state is not State.SOFTLEAF:
+        return Entry(slot.level, word, state)
+    kind = slot.arch.softleaf_type(storable.leaf)
+    exclusive, soft_dirty, uffd = (flag in storable.flags for flag in FLAGS)
+    return Entry(slot.level, word, state, storable.leaf, kind, exclusive, soft_dirty, uffd)
+
+
+@given(storables())
+def test_decode_gives_back_type_offset_and_flags(storable: Storable) -> None:
+    assert storable.slot.decode(storable.word) == decoded(storable)
+
+
+@given(storables())
+def test_only_documented_traps_read_as_none_or_present(storable: Storable) -> None:
+    slot, word = storable.slot, storable.word
+    none, present = slot.test("none", word), slot.test("present", word)
+    assert none is (storable.reads_as is State.NONE)
+    assert present is (storable.reads_as is State.PRESENT)
+
+
+@given(storables())
+def test_softleaf_comes_back_from_the_word_unless_it_is_a_trap(storable: Storable) -> None:
+    expected = storable.leaf if storable.reads_as is State.SOFTLEAF else SoftLeaf.none()
+    assert storable.slot.softleaf_from(storable.word) == expected
+
+
+@given(storables())
+def test_softleaf_to_word_is_encode_without_flags(storable: Storable) -> None:
+    plain = storable._replace(flags=frozenset())
+    assert storable.slot.softleaf_to(storable.leaf) == plain.word
+
+
+@given(storables())
+def test_truncating_changes_nothing_that_fits(storable: Storable) -> None:
+    slot, leaf = storable.slot, storable.leaf
+    assert slot.softleaf_to(leaf, truncate=True) == slot.softleaf_to(leaf)
+
+
+@given(softleaf_slots(), NUMBERS, NUMBERS)
+def test_truncating_stores_what_the_kernel_would(slot: Slot, swp_type: int, offset: int) -> None:
+    # the generic swp_entry_t comes first: an unsigned long with 6 bits for the type and 58 for the offset
+    generic = SoftLeaf.from_val((swp_type << 58 & MAX_WORD) | (offset & ((1 << 58) - 1)))
+    stored = slot.from_arch_entry(slot.arch.arch_swp_entry(*generic))
+    assert slot.softleaf_to(SoftLeaf(swp_type, offset), truncate=True) == stored
+    assert 0 <= stored <= MAX_WORD
+
+
+def assert_names(error: EncodeError, field: str, given_value: int, limit: int) -> None:
+    message = str(error)
+    assert field in message
+    assert any(text in message for text in (str(given_value), f"{given_value:#x}"))
+    assert any(text in message for text in (str(limit), f"{limit:#x}"))
+
+
+@given(softleaf_slots(), st.integers(MAX_TYPE + 1, MAX_WORD) | NEGATIVE)
+def test_type_out_of_range_is_refused(slot: Slot, swp_type: int) -> None:
+    for store in (lambda: slot.encode(swp_type, 1), lambda: slot.softleaf_to(SoftLeaf(swp_type, 1))):
+        with pytest.raises(EncodeError) as caught:
+            store()
+        assert_names(caught.value, "type", swp_type, MAX_TYPE)
+
+
+@given(softleaf_slots(), st.integers(1, MAX_WORD), st.booleans())
+def test_offset_out_of_range_is_refused(slot: Slot, excess: int, negative: bool) -> None:
+    limit = slot.arch.max_swap_offset
+    offset = -excess if negative else limit + excess
+    for store in (lambda: slot.encode(1, offset), lambda: slot.softleaf_to(SoftLeaf(1, offset))):
+        with pytest.raises(EncodeError) as caught:
+            store()
+        assert_names(caught.value, "offset", offset, limit)
+
+
+@given(storables())
+def test_arch_entry_holds_type_and_offset(storable: Storable) -> None:
+    slot, arch = storable.slot, storable.slot.arch
+    entry = arch.arch_swp_entry(storable.swp_type, storable.offset)
+    read_back = slot.apply("to_arch_swp_entry", slot.from_arch_entry(entry))
+    for held in (entry, read_back):
+        assert (arch.arch_swp_type(held), arch.arch_swp_offset(held)) == storable.leaf
+
+
+@given(slot_words(softleaf_slots()))
+def test_softleaf_of_any_word_is_that_of_its_arch_entry_without_flags(case: SlotWord) -> None:
+    slot, word = case
+    arch = slot.arch
+    leaf = SoftLeaf.none()
+    if not slot.test("none", word) and not slot.test("present", word):
+        entry = slot.apply("to_arch_swp_entry", slot.clear_flags(word))
+        swp_type, offset = arch.arch_swp_type(entry), arch.arch_swp_offset(entry)
+        leaf = SoftLeaf.from_val((swp_type << 58 & MAX_WORD) | offset)
+    assert slot.softleaf_from(word) == leaf

@@ -1,0 +1,224 @@
+"""Records of tests/data/vectors: what the compiled functions of one kernel configuration returned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from pmdswp.config import Options
+from tests.data_files import Fields, UnknownFieldError, config_options, read_records
+
+Level = Literal["pte", "pmd"]
+
+
+class Flags(NamedTuple):
+    """Which of the three flags were put on a word."""
+
+    exclusive: bool
+    soft_dirty: bool
+    uffd: bool
+
+    def __str__(self) -> str:
+        return "+".join(name for name, on in self._asdict().items() if on) or "no flag"
+
+
+class Told(NamedTuple):
+    """What the kernel told of one word: its bytes in memory, and the other fields by their name in the data."""
+
+    word: int
+    memory: bytes
+    fields: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class SwpRecord:
+    """One type and offset, encoded."""
+
+    why: str
+    swp_type: int
+    offset: int
+    generic: int
+    arch_entry: int
+    arch_pte: int
+    exact: bool
+    classes: Mapping[str, int]
+    pte: Mapping[Flags, Told]
+    pmd: Mapping[Flags, Told]
+    """Empty where the kernel has no PMD softleaf."""
+
+    def __str__(self) -> str:
+        return f"swp {self.why} type={self.swp_type} offset={self.offset:#x}"
+
+
+@dataclass(frozen=True)
+class WordRecord:
+    """One word, taken as an entry of one or both levels; `raw`, `mkpte` and `mkpmd` records."""
+
+    kind: str
+    why: str
+    levels: Mapping[Level, Told]
+
+    def __str__(self) -> str:
+        words = {told.word for told in self.levels.values()}
+        return f"{self.kind} {self.why} word={', '.join(f'{word:#018x}' for word in words)}"
+
+
+@dataclass(frozen=True)
+class Low12Record:
+    """One bit per word and predicate, for the 4096 words above `base`."""
+
+    base: int
+    bits: Mapping[str, Sequence[int]]
+
+    def __str__(self) -> str:
+        return f"low12 base={self.base:#018x}"
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The constants and CONFIG symbols of the kernel."""
+
+    numbers: Mapping[str, int]
+    arch: str
+    mode: str
+    cpu_endian: str
+    l1tf_limits: Mapping[int, int]
+    """Cache bits of the CPU -> largest swap device in pages."""
+
+    def __str__(self) -> str:
+        return "geom"
+
+    @property
+    def kernel(self) -> str:
+        return f"{self.numbers['kver_major']}.{self.numbers['kver_minor']}"
+
+    @property
+    def has_softleaf(self) -> bool:
+        """Whether the kernel has the softleaf functions, which test for present and none themselves."""
+        return "SOFTLEAF_NONE" in self.numbers
+
+    @property
+    def max_physmem_bits(self) -> int | None:
+        return self.numbers["MAX_PHYSMEM_BITS"] if self.numbers["MAX_PHYSMEM_BITS_defined"] else None
+
+    def options(self, kernel: str) -> Options:
+        """The options of `pmdswp.get` that ask for this configuration."""
+        symbols = {
+            name.removeprefix("CONFIG_"): bool(number)
+            for name, number in self.numbers.items()
+            if name.startswith("CONFIG_")
+        }
+        options = config_options(
+            self.arch, symbols, svrsw60t59b=bool(self.numbers.get("has_svrsw60t59b", 0))
+        )
+        options["kernel"] = kernel
+        options["page_size"] = self.numbers["PAGE_SIZE"]
+        # elsewhere it follows from what is already asked for, and the default has to be right
+        if self.arch == "s390x" or not symbols["SPARSEMEM_VMEMMAP"]:
+            options["max_physmem_bits"] = self.max_physmem_bits
+        if self.arch == "x86_64":
+            options["la57"] = self.mode == "la57"
+        elif self.arch == "arm64":
+            options["pa_bits"] = self.numbers["PHYS_MASK_SHIFT"]
+        elif self.arch == "ppc64le":
+            options["mmu"] = self.mode
+        elif self.arch == "loongarch64":
+            options["invalid_pte_table"] = self.numbers["invalid_pte_table"]
+        return options
+
+
+@dataclass
+class Vectors:
+    """All records of one file."""
+
+    geometry: Geometry
+    swp: list[SwpRecord] = field(default_factory=list)
+    raw: list[WordRecord] = field(default_factory=list)
+    low12: list[Low12Record] = field(default_factory=list)
+    made: list[WordRecord] = field(default_factory=list)
+
+
+def load(path: Path) -> Vectors:
+    """Read a file; raises `UnknownFieldError` for a kind of record or a field that is not known here."""
+    records = read_records(path)
+    first = next(records)
+    if first.text("k") != "geom":
+        raise UnknownFieldError(f"{path.name}: the first record is no geom")
+    vectors = Vectors(_geometry(first))
+    for record in records:
+        kind = record.text("k")
+        if kind == "swp":
+            vectors.swp.append(_swp(record, vectors.geometry))
+        elif kind == "raw":
+            vectors.raw.append(_words(record, kind, ("pte", "pmd")))
+        elif kind == "low12":
+            vectors.low12.append(_low12(record))
+        elif kind in ("mkpte", "mkpmd"):
+            # the PFN of a present entry is no matter of a swap entry library
+            record.without("pfn", "pte_pfn", "pmd_pfn", "same_pfn")
+            vectors.made.append(_words(record, kind, ("pte",) if kind == "mkpte" else ("pmd",)))
+        else:
+            raise UnknownFieldError(f"{path.name}: unknown record kind {kind!r}")
+        record.done()
+    return vectors
+
+
+def _geometry(record: Fields) -> Geometry:
+    limits = record.inner("l1tf_limit_by_cache_bits").all_numbers() if "l1tf_limit_by_cache_bits" in record else {}
+    record.without("cc")
+    return Geometry(
+        arch=record.text("arch"),
+        mode=record.text("mode"),
+        cpu_endian=record.text("cpu_endian"),
+        l1tf_limits={int(bits): pages for bits, pages in limits.items()},
+        numbers=record.all_numbers(),
+    )
+
+
+def _told(entry: Fields) -> Told:
+    return Told(entry.number("v"), entry.memory("m"), entry.all_numbers())
+
+
+def _by_flags(entries: Sequence[Fields], names: Sequence[str]) -> dict[Flags, Told]:
+    """Entry i carries flag `names[n]` iff bit n of i is set."""
+    assert len(entries) == 1 << len(names)
+    return {
+        Flags(**{name: name in names and bool(i >> names.index(name) & 1) for name in Flags._fields}): _told(entry)
+        for i, entry in enumerate(entries)
+    }
+
+
+def _swp(record: Fields, geometry: Geometry) -> SwpRecord:
+    pmd_flags = Flags._fields if geometry.has_softleaf else ("soft_dirty", "uffd")
+    return SwpRecord(
+        why=record.text("w"),
+        swp_type=record.number("t"),
+        offset=record.number("o"),
+        generic=record.number("e"),
+        arch_entry=record.number("a"),
+        arch_pte=record.number("ap"),
+        exact=bool(record.number("rt")),
+        classes=record.inner("cls").all_numbers(),
+        pte=_by_flags(record.inners("pte"), Flags._fields),
+        pmd=_by_flags(record.inners("pmd"), pmd_flags) if "pmd" in record else {},
+    )
+
+
+def _words(record: Fields, kind: str, levels: Iterable[Level]) -> WordRecord:
+    told = {level: _told(record.inner(level)) for level in levels}
+    if "v" in record:
+        word = record.number("v")
+        assert all(entry.word == word for entry in told.values())
+    return WordRecord(kind, record.text("w"), told)
+
+
+def _low12(record: Fields) -> Low12Record:
+    base = record.number("base")
+    # value i is bit i % 4 of hexadecimal digit i // 4
+    bits = {
+        name: [int(digit, 16) >> i & 1 for digit in digits for i in range(4)]
+        for name, digits in record.all_texts().items()
+    }
+    return Low12Record(base, bits)

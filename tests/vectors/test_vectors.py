@@ -1,0 +1,375 @@
+"""pmdswp computes what the functions of compiled kernels computed, for every record of tests/data/vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import pytest
+
+import pmdswp
+from pmdswp import Arch, EncodeError, Entry, PmdSwpError, SoftLeaf, SoftLeafType, State, UnsupportedError
+from pmdswp.arch.x86 import l1tf_max_swapfile_size
+from tests.data_files import VECTOR_FILES, label
+from tests.vectors import records
+from tests.vectors.geometry_facts import NOT_STATED, PMD_STATED, STATED
+from tests.vectors.levels import LevelHelpers, pmd_helpers, pte_helpers
+from tests.vectors.records import Flags, Geometry, Low12Record, SwpRecord, Told, Vectors, WordRecord
+
+REFUSED = "refused"
+SHOWN_MISMATCHES = 20
+NO_FLAG = Flags(exclusive=False, soft_dirty=False, uffd=False)
+
+load = lru_cache(maxsize=1)(records.load)
+
+
+class Fact(NamedTuple):
+    """What pmdswp says and what the kernel told of the same thing."""
+
+    field: str
+    said: object
+    told: object
+
+
+Facts = Iterator[Fact]
+RecordT = TypeVar("RecordT")
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One file, read as one kernel of pmdswp."""
+
+    file: str
+    vectors: Vectors
+    arch: Arch
+    pte: LevelHelpers
+    pmd: LevelHelpers
+
+    @property
+    def geometry(self) -> Geometry:
+        return self.vectors.geometry
+
+    def expect(self, found: Iterable[RecordT], facts_of: Callable[[RecordT], Facts]) -> None:
+        """Every fact of every record is as the kernel told it, and every record has some."""
+        mismatches = [line for record in found for line in self._mismatches(record, facts_of(record))]
+        if mismatches:
+            more = len(mismatches) - SHOWN_MISMATCHES
+            shown = mismatches[:SHOWN_MISMATCHES] + ([f"... and {more} more"] if more > 0 else [])
+            pytest.fail("\n".join([repr(self.arch), *shown]), pytrace=False)
+
+    def _mismatches(self, record: object, facts: Facts) -> Iterator[str]:
+        where, count = f"{self.file}: {record}", 0
+        try:
+            for count, (field, said, told) in enumerate(facts, 1):
+                if said != told:
+                    yield f"{where}: {field}: pmdswp says {_shown(said)}, the kernel {_shown(told)}"
+        except (PmdSwpError, KeyError) as error:
+            yield f"{where}: after {count} facts: {error!r}"
+        if count == 0:
+            yield f"{where}: nothing was checked"
+
+
+def _shown(value: object) -> str:
+    return f"{value:#x}" if type(value) is int else str(value)
+
+
+def _cases() -> Iterator[tuple[Path, str]]:
+    for path in VECTOR_FILES:
+        release = path.parent.name
+        yield path, release
+        # the series adds to 7.3, and these words carry its exclusive bit already
+        if release == "7.3":
+            yield path, "pmd-swap-v3"
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(case, id=f"{label(case[0])}-as-{case[1]}") for case in _cases()],
+)
+def replay(request: pytest.FixtureRequest) -> Replay:
+    path, kernel = request.param
+    vectors = load(path)
+    arch = pmdswp.get(vectors.geometry.arch, **vectors.geometry.options(kernel))
+    pte, pmd = (helpers(arch, vectors.geometry) for helpers in (pte_helpers, pmd_helpers))
+    return Replay(label(path), vectors, arch, pte, pmd)
+
+
+def test_every_file_has_records_of_every_kind(replay: Replay) -> None:
+    vectors = replay.vectors
+    assert replay.geometry.kernel == replay.file.split("/")[0]
+    assert vectors.swp
+    assert vectors.raw
+    assert vectors.low12
+    assert vectors.made
+
+
+def test_constants_are_the_kernels(replay: Replay) -> None:
+    replay.expect([replay.geometry], partial(geometry_facts, replay.arch))
+
+
+def test_types_and_offsets_encode_as_in_the_kernel(replay: Replay) -> None:
+    replay.expect(replay.vectors.swp, partial(swp_facts, replay))
+
+
+def test_arbitrary_words_read_as_in_the_kernel(replay: Replay) -> None:
+    replay.expect(replay.vectors.raw, partial(word_record_facts, replay))
+
+
+def test_present_entries_read_as_in_the_kernel(replay: Replay) -> None:
+    replay.expect(replay.vectors.made, partial(word_record_facts, replay))
+
+
+def test_all_values_of_the_low_12_bits_read_as_in_the_kernel(replay: Replay) -> None:
+    replay.expect(replay.vectors.low12, partial(low12_facts, replay.arch))
+
+
+def test_helpers_that_the_kernel_lacks_are_unsupported(replay: Replay) -> None:
+    arch = replay.arch
+    pmd_swap = (
+        arch.pmd_swp_exclusive,
+        arch.pmd_swp_mkexclusive,
+        arch.pmd_swp_clear_exclusive,
+        arch.pmd_is_swap_entry,
+    )
+    for helper in pmd_swap:
+        assert (or_refused(partial(helper, 0), UnsupportedError) is REFUSED) is not arch.has_pmd_swap
+    has_device_private = arch.has_pmd_softleaf and replay.geometry.has_softleaf
+    refused = or_refused(partial(arch.pmd_is_device_private_entry, 0), UnsupportedError) is REFUSED
+    assert refused is not has_device_private
+
+
+def or_refused(call: Callable[[], object], error: type[PmdSwpError]) -> object:
+    """The result of `call`, or REFUSED if it raised `error`."""
+    try:
+        return call()
+    except error:
+        return REFUSED
+
+
+# --- geom -----------------------------------------------------------------------------------------------------
+
+
+def geometry_facts(arch: Arch, geometry: Geometry) -> Facts:
+    for name, told in geometry.numbers.items():
+        if name in STATED:
+            yield Fact(name, STATED[name](arch), told)
+        elif name in PMD_STATED:
+            said = or_refused(partial(PMD_STATED[name], arch), UnsupportedError)
+            yield Fact(name, said, told if arch.has_pmd_softleaf else REFUSED)
+        else:
+            yield Fact(f"{name} is known", name in NOT_STATED, True)
+    yield Fact("MAX_PHYSMEM_BITS", arch.max_physmem_bits, geometry.max_physmem_bits)
+    if "pmd_swp_exclusive_bits" in geometry.numbers:
+        said = or_refused(partial(arch.pmd_swp_mkexclusive, 0), UnsupportedError)
+        told = geometry.numbers["pmd_swp_exclusive_bits"] if arch.has_pmd_swap else REFUSED
+        yield Fact("pmd_swp_exclusive_bits", said, told)
+    for cache_bits, pages in geometry.l1tf_limits.items():
+        yield Fact(f"L1TF limit at {cache_bits} cache bits", l1tf_max_swapfile_size(cache_bits), pages)
+    # page-table words of powerpc are big-endian in little-endian kernels too
+    byteorder = "big" if arch.name == "ppc64" else geometry.cpu_endian
+    yield Fact("byteorder", arch.byteorder, byteorder)
+    yield Fact("kinds with a type number", set(arch.swp_types), set(geometry.special_kinds.values()))
+
+
+# --- words ----------------------------------------------------------------------------------------------------
+
+
+def word_record_facts(replay: Replay, record: WordRecord) -> Facts:
+    for level, told in record.levels.items():
+        yield from word_facts(replay, replay.pte if level == "pte" else replay.pmd, told)
+
+
+def word_facts(replay: Replay, level: LevelHelpers, told: Told) -> Facts:
+    yield from field_facts(replay.arch, level, told)
+    yield Fact(f"{level.name} to bytes", level.to_bytes(told.word), told.memory)
+    yield Fact(f"{level.name} from bytes", level.from_bytes(told.memory), told.word)
+    yield from entry_facts(replay, level, told)
+    if level.name == "pmd" and level.has_softleaf:
+        yield from pmd_kind_facts(replay.arch, told)
+
+
+def field_facts(arch: Arch, level: LevelHelpers, told: Told) -> Facts:
+    """The fields as they stand in the data."""
+    lacks_exclusive = level.name == "pmd" and not arch.has_pmd_swap
+    for name, value in told.fields.items():
+        # protnone parts present entries, of which pmdswp says no more than that
+        if name == "pn":
+            continue
+        if name in level.readers:
+            yield Fact(f"{level.name}.{name}", level.readers[name](told.word), value)
+            continue
+        expected: object = value
+        if not level.has_softleaf or (name == "x" and lacks_exclusive):
+            expected = REFUSED
+        elif name == "vs":
+            expected = value or (arch.has_pmd_swap and _is_swap(told))
+        said = or_refused(partial(level.softleaf_readers[name], told.word), UnsupportedError)
+        yield Fact(f"{level.name}.{name}", said, expected)
+
+
+def _is_swap(told: Told) -> bool:
+    return told.fields["lt"] == SoftLeafType.SWAP.value
+
+
+def entry_facts(replay: Replay, level: LevelHelpers, told: Told) -> Facts:
+    """The decoded word, and the word encoded again."""
+    state = _state(level, told)
+    leaf = SoftLeaf.none()
+    expected = Entry(level.name, told.word, state)
+    if state is State.SOFTLEAF:
+        leaf = SoftLeaf(told.fields["et"], told.fields["eo"])
+        flags = {"exclusive": "x", "soft_dirty": "d", "uffd": "u"}
+        expected = expected._replace(
+            leaf=leaf,
+            kind=replay.geometry.kind(leaf),
+            **{flag: flag in level.flags and bool(told.fields[name]) for flag, name in flags.items()},
+        )
+    yield Fact(f"decode_{level.name}", level.decode(told.word), expected)
+    if level.has_softleaf:
+        yield Fact(f"softleaf_from_{level.name}", level.softleaf_from(told.word), leaf)
+    if state is State.SOFTLEAF and level.layout and level.layout.contains(told.word) and leaf.swp_type < 32:
+        on = {flag: getattr(expected, flag) for flag in level.flags}
+        word = level.encode(leaf.swp_type, leaf.offset, **on)
+        yield Fact(f"encode_{level.name} of the decoded word", word, told.word & ~level.ignored)
+
+
+def _state(level: LevelHelpers, told: Told) -> State:
+    if told.fields["n"]:
+        return State.NONE
+    if told.fields["p"]:
+        return State.PRESENT if level.name == "pte" or told.fields["l"] else State.TABLE
+    return State.SOFTLEAF if level.has_softleaf else State.BAD
+
+
+def pmd_kind_facts(arch: Arch, told: Told) -> Facts:
+    """The PMD predicates for which the kernel has no name of its own."""
+    if arch.has_pmd_swap:
+        yield Fact("pmd_is_swap_entry", arch.pmd_is_swap_entry(told.word), _is_swap(told))
+    if "vs" not in told.fields:
+        yield Fact("pmd_is_valid_softleaf", arch.pmd_is_valid_softleaf(told.word), told.fields["mig"])
+
+
+# --- swp ------------------------------------------------------------------------------------------------------
+
+
+def swp_facts(replay: Replay, record: SwpRecord) -> Facts:
+    arch, fits = replay.arch, record.exact
+    swp_type, offset = record.swp_type, record.offset
+    in_range = swp_type < 32 and offset <= arch.max_swap_offset
+    yield Fact("type and offset fit", in_range, fits)
+    leaf = SoftLeaf.from_val(record.generic)
+    yield Fact("e", SoftLeaf(swp_type, leaf.offset).val, record.generic)
+    if fits:
+        yield Fact("e without a cut", SoftLeaf(swp_type, offset), leaf)
+    arch_entry = arch.arch_swp_entry(swp_type, offset)
+    yield Fact("a", arch_entry, record.arch_entry)
+    yield Fact("ap", arch.arch_swp_entry_to_pte(arch_entry), record.arch_pte)
+    if fits:
+        yield Fact("a: type", arch.arch_swp_type(arch_entry), swp_type)
+        yield Fact("a: offset", arch.arch_swp_offset(arch_entry), offset)
+    for name, told in record.classes.items():
+        yield Fact(f"cls.{name}", CLASSES[name](arch, leaf), class_told(replay, name, told, leaf))
+    yield from encoding_facts(replay, replay.pte, record, record.pte)
+    if replay.pmd.has_softleaf:
+        yield from encoding_facts(replay, replay.pmd, record, record.pmd)
+    else:
+        yield from no_encoding_facts(replay.pmd, record)
+
+
+def encoding_facts(
+    replay: Replay, level: LevelHelpers, record: SwpRecord, told_by_flags: Mapping[Flags, Told]
+) -> Facts:
+    name = level.name
+    leaf = SoftLeaf(record.swp_type, record.offset)
+    plain = told_by_flags[NO_FLAG].word
+    yield Fact(f"softleaf_to_{name} truncated", level.softleaf_to(leaf, truncate=True), plain)
+    said = or_refused(partial(level.softleaf_to, leaf), EncodeError)
+    yield Fact(f"softleaf_to_{name}", said, plain if record.exact else REFUSED)
+    if record.exact:
+        yield Fact(f"arch_swp_entry_to_{name}", level.arch_entry_to(record.arch_entry), plain)
+    for flags, told in told_by_flags.items():
+        # without the series the bit is there in the word, but nothing puts it there
+        if name == "pte" or replay.arch.has_pmd_swap or not flags.exclusive:
+            yield from flag_facts(level, flags, told, told_by_flags)
+        on = flags._asdict()
+        has_flags = all(flag in level.flags for flag, is_on in on.items() if is_on)
+        said = or_refused(partial(level.encode, record.swp_type, record.offset, **on), EncodeError)
+        yield Fact(f"encode_{name} with {flags}", said, told.word if record.exact and has_flags else REFUSED)
+        if record.exact and has_flags and level.layout is not None:
+            yield Fact(f"{name}_layout has {told.word:#x}", level.layout.contains(told.word), True)
+        for fact in word_facts(replay, level, told):
+            yield fact._replace(field=f"{name} with {flags}: {fact.field}")
+
+
+def flag_facts(level: LevelHelpers, flags: Flags, told: Told, told_by_flags: Mapping[Flags, Told]) -> Facts:
+    """Each flag that is on leads from the word without it to this one, and back."""
+    for flag, is_on in flags._asdict().items():
+        if is_on:
+            without = told_by_flags[flags._replace(**{flag: False})].word
+            yield Fact(f"{level.name}_swp_mk{flag} of {without:#x}", level.mk[flag](without), told.word)
+            yield Fact(f"{level.name}_swp_clear_{flag}", level.clear[flag](told.word), without)
+
+
+def no_encoding_facts(level: LevelHelpers, record: SwpRecord) -> Facts:
+    yield Fact("no PMD words told", record.pmd, {})
+    leaf = SoftLeaf(record.swp_type, record.offset)
+    for said in (
+        or_refused(partial(level.softleaf_to, leaf), UnsupportedError),
+        or_refused(partial(level.softleaf_to, leaf, truncate=True), UnsupportedError),
+        or_refused(partial(level.encode, record.swp_type, record.offset), UnsupportedError),
+        or_refused(partial(level.arch_entry_to, record.arch_entry), UnsupportedError),
+    ):
+        yield Fact("a PMD encoding", said, REFUSED)
+
+
+MIGRATION = (
+    SoftLeafType.MIGRATION_READ,
+    SoftLeafType.MIGRATION_READ_EXCLUSIVE,
+    SoftLeafType.MIGRATION_WRITE,
+)
+DEVICE_PRIVATE = (SoftLeafType.DEVICE_PRIVATE_READ, SoftLeafType.DEVICE_PRIVATE_WRITE)
+PFN_KINDS = (*MIGRATION, *DEVICE_PRIVATE, SoftLeafType.DEVICE_EXCLUSIVE, SoftLeafType.HWPOISON)
+PMD_KINDS = (*MIGRATION, *DEVICE_PRIVATE)
+
+
+def _is_kind(*kinds: SoftLeafType) -> Callable[[Arch, SoftLeaf], int]:
+    return lambda arch, leaf: arch.softleaf_type(leaf) in kinds
+
+
+def _has_marker(bit: int) -> Callable[[Arch, SoftLeaf], int]:
+    return lambda arch, leaf: bool(arch.softleaf_markers(leaf) & bit)
+
+
+def _is_device_exclusive_write(arch: Arch, leaf: SoftLeaf) -> bool:
+    numbers = arch.swp_types.get(SoftLeafType.DEVICE_EXCLUSIVE, range(0))
+    return isinstance(numbers, range) and leaf.swp_type in numbers[:1]
+
+
+CLASSES: Mapping[str, Callable[[Arch, SoftLeaf], int]] = {
+    "lt": lambda arch, leaf: int(arch.softleaf_type(leaf).value),
+    "none": lambda arch, leaf: leaf.is_none,
+    "swap": _is_kind(SoftLeafType.SWAP),
+    "non_swap": lambda arch, leaf: leaf.swp_type >= arch.max_swapfiles,
+    "mig": _is_kind(*MIGRATION),
+    "mig_w": _is_kind(SoftLeafType.MIGRATION_WRITE),
+    "mig_r": _is_kind(SoftLeafType.MIGRATION_READ),
+    "mig_rx": _is_kind(SoftLeafType.MIGRATION_READ_EXCLUSIVE),
+    "mig_young": lambda arch, leaf: arch.softleaf_young(leaf),
+    "mig_dirty": lambda arch, leaf: arch.softleaf_dirty(leaf),
+    "dev_priv": _is_kind(*DEVICE_PRIVATE),
+    "dev_priv_w": _is_kind(SoftLeafType.DEVICE_PRIVATE_WRITE),
+    "dev_excl": _is_kind(SoftLeafType.DEVICE_EXCLUSIVE),
+    "dev_excl_w": _is_device_exclusive_write,
+    "hwpoison": _is_kind(SoftLeafType.HWPOISON),
+    "hwpoison_old": _is_kind(SoftLeafType.HWPOISON),
+    "marker": _is_kind(SoftLeafType.MARKER),
+    "marker_bits": lambda arch, leaf: arch.softleaf_markers(leaf),
+    "mk_uffd_wp": _has_marker(0x1),
+    "mk_poison": _has_marker(0x2),
+    "mk_guard": _has_marker(0x4),
+    "pfn_entry": _is_kind(*PFN_KINDS),
+    "pfn": lambda arch, leaf: arch.softleaf_pfn(leaf),
+}
