@@ -156,6 +156,13 @@ class Switch:
             return f"that needs {self.needs}=True; allowed: False"
         return None
 
+    def __str__(self) -> str:
+        if not self.possible:
+            return "no"
+        conditions = [str(self.since)] if self.since else []
+        conditions += [f"needs {self.needs}"] if self.needs else []
+        return "; ".join([f"yes or no (default: {'yes' if self.on else 'no'})", *conditions])
+
     def default(self, config: Config) -> bool:
         return self.on and self._obstacle(config) is None
 
@@ -172,6 +179,9 @@ class Choice:
     values: tuple[int, ...] | tuple[str, ...]
     usual: int | str
 
+    def __str__(self) -> str:
+        return ", ".join(f"{value} (default)" if value == self.usual else str(value) for value in self.values)
+
     def default(self, config: Config) -> int | str:
         return self.usual
 
@@ -186,6 +196,9 @@ class PhysmemBits:
     """MAX_PHYSMEM_BITS in bits, or None where the kernel leaves it undefined (FLATMEM)."""
 
     usual: Callable[[Config], int]
+
+    def __str__(self) -> str:
+        return "a number of bits, or none where it is undefined"
 
     def default(self, config: Config) -> int:
         return self.usual(config)
@@ -202,6 +215,9 @@ class Address:
     """A page-aligned 64-bit address."""
 
     example: int
+
+    def __str__(self) -> str:
+        return f"a page-aligned address (default, an example: {self.example:#x})"
 
     def default(self, config: Config) -> int:
         return self.example

@@ -13,7 +13,7 @@ from pmdswp import Arch, Entry, SoftLeaf, SoftLeafType, State
 from pmdswp.config import Options
 from pmdswp.softleaf import Level
 from tests.data_files import DATA, Fields
-from tests.examples.levels import FLAGS, helpers
+from tests.examples.common import FLAGS, configure, helpers
 
 EXAMPLES_OF = {
     "x86_64": 16,
@@ -118,11 +118,6 @@ def read_table(arch: str, table: str) -> list[dict[str, Any]]:
 
 
 EXAMPLES = [read_example(arch, row) for arch in EXAMPLES_OF for row in read_table(arch, "examples")]
-
-
-def configure(name: str, kernel: str, options: Options) -> Arch:
-    full: Options = {**options, "kernel": kernel}
-    return pmdswp.get(name, **full)
 
 
 # Every example at each of its levels, on each kernel and in each configuration that has it.
@@ -281,9 +276,7 @@ def test_pmd_is_the_entry_its_kind_says(case: Case) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "case", [case for case in PMD_CASES if case.arch.has_pmd_swap], ids=title
-)
+@pytest.mark.parametrize("case", [case for case in PMD_CASES if case.arch.has_pmd_swap], ids=title)
 def test_split_gives_the_pte_of_the_example_first(case: Case) -> None:
     example, form, arch = case
     pte, _ = example.forms

@@ -15,11 +15,10 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 import pmdswp
-from pmdswp import Arch, SoftLeaf, SoftLeafType, State
-from pmdswp.layout import Layout
-from pmdswp.softleaf import Level
+from pmdswp import Arch, Layout, SoftLeaf, SoftLeafType, State
+from pmdswp.arch import get_with
+from pmdswp.softleaf import FLAGS, Level
 
-FLAGS = ("exclusive", "soft_dirty", "uffd")
 LEVELS: tuple[Level, ...] = ("pte", "pmd")
 MAX_WORD = (1 << 64) - 1
 MAX_TYPE = 31
@@ -78,18 +77,23 @@ CONFIGURATIONS: Mapping[str, tuple[Options, ...]] = {
 }
 """What `pmdswp.get` is asked for: each layout of each kernel, with each other option off in turn."""
 
+_NAMES = st.sampled_from(pmdswp.names())
+_OPTIONS = {name: st.sampled_from(options) for name, options in CONFIGURATIONS.items()}
+_LEVELS = st.sampled_from(LEVELS)
+_AGES = st.integers(0, 3)
+_SWP_TYPES = st.integers(0, MAX_TYPE)
+_WORDS = st.integers(0, MAX_WORD)
+_SINGLE_BITS = st.sampled_from([1 << bit for bit in range(64)])
+_FEW_BITS = st.lists(_SINGLE_BITS, max_size=4, unique=True)
+_ORIGINS = st.sampled_from(("entry", "entry", "few bits", "invalid_pte_table", "anywhere"))
+_FLIPS = st.just(0) | _SINGLE_BITS
 
-def build(name: str, options: Options) -> Arch:
-    """The configuration, options given as a mapping."""
-    get: Callable[..., Arch] = pmdswp.get
-    return get(name, **options)
 
-
-def architectures() -> st.SearchStrategy[Arch]:
+@st.composite
+def architectures(draw: st.DrawFn) -> Arch:
     """Configurations; every architecture is as likely as the next."""
-    return st.sampled_from(pmdswp.names()).flatmap(
-        lambda name: st.sampled_from(CONFIGURATIONS[name]).map(lambda options: build(name, options))
-    )
+    name = draw(_NAMES)
+    return get_with(name, draw(_OPTIONS[name]))
 
 
 class Slot(NamedTuple):
@@ -224,76 +228,94 @@ class Storable(NamedTuple):
         return self._replace(slot=Slot(self.slot.arch, "pte"), offset=self.offset + index)
 
 
-def slots() -> st.SearchStrategy[Slot]:
+@st.composite
+def slots(draw: st.DrawFn) -> Slot:
     """Both levels of every configuration, PMDs that cannot hold a softleaf included."""
-    return st.builds(Slot, architectures(), st.sampled_from(LEVELS))
+    return Slot(draw(architectures()), draw(_LEVELS))
 
 
-def softleaf_slots() -> st.SearchStrategy[Slot]:
+@st.composite
+def softleaf_slots(draw: st.DrawFn) -> Slot:
     """Slots that can hold a softleaf."""
-    return slots().map(lambda slot: slot if slot.holds_softleaf else slot._replace(level="pte"))
+    slot = draw(slots())
+    return slot if slot.holds_softleaf else Slot(slot.arch, "pte")
+
+
+def pte_slots() -> st.SearchStrategy[Slot]:
+    """The PTEs of every configuration."""
+    return architectures().map(lambda arch: Slot(arch, "pte"))
+
+
+def pmd_slots() -> st.SearchStrategy[Slot]:
+    """The PMDs that can hold a softleaf."""
+    return softleaf_archs().map(lambda arch: Slot(arch, "pmd"))
+
+
+def softleaf_archs() -> st.SearchStrategy[Arch]:
+    """Configurations with PMD softleaves."""
+    return architectures().filter(lambda arch: arch.has_pmd_softleaf)
 
 
 def swp_types() -> st.SearchStrategy[int]:
     """Types that fit."""
-    return st.integers(0, MAX_TYPE)
+    return _SWP_TYPES
 
 
-def offset_edges(arch: Arch) -> list[int]:
-    """Offsets at which something changes: both ends, alignment, PFN and A/D bits, and every single bit."""
+@cache
+def offset_edges(arch: Arch) -> tuple[int, ...]:
+    """Offsets where something changes: both ends, alignment, PFN and A/D bits, and every single bit."""
     last, nr = arch.max_swap_offset, arch.hpage_pmd_nr
     edges = {0, 1, nr - 1, nr, nr + 1, last - nr, last - nr + 1, last - 1, last}
     edges |= {(1 << arch.swp_pfn_bits) - 1, 3 << arch.swp_pfn_bits}
     edges |= {1 << bit for bit in range(last.bit_length())}
-    return sorted(edge for edge in edges if edge <= last)
+    return tuple(sorted(edge for edge in edges if edge <= last))
 
 
 @cache
+def _offsets_among(edges: tuple[int, ...]) -> st.SearchStrategy[int]:
+    return st.one_of(st.sampled_from(edges), st.integers(0, edges[-1]))
+
+
 def offsets(arch: Arch) -> st.SearchStrategy[int]:
     """Offsets that fit, many of them at an edge."""
-    return st.one_of(st.sampled_from(offset_edges(arch)), st.integers(0, arch.max_swap_offset))
+    return _offsets_among(offset_edges(arch))
 
 
 @cache
-def flag_sets(slot: Slot) -> st.SearchStrategy[frozenset[str]]:
-    """Flags that the slot's configuration has."""
-    flags = [flag for flag in FLAGS if flag in slot.layout.flags]
+def _subsets(flags: tuple[str, ...]) -> st.SearchStrategy[frozenset[str]]:
     return st.frozensets(st.sampled_from(flags)) if flags else st.just(frozenset())
 
 
-@cache
-def storables_in(slot: Slot) -> st.SearchStrategy[Storable]:
-    """What a slot can hold."""
-    return st.builds(Storable, st.just(slot), swp_types(), offsets(slot.arch), flag_sets(slot))
+def flag_sets(slot: Slot) -> st.SearchStrategy[frozenset[str]]:
+    """Flags that the slot's configuration has."""
+    return _subsets(tuple(flag for flag in FLAGS if flag in slot.layout.flags))
 
 
-def storables() -> st.SearchStrategy[Storable]:
-    """What any slot can hold."""
-    return softleaf_slots().flatmap(storables_in)
+def _storable(draw: st.DrawFn, slot: Slot) -> Storable:
+    return Storable(slot, draw(_SWP_TYPES), draw(offsets(slot.arch)), draw(flag_sets(slot)))
 
 
-@cache
-def words(slot: Slot) -> st.SearchStrategy[int]:
-    """64-bit words; most of them are an entry, an entry with one bit flipped, or a few bits."""
-    holder = slot if slot.holds_softleaf else slot._replace(level="pte")
-    entries = storables_in(holder).map(lambda storable: storable.word)
-    single_bits = st.sampled_from([1 << bit for bit in range(64)])
-    return st.one_of(
-        st.sampled_from([0, MAX_WORD, slot.arch.config.invalid_pte_table]),
-        st.lists(single_bits, max_size=4, unique=True).map(sum),
-        entries,
-        st.builds(int.__xor__, entries, single_bits),
-        st.integers(0, MAX_WORD),
-    )
+@st.composite
+def storables(draw: st.DrawFn, where: st.SearchStrategy[Slot] | None = None) -> Storable:
+    """What slots can hold: by default, every slot that can hold a softleaf."""
+    return _storable(draw, draw(softleaf_slots() if where is None else where))
 
 
-def slot_words(
-    where: st.SearchStrategy[Slot] | None = None,
-) -> st.SearchStrategy[SlotWord]:
-    """Words in slots: by default in every slot there is."""
-    return (slots() if where is None else where).flatmap(
-        lambda slot: st.builds(SlotWord, st.just(slot), words(slot))
-    )
+@st.composite
+def slot_words(draw: st.DrawFn, where: st.SearchStrategy[Slot] | None = None) -> SlotWord:
+    """Any 64-bit words, by default in every slot there is; most are an entry or one bit away from one."""
+    slot = draw(slots() if where is None else where)
+    origin = draw(_ORIGINS)
+    if origin == "entry":
+        storable = _storable(draw, slot if slot.holds_softleaf else Slot(slot.arch, "pte"))
+        word = storable.word ^ draw(_FLIPS)
+    elif origin == "few bits":
+        word = sum(draw(_FEW_BITS))
+    elif origin == "invalid_pte_table":
+        word = slot.arch.config.invalid_pte_table ^ draw(_FLIPS)
+    else:
+        word = draw(_WORDS)
+    return SlotWord(slot, word)
 
 
 @cache
@@ -308,22 +330,24 @@ def pmd_types(arch: Arch) -> tuple[int, ...]:
     return (*range(arch.max_swapfiles if arch.has_pmd_swap else 0), *numbers)
 
 
-def _run_starts(limit: int, nr: int) -> st.SearchStrategy[int]:
-    last = limit // nr - 1
-    edges = [0, 1, last - 1, last]
-    return st.one_of(st.integers(0, last), st.sampled_from(edges)).map(lambda run: run * nr)
+@cache
+def _run_starts(room: int, nr: int) -> st.SearchStrategy[int]:
+    last = room // nr - 1
+    runs = st.one_of(st.sampled_from((0, 1, last - 1, last)), st.integers(0, last))
+    return runs.map(lambda run: run * nr)
 
 
 @st.composite
-def _splittables_of(draw: st.DrawFn, arch: Arch) -> Storable:
+def _aligned(draw: st.DrawFn) -> Storable:
+    arch = draw(softleaf_archs().filter(pmd_types))
     slot = Slot(arch, "pmd")
     swp_type = draw(st.sampled_from(pmd_types(arch)))
     kind = arch.softleaf_type(SoftLeaf(swp_type, 1))
     room, ages = arch.max_swap_offset + 1, 0
-    if kind is not SoftLeafType.SWAP:
+    if kind.has_pfn:
         room = min(room, 1 << arch.swp_pfn_bits)
     if kind.is_migration and arch.migration_ad:
-        ages = draw(st.integers(0, 3))
+        ages = draw(_AGES)
     offset = draw(_run_starts(room, arch.hpage_pmd_nr)) | ages << arch.swp_pfn_bits
     return Storable(slot, swp_type, offset, draw(flag_sets(slot)))
 
@@ -337,9 +361,4 @@ def _splits(pmd: Storable) -> bool:
 
 def splittables() -> st.SearchStrategy[Storable]:
     """PMD entries that split, and so runs of PTEs that join: aligned, of a kind for PMDs, and no trap."""
-    return (
-        architectures()
-        .filter(lambda arch: arch.has_pmd_softleaf and bool(pmd_types(arch)))
-        .flatmap(_splittables_of)
-        .filter(_splits)
-    )
+    return _aligned().filter(_splits)

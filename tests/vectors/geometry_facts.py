@@ -129,11 +129,7 @@ STATED: Mapping[str, Answer] = {
     "PTE_MARKER_GUARD": _marker_bits(0x4),
     "PTE_MARKER_MASK": _marker_bits(SoftLeaf.from_val(MASK64).offset),
     # enum softleaf_type
-    **{
-        f"SOFTLEAF_{kind.name}": _kind_number(kind)
-        for kind in SoftLeafType
-        if kind is not SoftLeafType.UNKNOWN
-    },
+    **{f"SOFTLEAF_{kind.name}": _kind_number(kind) for kind in SoftLeafType if kind is not SoftLeafType.UNKNOWN},
     # flags, by what the helpers do and by the layout
     "swp_exclusive_bits": _sets(lambda arch, v: arch.pte_swp_mkexclusive(v)),
     "swp_soft_dirty_bits": _sets(lambda arch, v: arch.pte_swp_mksoft_dirty(v)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pmdswp import Arch, Entry, SoftLeaf, SoftLeafType
 from pmdswp.layout import FieldKind, Layout
-from tests.vectors.records import Geometry, Level
+from vectors.records import Geometry, Level
 
 MASK64 = (1 << 64) - 1
 
@@ -37,6 +37,10 @@ class LevelHelpers:
     @property
     def flags(self) -> Mapping[str, int]:
         return self.layout.flags if self.layout is not None else {}
+
+    def holds(self, word: int) -> bool:
+        """Whether the word has the form of an encoded entry."""
+        return self.layout is not None and self.layout.contains(word)
 
     @property
     def ignored(self) -> int:

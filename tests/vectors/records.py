@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from data_files import Fields, UnknownFieldError, config_options, read_records
+from pmdswp import SoftLeaf, SoftLeafType
 from pmdswp.config import Options
-from tests.data_files import Fields, UnknownFieldError, config_options, read_records
 
 Level = Literal["pte", "pmd"]
+
+SPECIAL_TYPES = {
+    "SWP_HWPOISON": SoftLeafType.HWPOISON,
+    "SWP_MIGRATION_READ": SoftLeafType.MIGRATION_READ,
+    "SWP_MIGRATION_READ_EXCLUSIVE": SoftLeafType.MIGRATION_READ_EXCLUSIVE,
+    "SWP_MIGRATION_WRITE": SoftLeafType.MIGRATION_WRITE,
+    "SWP_DEVICE_WRITE": SoftLeafType.DEVICE_PRIVATE_WRITE,
+    "SWP_DEVICE_READ": SoftLeafType.DEVICE_PRIVATE_READ,
+    "SWP_DEVICE_EXCLUSIVE": SoftLeafType.DEVICE_EXCLUSIVE,
+    "SWP_DEVICE_EXCLUSIVE_WRITE": SoftLeafType.DEVICE_EXCLUSIVE,
+    "SWP_DEVICE_EXCLUSIVE_READ": SoftLeafType.DEVICE_EXCLUSIVE,
+    "SWP_PTE_MARKER": SoftLeafType.MARKER,
+}
 
 
 class Flags(NamedTuple):
@@ -103,6 +118,19 @@ class Geometry:
     def max_physmem_bits(self) -> int | None:
         return self.numbers["MAX_PHYSMEM_BITS"] if self.numbers["MAX_PHYSMEM_BITS_defined"] else None
 
+    @cached_property
+    def special_kinds(self) -> Mapping[int, SoftLeafType]:
+        """Special type number -> what it stands for."""
+        return {self.numbers[name]: kind for name, kind in SPECIAL_TYPES.items() if name in self.numbers}
+
+    def kind(self, leaf: SoftLeaf) -> SoftLeafType:
+        """What the kernel takes a leaf for, by its numbers."""
+        if leaf.val == 0:
+            return SoftLeafType.NONE
+        if leaf.swp_type < self.numbers["MAX_SWAPFILES"]:
+            return SoftLeafType.SWAP
+        return self.special_kinds.get(leaf.swp_type, SoftLeafType.UNKNOWN)
+
     def options(self, kernel: str) -> Options:
         """The options of `pmdswp.get` that ask for this configuration."""
         symbols = {
@@ -110,9 +138,7 @@ class Geometry:
             for name, number in self.numbers.items()
             if name.startswith("CONFIG_")
         }
-        options = config_options(
-            self.arch, symbols, svrsw60t59b=bool(self.numbers.get("has_svrsw60t59b", 0))
-        )
+        options = config_options(self.arch, symbols, svrsw60t59b=bool(self.numbers.get("has_svrsw60t59b", 0)))
         options["kernel"] = kernel
         options["page_size"] = self.numbers["PAGE_SIZE"]
         # elsewhere it follows from what is already asked for, and the default has to be right

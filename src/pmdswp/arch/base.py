@@ -388,7 +388,7 @@ class Arch(ABC):
 
     def softleaf_pfn(self, leaf: SoftLeaf) -> int:
         """The page frame number in `leaf`; `DecodeError` if it is of a kind without one."""
-        self._require(leaf, "a PFN", self.softleaf_type(leaf).has_pfn)
+        self._require(leaf, "a PFN", has_it=self.softleaf_type(leaf).has_pfn)
         return leaf.offset & ((1 << self.swp_pfn_bits) - 1)
 
     def softleaf_young(self, leaf: SoftLeaf) -> bool:
@@ -404,17 +404,17 @@ class Arch(ABC):
 
     def softleaf_markers(self, leaf: SoftLeaf) -> int:
         """The marker bits in `leaf` that this kernel knows (`MARKER_BITS`); `DecodeError` if it is no marker."""
-        self._require(leaf, "marker bits", self.softleaf_type(leaf) is SoftLeafType.MARKER)
+        self._require(leaf, "marker bits", has_it=self.softleaf_type(leaf) is SoftLeafType.MARKER)
         return leaf.offset & marker_mask(self.config)
 
-    def _require(self, leaf: SoftLeaf, what: str, has_it: bool) -> None:
+    def _require(self, leaf: SoftLeaf, what: str, *, has_it: bool) -> None:
         if not has_it:
             kind = self.softleaf_type(leaf).name
             raise DecodeError(f"{leaf!r} is {kind} on {self!r}, which has no {what}")
 
     def _migration_bit(self, leaf: SoftLeaf, offset_bit: int) -> bool:
         kind = self.softleaf_type(leaf)
-        self._require(leaf, "a PFN", kind.has_pfn)
+        self._require(leaf, "a PFN", has_it=kind.has_pfn)
         return kind.is_migration and self.migration_ad and bool(leaf.offset >> offset_bit & 1)
 
     # --- whole words ----------------------------------------------------------------------------------------
@@ -457,7 +457,7 @@ class Arch(ABC):
         self, type: int, offset: int, *, exclusive: bool = False, soft_dirty: bool = False, uffd: bool = False
     ) -> int:
         """The PMD that holds the leaf and the flags asked for; otherwise as `encode_pte`."""
-        layout = self._require_pmd_softleaf("encode_pmd")
+        layout = self.require_pmd_layout("encode_pmd")
         word = self.softleaf_to_pmd(SoftLeaf(type, offset))
         return word | self._flag_bits(layout, exclusive, soft_dirty, uffd)
 
@@ -496,15 +496,16 @@ class Arch(ABC):
 
     def split_pmd(self, pmd: int) -> list[int]:
         """The `hpage_pmd_nr` PTEs that stand for what `pmd` stands for: see `pmdswp.huge.split_pmd`."""
-        self._require_pmd_softleaf("split_pmd")
+        self.require_pmd_layout("split_pmd")
         return huge.split_pmd(self, pmd)
 
     def join_ptes(self, ptes: Iterable[int]) -> int:
         """The PMD that stands for what the `hpage_pmd_nr` PTEs stand for: see `pmdswp.huge.join_ptes`."""
-        self._require_pmd_softleaf("join_ptes")
+        self.require_pmd_layout("join_ptes")
         return huge.join_ptes(self, ptes)
 
-    def _require_pmd_softleaf(self, name: str) -> Layout:
+    def require_pmd_layout(self, name: str = "pmd_layout") -> Layout:
+        """`pmd_layout`, for what cannot do without it; `UnsupportedError` names `name` and says what has it."""
         if self.pmd_layout is None:
             raise UnsupportedError(_absence(self.architecture, self.config, name))
         return self.pmd_layout
@@ -548,6 +549,7 @@ _PMD_SOFTLEAF_HELPERS = (
     "encode_pmd",
     "split_pmd",
     "join_ptes",
+    "pmd_layout",
 )
 
 
@@ -672,14 +674,14 @@ def _softleaf_to(level: Level, layout: Layout) -> str:
             "except (TypeError, ValueError):",
             "    outside = True",
             "if outside:",
-            f"    swp_type, offset = fit(leaf, {layout.offset.max:#x}, truncate)",
+            f"    swp_type, offset = fit(leaf, {layout.offset.max:#x}, truncate=truncate)",
         ),
     )
 
 
-def _fit(leaf: object, max_offset: int, truncate: bool) -> tuple[int, int]:
+def _fit(leaf: object, max_offset: int, *, truncate: bool) -> tuple[int, int]:
     """Type and offset of a leaf that is not sure to fit, cut if need be as the generic entry cuts them."""
-    if not isinstance(leaf, tuple) or len(leaf) != 2:  # noqa: PLR2004
+    if not isinstance(leaf, tuple) or len(leaf) != 2:
         raise EncodeError(f"{leaf!r} is not a SoftLeaf")
     numbers = []
     for name, number, largest in (("type", leaf[0], NR_SWAP_TYPES - 1), ("offset", leaf[1], max_offset)):

@@ -36,7 +36,7 @@ def _layout(config: Config, level: Level) -> Layout:
                 "exclusive",
                 EXCLUSIVE,
                 "_PAGE_SWP_EXCLUSIVE",
-                "bit 23",
+                "exclusive to one process",
                 configured=level == "pte" or config.has(PMD_SWAP),
             ),
             value("offset", 24, 40, "__SWP_OFFSET_SHIFT", "swap offset"),

@@ -28,20 +28,20 @@ def _layout(config: Config, level: Level) -> Layout:
     soft_dirty = (
         fixed("exec", EXEC, 0, "_PAGE_EXEC", "must be 0: pmd_present() tests it")
         if pmd_leaf_bits and not config.soft_dirty
-        else flag("soft_dirty", EXEC, "_PAGE_SWP_SOFT_DIRTY", "= _PAGE_EXEC", configured=config.soft_dirty)
+        else flag("soft_dirty", EXEC, "_PAGE_SWP_SOFT_DIRTY", "soft-dirty (= _PAGE_EXEC)", configured=config.soft_dirty)
     )
     return Layout(
         (
             fixed("present", PRESENT, 0, "_PAGE_PRESENT", "must be 0: not present"),
             leaf,
             soft_dirty,
-            flag("uffd", USER, "_PAGE_SWP_UFFD", "= _PAGE_USER", configured=config.uffd),
+            flag("uffd", USER, "_PAGE_SWP_UFFD", "watched by userfaultfd (= _PAGE_USER)", configured=config.uffd),
             fixed("prot_none", PROT_NONE, 0, "_PAGE_PROT_NONE", "must be 0: not present (= _PAGE_GLOBAL)"),
             flag(
                 "exclusive",
                 ACCESSED,
                 "_PAGE_SWP_EXCLUSIVE",
-                "= _PAGE_ACCESSED",
+                "exclusive to one process (= _PAGE_ACCESSED)",
                 configured=level == "pte" or config.has(PMD_SWAP),
             ),
             value("type", 7, 5, "__SWP_TYPE_SHIFT", "swap type"),

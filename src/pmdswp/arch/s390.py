@@ -34,12 +34,18 @@ def _pte_layout(config: Config) -> Layout:
     return Layout(
         (
             fixed("present", PRESENT, 0, "_PAGE_PRESENT", "must be 0: not present"),
-            flag("soft_dirty", SOFT_DIRTY, "_PAGE_SOFT_DIRTY", "bit 1", configured=config.soft_dirty),
+            flag("soft_dirty", SOFT_DIRTY, "_PAGE_SOFT_DIRTY", "soft-dirty", configured=config.soft_dirty),
             value("type", 2, 5, "__SWP_TYPE_SHIFT", "swap type"),
             zero(7, 2),
             fixed("protect", PTE_PROTECT, 1, "_PAGE_PROTECT", "must be 1: marks a swap entry"),
             fixed("invalid", PTE_INVALID, 1, "_PAGE_INVALID", "must be 1: the hardware must fault"),
-            flag("exclusive", EXCLUSIVE, "_PAGE_SWP_EXCLUSIVE", "= _PAGE_LARGE", configured=True),
+            flag(
+                "exclusive",
+                EXCLUSIVE,
+                "_PAGE_SWP_EXCLUSIVE",
+                "exclusive to one process (= _PAGE_LARGE)",
+                configured=True,
+            ),
             value("offset", 12, 52, "__SWP_OFFSET_SHIFT", "swap offset"),
         )
     )
@@ -49,12 +55,18 @@ def _pmd_layout(config: Config) -> Layout:
     return Layout(
         (
             fixed("present", PRESENT, 0, "_SEGMENT_ENTRY_PRESENT", "must be 0: not present"),
-            flag("soft_dirty", SOFT_DIRTY, "_SEGMENT_ENTRY_SOFT_DIRTY", "bit 1", configured=config.soft_dirty),
+            flag("soft_dirty", SOFT_DIRTY, "_SEGMENT_ENTRY_SOFT_DIRTY", "soft-dirty", configured=config.soft_dirty),
             fixed("tt", 2, 0, "_SEGMENT_ENTRY_TYPE_MASK", "must be 0: segment table (1: region-third)", width=2),
             fixed("comm", RSTE_COMM, 1, "_RST_ENTRY_COMM", "must be 1: marks a swap entry"),
             fixed("invalid", RSTE_INVALID, 1, "_RST_ENTRY_INVALID", "must be 1: the hardware must fault"),
             value("type", 6, 5, "__SWP_TYPE_SHIFT_RSTE", "swap type"),
-            flag("exclusive", EXCLUSIVE, "_PAGE_SWP_EXCLUSIVE", "= _PAGE_LARGE", configured=config.has(PMD_SWAP)),
+            flag(
+                "exclusive",
+                EXCLUSIVE,
+                "_PAGE_SWP_EXCLUSIVE",
+                "exclusive to one process (= _PAGE_LARGE)",
+                configured=config.has(PMD_SWAP),
+            ),
             value("offset", 12, 52, "__SWP_OFFSET_SHIFT_RSTE", "swap offset"),
         )
     )

@@ -26,13 +26,13 @@ def _layout(config: Config, level: Level) -> Layout:
     return Layout(
         (
             fixed("present", PRESENT, 0, "_PAGE_PRESENT", "must be 0: not present"),
-            flag("soft_dirty", RW, "_PAGE_SWP_SOFT_DIRTY", "= _PAGE_RW", configured=config.soft_dirty),
-            flag("uffd", USER, "_PAGE_SWP_UFFD", "= _PAGE_USER", configured=config.uffd),
+            flag("soft_dirty", RW, "_PAGE_SWP_SOFT_DIRTY", "soft-dirty (= _PAGE_RW)", configured=config.soft_dirty),
+            flag("uffd", USER, "_PAGE_SWP_UFFD", "watched by userfaultfd (= _PAGE_USER)", configured=config.uffd),
             flag(
                 "exclusive",
                 PWT,
                 "_PAGE_SWP_EXCLUSIVE",
-                "= _PAGE_PWT",
+                "exclusive to one process (= _PAGE_PWT)",
                 configured=not pmd or config.has(PMD_SWAP),
             ),
             zero(PCD, kernel_name="_PAGE_PCD"),

@@ -1,15 +1,23 @@
-"""The helpers of one level, PTE or PMD, under the same names, so that a test can be told which level it is about."""
+"""What these tests share: architectures by kernel and options, and the helpers of one level under one name each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import pmdswp
 from pmdswp import Arch, Entry, SoftLeaf
+from pmdswp.config import Options
 from pmdswp.layout import Layout
 from pmdswp.softleaf import Level
 
 FLAGS = ("exclusive", "soft_dirty", "uffd")
+
+
+def configure(name: str, kernel: str, options: Options) -> Arch:
+    """The architecture `name` on `kernel`, with `options`."""
+    full: Options = {**options, "kernel": kernel}
+    return pmdswp.get(name, **full)
 
 
 class FlagHelpers(NamedTuple):

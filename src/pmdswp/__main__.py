@@ -1,0 +1,9 @@
+"""``python -m pmdswp`` is the command ``pmdswp``."""
+
+from __future__ import annotations
+
+import sys
+
+from pmdswp.cli import main
+
+sys.exit(main())

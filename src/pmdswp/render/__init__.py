@@ -1,0 +1,1 @@
+"""Readings of layouts and entries for people."""

@@ -1,0 +1,201 @@
+"""Entries, layouts and page tables as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pmdswp.arch import Arch
+from pmdswp.layout import Field, FieldKind, Layout
+from pmdswp.softleaf import FLAGS, MARKER_BITS, Entry, Level, SoftLeaf, SoftLeafType, State
+
+__all__ = ["Palette", "bit_ruler", "describe", "entry_block", "layout_table", "marker_names", "table_listing"]
+
+_LETTERS = {"type": "t", "offset": "o", "exclusive": "x", "soft_dirty": "d", "uffd": "u"}
+_KIND_LETTERS = {FieldKind.FIXED: "#", FieldKind.IGNORED: "~", FieldKind.ZERO: "."}
+_COLOURS = {"t": "36", "o": "32", "x": "33", "d": "33", "u": "33", "#": "35", "!": "31;1"}
+_BYTE = 8
+
+
+@dataclass(frozen=True)
+class Palette:
+    """ANSI colours, or none where `enabled` is False."""
+
+    enabled: bool = False
+
+    def paint(self, letter: str, text: str) -> str:
+        """`text` in the colour of a field's letter."""
+        code = _COLOURS.get(letter)
+        return f"\x1b[{code}m{text}\x1b[0m" if self.enabled and code else text
+
+
+def marker_names(bits: int) -> list[str]:
+    """The names of the marker bits that are set."""
+    return [name for name, bit in MARKER_BITS.items() if bits & bit]
+
+
+def describe(arch: Arch, entry: Entry) -> str:
+    """What an entry stands for, in one line without the word itself."""
+    if entry.leaf is None:
+        return entry.state.name
+    flags = [name for name in FLAGS if getattr(entry, name)]
+    return " ".join([f"{entry.kind.name} {_leaf(arch, entry.kind, entry.leaf)}", *flags])
+
+
+def _leaf(arch: Arch, kind: SoftLeafType, leaf: SoftLeaf) -> str:
+    if kind.has_pfn:
+        ad = [
+            name
+            for name, is_set in (("young", arch.softleaf_young(leaf)), ("dirty", arch.softleaf_dirty(leaf)))
+            if is_set
+        ]
+        return " ".join([f"type {leaf.swp_type} pfn {arch.softleaf_pfn(leaf):#x}", *ad])
+    if kind is SoftLeafType.MARKER:
+        return " ".join(marker_names(arch.softleaf_markers(leaf))) or "no known bit"
+    return f"type {leaf.swp_type} offset {leaf.offset:#x}"
+
+
+def _letter(field: Field) -> str:
+    return _LETTERS.get(field.name) or _KIND_LETTERS[field.kind]
+
+
+def _bit_range(high: int, low: int) -> str:
+    return str(high) if high == low else f"{high}-{low}"
+
+
+def _positions(field: Field, *, msb0: bool) -> list[str]:
+    lsb0 = [_bit_range(field.msb, field.lsb)]
+    return [*lsb0, _bit_range(63 - field.msb, 63 - field.lsb)] if msb0 else lsb0
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def bit_ruler(word: int | None, layout: Layout, *, msb0: bool, palette: Palette) -> Iterator[str]:
+    """The 64 bits in groups of 8: numbers above, the bits of `word` if there is one, and each field's letter below."""
+    letters = "".join(_letter(field) * field.width for field in reversed(layout.fields))
+    if word is not None:
+        wrong = (word & layout.zero_mask) | ((word ^ layout.fixed_value) & layout.fixed_mask)
+        letters = "".join("!" if wrong >> 63 - i & 1 else letter for i, letter in enumerate(letters))
+        bits = f"{word:064b}"
+    starts = range(0, 64, _BYTE)
+    yield "LSB0  " + " ".join(f"{63 - start:<{_BYTE}}" for start in starts).rstrip()
+    if word is not None:
+        yield "      " + " ".join(_painted(bits, letters, start, palette) for start in starts)
+    yield "      " + " ".join(_painted(letters, letters, start, palette) for start in starts)
+    if msb0:
+        yield "MSB0  " + " ".join(f"{start:<{_BYTE}}" for start in starts).rstrip()
+
+
+def _painted(text: str, letters: str, start: int, palette: Palette) -> str:
+    group = zip(letters[start : start + _BYTE], text[start : start + _BYTE], strict=True)
+    return "".join(palette.paint(letter, character) for letter, character in group)
+
+
+def entry_block(arch: Arch, entry: Entry, palette: Palette) -> Iterator[str]:
+    """One word in full: what the kernel takes it for, its bytes in memory, and its bits with the fields named."""
+    yield f"{entry.level} {entry.raw:#018x}  {describe(arch, entry)}"
+    if entry.leaf is not None:
+        yield f"softleaf {entry.leaf.val:#018x}"
+    yield f"memory {arch.pte_to_bytes(entry.raw).hex(' ')}"
+    layout = arch.pte_layout if entry.level == "pte" else arch.pmd_layout
+    if layout is None:
+        return
+    if entry.state is not State.SOFTLEAF:
+        yield f"(the kernel takes this word for {entry.state.name}; below is what its bits would say in a swap entry)"
+    msb0 = arch.architecture.msb0
+    yield ""
+    yield from bit_ruler(entry.raw, layout, msb0=msb0, palette=palette)
+    yield ""
+    head = ["", "bits", *(["MSB0"] if msb0 else []), "field", "value", "kernel name", ""]
+    rows = [head]
+    for field in reversed(layout.fields):
+        number = field.get(entry.raw)
+        if field.kind in {FieldKind.ZERO, FieldKind.IGNORED} and not number:
+            continue
+        rows.append(
+            [
+                _letter(field),
+                *_positions(field, msb0=msb0),
+                field.name,
+                hex(number) if field.width > 1 else str(number),
+                field.kernel_name,
+                _complaint(field, number),
+            ]
+        )
+    yield from _columns(rows)
+
+
+def _complaint(field: Field, number: int) -> str:
+    if field.kind is FieldKind.ZERO:
+        return "set, though it means nothing here"
+    if field.kind is FieldKind.FIXED and number != field.value:
+        return f"not {field.value}: {field.meaning}"
+    return ""
+
+
+def layout_table(arch: Arch, level: Level, layout: Layout, palette: Palette) -> Iterator[str]:
+    """The fields of a layout, highest bit first, under a ruler."""
+    msb0 = arch.architecture.msb0
+    yield f"{arch.name} swap {level}, kernel {arch.kernel}, {arch.page_size} byte pages"
+    yield f"one pmd = {arch.hpage_pmd_nr} slots; offsets 0..{arch.max_swap_offset:#x}; {arch.byteorder}-endian"
+    yield ""
+    yield from bit_ruler(None, layout, msb0=msb0, palette=palette)
+    yield ""
+    rows = [["", "bits", *(["MSB0"] if msb0 else []), "width", "field", "kind", "kernel name", "meaning"]]
+    rows.extend(
+        [
+            _letter(field),
+            *_positions(field, msb0=msb0),
+            str(field.width),
+            field.name,
+            field.kind.value,
+            field.kernel_name,
+            field.meaning,
+        ]
+        for field in reversed(layout.fields)
+    )
+    yield from _columns(rows)
+
+
+@dataclass
+class _Run:
+    """Entries of a table that continue one another, from index `start`."""
+
+    start: int
+    first: Entry
+    length: int = 1
+
+    def takes(self, entry: Entry) -> bool:
+        if entry.state is not self.first.state:
+            return False
+        if entry.leaf is None or self.first.leaf is None:
+            return entry.state is not State.NONE or entry.raw == self.first.raw
+        next_leaf = self.first.leaf._replace(offset=self.first.leaf.offset + self.length)
+        return entry._replace(raw=0) == self.first._replace(raw=0, leaf=next_leaf)
+
+
+def table_listing(arch: Arch, entries: Iterable[Entry]) -> Iterator[str]:
+    """A page table with runs in one line: what continues the entry before is not listed again."""
+    runs: list[_Run] = []
+    for index, entry in enumerate(entries):
+        if runs and runs[-1].takes(entry):
+            runs[-1].length += 1
+        else:
+            runs.append(_Run(index, entry))
+    rows = [["index", "count", "first word", "what"]]
+    for run in runs:
+        last = run.start + run.length - 1
+        steps = run.length > 1 and run.first.leaf is not None
+        rows.append(
+            [
+                str(run.start) if run.length == 1 else f"{run.start}-{last}",
+                str(run.length),
+                f"{run.first.raw:#018x}",
+                describe(arch, run.first) + (", then +1 each" if steps else ""),
+            ]
+        )
+    yield from _columns(rows)
