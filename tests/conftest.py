@@ -9,10 +9,16 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-# No deadline anywhere: the first use of a configuration compiles it, and a run of PTEs may be 8192 words long.
-settings.register_profile("ci", derandomize=True, database=None, deadline=None, max_examples=200)
-settings.register_profile("dev", deadline=None)
+# No deadline: the first use of a configuration compiles it, and a run of PTEs may be 8192 words long.
+# One bug at a time: each configuration is code of its own, so that one bug looks like a hundred.
+settings.register_profile("dev", deadline=None, report_multiple_bugs=False)
 settings.register_profile(
-    "fuzz", deadline=None, max_examples=10_000, suppress_health_check=[HealthCheck.too_slow]
+    "ci", settings.get_profile("dev"), derandomize=True, database=None, max_examples=200
+)
+settings.register_profile(
+    "fuzz",
+    settings.get_profile("dev"),
+    max_examples=10_000,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))

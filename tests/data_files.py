@@ -8,11 +8,26 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pmdswp import SoftLeafType
 from pmdswp.config import Options
 
 DATA = Path(__file__).parent / "data"
 VECTOR_FILES = tuple(sorted(DATA.glob("vectors/*/*.ndjson.xz")))
 GUEST_FILES = tuple(sorted(DATA.glob("guests/*.ndjson.xz")))
+
+SPECIAL_TYPES = {
+    "HWPOISON": SoftLeafType.HWPOISON,
+    "MIGRATION_READ": SoftLeafType.MIGRATION_READ,
+    "MIGRATION_READ_EXCLUSIVE": SoftLeafType.MIGRATION_READ_EXCLUSIVE,
+    "MIGRATION_WRITE": SoftLeafType.MIGRATION_WRITE,
+    "DEVICE_WRITE": SoftLeafType.DEVICE_PRIVATE_WRITE,
+    "DEVICE_READ": SoftLeafType.DEVICE_PRIVATE_READ,
+    "DEVICE_EXCLUSIVE": SoftLeafType.DEVICE_EXCLUSIVE,
+    "DEVICE_EXCLUSIVE_WRITE": SoftLeafType.DEVICE_EXCLUSIVE,
+    "DEVICE_EXCLUSIVE_READ": SoftLeafType.DEVICE_EXCLUSIVE,
+    "PTE_MARKER": SoftLeafType.MARKER,
+}
+"""What the special types mean, by the kernel's names for their numbers (less the SWP_ in front)."""
 
 
 def label(path: Path) -> str:

@@ -21,7 +21,7 @@ from pmdswp.arch import ARCHITECTURES, Arch, get_with
 from pmdswp.config import Options
 from pmdswp.errors import DecodeError, EncodeError, PmdSwpError
 from pmdswp.layout import Layout, check_word
-from pmdswp.render.text import Palette, describe, entry_block, layout_table, marker_names, table_listing
+from pmdswp.render.text import Palette, describe, entry_block, layout_table, marker_names, stray_bits, table_listing
 from pmdswp.softleaf import FLAGS, Entry, Level, SoftLeafType
 
 __all__ = ["main"]
@@ -369,6 +369,8 @@ def _record(arch: Arch, entry: Entry) -> dict[str, object]:
         "uffd": entry.uffd,
         "bytes": arch.pte_to_bytes(entry.raw).hex(),
     }
+    if leaf is not None:
+        record["stray_bits"] = hex(stray_bits(arch, entry))
     if leaf is not None and entry.kind.has_pfn:
         record["pfn"] = hex(arch.softleaf_pfn(leaf))
         record["young"], record["dirty"] = arch.softleaf_young(leaf), arch.softleaf_dirty(leaf)

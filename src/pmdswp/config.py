@@ -7,8 +7,7 @@ names the release and the commit that made it; other modules ask ``config.has(CH
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypedDict
+from typing import Any, NamedTuple, Protocol, TypedDict
 
 from pmdswp.errors import UnsupportedError
 
@@ -47,8 +46,7 @@ def _age(release: str) -> tuple[int, ...]:
     return (1000,) if release == "pmd-swap-v3" else tuple(int(part) for part in release.split("."))
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """Something that kernels have `since` a release, made by `commit` (abbreviated)."""
 
     what: str
@@ -92,8 +90,7 @@ class Options(TypedDict, total=False):
 Value = bool | int | str | None
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     """Every option of one `Arch`, resolved; an option that the architecture does not have keeps the value here."""
 
     arch: str
@@ -111,7 +108,7 @@ class Config:
     svrsw60t59b: bool = False
     mmu: str = ""
     invalid_pte_table: int = 0
-    chosen: tuple[tuple[str, Value], ...] = field(default=(), compare=False)
+    chosen: tuple[tuple[str, Value], ...] = ()
     """The options that differ from their defaults, as `get` takes them."""
 
     def has(self, change: Change) -> bool:
@@ -134,8 +131,7 @@ class Option(Protocol):
         """Why `given` is not allowed, naming what is; None when it is."""
 
 
-@dataclass(frozen=True)
-class Switch:
+class Switch(NamedTuple):
     """True or False. True is the default wherever the kernel can be so, unless `on` is False.
 
     `possible` is False where no kernel of the architecture has it; `since` and `needs` name the change and the
@@ -172,8 +168,7 @@ class Switch:
         return self._obstacle(config) if given else None
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """One of `values`; `usual` is the default."""
 
     values: tuple[int, ...] | tuple[str, ...]
@@ -191,8 +186,7 @@ class Choice:
         return f"allowed: {', '.join(repr(value) for value in self.values)}"
 
 
-@dataclass(frozen=True)
-class PhysmemBits:
+class PhysmemBits(NamedTuple):
     """MAX_PHYSMEM_BITS in bits, or None where the kernel leaves it undefined (FLATMEM)."""
 
     usual: Callable[[Config], int]
@@ -210,8 +204,7 @@ class PhysmemBits:
         return f"allowed: {lowest}..64, None"
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(NamedTuple):
     """A page-aligned 64-bit address."""
 
     example: int
@@ -267,7 +260,7 @@ def resolve(arch: str, options: Mapping[str, Option], given: Mapping[str, object
         if refusal is not None:
             raise UnsupportedError(f"{arch} cannot have {name}={value!r}; {refusal}")
         change: dict[str, Any] = {name: value}  # of the field's type, or refused
-        config = replace(config, **change)
+        config = config._replace(**change)
         if value != default:
             chosen.append((name, change[name]))
-    return replace(config, chosen=tuple(chosen))
+    return config._replace(chosen=tuple(chosen))

@@ -82,9 +82,10 @@ def method_source(name: str, parameters: str, result: Formula | str, setup: Iter
 
 
 def compile_methods(title: str, sources: Iterable[str], names: Mapping[str, object]) -> dict[str, Callable[..., Any]]:
-    """Compile method sources, which may use `names` as globals; `title` is the file name in tracebacks."""
+    """Compile method sources, which may use `names` as globals; `title`, which must be its own, stands in
+    tracebacks for a file name."""
     text = "\n".join(sources)
-    filename = f"<pmdswp {title}>"
+    filename = f"<{title}>"
     module = {"__name__": __name__}
     module.update(names)  # type: ignore[arg-type]
     methods: dict[str, Callable[..., Any]] = {}

@@ -7,13 +7,12 @@ of s390 and powerpc count from the other end, where bit n is our bit 63 - n.
 
 from __future__ import annotations
 
+import builtins
 import enum
 import operator
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TypeVar
+from typing import NamedTuple, NoReturn, TypeVar
 
 from pmdswp.errors import DecodeError, EncodeError, LayoutError
 from pmdswp.formula import MASK64, Formula
@@ -39,14 +38,16 @@ class FieldKind(enum.Enum):
     ZERO = "zero"
     """Written as zero and without a meaning in this configuration."""
 
+    def __repr__(self) -> str:
+        return f"FieldKind.{self.name}"
 
-@dataclass(frozen=True)
-class Field:
+
+class Field(NamedTuple):
     """`width` bits from bit `lsb` (LSB0) upwards, with one meaning.
 
     `value` is what a FIXED field holds. `inverted`: the word holds the complement of the number (x86 offset).
     `masked`: the kernel cuts the number to `width` bits before it stores it; where it is False an oversized
-    number spills into the bits above, up to bit 63.
+    number spills into the bits above, up to bit 63. A `Layout` checks that all this is possible.
     """
 
     name: str
@@ -58,12 +59,6 @@ class Field:
     meaning: str = ""
     inverted: bool = False
     masked: bool = True
-
-    def __post_init__(self) -> None:
-        if self.width < 1 or self.lsb < 0 or self.lsb + self.width > WORD_BITS:
-            raise LayoutError(f"field {self.name}: bits {self.lsb}+{self.width} are not within 0..63")
-        if not 0 <= self.value <= self.max:
-            raise LayoutError(f"field {self.name}: value {self.value:#x} is not within 0..{self.max:#x}")
 
     @property
     def msb(self) -> int:
@@ -127,77 +122,86 @@ def zero(lsb: int, width: int = 1, *, kernel_name: str = "", meaning: str = "unu
     return Field("zero", lsb, width, FieldKind.ZERO, 0, kernel_name, meaning)
 
 
-@dataclass(frozen=True)
 class Layout:
-    """All 64 bits of a swap entry in a page-table word, as fields from bit 0 upwards.
+    """All 64 bits of a swap entry in a page-table word, as fields from bit 0 upwards. Immutable, equal by value.
 
-    Raises `LayoutError` when the fields leave a bit out or share one, or have no `type` and `offset`.
+    Raises `LayoutError` when the fields leave a bit out or share one, when a value does not fit, or when there is no
+    `type` or `offset`.
     """
 
-    fields: tuple[Field, ...]
+    __slots__ = ("fields", "fixed_mask", "fixed_value", "flags", "offset", "type", "zero_mask")
 
-    def __post_init__(self) -> None:
-        expected = 0
-        for field in self.fields:
-            if field.lsb != expected:
-                what = "is declared twice" if field.lsb < expected else "is not declared"
-                raise LayoutError(f"bit {min(field.lsb, expected)} {what} (at field {field.name})")
-            expected = field.msb + 1
-        if expected != WORD_BITS:
-            raise LayoutError(f"bit {expected} is not declared (after the last field)")
-        names = [field.name for field in self.fields if field.kind is not FieldKind.ZERO]
-        for name in names:
-            if names.count(name) > 1:
-                raise LayoutError(f"field {name} is declared twice")
-        for name in ("type", "offset"):
-            if name not in names:
-                raise LayoutError(f"field {name} is not declared")
+    fields: tuple[Field, ...]
+    """The fields, from bit 0 upwards."""
+    type: Field
+    """The field that holds the swap type."""
+    offset: Field
+    """The field that holds the swap offset (or PFN with migration bits, or marker bits)."""
+    flags: Mapping[str, int]
+    """Name -> mask of the flags that this configuration has."""
+    fixed_mask: int
+    """The FIXED bits."""
+    fixed_value: int
+    """What the FIXED bits are in an encoded entry."""
+    zero_mask: int
+    """The ZERO bits."""
+
+    def __init__(self, fields: Iterable[Field]) -> None:
+        fields = tuple(fields)
+        _check_fields(fields)
+        named = {field.name: field for field in fields if field.kind is not FieldKind.ZERO}
+        fixed_fields = [field for field in fields if field.kind is FieldKind.FIXED]
+        flags = {field.name: field.mask for field in fields if field.kind is FieldKind.FLAG}
+        values = {
+            "fields": fields,
+            "type": named["type"],
+            "offset": named["offset"],
+            "flags": MappingProxyType(flags),
+            "fixed_mask": sum(field.mask for field in fixed_fields),
+            "fixed_value": sum(field.value << field.lsb for field in fixed_fields),
+            "zero_mask": sum(field.mask for field in fields if field.kind is FieldKind.ZERO),
+        }
+        for name, computed in values.items():
+            object.__setattr__(self, name, computed)
+
+    def __setattr__(self, name: str, _value: object) -> NoReturn:
+        raise AttributeError(f"a Layout is immutable: cannot set {name!r}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a Layout is immutable: cannot delete {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        return self.fields == other.fields if isinstance(other, Layout) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.fields)
+
+    def __repr__(self) -> str:
+        return f"Layout({self.fields!r})"
+
+    def __reduce__(self) -> tuple[builtins.type[Layout], tuple[tuple[Field, ...]]]:
+        return (Layout, (self.fields,))
 
     def __iter__(self) -> Iterator[Field]:
         return iter(self.fields)
 
     def field(self, name: str) -> Field:
         """The field of that name; raises `LayoutError` naming the fields there are."""
+        names = []
         for field in self.fields:
-            if field.name == name and field.kind is not FieldKind.ZERO:
-                return field
-        names = ", ".join(field.name for field in self.fields if field.kind is not FieldKind.ZERO)
-        raise LayoutError(f"no field {name!r}; fields: {names}")
+            if field.kind is not FieldKind.ZERO:
+                if field.name == name:
+                    return field
+                names.append(field.name)
+        raise LayoutError(f"no field {name!r}; fields: {', '.join(names)}")
 
-    @cached_property
-    def type(self) -> Field:
-        """The field that holds the swap type."""
-        return self.field("type")
-
-    @cached_property
-    def offset(self) -> Field:
-        """The field that holds the swap offset (or PFN with migration bits, or marker bits)."""
-        return self.field("offset")
-
-    @cached_property
-    def flags(self) -> Mapping[str, int]:
-        """Name -> mask of the flags that this configuration has."""
-        masks = {field.name: field.mask for field in self.fields if field.kind is FieldKind.FLAG}
-        return MappingProxyType(masks)
-
-    @cached_property
-    def fixed_mask(self) -> int:
-        """The FIXED bits."""
-        return sum(field.mask for field in self.fields if field.kind is FieldKind.FIXED)
-
-    @cached_property
-    def fixed_value(self) -> int:
-        """What the FIXED bits are in an encoded entry."""
-        return sum(field.value << field.lsb for field in self.fields if field.kind is FieldKind.FIXED)
-
-    @cached_property
-    def zero_mask(self) -> int:
-        """The ZERO bits."""
-        return sum(field.mask for field in self.fields if field.kind is FieldKind.ZERO)
+    def stray_bits(self, word: int) -> int:
+        """The FIXED bits of `word` that are not as they must be, and its ZERO bits that are set."""
+        return (word ^ self.fixed_value) & (self.fixed_mask | self.zero_mask)
 
     def contains(self, word: int) -> bool:
-        """Whether `word` has its FIXED bits as they must be and its ZERO bits clear: what an encoder may write."""
-        return word & (self.fixed_mask | self.zero_mask) == self.fixed_value
+        """Whether an encoder may write `word`: it has no stray bits."""
+        return not self.stray_bits(word)
 
     def encode(self, swp_type: Word, offset: Word, fixed_value: int | None = None) -> Word:
         """The word that holds type and offset and no flag, oversized numbers treated as the kernel's macros do.
@@ -207,6 +211,28 @@ class Layout:
         set_bits = self.fixed_value if fixed_value is None else fixed_value
         word = self.type.put(swp_type) | self.offset.put(offset)
         return word | set_bits if set_bits else word
+
+
+def _check_fields(fields: tuple[Field, ...]) -> None:
+    expected = 0
+    for field in fields:
+        if field.lsb != expected:
+            what = "is declared twice" if field.lsb < expected else "is not declared"
+            raise LayoutError(f"bit {min(field.lsb, expected)} {what} (at field {field.name})")
+        if field.width < 1 or field.msb >= WORD_BITS:
+            raise LayoutError(f"field {field.name}: {field.width} bits from bit {field.lsb} are not within 0..63")
+        if not 0 <= field.value <= field.max:
+            raise LayoutError(f"field {field.name}: value {field.value:#x} is not within 0..{field.max:#x}")
+        expected = field.msb + 1
+    if expected != WORD_BITS:
+        raise LayoutError(f"bit {expected} is not declared (after the last field)")
+    names = [field.name for field in fields if field.kind is not FieldKind.ZERO]
+    for name in names:
+        if names.count(name) > 1:
+            raise LayoutError(f"field {name} is declared twice")
+    for name in ("type", "offset"):
+        if name not in names:
+            raise LayoutError(f"field {name} is not declared")
 
 
 def check_word(word: object, error: type[DecodeError | EncodeError], what: str = "word") -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pmdswp
-from pmdswp import Arch, Entry, SoftLeaf
+from pmdswp import Arch, Entry, Layout, SoftLeaf
 from pmdswp.config import Options
-from pmdswp.layout import Layout
 from pmdswp.softleaf import Level
 
 FLAGS = ("exclusive", "soft_dirty", "uffd")
@@ -20,79 +19,74 @@ def configure(name: str, kernel: str, options: Options) -> Arch:
     return pmdswp.get(name, **full)
 
 
-class FlagHelpers(NamedTuple):
-    """The three helpers of one flag."""
+class Slot(NamedTuple):
+    """A place for a page-table word: a PTE or a PMD of one architecture."""
 
-    test: Callable[[int], bool]
-    make: Callable[[int], int]
-    clear: Callable[[int], int]
+    arch: Arch
+    level: Level
 
+    def _helper(self, pte_name: str) -> Callable[..., object]:
+        """The helper of that name, or its PMD twin."""
+        helper: Callable[..., object] = getattr(self.arch, pte_name.replace("pte", self.level))
+        return helper
 
-class Helpers(NamedTuple):
-    """What an `Arch` offers at one level."""
+    def _word(self, pte_name: str, *arguments: object, **keywords: object) -> int:
+        word = self._helper(pte_name)(*arguments, **keywords)
+        assert isinstance(word, int)
+        return word
 
-    layout: Layout | None
-    encode: Callable[..., int]
-    decode: Callable[[int], Entry]
-    to_bytes: Callable[[int], bytes]
-    from_bytes: Callable[[bytes], int]
-    none: Callable[[int], bool]
-    present: Callable[[int], bool]
-    softleaf_from: Callable[[int], SoftLeaf]
-    softleaf_to: Callable[..., int]
-    to_arch_swp_entry: Callable[[int], int]
-    from_arch_swp_entry: Callable[[int], int]
-    flags: Mapping[str, FlagHelpers]
+    def _answer(self, pte_name: str, word: int) -> bool:
+        answer = self._helper(pte_name)(word)
+        assert isinstance(answer, bool)
+        return answer
 
+    @property
+    def layout(self) -> Layout:
+        layout = self.arch.pte_layout if self.level == "pte" else self.arch.pmd_layout
+        assert layout is not None
+        return layout
 
-def helpers(arch: Arch, level: Level) -> Helpers:
-    """The helpers of `arch` for entries of `level`."""
-    if level == "pte":
-        return Helpers(
-            layout=arch.pte_layout,
-            encode=arch.encode_pte,
-            decode=arch.decode_pte,
-            to_bytes=arch.pte_to_bytes,
-            from_bytes=arch.pte_from_bytes,
-            none=arch.pte_none,
-            present=arch.pte_present,
-            softleaf_from=arch.softleaf_from_pte,
-            softleaf_to=arch.softleaf_to_pte,
-            to_arch_swp_entry=arch.pte_to_arch_swp_entry,
-            from_arch_swp_entry=arch.arch_swp_entry_to_pte,
-            flags={
-                "exclusive": FlagHelpers(
-                    arch.pte_swp_exclusive, arch.pte_swp_mkexclusive, arch.pte_swp_clear_exclusive
-                ),
-                "soft_dirty": FlagHelpers(
-                    arch.pte_swp_soft_dirty,
-                    arch.pte_swp_mksoft_dirty,
-                    arch.pte_swp_clear_soft_dirty,
-                ),
-                "uffd": FlagHelpers(
-                    arch.pte_swp_uffd, arch.pte_swp_mkuffd, arch.pte_swp_clear_uffd
-                ),
-            },
-        )
-    return Helpers(
-        layout=arch.pmd_layout,
-        encode=arch.encode_pmd,
-        decode=arch.decode_pmd,
-        to_bytes=arch.pmd_to_bytes,
-        from_bytes=arch.pmd_from_bytes,
-        none=arch.pmd_none,
-        present=arch.pmd_present,
-        softleaf_from=arch.softleaf_from_pmd,
-        softleaf_to=arch.softleaf_to_pmd,
-        to_arch_swp_entry=arch.pmd_to_arch_swp_entry,
-        from_arch_swp_entry=arch.arch_swp_entry_to_pmd,
-        flags={
-            "exclusive": FlagHelpers(
-                arch.pmd_swp_exclusive, arch.pmd_swp_mkexclusive, arch.pmd_swp_clear_exclusive
-            ),
-            "soft_dirty": FlagHelpers(
-                arch.pmd_swp_soft_dirty, arch.pmd_swp_mksoft_dirty, arch.pmd_swp_clear_soft_dirty
-            ),
-            "uffd": FlagHelpers(arch.pmd_swp_uffd, arch.pmd_swp_mkuffd, arch.pmd_swp_clear_uffd),
-        },
-    )
+    def encode(self, swp_type: int, offset: int, **flags: bool) -> int:
+        return self._word("encode_pte", swp_type, offset, **flags)
+
+    def decode(self, word: int) -> Entry:
+        entry = self._helper("decode_pte")(word)
+        assert isinstance(entry, Entry)
+        return entry
+
+    def to_bytes(self, word: int) -> bytes:
+        memory = self._helper("pte_to_bytes")(word)
+        assert isinstance(memory, bytes)
+        return memory
+
+    def from_bytes(self, memory: bytes) -> int:
+        return self._word("pte_from_bytes", memory)
+
+    def none(self, word: int) -> bool:
+        return self._answer("pte_none", word)
+
+    def present(self, word: int) -> bool:
+        return self._answer("pte_present", word)
+
+    def softleaf_from(self, word: int) -> SoftLeaf:
+        leaf = self._helper("softleaf_from_pte")(word)
+        assert isinstance(leaf, SoftLeaf)
+        return leaf
+
+    def softleaf_to(self, leaf: SoftLeaf, *, truncate: bool = False) -> int:
+        return self._word("softleaf_to_pte", leaf, truncate=truncate)
+
+    def to_arch_swp_entry(self, word: int) -> int:
+        return self._word("pte_to_arch_swp_entry", word)
+
+    def from_arch_swp_entry(self, entry: int) -> int:
+        return self._word("arch_swp_entry_to_pte", entry)
+
+    def has_flag(self, flag: str, word: int) -> bool:
+        return self._answer(f"pte_swp_{flag}", word)
+
+    def make_flag(self, flag: str, word: int) -> int:
+        return self._word(f"pte_swp_mk{flag}", word)
+
+    def clear_flag(self, flag: str, word: int) -> int:
+        return self._word(f"pte_swp_clear_{flag}", word)

@@ -1,4 +1,4 @@
-"""Every worked example of tests/data/worked_examples, both ways, at each level and kernel it holds for."""
+"""Every worked example of data/worked_examples, both ways, at each level and kernel it holds for."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import pytest
 
 import pmdswp
+from data_files import DATA, Fields
+from examples.common import FLAGS, Slot, configure
 from pmdswp import Arch, Entry, SoftLeaf, SoftLeafType, State
 from pmdswp.config import Options
 from pmdswp.softleaf import Level
-from tests.data_files import DATA, Fields
-from tests.examples.common import FLAGS, configure, helpers
 
 EXAMPLES_OF = {
     "x86_64": 16,
@@ -111,9 +111,7 @@ def read_example(arch: str, row: dict[str, Any]) -> Example:
 
 
 def read_table(arch: str, table: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads((DATA / f"worked_examples/{arch}.json").read_text())[
-        table
-    ]
+    rows: list[dict[str, Any]] = json.loads((DATA / f"worked_examples/{arch}.json").read_text())[table]
     return rows
 
 
@@ -141,11 +139,7 @@ REFUSED_PMDS = [
     if kernel not in pmd.kernels
 ]
 
-EMPTY_ENTRIES = [
-    pytest.param(arch, row, id=row["source"])
-    for arch in EXAMPLES_OF
-    for row in read_table(arch, "empty")
-]
+EMPTY_ENTRIES = [pytest.param(arch, row, id=row["source"]) for arch in EXAMPLES_OF for row in read_table(arch, "empty")]
 
 
 def title(case: Case) -> str:
@@ -163,67 +157,65 @@ def test_no_example_is_lost(arch: str, count: int) -> None:
 def test_encoding_gives_the_word(case: Case) -> None:
     example, form, arch = case
     swp_type, offset = example.leaf
-    word = helpers(arch, form.level).encode(swp_type, offset, **example.flag_arguments)
+    word = Slot(arch, form.level).encode(swp_type, offset, **example.flag_arguments)
     assert f"{word:#018x}" == f"{form.word:#018x}"
 
 
 @pytest.mark.parametrize("case", CASES, ids=title)
 def test_decoding_gives_what_the_kernel_sees_in_the_word(case: Case) -> None:
     example, form, arch = case
-    entry = helpers(arch, form.level).decode(form.word)
+    entry = Slot(arch, form.level).decode(form.word)
     if form.state is State.SOFTLEAF:
         fields = example.flag_arguments
-        assert entry == Entry(
-            form.level, form.word, State.SOFTLEAF, example.leaf, example.kind, **fields
-        )
+        assert entry == Entry(form.level, form.word, State.SOFTLEAF, example.leaf, example.kind, **fields)
     else:
         assert entry == Entry(form.level, form.word, form.state)
 
 
 @pytest.mark.parametrize("case", CASES, ids=title)
 def test_word_and_bytes_in_memory_stand_for_each_other(case: Case) -> None:
-    level = helpers(case.arch, case.form.level)
-    assert level.to_bytes(case.form.word) == case.form.memory
-    assert level.from_bytes(case.form.memory) == case.form.word
+    slot = Slot(case.arch, case.form.level)
+    assert slot.to_bytes(case.form.word) == case.form.memory
+    assert slot.from_bytes(case.form.memory) == case.form.word
 
 
 @pytest.mark.parametrize("case", CASES, ids=title)
 def test_softleaf_is_what_the_kernel_reads_from_the_word(case: Case) -> None:
     example, form, arch = case
-    level = helpers(arch, form.level)
+    slot = Slot(arch, form.level)
     seen = example.leaf if form.state is State.SOFTLEAF else SoftLeaf.none()
     assert example.leaf.val == example.generic
     assert SoftLeaf.from_val(example.generic) == example.leaf
     assert form.softleaf == seen
-    assert level.softleaf_from(form.word) == seen
+    assert slot.softleaf_from(form.word) == seen
 
 
 @pytest.mark.parametrize("case", CASES, ids=title)
 def test_flag_helpers_make_the_word_of_the_bare_softleaf_and_undo_it(case: Case) -> None:
     example, form, arch = case
-    level = helpers(arch, form.level)
-    bare = word = level.softleaf_to(example.leaf)
+    slot = Slot(arch, form.level)
+    bare = word = slot.softleaf_to(example.leaf)
     # those of the other flags need not exist: no PMD has an exclusive bit before the swap series
     for flag in example.flags:
-        assert not level.flags[flag].test(word)
-        word = level.flags[flag].make(word)
-        assert level.flags[flag].test(word)
+        assert not slot.has_flag(flag, word)
+        word = slot.make_flag(flag, word)
+        assert slot.has_flag(flag, word)
     assert word == form.word
     for flag in example.flags:
-        word = level.flags[flag].clear(word)
+        word = slot.clear_flag(flag, word)
     assert word == bare
 
 
 @pytest.mark.parametrize("case", CASES, ids=title)
 def test_arch_swp_entry_converts_to_the_bare_word_and_back(case: Case) -> None:
     example, form, arch = case
-    level = helpers(arch, form.level)
+    slot = Slot(arch, form.level)
     entry = arch.arch_swp_entry(*example.leaf)
-    bare = level.softleaf_to(example.leaf)
+    bare = slot.softleaf_to(example.leaf)
     assert f"{entry:#018x}" == f"{example.arch_swp_entry:#018x}"
-    assert level.from_arch_swp_entry(entry) == bare
-    assert level.to_arch_swp_entry(bare) == form.read_back
-    for value in (entry, form.read_back, level.to_arch_swp_entry(form.word)):
+    assert slot.from_arch_swp_entry(entry) == bare
+    assert slot.to_arch_swp_entry(bare) == form.read_back
+    for value in (entry, form.read_back, slot.to_arch_swp_entry(form.word)):
         assert (arch.arch_swp_type(value), arch.arch_swp_offset(value)) == example.leaf
 
 
@@ -243,9 +235,9 @@ def test_kind_and_contents_of_the_softleaf_are_as_named(case: Case) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=title)
 def test_none_and_present_are_as_the_example_says(case: Case) -> None:
-    level = helpers(case.arch, case.form.level)
-    assert level.none(case.form.word) is (case.form.state is State.NONE)
-    assert level.present(case.form.word) is (case.form.state is State.PRESENT)
+    slot = Slot(case.arch, case.form.level)
+    assert slot.none(case.form.word) is (case.form.state is State.NONE)
+    assert slot.present(case.form.word) is (case.form.state is State.PRESENT)
 
 
 @pytest.mark.parametrize("case", PMD_CASES, ids=title)
@@ -282,9 +274,7 @@ def test_split_gives_the_pte_of_the_example_first(case: Case) -> None:
     pte, _ = example.forms
     first_page = example.leaf.offset if example.pfn is None else example.pfn
     splits = (
-        form.state is State.SOFTLEAF
-        and example.kind is not SoftLeafType.NONE
-        and first_page % arch.hpage_pmd_nr == 0
+        form.state is State.SOFTLEAF and example.kind is not SoftLeafType.NONE and first_page % arch.hpage_pmd_nr == 0
     )
     if splits:
         assert arch.split_pmd(form.word)[0] == pte.word
@@ -309,9 +299,9 @@ def test_empty_entry_is_none(name: str, row: dict[str, Any], kernel: str) -> Non
         options["invalid_pte_table"] = int(row["options"]["invalid_pte_table"], 16)
     word = int(row["word"], 16)
     memory = bytes.fromhex(row["bytes"])
-    level = helpers(configure(name, kernel, options), row["level"])
-    assert level.none(word)
-    assert not level.present(word)
-    assert level.decode(word) == Entry(row["level"], word, State.NONE)
-    assert level.to_bytes(word) == memory
-    assert level.from_bytes(memory) == word
+    slot = Slot(configure(name, kernel, options), row["level"])
+    assert slot.none(word)
+    assert not slot.present(word)
+    assert slot.decode(word) == Entry(row["level"], word, State.NONE)
+    assert slot.to_bytes(word) == memory
+    assert slot.from_bytes(memory) == word

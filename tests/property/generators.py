@@ -15,7 +15,7 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 import pmdswp
-from pmdswp import Arch, Layout, SoftLeaf, SoftLeafType, State
+from pmdswp import Arch, Entry, Layout, SoftLeaf, SoftLeafType, State
 from pmdswp.arch import get_with
 from pmdswp.softleaf import FLAGS, Level
 
@@ -28,9 +28,7 @@ Options = Mapping[str, bool | int | str | None]
 
 
 def _product(**values: tuple[bool | int | str, ...]) -> tuple[Options, ...]:
-    return tuple(
-        dict(zip(values, combination, strict=True)) for combination in product(*values.values())
-    )
+    return tuple(dict(zip(values, combination, strict=True)) for combination in product(*values.values()))
 
 
 OFF = (True, False)
@@ -72,9 +70,7 @@ def _configurations(name: str) -> Iterator[Options]:
             yield options
 
 
-CONFIGURATIONS: Mapping[str, tuple[Options, ...]] = {
-    name: tuple(_configurations(name)) for name in pmdswp.names()
-}
+CONFIGURATIONS: Mapping[str, tuple[Options, ...]] = {name: tuple(_configurations(name)) for name in pmdswp.names()}
 """What `pmdswp.get` is asked for: each layout of each kernel, with each other option off in turn."""
 
 _NAMES = st.sampled_from(pmdswp.names())
@@ -90,9 +86,9 @@ _FLIPS = st.just(0) | _SINGLE_BITS
 
 
 @st.composite
-def architectures(draw: st.DrawFn) -> Arch:
-    """Configurations; every architecture is as likely as the next."""
-    name = draw(_NAMES)
+def architectures(draw: st.DrawFn, *names: str) -> Arch:
+    """Configurations, of all architectures or of those named; each architecture is as likely as the next."""
+    name = draw(st.sampled_from(names) if names else _NAMES)
     return get_with(name, draw(_OPTIONS[name]))
 
 
@@ -119,6 +115,38 @@ class Slot(NamedTuple):
         """Whether this level has the exclusive helpers: PMDs have had them since the series."""
         return self.level == "pte" or self.arch.has_pmd_swap
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Flags whose helpers this level has, configured or not."""
+        return tuple(flag for flag in FLAGS if flag != "exclusive" or self.has_exclusive)
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """The `pmd_is_*` questions of one kind of softleaf that this kernel answers."""
+        if self.level == "pte" or not self.holds_softleaf:
+            return ()
+        if self.arch.kernel == OLDEST_KERNEL:
+            return ("is_migration_entry",)
+        device = ("is_migration_entry", "is_device_private_entry")
+        return (*device, "is_swap_entry") if self.arch.has_pmd_swap else device
+
+    @property
+    def predicates(self) -> tuple[str, ...]:
+        """Every predicate of this level."""
+        if self.level == "pte":
+            own: tuple[str, ...] = ("none", "present", "is_marker")
+        else:
+            own = ("none", "present", "leaf", "trans_huge", "bad")
+        if not self.holds_softleaf:
+            return own
+        valid = ("is_valid_softleaf",) if self.level == "pmd" else ()
+        return (*own, *valid, *self.questions, *(f"swp_{flag}" for flag in self.flags))
+
+    @property
+    def flag_helpers(self) -> tuple[str, ...]:
+        """Every helper of this level that changes a flag."""
+        return tuple(f"swp_{verb}{flag}" for flag in self.flags for verb in ("mk", "clear_"))
+
     def test(self, name: str, word: int) -> bool:
         """The answer of the predicate `pte_<name>` or `pmd_<name>`."""
         helper: Callable[[int], bool] = getattr(self.arch, f"{self.level}_{name}")
@@ -131,9 +159,8 @@ class Slot(NamedTuple):
 
     def clear_flags(self, word: int) -> int:
         """`word` after every clear helper that this level has."""
-        for flag in FLAGS:
-            if flag != "exclusive" or self.has_exclusive:
-                word = self.apply(f"swp_clear_{flag}", word)
+        for flag in self.flags:
+            word = self.apply(f"swp_clear_{flag}", word)
         return word
 
     def encode(self, swp_type: int, offset: int, **flags: bool) -> int:
@@ -141,15 +168,13 @@ class Slot(NamedTuple):
         encode = self.arch.encode_pte if self.level == "pte" else self.arch.encode_pmd
         return encode(swp_type, offset, **flags)
 
-    def decode(self, word: int) -> pmdswp.Entry:
+    def decode(self, word: int) -> Entry:
         """`decode_pte` or `decode_pmd`."""
         return (self.arch.decode_pte if self.level == "pte" else self.arch.decode_pmd)(word)
 
     def softleaf_from(self, word: int) -> SoftLeaf:
         """`softleaf_from_pte` or `softleaf_from_pmd`."""
-        from_word = (
-            self.arch.softleaf_from_pte if self.level == "pte" else self.arch.softleaf_from_pmd
-        )
+        from_word = self.arch.softleaf_from_pte if self.level == "pte" else self.arch.softleaf_from_pmd
         return from_word(word)
 
     def softleaf_to(self, leaf: SoftLeaf, *, truncate: bool = False) -> int:
@@ -159,11 +184,7 @@ class Slot(NamedTuple):
 
     def from_arch_entry(self, entry: int) -> int:
         """`arch_swp_entry_to_pte` or `arch_swp_entry_to_pmd`."""
-        from_entry = (
-            self.arch.arch_swp_entry_to_pte
-            if self.level == "pte"
-            else self.arch.arch_swp_entry_to_pmd
-        )
+        from_entry = self.arch.arch_swp_entry_to_pte if self.level == "pte" else self.arch.arch_swp_entry_to_pmd
         return from_entry(entry)
 
     def to_bytes(self, word: int) -> bytes:
@@ -223,6 +244,16 @@ class Storable(NamedTuple):
             return State.PRESENT
         return State.SOFTLEAF
 
+    @property
+    def decodes_to(self) -> Entry:
+        """What decoding `word` has to give: all of it, or none or present and nothing else."""
+        slot, word, state = self.slot, self.word, self.reads_as
+        if state is not State.SOFTLEAF:
+            return Entry(slot.level, word, state)
+        kind = slot.arch.softleaf_type(self.leaf)
+        exclusive, soft_dirty, uffd = (flag in self.flags for flag in FLAGS)
+        return Entry(slot.level, word, state, self.leaf, kind, exclusive, soft_dirty, uffd)
+
     def pte(self, index: int) -> Storable:
         """What the PTE at `index` holds once this PMD entry is split."""
         return self._replace(slot=Slot(self.slot.arch, "pte"), offset=self.offset + index)
@@ -246,14 +277,10 @@ def pte_slots() -> st.SearchStrategy[Slot]:
     return architectures().map(lambda arch: Slot(arch, "pte"))
 
 
-def pmd_slots() -> st.SearchStrategy[Slot]:
+def pmd_slots(*names: str) -> st.SearchStrategy[Slot]:
     """The PMDs that can hold a softleaf."""
-    return softleaf_archs().map(lambda arch: Slot(arch, "pmd"))
-
-
-def softleaf_archs() -> st.SearchStrategy[Arch]:
-    """Configurations with PMD softleaves."""
-    return architectures().filter(lambda arch: arch.has_pmd_softleaf)
+    archs = architectures(*names).filter(lambda arch: arch.has_pmd_softleaf)
+    return archs.map(lambda arch: Slot(arch, "pmd"))
 
 
 def swp_types() -> st.SearchStrategy[int]:
@@ -301,21 +328,31 @@ def storables(draw: st.DrawFn, where: st.SearchStrategy[Slot] | None = None) -> 
     return _storable(draw, draw(softleaf_slots() if where is None else where))
 
 
+def _word(draw: st.DrawFn, slot: Slot) -> int:
+    match draw(_ORIGINS):
+        case "entry":
+            word = _storable(draw, slot if slot.holds_softleaf else Slot(slot.arch, "pte")).word
+            return word ^ draw(_FLIPS)
+        case "invalid_pte_table":
+            return slot.arch.config.invalid_pte_table ^ draw(_FLIPS)
+        case "few bits":
+            return sum(draw(_FEW_BITS))
+        case _:
+            return draw(_WORDS)
+
+
 @st.composite
 def slot_words(draw: st.DrawFn, where: st.SearchStrategy[Slot] | None = None) -> SlotWord:
     """Any 64-bit words, by default in every slot there is; most are an entry or one bit away from one."""
     slot = draw(slots() if where is None else where)
-    origin = draw(_ORIGINS)
-    if origin == "entry":
-        storable = _storable(draw, slot if slot.holds_softleaf else Slot(slot.arch, "pte"))
-        word = storable.word ^ draw(_FLIPS)
-    elif origin == "few bits":
-        word = sum(draw(_FEW_BITS))
-    elif origin == "invalid_pte_table":
-        word = slot.arch.config.invalid_pte_table ^ draw(_FLIPS)
-    else:
-        word = draw(_WORDS)
-    return SlotWord(slot, word)
+    return SlotWord(slot, _word(draw, slot))
+
+
+@st.composite
+def slot_word_lists(draw: st.DrawFn, size: int) -> tuple[Slot, list[int]]:
+    """A slot of any kind and `size` words as in `slot_words`."""
+    slot = draw(slots())
+    return slot, [_word(draw, slot) for _ in range(size)]
 
 
 @cache
@@ -338,9 +375,9 @@ def _run_starts(room: int, nr: int) -> st.SearchStrategy[int]:
 
 
 @st.composite
-def _aligned(draw: st.DrawFn) -> Storable:
-    arch = draw(softleaf_archs().filter(pmd_types))
-    slot = Slot(arch, "pmd")
+def _aligned(draw: st.DrawFn, *names: str) -> Storable:
+    slot = draw(pmd_slots(*names).filter(lambda slot: pmd_types(slot.arch)))
+    arch = slot.arch
     swp_type = draw(st.sampled_from(pmd_types(arch)))
     kind = arch.softleaf_type(SoftLeaf(swp_type, 1))
     room, ages = arch.max_swap_offset + 1, 0
@@ -354,11 +391,9 @@ def _aligned(draw: st.DrawFn) -> Storable:
 
 def _splits(pmd: Storable) -> bool:
     ends = (pmd.pte(0), pmd.pte(pmd.slot.arch.hpage_pmd_nr - 1))
-    return not pmd.leaf.is_none and all(
-        storable.reads_as is State.SOFTLEAF for storable in (pmd, *ends)
-    )
+    return not pmd.leaf.is_none and all(storable.reads_as is State.SOFTLEAF for storable in (pmd, *ends))
 
 
-def splittables() -> st.SearchStrategy[Storable]:
+def splittables(*names: str) -> st.SearchStrategy[Storable]:
     """PMD entries that split, and so runs of PTEs that join: aligned, of a kind for PMDs, and no trap."""
-    return _aligned().filter(_splits)
+    return _aligned(*names).filter(_splits)

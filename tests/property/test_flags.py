@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from pmdswp import EncodeError, State, UnsupportedError
 from tests.property.generators import (
     FLAGS,
-    Slot,
     SlotWord,
     Storable,
     pmd_slots,
@@ -22,29 +21,24 @@ from tests.property.generators import (
 )
 
 
-def callable_flags(slot: Slot) -> list[str]:
-    """Flags whose helpers this level has, configured or not."""
-    return [flag for flag in FLAGS if flag != "exclusive" or slot.has_exclusive]
-
-
 @given(slot_words(softleaf_slots()))
 def test_mk_sets_the_flag_and_no_other_bit(case: SlotWord) -> None:
     slot, word = case
-    for flag in callable_flags(slot):
+    for flag in slot.flags:
         assert slot.apply(f"swp_mk{flag}", word) == word | slot.layout.flags.get(flag, 0), flag
 
 
 @given(slot_words(softleaf_slots()))
 def test_clear_clears_the_flag_and_no_other_bit(case: SlotWord) -> None:
     slot, word = case
-    for flag in callable_flags(slot):
+    for flag in slot.flags:
         assert slot.apply(f"swp_clear_{flag}", word) == word & ~slot.layout.flags.get(flag, 0), flag
 
 
 @given(slot_words(softleaf_slots()))
 def test_flag_tests_true_once_made_and_false_once_cleared(case: SlotWord) -> None:
     slot, word = case
-    for flag in callable_flags(slot):
+    for flag in slot.flags:
         made, cleared = slot.apply(f"swp_mk{flag}", word), slot.apply(f"swp_clear_{flag}", word)
         assert slot.test(f"swp_{flag}", made) is (flag in slot.layout.flags), flag
         assert slot.test(f"swp_{flag}", cleared) is False, flag
@@ -54,7 +48,7 @@ def test_flag_tests_true_once_made_and_false_once_cleared(case: SlotWord) -> Non
 @given(slot_words(softleaf_slots()))
 def test_mk_and_clear_are_idempotent_and_undo_each_other(case: SlotWord) -> None:
     slot, word = case
-    for flag in callable_flags(slot):
+    for flag in slot.flags:
         mk, clear = f"swp_mk{flag}", f"swp_clear_{flag}"
         made, cleared = slot.apply(mk, word), slot.apply(clear, word)
         assert slot.apply(mk, made) == made == slot.apply(mk, cleared), flag
@@ -64,7 +58,7 @@ def test_mk_and_clear_are_idempotent_and_undo_each_other(case: SlotWord) -> None
 @given(slot_words(softleaf_slots()))
 def test_helpers_of_different_flags_commute(case: SlotWord) -> None:
     slot, word = case
-    for one, other in permutations(callable_flags(slot), 2):
+    for one, other in permutations(slot.flags, 2):
         for first in (f"swp_mk{one}", f"swp_clear_{one}"):
             for second in (f"swp_mk{other}", f"swp_clear_{other}"):
                 one_way = slot.apply(second, slot.apply(first, word))
@@ -74,7 +68,7 @@ def test_helpers_of_different_flags_commute(case: SlotWord) -> None:
 @given(slot_words(softleaf_slots()))
 def test_flag_helpers_keep_type_offset_and_the_other_flags(case: SlotWord) -> None:
     slot, word = case
-    flags = callable_flags(slot)
+    flags = slot.flags
 
     def contents(held: int) -> tuple[int, ...]:
         entry = slot.apply("to_arch_swp_entry", held)
@@ -85,9 +79,7 @@ def test_flag_helpers_keep_type_offset_and_the_other_flags(case: SlotWord) -> No
         for helper in (f"swp_mk{flag}", f"swp_clear_{flag}"):
             changed = slot.apply(helper, word)
             assert contents(changed) == contents(word), helper
-            assert [slot.test(test, changed) for test in others] == [
-                slot.test(test, word) for test in others
-            ], helper
+            assert [slot.test(test, changed) for test in others] == [slot.test(test, word) for test in others], helper
 
 
 @given(slot_words(pte_slots()))
@@ -122,9 +114,7 @@ def test_encoding_a_flag_that_is_not_configured_is_refused(storable: Storable, f
     with pytest.raises(EncodeError, match=flag):
         slot.encode(storable.swp_type, storable.offset, **{flag: True})
     # asking for the flag to be off is asking for nothing
-    assert slot.encode(storable.swp_type, storable.offset, **{flag: False}) == slot.softleaf_to(
-        storable.leaf
-    )
+    assert slot.encode(storable.swp_type, storable.offset, **{flag: False}) == slot.softleaf_to(storable.leaf)
 
 
 @given(slot_words(pmd_slots()))
@@ -143,5 +133,5 @@ def test_decoded_flags_are_what_the_helpers_say(storable: Storable) -> None:
     slot, word = storable.slot, storable.word
     entry = slot.decode(word)
     if entry.state is State.SOFTLEAF:
-        said = {flag for flag in callable_flags(slot) if slot.test(f"swp_{flag}", word)}
+        said = {flag for flag in slot.flags if slot.test(f"swp_{flag}", word)}
         assert {flag for flag in FLAGS if getattr(entry, flag)} == said

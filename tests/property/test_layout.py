@@ -53,9 +53,7 @@ def test_layout_contains_every_encoded_word(storable: Storable) -> None:
 
 
 @given(storables(), st.integers(0, 63))
-def test_layout_contains_no_word_with_a_fixed_or_zero_bit_flipped(
-    storable: Storable, bit: int
-) -> None:
+def test_layout_contains_no_word_with_a_fixed_or_zero_bit_flipped(storable: Storable, bit: int) -> None:
     layout = storable.slot.layout
     [field] = [field for field in layout.fields if field.lsb <= bit <= field.msb]
     is_free = field.kind not in (FieldKind.FIXED, FieldKind.ZERO)

@@ -7,8 +7,6 @@ from hypothesis import given
 
 from pmdswp import Entry, SoftLeaf, SoftLeafType, State, UnsupportedError
 from tests.property.generators import (
-    FLAGS,
-    OLDEST_KERNEL,
     Slot,
     SlotWord,
     pmd_slots,
@@ -18,10 +16,6 @@ from tests.property.generators import (
     softleaf_slots,
 )
 
-PREDICATES = {
-    "pte": ("none", "present", "is_marker", "swp_exclusive", "swp_soft_dirty", "swp_uffd"),
-    "pmd": ("none", "present", "leaf", "trans_huge", "bad"),
-}
 MIGRATION = {
     SoftLeafType.MIGRATION_READ,
     SoftLeafType.MIGRATION_READ_EXCLUSIVE,
@@ -35,27 +29,10 @@ PMD_QUESTIONS = {
 }
 
 
-def askable(slot: Slot) -> set[str]:
-    """The questions of what a PMD softleaf is that this kernel can answer."""
-    if slot.arch.has_pmd_swap:
-        return set(PMD_QUESTIONS)
-    if slot.arch.kernel == OLDEST_KERNEL:
-        return {"is_migration_entry"}
-    return {"is_migration_entry", "is_device_private_entry"}
-
-
 @given(slot_words())
 def test_every_predicate_answers_true_or_false_for_every_word(case: SlotWord) -> None:
     slot, word = case
-    for name in PREDICATES[slot.level]:
-        assert type(slot.test(name, word)) is bool, name
-
-
-@given(slot_words(pmd_slots()))
-def test_every_pmd_softleaf_predicate_answers_true_or_false(case: SlotWord) -> None:
-    slot, word = case
-    flags = [f"swp_{flag}" for flag in FLAGS if flag != "exclusive" or slot.has_exclusive]
-    for name in (*flags, *askable(slot), "is_valid_softleaf"):
+    for name in slot.predicates:
         assert type(slot.test(name, word)) is bool, name
 
 
@@ -117,21 +94,21 @@ def test_decoded_flags_are_what_the_flag_helpers_say(case: SlotWord) -> None:
 def test_pmd_is_questions_agree_with_the_decoded_kind(case: SlotWord) -> None:
     slot, word = case
     kind = slot.decode(word).kind
-    for question in askable(slot):
+    for question in slot.questions:
         assert slot.test(question, word) is (kind in PMD_QUESTIONS[question]), question
 
 
 @given(slot_words(pmd_slots()))
 def test_a_valid_pmd_softleaf_is_of_a_kind_that_the_kernel_asks_for(case: SlotWord) -> None:
     slot, word = case
-    answers = [slot.test(question, word) for question in askable(slot)]
+    answers = [slot.test(question, word) for question in slot.questions]
     assert slot.test("is_valid_softleaf", word) is any(answers)
 
 
 @given(slot_words(pmd_slots()))
 def test_pmd_is_questions_that_the_kernel_lacks_are_refused(case: SlotWord) -> None:
     slot, word = case
-    for question in PMD_QUESTIONS.keys() - askable(slot):
+    for question in PMD_QUESTIONS.keys() - set(slot.questions):
         with pytest.raises(UnsupportedError, match=f"pmd_{question}.*since"):
             slot.test(question, word)
 
@@ -153,8 +130,9 @@ def test_clearing_flags_keeps_the_leaf_of_a_word_that_stays_a_softleaf(case: Slo
 
 
 @given(slot_words(slots().map(lambda slot: slot._replace(level="pmd"))))
-def test_trans_huge_is_a_present_leaf(case: SlotWord) -> None:
+def test_trans_huge_is_a_present_leaf_and_needs_thp(case: SlotWord) -> None:
     slot, word = case
     if slot.test("trans_huge", word):
+        assert slot.arch.config.thp
         assert slot.test("present", word)
         assert slot.test("leaf", word)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from pmdswp import Arch, Entry, SoftLeaf, SoftLeafType
 from pmdswp.layout import FieldKind, Layout
-from vectors.records import Geometry, Level
+from pmdswp.softleaf import Level
+from vectors.records import Geometry
 
 MASK64 = (1 << 64) - 1
 

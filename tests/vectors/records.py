@@ -6,26 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from data_files import Fields, UnknownFieldError, config_options, read_records
+from data_files import SPECIAL_TYPES, Fields, UnknownFieldError, config_options, read_records
 from pmdswp import SoftLeaf, SoftLeafType
 from pmdswp.config import Options
-
-Level = Literal["pte", "pmd"]
-
-SPECIAL_TYPES = {
-    "SWP_HWPOISON": SoftLeafType.HWPOISON,
-    "SWP_MIGRATION_READ": SoftLeafType.MIGRATION_READ,
-    "SWP_MIGRATION_READ_EXCLUSIVE": SoftLeafType.MIGRATION_READ_EXCLUSIVE,
-    "SWP_MIGRATION_WRITE": SoftLeafType.MIGRATION_WRITE,
-    "SWP_DEVICE_WRITE": SoftLeafType.DEVICE_PRIVATE_WRITE,
-    "SWP_DEVICE_READ": SoftLeafType.DEVICE_PRIVATE_READ,
-    "SWP_DEVICE_EXCLUSIVE": SoftLeafType.DEVICE_EXCLUSIVE,
-    "SWP_DEVICE_EXCLUSIVE_WRITE": SoftLeafType.DEVICE_EXCLUSIVE,
-    "SWP_DEVICE_EXCLUSIVE_READ": SoftLeafType.DEVICE_EXCLUSIVE,
-    "SWP_PTE_MARKER": SoftLeafType.MARKER,
-}
+from pmdswp.softleaf import Level
 
 
 class Flags(NamedTuple):
@@ -121,7 +107,9 @@ class Geometry:
     @cached_property
     def special_kinds(self) -> Mapping[int, SoftLeafType]:
         """Special type number -> what it stands for."""
-        return {self.numbers[name]: kind for name, kind in SPECIAL_TYPES.items() if name in self.numbers}
+        return {
+            self.numbers[f"SWP_{name}"]: kind for name, kind in SPECIAL_TYPES.items() if f"SWP_{name}" in self.numbers
+        }
 
     def kind(self, leaf: SoftLeaf) -> SoftLeafType:
         """What the kernel takes a leaf for, by its numbers."""

@@ -6,35 +6,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import pytest
 
 import pmdswp
 from data_files import VECTOR_FILES, label
-from pmdswp import Arch, EncodeError, Entry, PmdSwpError, SoftLeaf, SoftLeafType, State, UnsupportedError
+from facts import REFUSED, Fact, Facts, expect, or_refused
+from pmdswp import Arch, EncodeError, Entry, SoftLeaf, SoftLeafType, State, UnsupportedError
 from pmdswp.arch.x86 import l1tf_max_swapfile_size
 from vectors import records
 from vectors.geometry_facts import NOT_STATED, PMD_STATED, STATED
 from vectors.levels import LevelHelpers, pmd_helpers, pte_helpers
 from vectors.records import Flags, Geometry, Low12Record, SwpRecord, Told, Vectors, WordRecord
 
-REFUSED = "refused"
-SHOWN_MISMATCHES = 20
 NO_FLAG = Flags(exclusive=False, soft_dirty=False, uffd=False)
 
 load = lru_cache(maxsize=1)(records.load)
 
-
-class Fact(NamedTuple):
-    """What pmdswp says and what the kernel told of the same thing."""
-
-    field: str
-    said: object
-    told: object
-
-
-Facts = Iterator[Fact]
 RecordT = TypeVar("RecordT")
 
 
@@ -53,30 +42,7 @@ class Replay:
         return self.vectors.geometry
 
     def expect(self, found: Iterable[RecordT], facts_of: Callable[[RecordT], Facts]) -> None:
-        """Every fact of every record is as the kernel told it, and every record has some."""
-        mismatches = [line for record in found for line in self._mismatches(record, facts_of(record))]
-        if mismatches:
-            more = len(mismatches) - SHOWN_MISMATCHES
-            shown = mismatches[:SHOWN_MISMATCHES] + ([f"... and {more} more"] if more > 0 else [])
-            pytest.fail("\n".join([repr(self.arch), *shown]), pytrace=False)
-
-    def _mismatches(self, record: object, facts: Facts) -> Iterator[str]:
-        where, count = f"{self.file}: {record}", 0
-        try:
-            for field, said, told in facts:
-                count += 1
-                if said != told:
-                    yield f"{where}: {field}: pmdswp says {_shown(said)}, the kernel {_shown(told)}"
-        except (PmdSwpError, KeyError) as error:
-            yield f"{where}: after {count} facts: {error!r}"
-        if count == 0:
-            yield f"{where}: nothing was checked"
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(_shown(item) for item in value[:SHOWN_MISMATCHES])}]"
-    return f"{value:#x}" if type(value) is int else str(value)
+        expect(f"{self.file} as {self.arch!r}", found, facts_of)
 
 
 def _cases() -> Iterator[tuple[Path, str]]:
@@ -142,14 +108,6 @@ def test_helpers_that_the_kernel_lacks_are_unsupported(replay: Replay) -> None:
     has_device_private = arch.has_pmd_softleaf and replay.geometry.has_softleaf
     refused = or_refused(partial(arch.pmd_is_device_private_entry, 0), UnsupportedError) is REFUSED
     assert refused is not has_device_private
-
-
-def or_refused(call: Callable[[], object], error: type[PmdSwpError]) -> object:
-    """The result of `call`, or REFUSED if it raised `error`."""
-    try:
-        return call()
-    except error:
-        return REFUSED
 
 
 # --- geom -----------------------------------------------------------------------------------------------------

@@ -10,8 +10,7 @@ from __future__ import annotations
 import operator
 from abc import ABC, ABCMeta, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from pmdswp import huge
 from pmdswp.config import (
@@ -60,8 +59,7 @@ def never(word: Formula) -> Formula:
     return word != word  # noqa: PLR0124
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """What an architecture module says of one configuration.
 
     `pte_*` and `pmd_*` are the kernel's predicates as formulas. The last five fields describe the architecture's
@@ -86,8 +84,7 @@ class Facts:
     arch_to_pmd: Predicate = same
 
 
-@dataclass(frozen=True)
-class Architecture:
+class Architecture(NamedTuple):
     """One architecture: its names, the options it has, and its `facts` for a configuration.
 
     `msb0`: its manuals number bits from the most significant one. `pmd_softleaf_since`: the change that brought
@@ -519,12 +516,17 @@ class Arch(ABC):
         return hash(self.config)
 
     def __repr__(self) -> str:
-        options = {"kernel": self.kernel, **dict(self.config.chosen)}
-        arguments = "".join(f", {name}={value!r}" for name, value in options.items())
-        return f"pmdswp.get({self.name!r}{arguments})"
+        return _call(self.config)
 
     def __reduce__(self) -> tuple[Callable[..., Arch], tuple[str, tuple[tuple[str, Value], ...]]]:
         return (_restore, (self.name, self.config.chosen))
+
+
+def _call(config: Config) -> str:
+    """The call of `pmdswp.get` that makes a configuration."""
+    options = {"kernel": config.kernel, **dict(config.chosen)}
+    arguments = "".join(f", {name}={value!r}" for name, value in options.items())
+    return f"pmdswp.get({config.arch!r}{arguments})"
 
 
 def _restore(name: str, chosen: tuple[tuple[str, Value], ...]) -> Arch:
@@ -737,9 +739,8 @@ def make(architecture: Architecture, config: Config) -> Arch:
     """Compile one configuration of an architecture."""
     facts = architecture.facts(config)
     swp_types = special_types(config)
-    title = f"{architecture.name} {config.kernel}"
     kinds = _kinds(swp_types)
-    methods = compile_methods(title, _sources(architecture, config, facts, swp_types), _GLOBALS)
+    methods = compile_methods(_call(config), _sources(architecture, config, facts, swp_types), _GLOBALS)
     since = architecture.pmd_softleaf_since
     has_pmd_softleaf = config.thp and (since is None or config.has(since))
     pte = facts.pte_layout

@@ -9,7 +9,16 @@ from pmdswp.arch import Arch
 from pmdswp.layout import Field, FieldKind, Layout
 from pmdswp.softleaf import FLAGS, MARKER_BITS, Entry, Level, SoftLeaf, SoftLeafType, State
 
-__all__ = ["Palette", "bit_ruler", "describe", "entry_block", "layout_table", "marker_names", "table_listing"]
+__all__ = [
+    "Palette",
+    "bit_ruler",
+    "describe",
+    "entry_block",
+    "layout_table",
+    "marker_names",
+    "stray_bits",
+    "table_listing",
+]
 
 _LETTERS = {"type": "t", "offset": "o", "exclusive": "x", "soft_dirty": "d", "uffd": "u"}
 _KIND_LETTERS = {FieldKind.FIXED: "#", FieldKind.IGNORED: "~", FieldKind.ZERO: "."}
@@ -39,7 +48,15 @@ def describe(arch: Arch, entry: Entry) -> str:
     if entry.leaf is None:
         return entry.state.name
     flags = [name for name in FLAGS if getattr(entry, name)]
-    return " ".join([f"{entry.kind.name} {_leaf(arch, entry.kind, entry.leaf)}", *flags])
+    stray = stray_bits(arch, entry)
+    note = [f"(stray bits {stray:#x}: no kernel writes this)"] if stray else []
+    return " ".join([f"{entry.kind.name} {_leaf(arch, entry.kind, entry.leaf)}", *flags, *note])
+
+
+def stray_bits(arch: Arch, entry: Entry) -> int:
+    """The bits of a softleaf that stand otherwise than any encoder leaves them; 0 for other words."""
+    layout = arch.pte_layout if entry.level == "pte" else arch.pmd_layout
+    return 0 if entry.leaf is None or layout is None else layout.stray_bits(entry.raw)
 
 
 def _leaf(arch: Arch, kind: SoftLeafType, leaf: SoftLeaf) -> str:
@@ -78,8 +95,8 @@ def bit_ruler(word: int | None, layout: Layout, *, msb0: bool, palette: Palette)
     """The 64 bits in groups of 8: numbers above, the bits of `word` if there is one, and each field's letter below."""
     letters = "".join(_letter(field) * field.width for field in reversed(layout.fields))
     if word is not None:
-        wrong = (word & layout.zero_mask) | ((word ^ layout.fixed_value) & layout.fixed_mask)
-        letters = "".join("!" if wrong >> 63 - i & 1 else letter for i, letter in enumerate(letters))
+        stray = layout.stray_bits(word)
+        letters = "".join("!" if stray >> 63 - i & 1 else letter for i, letter in enumerate(letters))
         bits = f"{word:064b}"
     starts = range(0, 64, _BYTE)
     yield "LSB0  " + " ".join(f"{63 - start:<{_BYTE}}" for start in starts).rstrip()

@@ -1,0 +1,54 @@
+"""What is run on this project, each session in an environment of its own: `nox -l` lists them."""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2025.2"
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.error_on_missing_interpreters = True
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """The project as users install it, but editable, and the dependency groups."""
+    session.install("--quiet", "--editable", ".", *nox.project.dependency_groups(PYPROJECT, *groups))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The test suite, with branch coverage of the library."""
+    install(session, "test")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    if not session.posargs:
+        session.run("coverage", "report")
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """The laws alone, with many random examples, for as long as that takes."""
+    install(session, "test")
+    session.run("pytest", "tests/property", *session.posargs, env={"HYPOTHESIS_PROFILE": "fuzz"})
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy --strict over library, tests, benchmarks and this file."""
+    install(session, "types", "bench")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """ruff: rules and format."""
+    session.install("--quiet", *nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Speed against what one would otherwise write, as ratios measured in one run."""
+    install(session, "bench")
+    session.run("python", "benchmarks/scalar.py", *session.posargs)

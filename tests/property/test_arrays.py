@@ -1,0 +1,90 @@
+"""One formula serves numbers and arrays: every helper answers for an array what it answers for each element."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pmdswp import Arch, DecodeError, UnsupportedError
+from tests.property.generators import MAX_WORD, Slot, architectures, slot_word_lists
+
+Words = npt.NDArray[np.uint64]
+SIZE = 8
+
+
+def array_of(words: list[int]) -> Words:
+    return np.array(words, dtype=np.uint64)
+
+
+def answers(arch: Arch, helper: str, *columns: list[int]) -> list[int]:
+    """What the helper answers, element by element."""
+    for_numbers: Callable[..., int] = getattr(arch, helper)
+    return [for_numbers(*row) for row in zip(*columns, strict=True)]
+
+
+def array_answer(arch: Arch, helper: str, *columns: list[int]) -> npt.NDArray[np.generic]:
+    """What the helper answers for arrays."""
+    for_arrays: Callable[..., npt.NDArray[np.generic]] = getattr(arch, helper)
+    return for_arrays(*map(array_of, columns))
+
+
+@given(slot_word_lists(SIZE))
+def test_predicates_answer_for_each_element(case: tuple[Slot, list[int]]) -> None:
+    slot, words = case
+    for name in slot.predicates:
+        helper = f"{slot.level}_{name}"
+        answer = array_answer(slot.arch, helper, words)
+        assert answer.dtype == np.bool_, helper
+        assert answer.tolist() == answers(slot.arch, helper, words), helper
+
+
+@given(slot_word_lists(SIZE))
+def test_word_helpers_answer_for_each_element(case: tuple[Slot, list[int]]) -> None:
+    slot, words = case
+    names = [f"{slot.level}_{name}" for name in slot.flag_helpers if slot.holds_softleaf]
+    names += ["arch_swp_type", "arch_swp_offset", "arch_swp_entry_to_pte", "pte_to_arch_swp_entry"]
+    names += ["pte_swp_clear_flags"]
+    if slot.arch.has_pmd_softleaf:
+        names += ["arch_swp_entry_to_pmd", "pmd_to_arch_swp_entry"]
+    for helper in names:
+        answer = array_answer(slot.arch, helper, words)
+        assert answer.dtype == np.uint64, helper
+        assert answer.tolist() == answers(slot.arch, helper, words), helper
+
+
+NUMBERS = st.integers(0, MAX_WORD)
+
+
+@given(architectures(), st.lists(st.tuples(st.integers(0, 31) | NUMBERS, NUMBERS), min_size=1))
+def test_arch_swp_entry_takes_arrays_of_types_and_offsets(
+    arch: Arch, pairs: list[tuple[int, int]]
+) -> None:
+    types, offsets = ([pair[side] for pair in pairs] for side in (0, 1))
+    answer = array_answer(arch, "arch_swp_entry", types, offsets)
+    assert answer.dtype == np.uint64
+    assert answer.tolist() == answers(arch, "arch_swp_entry", types, offsets)
+
+
+@given(slot_word_lists(SIZE))
+def test_arrays_are_not_changed_in_place(case: tuple[Slot, list[int]]) -> None:
+    slot, words = case
+    array = array_of(words)
+    array.flags.writeable = False
+    for name in (*slot.predicates, *(slot.flag_helpers if slot.holds_softleaf else ())):
+        helper: Callable[[Words], object] = getattr(slot.arch, f"{slot.level}_{name}")
+        helper(array)
+    assert array.tolist() == words
+
+
+@given(slot_word_lists(2))
+def test_helpers_that_make_objects_refuse_arrays(case: tuple[Slot, list[int]]) -> None:
+    slot, words = case
+    array = array_of(words)
+    for helper in (slot.decode, slot.softleaf_from):
+        with pytest.raises((DecodeError, UnsupportedError)):
+            helper(array)  # type: ignore[arg-type]

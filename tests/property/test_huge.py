@@ -1,0 +1,265 @@
+"""One PMD entry and its run of PTEs stand for each other; whatever does not is refused where it breaks."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from pmdswp import DecodeError, JoinError, SoftLeafType, State
+from tests.property.generators import (
+    MAX_TYPE,
+    OLDEST_KERNEL,
+    Slot,
+    SlotWord,
+    Storable,
+    flag_sets,
+    pmd_slots,
+    slot_words,
+    splittables,
+)
+
+# A run can be 8192 words long.
+FEWER = settings(max_examples=max(10, settings().max_examples // 4))
+
+EMPTY_PTE = {"s390x": 0x400}
+PRESENT_PTE = {
+    "x86_64": 0x1,
+    "arm64": 0x1,
+    "riscv64": 0x1,
+    "s390x": 0x1,
+    "ppc64": 0xC000000000000000,
+    "loongarch64": 0x80,
+}
+
+
+def run_of(pmd: Storable) -> list[int]:
+    """The PTE words that the PMD entry splits into, each encoded on its own."""
+    encode, flags = pmd.slot.arch.encode_pte, dict.fromkeys(pmd.flags, True)
+    run = range(pmd.offset, pmd.offset + pmd.slot.arch.hpage_pmd_nr)
+    return [encode(pmd.swp_type, offset, **flags) for offset in run]
+
+
+@st.composite
+def broken_runs(draw: st.DrawFn, first: int = 0) -> tuple[Storable, int]:
+    """An entry that splits, and which of its PTEs to break, from index `first` on."""
+    pmd = draw(splittables())
+    nr = pmd.slot.arch.hpage_pmd_nr
+    return pmd, draw(st.sampled_from((first, nr // 2, nr - 1)) | st.integers(first, nr - 1))
+
+
+def assert_join_breaks_at(index: int | None, pmd: Storable, ptes: list[int]) -> None:
+    with pytest.raises(JoinError) as caught:
+        pmd.slot.arch.join_ptes(ptes)
+    assert caught.value.index == index
+    assert caught.value.reason
+    assert caught.value.reason in str(caught.value)
+
+
+@FEWER
+@given(splittables())
+def test_split_gives_the_type_and_flags_and_consecutive_offsets(pmd: Storable) -> None:
+    assert pmd.slot.arch.split_pmd(pmd.word) == run_of(pmd)
+
+
+@FEWER
+@given(splittables())
+def test_join_undoes_split(pmd: Storable) -> None:
+    arch = pmd.slot.arch
+    assert arch.join_ptes(arch.split_pmd(pmd.word)) == pmd.word
+
+
+@FEWER
+@given(splittables())
+def test_split_undoes_join(pmd: Storable) -> None:
+    ptes = run_of(pmd)
+    assert pmd.slot.arch.join_ptes(ptes) == pmd.word
+    assert pmd.slot.arch.split_pmd(pmd.slot.arch.join_ptes(ptes)) == ptes
+
+
+@FEWER
+@given(splittables())
+def test_join_takes_any_iterable(pmd: Storable) -> None:
+    assert pmd.slot.arch.join_ptes(iter(run_of(pmd))) == pmd.word
+
+
+@FEWER
+@given(broken_runs())
+def test_each_pte_keeps_kind_and_ages_and_has_the_next_pfn(case: tuple[Storable, int]) -> None:
+    pmd, index = case
+    arch = pmd.slot.arch
+    leaf = arch.softleaf_from_pte(arch.split_pmd(pmd.word)[index])
+    kind = arch.softleaf_type(pmd.leaf)
+    assert arch.softleaf_type(leaf) is kind
+    if kind is SoftLeafType.SWAP:
+        assert leaf.offset == pmd.offset + index
+        return
+    assert arch.softleaf_pfn(leaf) == arch.softleaf_pfn(pmd.leaf) + index
+    assert arch.softleaf_young(leaf) is arch.softleaf_young(pmd.leaf)
+    assert arch.softleaf_dirty(leaf) is arch.softleaf_dirty(pmd.leaf)
+
+
+@FEWER
+@given(broken_runs(first=1), st.data())
+def test_a_flag_that_differs_breaks_the_run(case: tuple[Storable, int], data: st.DataObject) -> None:
+    pmd, index = case
+    ptes = run_of(pmd)
+    flag = data.draw(st.sampled_from(sorted(pmd.pte(index).slot.layout.flags)), "flag")
+    ptes[index] = pmd.pte(index)._replace(flags=pmd.flags ^ {flag}).word
+    assert_join_breaks_at(index, pmd, ptes)
+
+
+@FEWER
+@given(broken_runs(first=1), st.integers(1, MAX_TYPE))
+def test_a_type_that_differs_breaks_the_run(case: tuple[Storable, int], change: int) -> None:
+    pmd, index = case
+    ptes = run_of(pmd)
+    ptes[index] = pmd.pte(index)._replace(swp_type=pmd.swp_type ^ change).word
+    assert_join_breaks_at(index, pmd, ptes)
+
+
+@FEWER
+@given(broken_runs(first=1), st.data())
+def test_an_offset_that_does_not_step_by_one_breaks_the_run(case: tuple[Storable, int], data: st.DataObject) -> None:
+    pmd, index = case
+    ptes = run_of(pmd)
+    pte = pmd.pte(index)
+    limit = pmd.slot.arch.max_swap_offset
+    offset = data.draw(
+        st.sampled_from((pte.offset - 1, pte.offset + 1, pmd.offset)) | st.integers(0, limit),
+        "offset",
+    )
+    assume(offset != pte.offset and 0 <= offset <= limit)
+    ptes[index] = pte._replace(offset=offset).word
+    assert_join_breaks_at(index, pmd, ptes)
+
+
+@FEWER
+@given(broken_runs())
+def test_an_empty_pte_breaks_the_run(case: tuple[Storable, int]) -> None:
+    pmd, index = case
+    ptes = run_of(pmd)
+    ptes[index] = EMPTY_PTE.get(pmd.slot.arch.name, 0)
+    assert_join_breaks_at(index, pmd, ptes)
+
+
+@FEWER
+@given(broken_runs())
+def test_a_present_pte_breaks_the_run(case: tuple[Storable, int]) -> None:
+    pmd, index = case
+    ptes = run_of(pmd)
+    ptes[index] = PRESENT_PTE[pmd.slot.arch.name]
+    assert_join_breaks_at(index, pmd, ptes)
+
+
+@FEWER
+@given(splittables(), st.sampled_from(("none", "one less", "one more")))
+def test_a_wrong_number_of_ptes_has_no_index(pmd: Storable, count: str) -> None:
+    ptes = run_of(pmd)
+    counts = {"none": [], "one less": ptes[:-1], "one more": [*ptes, ptes[-1]]}
+    assert_join_breaks_at(None, pmd, counts[count])
+
+
+@FEWER
+@given(broken_runs(first=1))
+def test_a_run_that_starts_between_multiples_breaks_at_its_start(
+    case: tuple[Storable, int],
+) -> None:
+    pmd, shift = case
+    assume(pmd.offset + shift + pmd.slot.arch.hpage_pmd_nr <= pmd.slot.arch.max_swap_offset)
+    ptes = run_of(pmd._replace(offset=pmd.offset + shift))
+    assert_join_breaks_at(0, pmd, ptes)
+
+
+@st.composite
+def foreign_types(draw: st.DrawFn) -> Storable:
+    """An aligned entry of a type that the kernel does not put into a PMD."""
+    slot = draw(pmd_slots())
+    kind = draw(st.sampled_from(sorted(unsplittable_kinds(slot), key=lambda kind: kind.value)))
+    numbers = slot.arch.swp_types.get(kind, range(slot.arch.max_swapfiles))
+    swp_type = numbers if isinstance(numbers, int) else draw(st.sampled_from(numbers))
+    runs = slot.arch.max_swap_offset // slot.arch.hpage_pmd_nr
+    offset = draw(st.integers(1, runs - 1)) * slot.arch.hpage_pmd_nr
+    return Storable(slot, swp_type, offset, draw(flag_sets(slot)))
+
+
+def unsplittable_kinds(slot: Slot) -> set[SoftLeafType]:
+    kinds = {SoftLeafType.MARKER, SoftLeafType.HWPOISON, SoftLeafType.DEVICE_EXCLUSIVE}
+    if slot.arch.kernel == OLDEST_KERNEL:
+        kinds |= {SoftLeafType.DEVICE_PRIVATE_READ, SoftLeafType.DEVICE_PRIVATE_WRITE}
+    kinds &= set(slot.arch.swp_types)
+    return kinds if slot.arch.has_pmd_swap else kinds | {SoftLeafType.SWAP}
+
+
+@FEWER
+@given(foreign_types())
+def test_kinds_that_the_kernel_keeps_out_of_pmds_neither_split_nor_join(pmd: Storable) -> None:
+    arch = pmd.slot.arch
+    with pytest.raises(DecodeError):
+        arch.split_pmd(pmd.word)
+    assert_join_breaks_at(0, pmd, run_of(pmd))
+
+
+@given(slot_words(pmd_slots()))
+def test_only_valid_aligned_softleaves_split(case: SlotWord) -> None:
+    slot, word = case
+    entry = slot.decode(word)
+    is_aligned = entry.leaf is not None and entry.leaf.offset % slot.arch.hpage_pmd_nr == 0
+    if slot.test("is_valid_softleaf", word) and is_aligned:
+        return
+    with pytest.raises(DecodeError):
+        slot.arch.split_pmd(word)
+
+
+@FEWER
+@given(broken_runs(first=1))
+def test_an_entry_between_multiples_does_not_split(case: tuple[Storable, int]) -> None:
+    pmd, shift = case
+    with pytest.raises(DecodeError):
+        pmd.slot.arch.split_pmd(pmd._replace(offset=pmd.offset + shift).word)
+
+
+@FEWER
+@given(splittables())
+def test_bits_that_the_architecture_ignores_are_dropped(pmd: Storable) -> None:
+    arch = pmd.slot.arch
+    ptes = run_of(pmd)
+    for pmd_bit, pte_bit in zip(ignored_bits(pmd.slot), ignored_bits(pmd.pte(0).slot), strict=True):
+        assert arch.split_pmd(pmd.word | pmd_bit) == ptes
+        assert arch.join_ptes([ptes[0] | pte_bit, *ptes[1:]]) == pmd.word
+
+
+def ignored_bits(slot: Slot) -> list[int]:
+    return [field.mask for field in slot.layout.fields if field.kind.name == "IGNORED"]
+
+
+@FEWER
+@given(splittables().filter(lambda pmd: "exclusive" not in pmd.slot.layout.flags))
+def test_exclusive_ptes_join_only_where_pmds_have_the_bit(pmd: Storable) -> None:
+    ptes = run_of(pmd._replace(flags=pmd.flags | {"exclusive"}))
+    assert_join_breaks_at(0, pmd, ptes)
+
+
+@FEWER
+@given(splittables("riscv64", "loongarch64"))
+def test_a_run_whose_pmd_would_read_as_present_does_not_join(pmd: Storable) -> None:
+    if pmd.slot.arch.name == "loongarch64":
+        trapped = pmd._replace(offset=pmd.offset | 1 << 36)
+    else:
+        assume("soft_dirty" in pmd.slot.layout.flags)
+        trapped = pmd._replace(flags=pmd.flags | {"soft_dirty"})
+    assert trapped.reads_as is State.PRESENT
+    assert_join_breaks_at(None, pmd, run_of(trapped))
+    with pytest.raises(DecodeError):
+        pmd.slot.arch.split_pmd(trapped.word)
+
+
+@FEWER
+@given(pmd_slots("x86_64").filter(lambda slot: slot.arch.has_pmd_swap))
+def test_an_entry_with_a_pte_that_would_read_as_none_does_not_split(slot: Slot) -> None:
+    arch = slot.arch
+    pmd = Storable(slot, 0, arch.max_swap_offset + 1 - arch.hpage_pmd_nr)
+    assert pmd.reads_as is State.SOFTLEAF
+    with pytest.raises(DecodeError, match="none"):
+        arch.split_pmd(pmd.word)
+    assert_join_breaks_at(arch.hpage_pmd_nr - 1, pmd, run_of(pmd))
