@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 import pytest
 
-from pmdswp import PmdSwpError
+from pmdswp import Arch, PmdSwpError
 
 REFUSED = "refused"
 SHOWN = 20
@@ -26,12 +26,12 @@ class Fact(NamedTuple):
 Facts = Iterator[Fact]
 
 
-def expect(source: str, records: Iterable[RecordT], facts_of: Callable[[RecordT], Facts]) -> None:
+def expect(source: str, arch: Arch, records: Iterable[RecordT], facts_of: Callable[[RecordT], Facts]) -> None:
     """Every fact of every record is as the kernel told it, and every record has some; `source` names the data."""
     mismatches = [line for record in records for line in _mismatches(source, record, facts_of(record))]
     if mismatches:
         more = [f"... and {len(mismatches) - SHOWN} more"] if len(mismatches) > SHOWN else []
-        pytest.fail("\n".join(["pmdswp and the kernel differ", *mismatches[:SHOWN], *more]), pytrace=False)
+        pytest.fail("\n".join([f"{arch!r} differs from the kernel", *mismatches[:SHOWN], *more]), pytrace=False)
 
 
 def or_refused(call: Callable[[], object], error: type[PmdSwpError]) -> object:
@@ -58,4 +58,6 @@ def _mismatches(source: str, record: object, facts: Facts) -> Iterator[str]:
 def _shown(value: object) -> str:
     if isinstance(value, list):
         return f"[{', '.join(_shown(item) for item in value[:SHOWN])}]"
-    return f"{value:#x}" if type(value) is int else str(value)
+    if isinstance(value, bytes):
+        return value.hex(" ")
+    return f"{value:#x}" if isinstance(value, int) else str(value)

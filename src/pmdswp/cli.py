@@ -34,16 +34,18 @@ _OPTION = "option_"
 
 
 class _Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one line."""
+
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (the process's own if None) and return its exit status."""
-    options = _parser().parse_args(arguments)
-    command = cast("Callable[[argparse.Namespace], int]", options.command)
+    options = _parse(sys.argv[1:] if arguments is None else list(arguments))
+    run = cast("Callable[[argparse.Namespace], int]", options.run)
     try:
-        status = command(options)
+        status = run(options)
         sys.stdout.flush()
     except BrokenPipeError:
         # whoever read our output has seen enough; a flush at exit would complain again
@@ -60,15 +62,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 # --- arguments ----------------------------------------------------------------------------------------------
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="pmdswp", description=(pmdswp.__doc__ or "").partition("\n")[0])
-    parser.add_argument("--version", action="version", version=f"pmdswp {pmdswp.__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    commands = _commands()
+    listing = "\n".join(f"  {name:<8} {command.description}" for name, command in commands.items())
+    top = _Parser(
+        prog="pmdswp",
+        description=f"{(pmdswp.__doc__ or '').partition(chr(10))[0]}\n\ncommands:\n{listing}",
+        epilog="pmdswp COMMAND --help tells more.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"pmdswp {pmdswp.__version__}")
+    top.add_argument("command", metavar="COMMAND", choices=commands, help="one of the above")
+    command = commands[top.parse_args(arguments[:1]).command]
+    # unlike argparse's subparsers, this lets words and options stand in any order
+    return command.parse_intermixed_args(arguments[1:])
+
+
+def _commands() -> dict[str, _Parser]:
+    commands: dict[str, _Parser] = {}
 
     def add(name: str, run: Callable[[argparse.Namespace], int], text: str) -> _Parser:
-        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-        command.set_defaults(command=run)
+        command = _Parser(prog=f"pmdswp {name}", description=text, allow_abbrev=False)
+        command.set_defaults(run=run)
         command.add_argument("--json", action="store_true", help="JSON, one object a line")
+        commands[name] = command
         return command
 
     decode = add("decode", _decode, "say what page-table words are")
@@ -101,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_level(layout)
 
     add("arches", _arches, "the architectures and their options")
-    return parser
+    return commands
 
 
 def _add_arch(parser: _Parser) -> None:
@@ -110,7 +127,7 @@ def _add_arch(parser: _Parser) -> None:
     group = parser.add_argument_group("kernel and configuration (see `pmdswp arches` for values and defaults)")
     for name, kind in get_type_hints(Options).items():
         flag, dest = f"--{name.replace('_', '-')}", f"{_OPTION}{name}"
-        if kind is bool and name in FLAGS and parser.get_default("command") is _encode:
+        if kind is bool and name in FLAGS and parser.get_default("run") is _encode:
             # here --soft-dirty sets the flag of the entry
             group.add_argument(f"--no-{flag[2:]}", action="store_false", dest=dest, default=argparse.SUPPRESS)
         elif kind is bool:
@@ -342,7 +359,11 @@ def _arches(options: argparse.Namespace) -> int:
 
 
 def _palette() -> Palette:
-    return Palette(enabled=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+    return Palette(enabled=_is_terminal() and "NO_COLOR" not in os.environ)
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def _hex(number: int) -> str:

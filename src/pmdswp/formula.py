@@ -19,9 +19,12 @@ MASK64 = (1 << 64) - 1
 _OPPOSITE = {"==": "!=", "!=": "=="}
 
 
-def _text(value: Formula | int) -> str:
-    # bool is an int whose hex() would hide what the formula means
-    return hex(value) if type(value) is int and value > 63 else str(value)
+_MASKS_FOLLOW = ("&", "|", "^", "==", "!=")
+
+
+def _text(operator: str, value: Formula | int) -> str:
+    # masks read best in hex, counts and truth values as they are
+    return hex(value) if type(value) is int and operator in _MASKS_FOLLOW else str(value)
 
 
 class Formula:
@@ -45,7 +48,7 @@ class Formula:
         return f"{self._left} {self._operator} {self._right}" if self._operator else self._left
 
     def _with(self, operator: str, other: Formula | int) -> Formula:
-        return Formula(str(self), operator, _text(other))
+        return Formula(str(self), operator, _text(operator, other))
 
     def __and__(self, other: Formula | int) -> Formula:
         return self._with("&", other)
@@ -82,8 +85,10 @@ def method_source(name: str, parameters: str, result: Formula | str, setup: Iter
 
 
 def compile_methods(title: str, sources: Iterable[str], names: Mapping[str, object]) -> dict[str, Callable[..., Any]]:
-    """Compile method sources, which may use `names` as globals; `title`, which must be its own, stands in
-    tracebacks for a file name."""
+    """Compile method sources, which may use `names` as globals.
+
+    `title`, which no other call may use for other text, stands for the file name in tracebacks.
+    """
     text = "\n".join(sources)
     filename = f"<{title}>"
     module = {"__name__": __name__}

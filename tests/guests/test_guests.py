@@ -30,7 +30,7 @@ class Replay:
     arch: Arch
 
     def expect(self, found: Iterable[RecordT], facts_of: Callable[[Arch, RecordT], Facts]) -> None:
-        expect(f"{label(self.path)} as {self.arch!r}", found, partial(facts_of, self.arch))
+        expect(label(self.path), self.arch, found, partial(facts_of, self.arch))
 
 
 @pytest.fixture(scope="module", params=[pytest.param(path, id=label(path)) for path in GUEST_FILES])

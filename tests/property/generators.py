@@ -8,6 +8,7 @@ of its layout beyond `Arch.pte_layout` and `Arch.pmd_layout`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from itertools import product
 from typing import NamedTuple
@@ -15,8 +16,9 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 import pmdswp
-from pmdswp import Arch, Entry, Layout, SoftLeaf, SoftLeafType, State
-from pmdswp.arch import get_with
+from pmdswp import Arch, Entry, Layout, SoftLeaf, SoftLeafType, State, UnsupportedError
+from pmdswp.arch import ARCHITECTURES, get_with
+from pmdswp.config import Choice, Option, Switch, resolve
 from pmdswp.softleaf import FLAGS, Level
 
 LEVELS: tuple[Level, ...] = ("pte", "pmd")
@@ -26,52 +28,43 @@ OLDEST_KERNEL = pmdswp.kernels()[0]
 
 Options = Mapping[str, bool | int | str | None]
 
-
-def _product(**values: tuple[bool | int | str, ...]) -> tuple[Options, ...]:
-    return tuple(dict(zip(values, combination, strict=True)) for combination in product(*values.values()))
-
-
-OFF = (True, False)
-ON = (False, True)
-
-# Options that decide where fields stand or how a word is read, each with its default first.
-LAYOUT_OPTIONS: Mapping[str, tuple[Options, ...]] = {
-    "x86_64": _product(la57=ON, soft_dirty=OFF, uffd=OFF),
-    "arm64": _product(page_size=(4096, 16384, 65536), pa_bits=(48, 52), uffd=OFF),
-    "riscv64": ({}, *_product(svrsw60t59b=(True,), soft_dirty=OFF, uffd=OFF)),
-    "s390x": _product(soft_dirty=OFF),
-    "ppc64": _product(page_size=(65536, 4096), mmu=("radix", "hash"), soft_dirty=OFF),
-    "loongarch64": _product(page_size=(16384, 4096, 65536)),
+# These decide type numbers and widths of PFNs, not layouts: one of them at a time differs from its default.
+ONE_AT_A_TIME = ("device_private", "memory_failure", "migration", "thp")
+OTHER_VALUES: Mapping[str, tuple[int | None, ...]] = {
+    "max_physmem_bits": (None, 44),
+    "invalid_pte_table": (0x9000000000200000,),
 }
-# Options that decide type numbers, PFN widths and the like: one at a time is enough.
-OTHER_OPTIONS: tuple[Options, ...] = (
-    {},
-    {"device_private": False},
-    {"memory_failure": False},
-    {"migration": False},
-    {"thp": False},
-    {"max_physmem_bits": None},
-    {"max_physmem_bits": 44},
-    {"device_private": False, "memory_failure": False, "migration": False},
-)
-INVALID_PTE_TABLE: Options = {"invalid_pte_table": 0x9000000000200000}
 
 
-def _is_possible(name: str, options: Options) -> bool:
-    oldest = options["kernel"] == OLDEST_KERNEL
-    return not (name == "riscv64" and oldest and "svrsw60t59b" in options)
+def _values(option: Option) -> tuple[bool | int | str, ...]:
+    """Every value of an option that has few, the default first."""
+    if isinstance(option, Choice):
+        return tuple(sorted(option.values, key=lambda value: value != option.usual))
+    return (option.on, not option.on) if isinstance(option, Switch) else ()
+
+
+def _combinations(options: Mapping[str, Option]) -> Iterator[Options]:
+    values = {name: _values(option) for name, option in options.items()}
+    layouts = [name for name in options if values[name] and name not in ONE_AT_A_TIME]
+    others: list[Options] = [{}, *({name: False} for name in ONE_AT_A_TIME)]
+    others += [{name: value} for name, more in OTHER_VALUES.items() if name in options for value in more]
+    others.append(dict.fromkeys(("device_private", "memory_failure", "migration"), False))
+    for chosen in product(*(values[name] for name in layouts)):
+        yield from ({**dict(zip(layouts, chosen, strict=True)), **other} for other in others)
 
 
 def _configurations(name: str) -> Iterator[Options]:
-    others = (*OTHER_OPTIONS, INVALID_PTE_TABLE) if name == "loongarch64" else OTHER_OPTIONS
-    for kernel, layout, other in product(reversed(pmdswp.kernels()), LAYOUT_OPTIONS[name], others):
-        options = {"kernel": kernel, **layout, **other}
-        if _is_possible(name, options):
-            yield options
+    options, seen = ARCHITECTURES[name].options, set()
+    for combination in _combinations(options):
+        with suppress(UnsupportedError):
+            config = resolve(name, options, combination)
+            if config not in seen:
+                seen.add(config)
+                yield combination
 
 
 CONFIGURATIONS: Mapping[str, tuple[Options, ...]] = {name: tuple(_configurations(name)) for name in pmdswp.names()}
-"""What `pmdswp.get` is asked for: each layout of each kernel, with each other option off in turn."""
+"""What to ask `pmdswp.get` for: each layout of each kernel, with the other options off in turn."""
 
 _NAMES = st.sampled_from(pmdswp.names())
 _OPTIONS = {name: st.sampled_from(options) for name, options in CONFIGURATIONS.items()}
@@ -233,9 +226,9 @@ class Storable(NamedTuple):
     def reads_as(self) -> State:
         """SOFTLEAF, but NONE or PRESENT for the documented traps: entries that a kernel takes for something else."""
         arch, pmd = self.slot.arch, self.slot.level == "pmd"
-        if self.leaf == (0, 0) and not self.flags:
-            if arch.name in ("arm64", "riscv64") or (arch.name == "loongarch64" and not pmd):
-                return State.NONE
+        zero_is_none = arch.name in ("arm64", "riscv64") or (arch.name == "loongarch64" and not pmd)
+        if zero_is_none and self.leaf == (0, 0) and not self.flags:
+            return State.NONE
         if arch.name == "x86_64" and self.leaf == (0, (1 << 50) - 1) and not self.flags:
             return State.NONE
         if arch.name == "loongarch64" and pmd and self.offset >> 36 & 1:

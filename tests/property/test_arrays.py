@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pmdswp import Arch, DecodeError, UnsupportedError
-from tests.property.generators import MAX_WORD, Slot, architectures, slot_word_lists
+from property.generators import MAX_WORD, Slot, architectures, slot_word_lists
 
 Words = npt.NDArray[np.uint64]
 SIZE = 8
@@ -61,9 +61,7 @@ NUMBERS = st.integers(0, MAX_WORD)
 
 
 @given(architectures(), st.lists(st.tuples(st.integers(0, 31) | NUMBERS, NUMBERS), min_size=1))
-def test_arch_swp_entry_takes_arrays_of_types_and_offsets(
-    arch: Arch, pairs: list[tuple[int, int]]
-) -> None:
+def test_arch_swp_entry_takes_arrays_of_types_and_offsets(arch: Arch, pairs: list[tuple[int, int]]) -> None:
     types, offsets = ([pair[side] for pair in pairs] for side in (0, 1))
     answer = array_answer(arch, "arch_swp_entry", types, offsets)
     assert answer.dtype == np.uint64

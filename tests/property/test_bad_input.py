@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import product
 
 import pytest
 from hypothesis import assume, given
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 
 import pmdswp
 from pmdswp import Arch, DecodeError, EncodeError, SoftLeaf, UnsupportedError
-from pmdswp.arch import get_with
-from tests.property.generators import (
-    FLAGS,
+from pmdswp.arch import ARCHITECTURES, get_with
+from pmdswp.config import resolve
+from pmdswp.softleaf import FLAGS
+from property.generators import (
     MAX_WORD,
     OLDEST_KERNEL,
     Slot,
@@ -37,10 +39,11 @@ PMD_SOFTLEAF_HELPERS = (
     *("pmd_is_valid_softleaf", "pmd_to_arch_swp_entry", "arch_swp_entry_to_pmd"),
     *("softleaf_from_pmd", "split_pmd"),
 )
+SWITCHES = ("soft_dirty", "uffd", "device_private", "memory_failure", "migration", "thp")
 COMMON_VALUES: dict[str, tuple[object, ...]] = {
     "kernel": pmdswp.kernels(),
     "page_size": (4096,),
-    **{name: (True, False) for name in ("soft_dirty", "uffd", "device_private", "memory_failure", "migration", "thp")},
+    **dict.fromkeys(SWITCHES, (True, False)),
 }
 VALUES: dict[str, dict[str, tuple[object, ...]]] = {
     "x86_64": {"la57": (True, False)},
@@ -51,20 +54,15 @@ VALUES: dict[str, dict[str, tuple[object, ...]]] = {
     "loongarch64": {"page_size": (4096, 16384, 65536)},
 }
 OPEN_VALUES = {"max_physmem_bits", "invalid_pte_table"}
-IMPOSSIBLE: tuple[tuple[str, dict[str, object]], ...] = (
-    ("arm64", {"soft_dirty": True}),
-    ("loongarch64", {"soft_dirty": True}),
-    ("riscv64", {"soft_dirty": True}),
+# Each stands for every combination that holds it.
+IMPOSSIBLE: tuple[tuple[str, Mapping[str, object]], ...] = (
+    *((name, {"soft_dirty": True}) for name in ("arm64", "loongarch64")),
+    *((name, {"uffd": True}) for name in ("s390x", "ppc64", "loongarch64")),
+    *((name, {"memory_failure": True}) for name in ("riscv64", "s390x", "loongarch64")),
     ("riscv64", {"soft_dirty": True, "svrsw60t59b": False}),
-    ("riscv64", {"uffd": True}),
-    ("s390x", {"uffd": True}),
-    ("ppc64", {"uffd": True}),
-    ("loongarch64", {"uffd": True}),
-    ("riscv64", {"memory_failure": True}),
-    ("s390x", {"memory_failure": True}),
-    ("loongarch64", {"memory_failure": True}),
-    ("s390x", {"device_private": True, "kernel": OLDEST_KERNEL}),
+    ("riscv64", {"uffd": True, "svrsw60t59b": False}),
     ("riscv64", {"svrsw60t59b": True, "kernel": OLDEST_KERNEL}),
+    ("s390x", {"device_private": True, "kernel": OLDEST_KERNEL}),
 )
 
 
@@ -105,9 +103,9 @@ def test_what_is_no_integer_is_neither_decoded_nor_stored(slot: Slot, given_valu
     assert repr(given_value) in str(refused.value)
 
 
-@given(softleaf_slots(), NOT_INTEGERS, st.booleans())
-def test_type_and_offset_that_are_no_integers_are_refused(slot: Slot, given_value: object, is_type: bool) -> None:
-    leaf = SoftLeaf(given_value, 1) if is_type else SoftLeaf(1, given_value)  # type: ignore[arg-type]
+@given(softleaf_slots(), NOT_INTEGERS, st.sampled_from(["type", "offset"]))
+def test_type_and_offset_that_are_no_integers_are_refused(slot: Slot, given_value: object, field: str) -> None:
+    leaf = SoftLeaf(given_value, 1) if field == "type" else SoftLeaf(1, given_value)  # type: ignore[arg-type]
     stores: list[Callable[[], object]] = [
         lambda: slot.encode(*leaf),
         lambda: slot.softleaf_to(leaf),
@@ -117,7 +115,7 @@ def test_type_and_offset_that_are_no_integers_are_refused(slot: Slot, given_valu
         with pytest.raises((EncodeError, TypeError)) as caught:
             store()
         assert repr(given_value) in str(caught.value)
-        assert ("type" if is_type else "offset") in str(caught.value)
+        assert field in str(caught.value)
 
 
 @given(softleaf_slots(), NOT_INTEGERS | st.integers())
@@ -200,7 +198,9 @@ def refused_values(draw: st.DrawFn) -> tuple[str, str, object]:
 
 
 @given(refused_values())
-def test_an_unknown_value_is_refused_with_the_values_there_are(case: tuple[str, str, object]) -> None:
+def test_an_unknown_value_is_refused_with_the_values_there_are(
+    case: tuple[str, str, object],
+) -> None:
     name, option, value = case
     with pytest.raises(UnsupportedError) as caught:
         get_with(name, {option: value})
@@ -220,14 +220,28 @@ def test_physmem_bits_must_hold_a_pfn_and_fit_a_word(name: str, bits: object) ->
 
 @given(NOT_WORDS | st.integers(0, MAX_WORD).filter(lambda word: word % 16384) | NOT_INTEGERS)
 def test_invalid_pte_table_must_be_the_address_of_a_page(address: object) -> None:
-    with pytest.raises(UnsupportedError, match="invalid_pte_table.*multiples of 0x4000"):
+    with pytest.raises(UnsupportedError, match=r"invalid_pte_table.*multiples of 0x4000"):
         get_with("loongarch64", {"invalid_pte_table": address})
 
 
 @pytest.mark.parametrize(("name", "options"), IMPOSSIBLE)
-def test_an_impossible_combination_is_refused_with_what_is_possible(name: str, options: dict[str, object]) -> None:
+def test_an_impossible_combination_is_refused_with_what_is_possible(name: str, options: Mapping[str, object]) -> None:
     with pytest.raises(UnsupportedError) as caught:
         get_with(name, options)
     asked = next(iter(options))
     assert f"{asked}=True" in str(caught.value)
     assert "allowed: False" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", pmdswp.names())
+def test_every_other_combination_of_documented_values_is_accepted(name: str) -> None:
+    impossible = [options for where, options in IMPOSSIBLE if where == name]
+    values = options_of(name)
+    for chosen in product(*values.values()):
+        options = dict(zip(values, chosen, strict=True))
+        if any(bad.items() <= options.items() for bad in impossible):
+            with pytest.raises(UnsupportedError):
+                resolve(name, ARCHITECTURES[name].options, options)
+            continue
+        config = resolve(name, ARCHITECTURES[name].options, options)
+        assert {option: getattr(config, option) for option in options} == options

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pmdswp import DecodeError
-from tests.property.generators import Slot, SlotWord, slot_words, slots
+from property.generators import Slot, SlotWord, slot_words, slots
 
 BIG_ENDIAN = {"s390x", "ppc64"}
 
@@ -30,7 +30,7 @@ def test_bytes_stand_in_the_order_of_the_architecture(case: SlotWord) -> None:
     assert slot.arch.byteorder == ("big" if slot.arch.name in BIG_ENDIAN else "little")
     assert len(memory) == slot.arch.entry_size == 8
     lowest_first = memory[::-1] if slot.arch.byteorder == "big" else memory
-    assert [byte for byte in lowest_first] == [word >> shift & 0xFF for shift in range(0, 64, 8)]
+    assert list(lowest_first) == [word >> shift & 0xFF for shift in range(0, 64, 8)]
 
 
 @given(slots(), st.binary(max_size=24).filter(lambda memory: len(memory) != 8))

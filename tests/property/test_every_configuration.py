@@ -10,7 +10,7 @@ import pytest
 import pmdswp
 from pmdswp import Arch, SoftLeafType
 from pmdswp.arch import get_with
-from tests.property.generators import (
+from property.generators import (
     CONFIGURATIONS,
     LEVELS,
     MAX_TYPE,
@@ -20,9 +20,7 @@ from tests.property.generators import (
     offset_edges,
 )
 
-EVERY_KERNEL = pytest.mark.parametrize(
-    ("name", "kernel"), list(product(pmdswp.names(), pmdswp.kernels()))
-)
+EVERY_KERNEL = pytest.mark.parametrize(("name", "kernel"), list(product(pmdswp.names(), pmdswp.kernels())))
 TYPE_NUMBER_OPTIONS = ("device_private", "memory_failure", "migration")
 ORDER = (
     SoftLeafType.HWPOISON,
@@ -111,17 +109,18 @@ def test_geometry_adds_up(name: str, kernel: str) -> None:
 @EVERY_KERNEL
 def test_repr_is_the_call_that_makes_it_again(name: str, kernel: str) -> None:
     for arch in configurations(name, kernel):
-        assert eval(repr(arch), {"pmdswp": pmdswp}) == arch, arch
+        assert eval(repr(arch), {"pmdswp": pmdswp}) == arch, arch  # noqa: S307  # a repr of ours
 
 
 def switchable(name: str, kernel: str) -> list[str]:
     """The options that decide type numbers and that this kernel can have."""
     default = get_with(name, {"kernel": kernel})
-    kinds = {"device_private": SoftLeafType.DEVICE_EXCLUSIVE, "memory_failure": SoftLeafType.HWPOISON}
+    kinds = {
+        "device_private": SoftLeafType.DEVICE_EXCLUSIVE,
+        "memory_failure": SoftLeafType.HWPOISON,
+    }
     return [
-        option
-        for option in TYPE_NUMBER_OPTIONS
-        if kinds.get(option, SoftLeafType.MIGRATION_READ) in default.swp_types
+        option for option in TYPE_NUMBER_OPTIONS if kinds.get(option, SoftLeafType.MIGRATION_READ) in default.swp_types
     ]
 
 
@@ -137,5 +136,10 @@ def test_special_types_fill_the_top_in_the_order_of_the_kernel(name: str, kernel
             expected += 2 if is_pair else 1
         assert expected == MAX_TYPE + 1, arch
         assert len(arch.swp_types) == sum(
-            (3 * arch.config.device_private, arch.config.memory_failure, 3 * arch.config.migration, 1)
+            (
+                3 * arch.config.device_private,
+                arch.config.memory_failure,
+                3 * arch.config.migration,
+                1,
+            )
         ), arch

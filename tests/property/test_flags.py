@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pmdswp import EncodeError, State, UnsupportedError
-from tests.property.generators import (
-    FLAGS,
+from pmdswp.softleaf import FLAGS
+from property.generators import (
     SlotWord,
     Storable,
     pmd_slots,

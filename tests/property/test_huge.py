@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pmdswp import DecodeError, JoinError, SoftLeafType, State
-from tests.property.generators import (
+from property.generators import (
     MAX_TYPE,
     OLDEST_KERNEL,
     Slot,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pmdswp import FieldKind
-from tests.property.generators import (
+from property.generators import (
     MAX_TYPE,
     MAX_WORD,
     Slot,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from pmdswp import Entry, SoftLeaf, SoftLeafType, State, UnsupportedError
-from tests.property.generators import (
+from property.generators import (
     Slot,
     SlotWord,
     pmd_slots,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pmdswp import Arch, SoftLeaf, SoftLeafType
+from pmdswp import Arch, SoftLeaf, SoftLeafType, UnsupportedError
 from pmdswp.layout import FieldKind, Layout
 from pmdswp.softleaf import MAX_SWAPFILES_SHIFT
 
@@ -18,7 +18,8 @@ Answer = Callable[[Arch], int]
 
 
 def _pmd_layout(arch: Arch) -> Layout:
-    assert arch.pmd_layout is not None
+    if arch.pmd_layout is None:
+        raise UnsupportedError("no PMD layout")
     return arch.pmd_layout
 
 
@@ -95,7 +96,6 @@ STATED: Mapping[str, Answer] = {
     "SWP_MIG_YOUNG_BIT": _pfn_bits_plus(0),
     "SWP_MIG_DIRTY_BIT": _pfn_bits_plus(1),
     "SWP_MIG_TOTAL_BITS": _pfn_bits_plus(2),
-    "swap_migration_ad_supported": lambda arch: arch.migration_ad,
     "generic_max_swapfile_size": lambda arch: arch.max_swap_offset + 1,
     "max_offset": lambda arch: arch.max_swap_offset,
     # type numbers
@@ -189,6 +189,7 @@ NOT_STATED = frozenset(
     {
         # checked apart, as pmdswp's answer depends on its kernel option or on more than one constant
         "MAX_PHYSMEM_BITS",
+        "swap_migration_ad_supported",
         "pmd_swp_exclusive_bits",
         # read to ask for the configuration
         "kver_major",

@@ -42,7 +42,7 @@ class Replay:
         return self.vectors.geometry
 
     def expect(self, found: Iterable[RecordT], facts_of: Callable[[RecordT], Facts]) -> None:
-        expect(f"{self.file} as {self.arch!r}", found, facts_of)
+        expect(self.file, self.arch, found, facts_of)
 
 
 def _cases() -> Iterator[tuple[Path, str]]:
@@ -123,6 +123,9 @@ def geometry_facts(arch: Arch, geometry: Geometry) -> Facts:
         else:
             yield Fact(f"{name} is known", name in NOT_STATED, told=True)
     yield Fact("MAX_PHYSMEM_BITS", arch.max_physmem_bits, geometry.max_physmem_bits)
+    # a kernel without migration entries never asks for their young and dirty bits
+    supported = geometry.numbers["swap_migration_ad_supported"] and geometry.numbers["CONFIG_MIGRATION"]
+    yield Fact("swap_migration_ad_supported", arch.migration_ad, bool(supported))
     if "pmd_swp_exclusive_bits" in geometry.numbers:
         said = or_refused(partial(arch.pmd_swp_mkexclusive, 0), UnsupportedError)
         bits = geometry.numbers["pmd_swp_exclusive_bits"]
@@ -273,7 +276,6 @@ def flag_facts(level: LevelHelpers, flags: Flags, told: Told, told_by_flags: Map
 
 
 def no_encoding_facts(level: LevelHelpers, record: SwpRecord) -> Facts:
-    yield Fact("no PMD words told", record.pmd, {})
     leaf = SoftLeaf(record.swp_type, record.offset)
     for said in (
         or_refused(partial(level.softleaf_to, leaf), UnsupportedError),

@@ -464,7 +464,7 @@ class Arch(ABC):
             if is_wanted:
                 if name not in layout.flags:
                     level = "PTE" if layout is self.pte_layout else "PMD"
-                    allowed = ", ".join(layout.flags) or "none"
+                    allowed = ", ".join(flag for flag in FLAGS if flag in layout.flags) or "none"
                     raise EncodeError(f"flag {name}: {self!r} has no such bit in a swap {level}; allowed: {allowed}")
                 word |= layout.flags[name]
         return word

@@ -1,0 +1,334 @@
+"""The command: what it prints, what it refuses, and with which exit status."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pmdswp
+from pmdswp.cli import main
+
+WORD = "0x07fffffffffbfe0e"
+PAGE = Path(__file__).parents[2] / "examples" / "x86_64-7.3.4-pmd-page.bin"
+
+
+class Run:
+    """Runs the command and keeps what it printed."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._capsys, self._monkeypatch = capsys, monkeypatch
+        self.out = self.err = ""
+
+    def __call__(self, *arguments: str, stdin: str = "") -> int:
+        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        try:
+            status = main(arguments)
+        except SystemExit as exit_:
+            status = exit_.code if isinstance(exit_.code, int) else 1
+        self.out, self.err = self._capsys.readouterr()
+        return status
+
+    def records(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    return Run(capsys, monkeypatch)
+
+
+def test_decode_json_gives_the_entry_as_the_library_decodes_it(run: Run) -> None:
+    assert run("decode", "x86_64", WORD, "--level", "pmd", "--json") == 0
+    assert run.records() == [
+        {
+            "arch": "x86_64",
+            "kernel": "pmd-swap-v3",
+            "level": "pmd",
+            "raw": WORD,
+            "state": "SOFTLEAF",
+            "kind": "SWAP",
+            "type": 0,
+            "offset": "0x200",
+            "exclusive": True,
+            "soft_dirty": True,
+            "uffd": True,
+            "bytes": "0efefbffffffff07",
+            "stray_bits": "0x0",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "state"),
+    [(("x86_64", "0x0"), "NONE"), (("x86_64", "0x67"), "TABLE"), (("s390x", "0x8", "--no-thp"), "BAD")],
+)
+def test_a_word_that_is_no_softleaf_has_no_type_and_no_offset(run: Run, arguments: tuple[str, ...], state: str) -> None:
+    assert run("decode", *arguments, "--json") == 0
+    [record] = run.records()
+    assert (record["state"], record["kind"], record["type"], record["offset"]) == (state, "NONE", None, None)
+    assert "stray_bits" not in record
+
+
+def test_migration_entries_show_pfn_young_and_dirty_and_markers_show_their_bits(run: Run) -> None:
+    run("encode", "x86_64", "migration_write", "0xc00123400", "--json")
+    [record] = run.records()
+    assert (record["pfn"], record["young"], record["dirty"]) == ("0x123400", True, True)
+    run("encode", "x86_64", "MARKER", "5", "--level", "pte", "--json")
+    [record] = run.records()
+    assert record["markers"] == ["uffd_wp", "guard"]
+    run("decode", "x86_64", record["raw"], "--level", "pte")
+    assert run.out.splitlines()[0].endswith("MARKER uffd_wp guard")
+    run("encode", "x86_64", "31", "0x100", "--level", "pte")
+    assert run.out.splitlines()[0].endswith("MARKER no known bit")
+
+
+def test_words_may_be_the_bytes_as_they_stand_in_memory(run: Run) -> None:
+    for text in ("0e fe fb ff ff ff ff 07", "0efefbffffffff07"):
+        assert run("decode", "x86_64", "--bytes", text, "--json") == 0
+        assert run.records()[0]["raw"] == WORD
+    assert run("decode", "s390x", "--bytes", "000000abcde00972", "--json") == 0
+    assert run.records()[0]["raw"] == "0x000000abcde00972"
+
+
+def test_a_list_pasted_from_a_debugger_is_read_word_by_word(run: Run) -> None:
+    pasted = f"""
+        # crash> rd ffff888001d41000 4
+        ffff888001d41000:  07fffffffffbfe0e 0000000000000000
+        0xffff888001d41010 <table+16>:\t{WORD}
+        4000000000000000
+        512
+    """
+    assert run("decode", "x86_64", "-", "--json", stdin=pasted) == 0
+    raws = [int(record["raw"], 16) for record in run.records()]
+    assert raws == [int(WORD, 16), 0, int(WORD, 16), 0x4000000000000000, 512]
+
+
+def test_lists_are_shown_a_line_a_word_and_arguments_with_a_ruler_unless_told_otherwise(run: Run) -> None:
+    line = f"{WORD}  SWAP type 0 offset 0x200 exclusive soft_dirty uffd\n"
+    assert run("decode", "x86_64", "-", stdin=WORD) == 0
+    assert run.out == line
+    assert run("decode", "x86_64", "--no-ruler", WORD) == 0
+    assert run.out == line
+    assert run("decode", "x86_64", "--ruler", "-", stdin=WORD) == 0
+    assert "LSB0  63" in run.out
+
+
+def test_a_bad_line_is_reported_by_its_number_and_the_rest_is_decoded(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "words"
+    path.write_text(f"{WORD}\nnonsense\n\n0x1ffffffffffffffff\n{WORD}\n")
+    assert run("decode", "x86_64", "--file", str(path), "--json") == 1
+    assert len(run.records()) == 2
+    complaints = run.err.splitlines()
+    assert [complaint.partition(": ")[2].partition(":")[0] for complaint in complaints] == ["line 2", "line 4"]
+
+
+@pytest.mark.parametrize("text", ["", "0e", "0efefbffffffff0700", "zz"])
+def test_bytes_that_are_no_whole_words_are_refused(run: Run, text: str) -> None:
+    assert run("decode", "x86_64", "--bytes", text) == 2
+    assert run.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("decode", "vax", "0x1"),
+        ("decode", "x86_64"),
+        ("decode", "x86_64", "0x1", "--file", "/dev/null"),
+        ("decode", "x86_64", "0x1", "--table", "/dev/null"),
+        ("decode", "x86_64", "--file", "/no/such/file"),
+        ("decode", "x86_64", "0xzz"),
+        ("decode", "x86_64", "12ab"),
+        ("decode", "x86_64", "0b11"),
+        ("decode", "x86_64", "1_000"),
+        ("decode", "x86_64", "-1"),
+        ("decode", "x86_64", "0x10000000000000000"),
+        ("decode", "x86_64", "0x1", "--level", "pud"),
+        ("decode", "x86_64", "0x1", "--kernel", "2.4"),
+        ("decode", "x86_64", "0x1", "--page-size", "none"),
+        ("decode", "x86_64", "0x1", "--page-size", "big"),
+        ("decode", "x86_64", "0x1", "--mmu", "hash"),
+        ("decode", "x86_64", "0x1", "--no-such-option"),
+        ("encode", "x86_64", "32", "0"),
+        ("encode", "x86_64", "-1", "0"),
+        ("encode", "x86_64", "swap", "0"),
+        ("encode", "x86_64", "1", "many"),
+        ("encode", "x86_64", "device_exclusive", "1", "--kernel", "6.12"),
+        ("encode", "arm64", "1", "1", "--soft-dirty"),
+        ("encode", "s390x", "1", "1", "--kernel", "6.12"),
+        ("split", "x86_64", "0x0"),
+        ("join", "x86_64", WORD),
+        ("layout", "s390x", "--kernel", "6.12"),
+        ("layout",),
+        (),
+    ],
+)
+def test_bad_arguments_are_one_line_on_standard_error_and_status_2(run: Run, arguments: tuple[str, ...]) -> None:
+    assert run(*arguments) == 2
+    assert run.out == ""
+    assert run.err.startswith("pmdswp")
+    assert run.err.count("\n") == 1
+
+
+def test_encode_sets_the_flags_asked_for_and_no_soft_dirty_configures_the_kernel(run: Run) -> None:
+    assert run("encode", "x86_64", "0", "0x200", "--exclusive", "--soft-dirty", "--uffd", "--json") == 0
+    assert run.records()[0]["raw"] == WORD
+    assert run("encode", "x86_64", "0", "0x200", "--soft-dirty", "--no-soft-dirty") == 2
+    assert "no such bit in a swap PMD; allowed: exclusive, uffd" in run.err
+
+
+def test_every_option_of_get_is_an_option_of_the_command(run: Run) -> None:
+    options = {
+        "x86_64": ("--kernel", "7.3", "--la57", "--no-uffd", "--no-soft-dirty", "--no-memory-failure"),
+        "arm64": ("--page-size", "0x4000", "--pa-bits", "52", "--no-device-private", "--no-migration"),
+        "riscv64": ("--svrsw60t59b", "--max-physmem-bits", "none"),
+        "ppc64": ("--mmu", "hash", "--no-thp"),
+        "loongarch64": ("--invalid-pte-table", "0x9000000002000000"),
+    }
+    wanted = {
+        "x86_64": pmdswp.get("x86_64", kernel="7.3", la57=True, uffd=False, soft_dirty=False, memory_failure=False),
+        "arm64": pmdswp.get("arm64", page_size=16384, pa_bits=52, device_private=False, migration=False),
+        "riscv64": pmdswp.get("riscv64", svrsw60t59b=True, max_physmem_bits=None),
+        "ppc64": pmdswp.get("ppc64", mmu="hash", thp=False),
+        "loongarch64": pmdswp.get("loongarch64", invalid_pte_table=0x9000000002000000),
+    }
+    for name, arguments in options.items():
+        assert run("decode", name, *arguments, "--table", str(PAGE)) == 0
+        assert run.out.startswith(f"{PAGE}: 512 entries, read as pmd by {wanted[name]!r}\n")
+
+
+def test_split_and_join_are_inverse_on_the_command_line(run: Run) -> None:
+    assert run("split", "x86_64", WORD) == 0
+    ptes = run.out
+    assert len(ptes.splitlines()) == 512
+    assert run("join", "x86_64", "-", stdin=ptes) == 0
+    assert run.out == f"{WORD}\n"
+    assert run("join", "x86_64", "-", "--json", stdin=ptes) == 0
+    assert run.records()[0]["raw"] == WORD
+    assert run("split", "x86_64", WORD, "--json") == 0
+    assert run.records() == [{"arch": "x86_64", "raw": WORD, "ptes": ptes.split()}]
+
+
+def test_a_list_with_a_bad_line_is_not_joined(run: Run) -> None:
+    assert run("join", "x86_64", "-", stdin="nonsense\n") == 2
+    assert "line 1" in run.err
+
+
+def test_a_page_of_a_running_kernel_is_listed_with_runs_in_one_line(run: Run) -> None:
+    assert run("decode", "x86_64", "--kernel", "7.3", "--table", str(PAGE)) == 0
+    rows = run.out.splitlines()
+    assert rows[1].split() == ["index", "count", "first", "word", "what"]
+    assert sum(int(row.split()[1]) for row in rows[2:]) == 512
+    assert "384      1      0xd7ffefffff47fe04  MIGRATION_READ_EXCLUSIVE type 26 pfn 0x5c00 dirty uffd" in rows
+    assert run("decode", "x86_64", "--kernel", "7.3", "--table", str(PAGE), "--json") == 0
+    records = run.records()
+    assert [record["index"] for record in records] == list(range(512))
+    assert records[384]["kind"] == "MIGRATION_READ_EXCLUSIVE"
+
+
+def test_entries_that_continue_one_another_are_a_run(run: Run, tmp_path: Path) -> None:
+    arch = pmdswp.get("arm64")
+    words = [arch.encode_pte(1, 100 + i, exclusive=True) for i in range(3)]
+    words += [arch.encode_pte(1, 103), arch.encode_pte(1, 105), 0, 0, 1, 1, arch.encode_pte(2, 106) | 0x10]
+    table = tmp_path / "table"
+    table.write_bytes(b"".join(map(arch.pte_to_bytes, words)))
+    assert run("decode", "arm64", "--level", "pte", "--table", str(table)) == 0
+    assert [row.split("  ", 1)[0] + "|" + row.rpartition("  ")[2] for row in run.out.splitlines()[2:]] == [
+        "0-2|SWAP type 1 offset 0x64 exclusive, then +1 each",
+        "3|SWAP type 1 offset 0x67",
+        "4|SWAP type 1 offset 0x69",
+        "5-6|NONE",
+        "7-8|PRESENT",
+        "9|SWAP type 2 offset 0x6a (stray bits 0x10: no kernel writes this)",
+    ]
+
+
+def test_a_truncated_table_is_listed_and_its_tail_reported(run: Run) -> None:
+    assert run("decode", "x86_64", "--table", "-", stdin="\0" * 19) == 1
+    assert "-: 2 entries" in run.out
+    assert run.err == "pmdswp: -: the last 3 bytes are no whole entry\n"
+
+
+def test_the_ruler_shows_what_the_bits_would_say_where_the_kernel_sees_no_softleaf(run: Run) -> None:
+    assert run("decode", "riscv64", "0x200008", "--svrsw60t59b") == 0
+    assert run.out.startswith("pmd 0x0000000000200008  PRESENT\n")
+    assert "soft_dirty  1 " in run.out
+    assert "(the kernel takes this word for PRESENT;" in run.out
+
+
+def test_the_ruler_points_at_stray_bits(run: Run) -> None:
+    assert run("decode", "ppc64", "0x0000000000200040") == 0
+    ruler = run.out.splitlines()[6].split()
+    assert (ruler[0], ruler[-1]) == ("#!#.....", ".!xttttt")
+    assert "pte        0x0" not in run.out
+    assert "not 1: must be 1: an entry, not a pointer to a table" in run.out
+    assert "set, though it means nothing here" in run.out
+
+
+def test_a_layout_without_pmd_softleaves_has_no_ruler(run: Run) -> None:
+    assert run("decode", "s390x", "--kernel", "6.12", "0x21") == 0
+    assert run.out == "pmd 0x0000000000000021  TABLE\nmemory 00 00 00 00 00 00 00 21\n\n"
+
+
+@pytest.mark.parametrize("name", pmdswp.names())
+@pytest.mark.parametrize("level", ["pte", "pmd"])
+def test_layout_names_every_field_of_the_word(run: Run, name: str, level: str) -> None:
+    arch = pmdswp.get(name)
+    layout = arch.pte_layout if level == "pte" else arch.pmd_layout
+    assert layout is not None
+    assert run("layout", name, "--level", level) == 0
+    for field in layout:
+        assert field.kernel_name in run.out
+    assert ("MSB0" in run.out) == (name in {"s390x", "ppc64"})
+    assert run("layout", name, "--level", level, "--json") == 0
+    [record] = run.records()
+    assert [(field["lsb"], field["width"]) for field in record["fields"]] == [
+        (field.lsb, field.width) for field in layout
+    ]
+
+
+def test_arches_lists_every_architecture_with_its_options(run: Run) -> None:
+    assert run("arches") == 0
+    assert [line.split()[0] for line in run.out.splitlines() if not line.startswith(" ")] == list(pmdswp.names())
+    assert run("arches", "--json") == 0
+    records = run.records()
+    assert [record["arch"] for record in records] == list(pmdswp.names())
+    assert records[4]["options"]["mmu"] == "radix (default), hash"
+
+
+def test_colour_is_for_terminals_only_and_not_if_no_color_is_set(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    run("decode", "x86_64", WORD)
+    assert "\x1b[" not in run.out
+    monkeypatch.setattr("pmdswp.cli._is_terminal", lambda: True)
+    run("decode", "x86_64", WORD)
+    assert "\x1b[36mt\x1b[0m" in run.out
+    monkeypatch.setenv("NO_COLOR", "1")
+    run("decode", "x86_64", WORD)
+    assert "\x1b[" not in run.out
+
+
+def test_an_interrupt_ends_the_command_without_a_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pmdswp.cli.layout_table", interrupted)
+    assert run("layout", "x86_64") == 130
+    assert run.err == ""
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_quietly() -> None:
+    command = f"{sys.executable} -m pmdswp split arm64 0x3fffffffe0005c4 --page-size 65536 | head -n 1"
+    ended = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, check=False)  # noqa: S603, S607
+    assert ended.stderr == b""
+    assert ended.stdout == b"0x03fffffffe0005c4\n"
+
+
+def test_the_module_runs_as_the_command() -> None:
+    ended = subprocess.run([sys.executable, "-m", "pmdswp", "--version"], capture_output=True, check=True)
+    assert ended.stdout.decode() == f"pmdswp {pmdswp.__version__}\n"

@@ -1,0 +1,28 @@
+"""Importing the library costs nothing but itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pmdswp
+
+
+def _modules(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout.split())
+
+
+def test_import_loads_no_third_party_module() -> None:
+    loaded = _modules("import pmdswp") - _modules("pass")
+    assert "pmdswp" in loaded
+    assert loaded <= {"pmdswp", *sys.stdlib_module_names}
+
+
+def test_every_public_name_is_documented() -> None:
+    for name in pmdswp.__all__:
+        if not name.startswith("_") and name != "MARKER_BITS":
+            assert getattr(pmdswp, name).__doc__, name
+    for name, member in vars(pmdswp.Arch).items():
+        if callable(member) and not name.startswith("_"):
+            assert member.__doc__, name
