@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pmdswp.errors import DecodeError, EncodeError, JoinError
+from pmdswp.errors import DecodeError, JoinError
 from pmdswp.softleaf import FLAGS, Entry, SoftLeaf, State
 
 if TYPE_CHECKING:
@@ -27,11 +27,7 @@ def split_pmd(arch: Arch, pmd: int) -> list[int]:
         raise DecodeError(f"PMD {entry.raw:#x} is {_what(entry)}; {_splittable(arch)}")
     if entry.leaf.offset % arch.hpage_pmd_nr:
         raise DecodeError(f"PMD {entry.raw:#x} has {_misaligned(arch, entry.leaf)}")
-    swp_type, offset = entry.leaf
-    ptes = [
-        arch.encode_pte(swp_type, offset + i, exclusive=entry.exclusive, soft_dirty=entry.soft_dirty, uffd=entry.uffd)
-        for i in range(arch.hpage_pmd_nr)
-    ]
+    ptes = [arch.pmd_entry_to_pte(entry.raw, i) for i in range(arch.hpage_pmd_nr)]
     for i, pte in enumerate(ptes):
         if arch.pte_none(pte):
             raise DecodeError(f"entry {i} of PMD {entry.raw:#x} would be PTE {pte:#x}, which reads as none")
@@ -59,11 +55,10 @@ def join_ptes(arch: Arch, ptes: Iterable[int]) -> int:
         reason = _difference(entry, first, SoftLeaf(swp_type, offset + i))
         if reason:
             raise JoinError(i, reason)
-    try:
-        pmd = arch.encode_pmd(swp_type, offset, exclusive=first.exclusive, soft_dirty=first.soft_dirty, uffd=first.uffd)
-    except EncodeError as error:
-        # a flag that only the PTE form has
-        raise JoinError(0, str(error)) from None
+    for name in FLAGS:
+        if getattr(first, name) and name not in arch.require_pmd_layout().flags:
+            raise JoinError(0, f"{name} is set, and a PMD of kernel {arch.kernel} has no such bit")
+    pmd = arch.pte_entry_to_pmd(first.raw)
     state = arch.decode_pmd(pmd).state
     if state is not State.SOFTLEAF:
         raise JoinError(None, f"the PMD would be {pmd:#x}, which reads as {state.name}")

@@ -17,6 +17,7 @@ from facts import Fact, Facts, expect
 from guests.records import Guest, Header, PageRecord, Snapshot, load, load_snapshots
 from pmdswp import MARKER_BITS, Arch, Entry, SoftLeaf, SoftLeafType, State
 from pmdswp.layout import FieldKind, Layout
+from pmdswp.softleaf import NR_SWAP_TYPES
 
 RecordT = TypeVar("RecordT")
 
@@ -104,8 +105,30 @@ def test_whole_page_tables_hold_the_known_softleaves_and_no_others(
     replay.expect(found.values(), encoding_facts)
 
 
+def test_every_word_of_the_page_table_pages_decodes_and_encodes_again(
+    replay: Replay, snapshots: dict[str, Snapshot]
+) -> None:
+    arch = replay.arch
+    found = {
+        arch.pte_from_bytes(page[at : at + arch.entry_size])
+        for snapshot in snapshots.values()
+        for page in snapshot.pages.values()
+        for at in range(0, len(page), arch.entry_size)
+    }
+    entries = [decode(arch, level, word) for level in (1, 2) for word in found]
+    # pages also hold tables of other levels and what is no table at all, so not every word has an entry's form
+    softleaves = [entry for entry in entries if entry.leaf and layout_of(arch, entry).contains(entry.raw)]
+    assert softleaves
+    replay.expect([entry for entry in softleaves if type_field(arch, entry) < NR_SWAP_TYPES], encoding_facts)
+
+
 def decode(arch: Arch, level: int, word: int) -> Entry:
     return arch.decode_pte(word) if level == 1 else arch.decode_pmd(word)
+
+
+def type_field(arch: Arch, entry: Entry) -> int:
+    """The type as it stands in the word; on loongarch64 the field is wider than any type number."""
+    return layout_of(arch, entry).type.get(entry.raw)
 
 
 def is_in(arch: Arch, snapshot: Snapshot, page: PageRecord) -> bool:

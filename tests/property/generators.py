@@ -348,6 +348,16 @@ def slot_word_lists(draw: st.DrawFn, size: int) -> tuple[Slot, list[int]]:
     return slot, [_word(draw, slot) for _ in range(size)]
 
 
+def not_words() -> st.SearchStrategy[int]:
+    """Numbers below and above the 64-bit words."""
+    return st.integers(MAX_WORD + 1, 1 << 80) | st.integers(-(1 << 80), -1)
+
+
+def not_integers() -> st.SearchStrategy[object]:
+    """What somebody may take for a number."""
+    return st.one_of(st.none(), st.floats(), st.text(), st.binary(), st.lists(st.integers()), st.complex_numbers())
+
+
 @cache
 def pmd_types(arch: Arch) -> tuple[int, ...]:
     """The types that this kernel puts into a PMD."""

@@ -36,10 +36,11 @@ def test_equal_options_make_equal_architectures(name: str, data: st.DataObject) 
 
 
 @given(architectures())
-def test_an_architecture_is_made_again_from_its_attributes(arch: Arch) -> None:
-    default = get_with(arch.name, {})
-    kept = {name: value for name, value in vars_of(arch).items() if value != vars_of(default)[name]}
-    assert get_with(arch.name, {"kernel": arch.kernel, "page_size": arch.page_size, **kept}) == arch
+def test_spelling_out_every_option_changes_nothing(arch: Arch) -> None:
+    every_option = {option: getattr(arch.config, option) for option in arch.architecture.options}
+    again = get_with(arch.name, every_option)
+    assert again == arch
+    assert repr(again) == repr(arch)
 
 
 @given(architectures(), architectures())

@@ -12,6 +12,7 @@ from property.generators import (
     Slot,
     Storable,
     offsets,
+    pmd_slots,
     softleaf_slots,
     storables,
     swp_types,
@@ -34,6 +35,11 @@ def test_flag_masks_are_single_bits_of_flag_fields(slot: Slot) -> None:
     flags = {field.name: field.mask for field in layout.fields if field.kind is FieldKind.FLAG}
     assert dict(layout.flags) == flags
     assert all(mask.bit_count() == 1 for mask in flags.values())
+
+
+@given(pmd_slots())
+def test_a_flag_is_the_same_bit_in_pte_and_pmd(slot: Slot) -> None:
+    assert slot.layout.flags.items() <= slot.arch.pte_layout.flags.items()
 
 
 @given(softleaf_slots())

@@ -15,6 +15,7 @@ from data_files import VECTOR_FILES, label
 from facts import REFUSED, Fact, Facts, expect, or_refused
 from pmdswp import Arch, EncodeError, Entry, SoftLeaf, SoftLeafType, State, UnsupportedError
 from pmdswp.arch.x86 import l1tf_max_swapfile_size
+from pmdswp.softleaf import NR_SWAP_TYPES
 from vectors import records
 from vectors.geometry_facts import NOT_STATED, PMD_STATED, STATED
 from vectors.levels import LevelHelpers, pmd_helpers, pte_helpers
@@ -193,7 +194,7 @@ def entry_facts(replay: Replay, level: LevelHelpers, told: Told) -> Facts:
     if level.has_softleaf:
         yield Fact(f"softleaf_from_{level.name}", level.softleaf_from(told.word), leaf)
     # the type field of loongarch64 has two bits more than any type number
-    if state is State.SOFTLEAF and level.holds(told.word) and told.fields["at"] < 32:
+    if state is State.SOFTLEAF and level.holds(told.word) and told.fields["at"] < NR_SWAP_TYPES:
         word = level.encode(leaf.swp_type, leaf.offset, **on)
         yield Fact(f"encode_{level.name} of the decoded word", word, told.word & ~level.ignored)
 
@@ -220,7 +221,7 @@ def pmd_kind_facts(arch: Arch, told: Told) -> Facts:
 def swp_facts(replay: Replay, record: SwpRecord) -> Facts:
     arch, fits = replay.arch, record.exact
     swp_type, offset = record.swp_type, record.offset
-    in_range = swp_type < 32 and offset <= arch.max_swap_offset
+    in_range = swp_type < NR_SWAP_TYPES and offset <= arch.max_swap_offset
     yield Fact("type and offset fit", in_range, fits)
     leaf = SoftLeaf.from_val(record.generic)
     yield Fact("e", SoftLeaf(swp_type, leaf.offset).val, record.generic)

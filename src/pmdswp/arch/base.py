@@ -349,6 +349,19 @@ class Arch(ABC):
     def arch_swp_entry_to_pmd(self, e: int) -> int:
         """`__swp_entry_to_pmd`."""
 
+    # --- one PMD entry and the PTE entries it stands for ----------------------------------------------------
+
+    @abstractmethod
+    def pmd_entry_to_pte(self, v: int, i: int) -> int:
+        """The PTE for slot `i` (0..`hpage_pmd_nr` - 1) of a PMD softleaf: offset + i, same type, same flags.
+
+        Nothing is checked; the offset must be a multiple of `hpage_pmd_nr`. Bits without a meaning are dropped.
+        """
+
+    @abstractmethod
+    def pte_entry_to_pmd(self, v: int) -> int:
+        """The PMD form of a PTE softleaf: same type, offset and flags. Bits without a meaning are dropped."""
+
     # --- softleaves -----------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -477,9 +490,10 @@ class Arch(ABC):
         """The PTE that stands in memory as these 8 bytes; `DecodeError` for any other number of bytes."""
         if not isinstance(b, (bytes, bytearray, memoryview)):
             raise DecodeError(f"a page-table word is read from bytes, not from {b!r}")
-        if len(b) != self.entry_size:
-            raise DecodeError(f"a page-table word has {self.entry_size} bytes, not {len(b)}")
-        return int.from_bytes(b, self.byteorder)
+        data = bytes(b)
+        if len(data) != self.entry_size:
+            raise DecodeError(f"a page-table word has {self.entry_size} bytes, not {len(data)}")
+        return int.from_bytes(data, self.byteorder)
 
     def pmd_to_bytes(self, v: int) -> bytes:
         """The 8 bytes of the PMD as they stand in memory; `EncodeError` beyond 64 bits."""
@@ -548,6 +562,8 @@ _PMD_SOFTLEAF_HELPERS = (
     "softleaf_to_pmd",
     "pmd_to_arch_swp_entry",
     "arch_swp_entry_to_pmd",
+    "pmd_entry_to_pte",
+    "pte_entry_to_pmd",
     "encode_pmd",
     "split_pmd",
     "join_ptes",
@@ -653,8 +669,8 @@ def _softleaf_from(level: Level, layout: Layout, is_none_or_present: Formula) ->
         f"new(SoftLeaf, ({_leaf_type(layout, v).unwrapped}, {layout.offset.get(v).unwrapped}))",
         setup=(
             "try:",
-            "    outside = v >> 64",
-            "except TypeError:",
+            "    outside = True if v >> 64 else False",
+            "except (TypeError, ValueError):",
             "    outside = True",
             "if outside:",
             f"    v = check_word(v, DecodeError, {level.upper()!r})",
@@ -701,10 +717,15 @@ def _sources(
 ) -> list[str]:
     """The source of every abstract method of `Arch`; one that this configuration lacks raises."""
     pte, pmd = facts.pte_layout, facts.pmd_layout
-    e, swp_type, offset = Formula("e"), Formula("swp_type"), Formula("offset")
+    v, e, swp_type, offset = Formula("v"), Formula("e"), Formula("swp_type"), Formula("offset")
     formulas = _formulas(config, facts, swp_types)
     sources = {name: method_source(name, "v", formula) for name, formula in formulas.items()}
+    # a flag has one bit at both levels, if the PMD has it at all
+    pmd_flags = sum(pmd.flags.values())
+    slot_offset = pmd.offset.get(v) | Formula("i")
     for name, parameters, formula in (
+        ("pmd_entry_to_pte", "v, i", pte.encode(_leaf_type(pmd, v), slot_offset) | (v & pmd_flags)),
+        ("pte_entry_to_pmd", "v", pmd.encode(_leaf_type(pte, v), pte.offset.get(v)) | (v & pmd_flags)),
         ("arch_swp_entry", "swp_type, offset", pte.encode(swp_type, offset, facts.arch_entry_fixed)),
         ("arch_swp_type", "e", pte.type.get(e)),
         ("arch_swp_offset", "e", pte.offset.get(e)),

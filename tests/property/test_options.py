@@ -1,0 +1,148 @@
+"""Options: what is documented is accepted in every combination, and all else is refused with what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import pmdswp
+from pmdswp import UnsupportedError
+from pmdswp.arch import ARCHITECTURES, get_with
+from pmdswp.config import resolve
+from property.generators import CONFIGURATIONS, MAX_WORD, OLDEST_KERNEL, not_integers, not_words
+
+NAMES = {
+    *pmdswp.names(),
+    *("x86", "aarch64", "riscv", "s390", "powerpc", "ppc64le", "loongarch"),
+}
+SWITCHES = ("soft_dirty", "uffd", "device_private", "memory_failure", "migration", "thp")
+COMMON_VALUES: dict[str, tuple[object, ...]] = {
+    "kernel": pmdswp.kernels(),
+    "page_size": (4096,),
+    **dict.fromkeys(SWITCHES, (True, False)),
+}
+VALUES: dict[str, dict[str, tuple[object, ...]]] = {
+    "x86_64": {"la57": (True, False)},
+    "arm64": {"page_size": (4096, 16384, 65536), "pa_bits": (48, 52)},
+    "riscv64": {"svrsw60t59b": (True, False)},
+    "s390x": {},
+    "ppc64": {"page_size": (4096, 65536), "mmu": ("radix", "hash")},
+    "loongarch64": {"page_size": (4096, 16384, 65536)},
+}
+OPEN_VALUES = {"max_physmem_bits", "invalid_pte_table"}
+# Each stands for every combination that holds it.
+IMPOSSIBLE: tuple[tuple[str, Mapping[str, object]], ...] = (
+    *((name, {"soft_dirty": True}) for name in ("arm64", "loongarch64")),
+    *((name, {"uffd": True}) for name in ("s390x", "ppc64", "loongarch64")),
+    *((name, {"memory_failure": True}) for name in ("riscv64", "s390x", "loongarch64")),
+    ("riscv64", {"soft_dirty": True, "svrsw60t59b": False}),
+    ("riscv64", {"uffd": True, "svrsw60t59b": False}),
+    ("riscv64", {"svrsw60t59b": True, "kernel": OLDEST_KERNEL}),
+    ("s390x", {"device_private": True, "kernel": OLDEST_KERNEL}),
+)
+
+
+@given(st.text() | st.sampled_from(["X86_64", "x86_64 ", "i386", "arm", "ppc", ""]))
+def test_an_unknown_name_is_refused_with_the_names_there_are(name: str) -> None:
+    assume(name not in NAMES)
+    with pytest.raises(UnsupportedError) as caught:
+        get_with(name, {})
+    assert repr(name) in str(caught.value)
+    assert all(known in str(caught.value) for known in pmdswp.names())
+
+
+@given(st.none() | st.integers() | st.binary() | st.lists(st.text()))
+def test_what_is_no_name_is_refused_too(name: object) -> None:
+    with pytest.raises(UnsupportedError) as caught:
+        get_with(name, {})  # type: ignore[arg-type]
+    assert repr(name) in str(caught.value)
+
+
+def options_of(name: str) -> dict[str, tuple[object, ...]]:
+    return {**COMMON_VALUES, **VALUES[name]}
+
+
+@given(st.sampled_from(pmdswp.names()), st.text() | st.sampled_from(["la57", "mmu", "thp_swap"]))
+def test_an_unknown_option_is_refused_with_the_options_there_are(name: str, option: str) -> None:
+    known = options_of(name)
+    assume(option not in known and option not in OPEN_VALUES)
+    with pytest.raises(UnsupportedError) as caught:
+        get_with(name, {option: True})
+    message = str(caught.value)
+    assert name in message
+    assert repr(option) in message
+    assert all(allowed in message for allowed in (*known, "max_physmem_bits"))
+
+
+@st.composite
+def refused_values(draw: st.DrawFn) -> tuple[str, str, object]:
+    """An architecture, one of its options with a closed set of values, and some other value."""
+    name = draw(st.sampled_from(pmdswp.names()))
+    option = draw(st.sampled_from(sorted(options_of(name))))
+    others = st.integers() | st.sampled_from([4096, 16384, 65536, "6.13", "hash", ""]) | not_integers()
+    value = draw(others)
+    assume(not any(value == allowed for allowed in options_of(name)[option]))
+    return name, option, value
+
+
+@given(refused_values())
+def test_an_unknown_value_is_refused_with_the_values_there_are(
+    case: tuple[str, str, object],
+) -> None:
+    name, option, value = case
+    with pytest.raises(UnsupportedError) as caught:
+        get_with(name, {option: value})
+    message = str(caught.value)
+    assert name in message
+    assert f"{option}={value!r}" in message
+    assert all(repr(allowed) in message for allowed in options_of(name)[option])
+
+
+@given(st.sampled_from(pmdswp.names()), st.integers() | not_integers())
+def test_physmem_bits_must_hold_a_pfn_and_fit_a_word(name: str, bits: object) -> None:
+    page_shift = pmdswp.get(name).page_shift
+    assume(bits is not None and not (isinstance(bits, int) and page_shift < bits <= 64))
+    with pytest.raises(UnsupportedError, match=rf"max_physmem_bits.*{page_shift + 1}\.\.64, None"):
+        get_with(name, {"max_physmem_bits": bits})
+
+
+@given(not_words() | st.integers(0, MAX_WORD).filter(lambda word: word % 16384) | not_integers())
+def test_invalid_pte_table_must_be_the_address_of_a_page(address: object) -> None:
+    with pytest.raises(UnsupportedError, match=r"invalid_pte_table.*multiples of 0x4000"):
+        get_with("loongarch64", {"invalid_pte_table": address})
+
+
+@pytest.mark.parametrize(("name", "options"), IMPOSSIBLE)
+def test_an_impossible_combination_is_refused_with_what_is_possible(name: str, options: Mapping[str, object]) -> None:
+    with pytest.raises(UnsupportedError) as caught:
+        get_with(name, options)
+    asked = next(iter(options))
+    assert f"{asked}=True" in str(caught.value)
+    assert "allowed: False" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", pmdswp.names())
+def test_every_other_combination_of_documented_values_is_accepted(name: str) -> None:
+    impossible = [options for where, options in IMPOSSIBLE if where == name]
+    values = options_of(name)
+    for chosen in product(*values.values()):
+        options = dict(zip(values, chosen, strict=True))
+        if any(bad.items() <= options.items() for bad in impossible):
+            with pytest.raises(UnsupportedError):
+                resolve(name, ARCHITECTURES[name].options, options)
+            continue
+        config = resolve(name, ARCHITECTURES[name].options, options)
+        assert {option: getattr(config, option) for option in options} == options
+
+
+@pytest.mark.parametrize("name", pmdswp.names())
+def test_every_documented_value_occurs_in_the_configurations_of_the_laws(name: str) -> None:
+    archs = [get_with(name, options) for options in CONFIGURATIONS[name]]
+    impossible = [options for where, options in IMPOSSIBLE if where == name]
+    for option, values in options_of(name).items():
+        possible = {value for value in values if {option: value} not in impossible}
+        assert {getattr(arch.config, option) for arch in archs} == possible, option
