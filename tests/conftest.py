@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 # No deadline: the first use of a configuration compiles it, and a run of PTEs may be 8192 words long.
 # One bug at a time: each configuration is code of its own, so that one bug looks like a hundred.
 settings.register_profile("dev", deadline=None, report_multiple_bugs=False)
-settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, database=None, max_examples=200)
+settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, database=None, max_examples=150)
 settings.register_profile(
     "fuzz",
     settings.get_profile("dev"),

@@ -14,15 +14,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, cast, get_type_hints
+from textwrap import fill
+from typing import TYPE_CHECKING, NoReturn, cast, get_type_hints
 
 import pmdswp
-from pmdswp.arch import ARCHITECTURES, Arch, get_with
+from pmdswp.arch import ARCHITECTURES, Arch, configurations, get_with
 from pmdswp.config import Options
-from pmdswp.errors import DecodeError, EncodeError, PmdSwpError
+from pmdswp.errors import DecodeError, EncodeError, PmdSwpError, UnsupportedError
 from pmdswp.layout import Layout, check_word
 from pmdswp.render.text import Palette, describe, entry_block, layout_table, marker_names, stray_bits, table_listing
 from pmdswp.softleaf import FLAGS, Entry, Level, SoftLeafType
+
+if TYPE_CHECKING:
+    from pmdswp.prove import Result
 
 __all__ = ["main"]
 
@@ -117,13 +121,17 @@ def _commands() -> dict[str, _Parser]:
     _add_arch(layout)
     _add_level(layout)
 
+    prove = add("prove", _prove, "prove the laws of the codec for every word (needs the extra `prove`)")
+    _add_arch(prove, nargs="?")
+    prove.add_argument("--all", action="store_true", help="every kernel and option set whose helpers differ")
+
     add("arches", _arches, "the architectures and their options")
     return commands
 
 
-def _add_arch(parser: _Parser) -> None:
+def _add_arch(parser: _Parser, nargs: str | None = None) -> None:
     """ARCH and every option of `pmdswp.get`; what is not given stays absent."""
-    parser.add_argument("arch", metavar="ARCH", help="architecture: see `pmdswp arches`")
+    parser.add_argument("arch", metavar="ARCH", nargs=nargs, help="architecture: see `pmdswp arches`")
     group = parser.add_argument_group("kernel and configuration (see `pmdswp arches` for values and defaults)")
     for name, kind in get_type_hints(Options).items():
         flag, dest = f"--{name.replace('_', '-')}", f"{_OPTION}{name}"
@@ -151,9 +159,13 @@ def _number_or_none(text: str) -> int | None:
     return None if text.lower() == "none" else int(text, 0)
 
 
+def _given(options: argparse.Namespace) -> dict[str, object]:
+    """The options of `pmdswp.get` among the arguments."""
+    return {name.removeprefix(_OPTION): value for name, value in vars(options).items() if name.startswith(_OPTION)}
+
+
 def _arch(options: argparse.Namespace) -> Arch:
-    given = {name.removeprefix(_OPTION): value for name, value in vars(options).items() if name.startswith(_OPTION)}
-    return get_with(options.arch, given)
+    return get_with(options.arch, _given(options))
 
 
 # --- words in -----------------------------------------------------------------------------------------------
@@ -342,6 +354,59 @@ def _layout(options: argparse.Namespace) -> int:
     else:
         print(*layout_table(arch, options.level, layout, _palette()), sep="\n")
     return 0
+
+
+def _prove(options: argparse.Namespace) -> int:
+    try:
+        from pmdswp import prove  # noqa: PLC0415  # z3 is an extra, and takes a while to load
+    except ImportError as error:
+        raise UnsupportedError(f"no proofs without z3: pip install 'pmdswp[prove]' ({error})") from None
+    given = _given(options)
+    if given and (options.all or options.arch is None):
+        raise UnsupportedError("options of one configuration need ARCH, and no --all")
+    names = [options.arch] if options.arch is not None else list(ARCHITECTURES)
+    arches = prove.distinct(configurations(*names)) if options.all else (get_with(name, given) for name in names)
+    results: list[prove.Result] = []
+    for arch in arches:
+        of_arch = prove.prove(arch)
+        results.extend(of_arch)
+        if not options.json:
+            _print_proofs(arch, of_arch)
+    if options.json:
+        _print_json({"results": [_proof_record(result) for result in results]})
+    else:
+        hazards = sum(result.status == "hazard" for result in results)
+        print(f"{len(results)} laws checked for every word: {len(results) - hazards} proved, {hazards} hazards")
+    return int(not all(result.documented for result in results))
+
+
+def _print_proofs(arch: Arch, results: Sequence[Result]) -> None:
+    proved = sum(result.status == "proved" for result in results)
+    print(f"{arch!r}: {proved} of {len(results)} laws proved", flush=True)
+    for result in results:
+        if result.witness is not None or not result.documented:
+            print(
+                fill(
+                    f"{result.level} {result.law}: {result.explanation}",
+                    100,
+                    initial_indent="  ",
+                    subsequent_indent="    ",
+                )
+            )
+
+
+def _proof_record(result: Result) -> dict[str, object]:
+    return {
+        "arch": result.arch.name,
+        "kernel": result.arch.kernel,
+        "options": dict(result.arch.config.chosen),
+        "level": result.level,
+        "law": result.law,
+        "status": result.status,
+        "witness": None if result.witness is None else _hex(result.witness),
+        "explanation": result.explanation,
+        "documented": result.documented,
+    }
 
 
 def _arches(options: argparse.Namespace) -> int:

@@ -6,7 +6,8 @@ names the release and the commit that made it; other modules ask ``config.has(CH
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
 from typing import Any, NamedTuple, Protocol, TypedDict
 
 from pmdswp.errors import UnsupportedError
@@ -31,6 +32,7 @@ __all__ = [
     "PhysmemBits",
     "Switch",
     "common_options",
+    "option_sets",
     "resolve",
 ]
 
@@ -124,6 +126,10 @@ class Config(NamedTuple):
 class Option(Protocol):
     """What one option of `get` may be, for one architecture."""
 
+    @property
+    def examples(self) -> tuple[Value, ...]:
+        """Every value, the default first; or some, where there are too many."""
+
     def default(self, config: Config) -> Value:
         """The value when none is given; options that are resolved earlier are in `config`."""
 
@@ -152,6 +158,10 @@ class Switch(NamedTuple):
             return f"that needs {self.needs}=True; allowed: False"
         return None
 
+    @property
+    def examples(self) -> tuple[bool, ...]:
+        return (self.on, not self.on) if self.possible else (False,)
+
     def __str__(self) -> str:
         if not self.possible:
             return "no"
@@ -174,6 +184,10 @@ class Choice(NamedTuple):
     values: tuple[int, ...] | tuple[str, ...]
     usual: int | str
 
+    @property
+    def examples(self) -> tuple[int | str, ...]:
+        return (self.usual, *(value for value in self.values if value != self.usual))
+
     def __str__(self) -> str:
         return ", ".join(f"{value} (default)" if value == self.usual else str(value) for value in self.values)
 
@@ -190,6 +204,10 @@ class PhysmemBits(NamedTuple):
     """MAX_PHYSMEM_BITS in bits, or None where the kernel leaves it undefined (FLATMEM)."""
 
     usual: Callable[[Config], int]
+
+    @property
+    def examples(self) -> tuple[int | None, ...]:
+        return (None, 44)
 
     def __str__(self) -> str:
         return "a number of bits, or none where it is undefined"
@@ -208,6 +226,10 @@ class Address(NamedTuple):
     """A page-aligned 64-bit address."""
 
     example: int
+
+    @property
+    def examples(self) -> tuple[int, ...]:
+        return (self.example, 0x9000000000200000)
 
     def __str__(self) -> str:
         return f"a page-aligned address (default, an example: {self.example:#x})"
@@ -264,3 +286,28 @@ def resolve(arch: str, options: Mapping[str, Option], given: Mapping[str, object
         if value != default:
             chosen.append((name, change[name]))
     return config._replace(chosen=tuple(chosen))
+
+
+ALONE = ("device_private", "memory_failure", "migration", "max_physmem_bits", "invalid_pte_table")
+"""Options that change numbers and no layout."""
+
+
+def option_sets(arch: str, options: Mapping[str, Option]) -> Iterator[Mapping[str, Value]]:
+    """Option sets of an architecture in which every value occurs, for proofs and tests; the defaults come first.
+
+    All combinations of the options that change a layout or a predicate, and with each of them those in `ALONE`, one
+    at a time. Only sets that make a configuration of their own are given.
+    """
+    seen: set[Config] = set()
+    layouts = [[(name, value) for value in option.examples] for name, option in options.items() if name not in ALONE]
+    alone = [(name, value) for name in ALONE if name in options for value in options[name].examples]
+    for chosen in product(*layouts):
+        for other in ((), *((choice,) for choice in alone)):
+            option_set = dict((*chosen, *other))
+            try:
+                config = resolve(arch, options, option_set)
+            except UnsupportedError:
+                continue
+            if config not in seen:
+                seen.add(config)
+                yield dict(config.chosen)

@@ -84,12 +84,11 @@ def method_source(name: str, parameters: str, result: Formula | str, setup: Iter
     return f"def {name}(self, {parameters}):\n{body}\n"
 
 
-def compile_methods(title: str, sources: Iterable[str], names: Mapping[str, object]) -> dict[str, Callable[..., Any]]:
-    """Compile method sources, which may use `names` as globals.
+def compile_methods(title: str, text: str, names: Mapping[str, object]) -> dict[str, Callable[..., Any]]:
+    """Compile the text of methods, which may use `names` as globals.
 
     `title`, which no other call may use for other text, stands for the file name in tracebacks.
     """
-    text = "\n".join(sources)
     filename = f"<{title}>"
     module = {"__name__": __name__}
     module.update(names)  # type: ignore[arg-type]

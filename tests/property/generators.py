@@ -30,10 +30,8 @@ Options = Mapping[str, bool | int | str | None]
 
 # These decide type numbers and widths of PFNs, not layouts: one of them at a time differs from its default.
 ONE_AT_A_TIME = ("device_private", "memory_failure", "migration", "thp")
-OTHER_VALUES: Mapping[str, tuple[int | None, ...]] = {
-    "max_physmem_bits": (None, 44),
-    "invalid_pte_table": (0x9000000000200000,),
-}
+# MAX_PHYSMEM_BITS that leaves one bit of the offset above the PFN: room for young, but not for young and dirty.
+ONE_SPARE_BIT = {"x86_64": 61, "arm64": 61, "riscv64": 63, "s390x": 63, "ppc64": 52, "loongarch64": 53}
 
 
 def _values(option: Option) -> tuple[bool | int | str, ...]:
@@ -43,19 +41,20 @@ def _values(option: Option) -> tuple[bool | int | str, ...]:
     return (option.on, not option.on) if isinstance(option, Switch) else ()
 
 
-def _combinations(options: Mapping[str, Option]) -> Iterator[Options]:
-    values = {name: _values(option) for name, option in options.items()}
-    layouts = [name for name in options if values[name] and name not in ONE_AT_A_TIME]
-    others: list[Options] = [{}, *({name: False} for name in ONE_AT_A_TIME)]
-    others += [{name: value} for name, more in OTHER_VALUES.items() if name in options for value in more]
+def _combinations(name: str, options: Mapping[str, Option]) -> Iterator[Options]:
+    values = {option: _values(what) for option, what in options.items()}
+    layouts = [option for option in options if values[option] and option not in ONE_AT_A_TIME]
+    others: list[Options] = [{}, *({option: False} for option in ONE_AT_A_TIME)]
     others.append(dict.fromkeys(("device_private", "memory_failure", "migration"), False))
-    for chosen in product(*(values[name] for name in layouts)):
+    others += [{"max_physmem_bits": None}, {"max_physmem_bits": ONE_SPARE_BIT.get(name)}]
+    others.append({"invalid_pte_table": 0x9000000000200000})
+    for chosen in product(*(values[option] for option in layouts)):
         yield from ({**dict(zip(layouts, chosen, strict=True)), **other} for other in others)
 
 
 def _configurations(name: str) -> Iterator[Options]:
     options, seen = ARCHITECTURES[name].options, set()
-    for combination in _combinations(options):
+    for combination in _combinations(name, options):
         with suppress(UnsupportedError):
             config = resolve(name, options, combination)
             if config not in seen:

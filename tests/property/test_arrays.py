@@ -50,7 +50,7 @@ def test_word_helpers_answer_for_each_element(case: tuple[Slot, list[int]]) -> N
     names += ["arch_swp_type", "arch_swp_offset", "arch_swp_entry_to_pte", "pte_to_arch_swp_entry"]
     names += ["pte_swp_clear_flags"]
     if slot.arch.has_pmd_softleaf:
-        names += ["arch_swp_entry_to_pmd", "pmd_to_arch_swp_entry"]
+        names += ["arch_swp_entry_to_pmd", "pmd_to_arch_swp_entry", "pte_entry_to_pmd"]
     for helper in names:
         answer = array_answer(slot.arch, helper, words)
         assert answer.dtype == np.uint64, helper
@@ -66,6 +66,15 @@ def test_arch_swp_entry_takes_arrays_of_types_and_offsets(arch: Arch, pairs: lis
     answer = array_answer(arch, "arch_swp_entry", types, offsets)
     assert answer.dtype == np.uint64
     assert answer.tolist() == answers(arch, "arch_swp_entry", types, offsets)
+
+
+@given(slot_word_lists(SIZE), st.lists(st.integers(0, 31), min_size=SIZE, max_size=SIZE))
+def test_pmd_entry_to_pte_takes_arrays_of_words_and_indices(case: tuple[Slot, list[int]], indices: list[int]) -> None:
+    slot, words = case
+    if slot.arch.has_pmd_softleaf:
+        answer = array_answer(slot.arch, "pmd_entry_to_pte", words, indices)
+        assert answer.dtype == np.uint64
+        assert answer.tolist() == answers(slot.arch, "pmd_entry_to_pte", words, indices)
 
 
 @given(slot_word_lists(SIZE))

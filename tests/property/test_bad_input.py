@@ -8,24 +8,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pmdswp import Arch, DecodeError, EncodeError, SoftLeaf, UnsupportedError
-from pmdswp.softleaf import FLAGS
+from pmdswp import DecodeError, EncodeError, SoftLeaf
 from property.generators import (
     Slot,
-    architectures,
     not_integers,
     not_words,
     slots,
     softleaf_slots,
-)
-
-PMD_SOFTLEAF_HELPERS = (
-    *(f"pmd_swp_{flag}" for flag in (*FLAGS, "uffd_wp")),
-    *(f"pmd_swp_mk{flag}" for flag in (*FLAGS, "uffd_wp")),
-    *(f"pmd_swp_clear_{flag}" for flag in (*FLAGS, "uffd_wp")),
-    *(f"pmd_is_{kind}" for kind in ("swap_entry", "migration_entry", "device_private_entry")),
-    *("pmd_is_valid_softleaf", "pmd_to_arch_swp_entry", "arch_swp_entry_to_pmd"),
-    *("softleaf_from_pmd", "split_pmd"),
 )
 
 
@@ -100,18 +89,3 @@ def test_what_is_no_bytes_is_not_read(slot: Slot, given_value: object) -> None:
 def test_a_buffer_of_long_items_is_measured_in_bytes(slot: Slot, count: int) -> None:
     with pytest.raises(DecodeError):
         slot.from_bytes(memoryview(bytes(8 * count)).cast("Q"))  # type: ignore[arg-type]
-
-
-@given(architectures().filter(lambda arch: not arch.has_pmd_softleaf))
-def test_without_pmd_softleaves_their_helpers_say_what_is_missing(arch: Arch) -> None:
-    calls: dict[str, Callable[[], object]] = {
-        "softleaf_to_pmd": lambda: arch.softleaf_to_pmd(SoftLeaf(1, 1)),
-        "encode_pmd": lambda: arch.encode_pmd(1, 1),
-        "join_ptes": lambda: arch.join_ptes([]),
-    }
-    for name in PMD_SOFTLEAF_HELPERS:
-        helper: Callable[[int], object] = getattr(arch, name)
-        calls[name] = lambda helper=helper: helper(0)  # type: ignore[misc]
-    for name, call in calls.items():
-        with pytest.raises(UnsupportedError, match=rf"{name.removesuffix('_wp')}\b.*(since|thp)"):
-            call()

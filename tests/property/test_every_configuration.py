@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain, combinations, product
 
 import pytest
 
 import pmdswp
-from pmdswp import Arch, SoftLeafType
+from pmdswp import Arch, SoftLeaf, SoftLeafType, UnsupportedError
 from pmdswp.arch import get_with
+from pmdswp.softleaf import FLAGS
 from property.generators import (
     CONFIGURATIONS,
     LEVELS,
@@ -31,6 +33,15 @@ ORDER = (
     SoftLeafType.DEVICE_PRIVATE_READ,
     SoftLeafType.DEVICE_EXCLUSIVE,
     SoftLeafType.MARKER,
+)
+
+PMD_SOFTLEAF_HELPERS = (
+    *(f"pmd_swp_{flag}" for flag in (*FLAGS, "uffd_wp")),
+    *(f"pmd_swp_mk{flag}" for flag in (*FLAGS, "uffd_wp")),
+    *(f"pmd_swp_clear_{flag}" for flag in (*FLAGS, "uffd_wp")),
+    *(f"pmd_is_{kind}" for kind in ("swap_entry", "migration_entry", "device_private_entry")),
+    *("pmd_is_valid_softleaf", "pmd_to_arch_swp_entry", "arch_swp_entry_to_pmd"),
+    *("softleaf_from_pmd", "split_pmd", "pte_entry_to_pmd"),
 )
 
 
@@ -86,6 +97,30 @@ def test_pmd_softleaves_exist_with_thp_where_the_kernel_has_them(name: str, kern
         assert arch.has_pmd_softleaf is (kernel_has_them and arch.config.thp), arch
         assert arch.has_pmd_swap is (arch.has_pmd_softleaf and kernel == "pmd-swap-v3"), arch
         assert (arch.pmd_layout is not None) is arch.has_pmd_softleaf, arch
+
+
+def pmd_softleaf_calls(arch: Arch) -> dict[str, Callable[[], object]]:
+    """Every call that is about PMD softleaves, by helper."""
+    calls: dict[str, Callable[[], object]] = {
+        "softleaf_to_pmd": lambda: arch.softleaf_to_pmd(SoftLeaf(1, 1)),
+        "encode_pmd": lambda: arch.encode_pmd(1, 1),
+        "join_ptes": lambda: arch.join_ptes([]),
+        "pmd_entry_to_pte": lambda: arch.pmd_entry_to_pte(0, 0),
+    }
+    for name in PMD_SOFTLEAF_HELPERS:
+        helper: Callable[[int], object] = getattr(arch, name)
+        calls[name] = partial(helper, 0)
+    return calls
+
+
+@EVERY_KERNEL
+def test_without_pmd_softleaves_their_helpers_say_what_is_missing(name: str, kernel: str) -> None:
+    for arch in configurations(name, kernel):
+        if arch.has_pmd_softleaf:
+            continue
+        for helper, call in pmd_softleaf_calls(arch).items():
+            with pytest.raises(UnsupportedError, match=rf"{helper.removesuffix('_wp')}\b.*(since|thp=True)"):
+                call()
 
 
 @EVERY_KERNEL

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pmdswp import DecodeError, JoinError, SoftLeafType, State
+from pmdswp import DecodeError, FieldKind, JoinError, SoftLeafType, State
 from property.generators import (
     MAX_TYPE,
     OLDEST_KERNEL,
@@ -97,6 +97,14 @@ def test_each_pte_keeps_kind_and_ages_and_has_the_next_pfn(case: tuple[Storable,
     assert arch.softleaf_pfn(leaf) == arch.softleaf_pfn(pmd.leaf) + index
     assert arch.softleaf_young(leaf) is arch.softleaf_young(pmd.leaf)
     assert arch.softleaf_dirty(leaf) is arch.softleaf_dirty(pmd.leaf)
+
+
+@given(broken_runs())
+def test_one_entry_changes_its_level_as_split_and_join_do_it(case: tuple[Storable, int]) -> None:
+    pmd, index = case
+    arch = pmd.slot.arch
+    assert arch.pmd_entry_to_pte(pmd.word, index) == pmd.pte(index).word
+    assert arch.pte_entry_to_pmd(pmd.pte(0).word) == pmd.word
 
 
 @FEWER
@@ -230,7 +238,7 @@ def test_bits_that_the_architecture_ignores_are_dropped(pmd: Storable) -> None:
 
 
 def ignored_bits(slot: Slot) -> list[int]:
-    return [field.mask for field in slot.layout.fields if field.kind.name == "IGNORED"]
+    return [field.mask for field in slot.layout.fields if field.kind is FieldKind.IGNORED]
 
 
 @FEWER

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from pmdswp import Entry, SoftLeaf, SoftLeafType, State, UnsupportedError
+from pmdswp import Entry, FieldKind, SoftLeaf, SoftLeafType, State, UnsupportedError
 from property.generators import (
     Slot,
     SlotWord,
@@ -127,6 +127,14 @@ def test_clearing_flags_keeps_the_leaf_of_a_word_that_stays_a_softleaf(case: Slo
     before, after = slot.decode(word), slot.decode(cleared)
     if before.state is after.state is State.SOFTLEAF:
         assert after == before._replace(raw=cleared, exclusive=False, soft_dirty=False, uffd=False)
+
+
+@given(slot_words(softleaf_slots()))
+def test_bits_that_the_architecture_ignores_decide_nothing(case: SlotWord) -> None:
+    slot, word = case
+    ignored = sum(field.mask for field in slot.layout.fields if field.kind is FieldKind.IGNORED)
+    for other in (word | ignored, word & ~ignored):
+        assert slot.decode(other) == slot.decode(word)._replace(raw=other)
 
 
 @given(slot_words(slots().map(lambda slot: slot._replace(level="pmd"))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Unpack
 
@@ -13,10 +13,10 @@ from pmdswp.arch.powerpc import PPC64
 from pmdswp.arch.riscv import RISCV64
 from pmdswp.arch.s390 import S390X
 from pmdswp.arch.x86 import X86_64
-from pmdswp.config import KERNELS, Config, Options, resolve
+from pmdswp.config import KERNELS, Config, Options, option_sets, resolve
 from pmdswp.errors import UnsupportedError
 
-__all__ = ["ARCHITECTURES", "Arch", "Architecture", "get", "get_with", "kernels", "names"]
+__all__ = ["ARCHITECTURES", "Arch", "Architecture", "configurations", "get", "get_with", "kernels", "names"]
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     architecture.name: architecture for architecture in (X86_64, ARM64, RISCV64, S390X, PPC64, LOONGARCH64)
@@ -70,6 +70,18 @@ def get_with(name: str, options: Mapping[str, object]) -> Arch:
     if architecture is None:
         raise UnsupportedError(f"no architecture {name!r}; allowed: {', '.join(_BY_NAME)}")
     return _make(resolve(architecture.name, architecture.options, options))
+
+
+def configurations(*names: str) -> Iterator[Arch]:
+    """Objects for the architectures of these names, or for all, in which every value of every option occurs.
+
+    All combinations of options that change a layout or a predicate, and with each of them the options that only change
+    numbers, one at a time; the default configuration of an architecture comes first.
+    """
+    for name in names or ARCHITECTURES:
+        architecture = get(name).architecture
+        for option_set in option_sets(architecture.name, architecture.options):
+            yield get_with(name, option_set)
 
 
 @lru_cache(maxsize=1024)

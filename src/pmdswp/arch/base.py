@@ -119,6 +119,8 @@ class Arch(ABC):
     """The facts behind this object."""
     config: Config
     """All options, resolved."""
+    source: str
+    """The helpers as compiled: Python source with every mask a literal."""
     name: str
     """One of `pmdswp.names()`."""
     kernel: str
@@ -761,7 +763,8 @@ def make(architecture: Architecture, config: Config) -> Arch:
     facts = architecture.facts(config)
     swp_types = special_types(config)
     kinds = _kinds(swp_types)
-    methods = compile_methods(_call(config), _sources(architecture, config, facts, swp_types), _GLOBALS)
+    source = "\n".join(_sources(architecture, config, facts, swp_types))
+    methods = compile_methods(_call(config), source, _GLOBALS)
     since = architecture.pmd_softleaf_since
     has_pmd_softleaf = config.thp and (since is None or config.has(since))
     pte = facts.pte_layout
@@ -769,6 +772,7 @@ def make(architecture: Architecture, config: Config) -> Arch:
     constants = {
         "architecture": architecture,
         "config": config,
+        "source": source,
         "name": architecture.name,
         "kernel": config.kernel,
         "byteorder": architecture.byteorder,

@@ -1,0 +1,144 @@
+"""Words as z3 terms: the reading in which a helper computes for every input at once. Needs the extra ``prove``.
+
+A `Term` behaves as a 64-bit word, or as the truth of a comparison, does in Python. Code that branches on a term is run
+once for each way that some input can take, so what is proved is the very code that users call. This is the only module
+that imports z3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import z3
+
+__all__ = ["Solver", "Term"]
+
+WORD_BITS = 64
+Result = TypeVar("Result")
+
+
+class Solver:
+    """Words without a value, what is assumed of them, and the questions that one may ask about all of them."""
+
+    def __init__(self) -> None:
+        self._solver = z3.Solver()
+        self._outcomes: list[bool] = []
+        self._step = 0
+        self._waiting: list[list[bool]] = []
+
+    def word(self, name: str) -> Term:
+        """A word of which nothing is known; the same name is the same word."""
+        return Term(z3.BitVec(name, WORD_BITS), self)
+
+    def truth(self, name: str) -> Term:
+        """A truth value of which nothing is known."""
+        return Term(z3.Bool(name), self)
+
+    def assume(self, condition: Term) -> None:
+        """Leave out all inputs for which `condition` is not true; within `runs`, until the next run."""
+        self._solver.add(condition.expression)
+
+    def runs(self, code: Callable[[], Result]) -> Iterator[Result]:
+        """Run `code` once for each way through its branches, with only the inputs left in that take it."""
+        self._waiting = [[]]
+        while self._waiting:
+            self._outcomes, self._step = self._waiting.pop(), 0
+            self._solver.push()
+            try:
+                yield code()
+            finally:
+                self._solver.pop()
+
+    def choose(self, condition: Any) -> bool:
+        """Which way this run goes at a branch; the other way, if some input takes it, waits for a later run."""
+        if self._step == len(self._outcomes):
+            can_be_true = self._can_be(condition)
+            if can_be_true and self._can_be(z3.Not(condition)):
+                self._waiting.append([*self._outcomes, False])
+            self._outcomes.append(can_be_true)
+        outcome = self._outcomes[self._step]
+        self._step += 1
+        self._solver.add(condition if outcome else z3.Not(condition))
+        return outcome
+
+    def smallest(self, word: Term, condition: Term) -> int | None:
+        """The smallest value of `word` with which `condition` can be true; None if it never is."""
+        fixed = [condition.expression]
+        if not self._can_be(*fixed):
+            return None
+        value = 0
+        for bit in reversed(range(WORD_BITS)):
+            is_clear = z3.Extract(bit, bit, word.expression) == 0
+            if self._can_be(*fixed, is_clear):
+                fixed.append(is_clear)
+            else:
+                fixed.append(z3.Not(is_clear))
+                value |= 1 << bit
+        return value
+
+    def _can_be(self, *conditions: Any) -> bool:
+        answer = self._solver.check(*conditions)
+        if answer == z3.unknown:
+            raise RuntimeError(f"z3 gave up: {self._solver.reason_unknown()}")
+        return bool(answer == z3.sat)
+
+
+class Term:
+    """A word, or a truth value, as an expression; the operators of words, without a sign."""
+
+    __slots__ = ("_solver", "expression")
+    __hash__ = None  # type: ignore[assignment]  # == builds a term, so equality and hash mean nothing
+
+    def __init__(self, expression: Any, solver: Solver) -> None:
+        self.expression = expression
+        self._solver = solver
+
+    def _operand(self, other: Term | int) -> Any:
+        if isinstance(other, Term):
+            return other.expression
+        return z3.BoolVal(other) if isinstance(other, bool) else z3.BitVecVal(other, WORD_BITS)
+
+    def _new(self, expression: Any) -> Term:
+        return Term(expression, self._solver)
+
+    def __and__(self, other: Term | int) -> Term:
+        if z3.is_bool(self.expression):
+            return self._new(z3.And(self.expression, self._operand(other)))
+        return self._new(self.expression & self._operand(other))
+
+    def __rand__(self, other: int) -> Term:
+        return self & other
+
+    def __or__(self, other: Term | int) -> Term:
+        if z3.is_bool(self.expression):
+            return self._new(z3.Or(self.expression, self._operand(other)))
+        return self._new(self.expression | self._operand(other))
+
+    def __ror__(self, other: int) -> Term:
+        return self | other
+
+    def __xor__(self, other: Term | int) -> Term:
+        return self._new(self.expression ^ self._operand(other))
+
+    def __add__(self, other: Term | int) -> Term:
+        return self._new(self.expression + self._operand(other))
+
+    def __lshift__(self, other: int) -> Term:
+        return self._new(self.expression << self._operand(other))
+
+    def __rshift__(self, other: int) -> Term:
+        return self._new(z3.LShR(self.expression, self._operand(other)))
+
+    def __lt__(self, other: int) -> Term:
+        return self._new(z3.ULT(self.expression, self._operand(other)))
+
+    def __eq__(self, other: Term | int) -> Term:  # type: ignore[override]
+        return self._new(self.expression == self._operand(other))
+
+    def __ne__(self, other: Term | int) -> Term:  # type: ignore[override]
+        return self._new(self.expression != self._operand(other))
+
+    def __bool__(self) -> bool:
+        is_truth = z3.is_bool(self.expression)
+        return self._solver.choose(self.expression if is_truth else self.expression != 0)

@@ -1,0 +1,141 @@
+"""Page-table words in memory as constructs: to parse and build alone, or inside a format of your own.
+
+>>> import construct, pmdswp
+>>> from pmdswp.views import wire
+>>> entry = wire.entry(pmdswp.get("s390x"), "pmd")
+>>> entry.build({"type": 5, "offset": 0xabcde00, "exclusive": True}).hex(" ")
+'00 00 00 ab cd e0 09 70'
+>>> entry.parse(bytes.fromhex("000000abcde00970"))["type"]
+5
+>>> dump = construct.Struct("count" / construct.Int32ub, "entries" / entry[construct.this.count])
+>>> [pmd.exclusive for pmd in dump.parse(bytes.fromhex("00000001 000000abcde00970")).entries]
+[True]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO, Protocol, TypeVar, get_args
+
+from pmdswp.arch import Arch
+from pmdswp.errors import UnsupportedError
+from pmdswp.layout import Field, FieldKind, Layout
+from pmdswp.softleaf import Level
+from pmdswp.views.fields import field_numbers, named_fields
+
+try:
+    import construct
+except ImportError as error:
+    raise ImportError("pmdswp.views.wire needs construct: pip install pmdswp[construct]", name="construct") from error
+
+__all__ = ["Construct", "Fields", "entry", "table"]
+
+Fields = Mapping[str, int]
+"""Name -> number of the fields of an entry. What is parsed is a `construct.Container`: names are attributes too."""
+
+Shape = TypeVar("Shape")
+
+
+class Construct(Protocol[Shape]):
+    """A `construct.Construct` of fixed size for values of type `Shape`: what construct, which is untyped, promises."""
+
+    def parse(self, data: bytes, **context: Any) -> Shape:
+        """The value that `data` starts with; `construct.StreamError` if it is too short."""
+
+    def parse_stream(self, stream: BinaryIO, **context: Any) -> Shape:
+        """The value that comes next in `stream`."""
+
+    def parse_file(self, filename: str, **context: Any) -> Shape:
+        """The value that the file starts with."""
+
+    def build(self, obj: Shape, **context: Any) -> bytes:
+        """The bytes of `obj`."""
+
+    def build_stream(self, obj: Shape, stream: BinaryIO, **context: Any) -> Any:
+        """Write the bytes of `obj` to `stream`."""
+
+    def build_file(self, obj: Shape, filename: str, **context: Any) -> Any:
+        """Write the bytes of `obj` to a new file."""
+
+    def sizeof(self, **context: Any) -> int:
+        """The size in bytes."""
+
+    def __getitem__(self, count: Any) -> Any:
+        """An array of `count`: a number, or an expression as ``construct.this.count``."""
+
+    def __rtruediv__(self, name: str) -> Any:
+        """The same as a member `name` of a `construct.Struct`."""
+
+
+# PTRS_PER_PMD where a PMD table is not exactly one page, by architecture, MMU and page size: _CRST_ENTRIES of s390;
+# RADIX_PMD_INDEX_SIZE and H_PMD_INDEX_SIZE of powerpc.
+_PTRS_PER_PMD = {
+    ("s390x", "", 4096): 2048,
+    ("ppc64", "radix", 65536): 512,
+    ("ppc64", "hash", 4096): 128,
+    ("ppc64", "hash", 65536): 1024,
+}
+
+
+def entry(arch: Arch, level: Level) -> Construct[Fields]:
+    """A construct of the 8 bytes of a swap PTE or PMD as they stand in memory.
+
+    It parses any 8 bytes, swap entry or not, to the numbers of the layout's fields, highest bit first: inverted ones
+    turned back, flags as `bool`, ZERO fields named after their lowest bit (`zero_7`); building that gives the same
+    bytes. To build an entry, type and offset are enough: flags are clear, FIXED bits as they must be, and all others
+    zero, unless given. A number may be as large as its field, and that of the type is wider on loongarch64 than the
+    kernel's types. Building raises `EncodeError`, which names the field and its range, for an unknown field or a
+    number that does not fit.
+
+    Raises `UnsupportedError` for a PMD of a configuration without PMD softleaves.
+    """
+    layout = _layout(arch, level)
+    members = (name / _member(field) for name, field in named_fields(layout).items())
+    word = construct.BitStruct(*members)
+    checked: Construct[Fields] = construct.ExprAdapter(
+        word if arch.byteorder == "big" else construct.ByteSwapped(word),
+        decoder=lambda parsed, _context: parsed,
+        encoder=lambda given, _context: field_numbers(layout, _without_notes(given)),
+    )
+    return checked
+
+
+def table(arch: Arch, level: Level, count: int | None = None) -> Construct[Sequence[Fields]]:
+    """A construct of a whole table of `count` entries as by `entry`; the sequence to be built must be of that length.
+
+    By default a table has as many as in the kernel, PTRS_PER_PTE or PTRS_PER_PMD. A PTE table is what one PMD stands
+    for, `hpage_pmd_nr` entries. A PMD table fills one page, except on s390x (2048 entries, four pages) and on ppc64
+    (512; hash: 128 with 4K pages, 1024 with 64K pages). A table may be smaller than a page, which then holds several
+    tables: two PTE tables on s390x, up to 256 on ppc64.
+
+    Raises as `entry`; a sequence of another length is a `construct.RangeError`.
+    """
+    if count is None:
+        count = arch.hpage_pmd_nr if level == "pte" else _ptrs_per_pmd(arch)
+    entries: Construct[Sequence[Fields]] = entry(arch, level)[count]
+    return entries
+
+
+def _ptrs_per_pmd(arch: Arch) -> int:
+    one_page = arch.page_size // arch.entry_size
+    return _PTRS_PER_PMD.get((arch.name, arch.config.mmu, arch.page_size), one_page)
+
+
+def _layout(arch: Arch, level: Level) -> Layout:
+    if level not in get_args(Level):
+        raise UnsupportedError(f"no level {level!r}; allowed: {', '.join(get_args(Level))}")
+    return arch.pte_layout if level == "pte" else arch.require_pmd_layout()
+
+
+def _member(field: Field) -> Any:
+    if field.kind is FieldKind.FLAG:
+        return construct.Flag
+    number = construct.BitsInteger(field.width)
+    return construct.ExprSymmetricAdapter(number, construct.obj_ ^ field.max) if field.inverted else number
+
+
+def _without_notes(given: Fields) -> Fields:
+    """Without what construct itself writes into all that it parses, under names like `_io`."""
+    if not isinstance(given, Mapping):
+        return given
+    return {name: number for name, number in given.items() if not str(name).startswith("_")}

@@ -1,0 +1,208 @@
+"""The prover finds the documented hazards, no more and no fewer, and refutes wrong layouts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+import pmdswp
+from pmdswp import Arch, Layout, State
+from pmdswp.arch import configurations
+from pmdswp.arch.base import Facts, make
+from pmdswp.hazards import HAZARDS
+from pmdswp.layout import Field, zero
+from pmdswp.prove import LAWS, Result, distinct, prove
+
+ZERO_IS_NONE = {("pte", "not-none"): 0, ("pmd", "not-none"): 0}
+
+HAZARDOUS_WORDS: dict[str, dict[tuple[str, str], int]] = {
+    "x86_64": ZERO_IS_NONE,
+    "arm64": ZERO_IS_NONE,
+    "riscv64": ZERO_IS_NONE,
+    "s390x": {},
+    "ppc64": {},
+    "loongarch64": {("pte", "not-none"): 0, ("pmd", "not-present"): 0x1000000000000040},
+}
+"""Architecture -> (level, law) -> the smallest word that breaks the law."""
+
+
+def _hazards(results: list[Result]) -> dict[tuple[str, str], int | None]:
+    return {(result.level, result.law): result.witness for result in results if result.status == "hazard"}
+
+
+@pytest.mark.parametrize("kernel", pmdswp.kernels())
+@pytest.mark.parametrize("name", pmdswp.names())
+def test_the_hazards_of_each_revision_are_exactly_the_documented_ones(name: str, kernel: str) -> None:
+    arch = pmdswp.get(name, kernel=kernel)
+    results = prove(arch)
+    assert all(result.documented for result in results)
+    levels = ("pte", "pmd") if arch.has_pmd_softleaf else ("pte",)
+    expected = {key: word for key, word in HAZARDOUS_WORDS[name].items() if key[0] in levels}
+    assert _hazards(results) == expected
+
+
+@pytest.mark.parametrize("kernel", ["7.3", "pmd-swap-v3"])
+def test_riscv_soft_dirty_makes_a_pmd_read_as_present(kernel: str) -> None:
+    results = prove(pmdswp.get("riscv64", kernel=kernel, svrsw60t59b=True))
+    assert all(result.documented for result in results)
+    assert _hazards(results) == {**ZERO_IS_NONE, ("pmd", "not-present"): 0x8}
+
+
+@pytest.mark.parametrize("page_size", [4096, 65536])
+def test_loongarch_offset_bit_36_is_a_hazard_with_every_page_size(page_size: int) -> None:
+    results = prove(pmdswp.get("loongarch64", page_size=page_size))
+    assert _hazards(results) == HAZARDOUS_WORDS["loongarch64"]
+
+
+def test_with_4k_pages_the_loongarch_hazard_is_the_migration_young_bit() -> None:
+    assert pmdswp.get("loongarch64", page_size=4096).swp_pfn_bits == 36
+
+
+def test_every_law_is_checked_where_it_applies() -> None:
+    both, pmd_only = prove(pmdswp.get("arm64")), {"swap-types", "split", "join-split", "pte-pmd-alike"}
+    names = [law.name for law in LAWS]
+    assert [result.law for result in both if result.level == "pmd"] == names
+    assert [result.law for result in both if result.level == "pte"] == [name for name in names if name not in pmd_only]
+    assert "swap-types" not in [result.law for result in prove(pmdswp.get("arm64", kernel="7.3"))]
+    assert {result.level for result in prove(pmdswp.get("arm64", thp=False))} == {"pte"}
+
+
+def test_a_hazard_is_explained_with_its_smallest_word() -> None:
+    [hazard] = [r for r in prove(pmdswp.get("loongarch64", page_size=4096)) if r.law == "not-present" and r.witness]
+    assert "bit 36 of the swap offset" in hazard.explanation
+    assert "0x1000000000000040, holds type 0, offset 0x1000000000 and no flag" in hazard.explanation
+    assert hazard.explanation.endswith("the kernel takes it for PRESENT.")
+
+
+def test_every_documented_hazard_is_the_kernels_own_reading() -> None:
+    for hazard in HAZARDS:
+        assert hazard.reads_as in {State.NONE, State.PRESENT}
+        assert hazard.explanation
+        assert hazard.entries
+
+
+def test_what_is_proved_once_stands_for_configurations_with_the_same_helpers() -> None:
+    la48, la57 = pmdswp.get("x86_64"), pmdswp.get("x86_64", la57=True)
+    assert list(distinct([la48, la57])) == [la48]
+    without_uffd = pmdswp.get("x86_64", uffd=False)
+    assert list(distinct([la48, without_uffd])) == [la48, without_uffd]
+    assert list(distinct([pmdswp.get("arm64"), pmdswp.get("arm64", page_size=65536)]))[1].page_size == 65536
+
+
+def test_configurations_hold_every_value_of_every_option_and_start_with_the_default() -> None:
+    for name in pmdswp.names():
+        arches = list(configurations(name))
+        assert arches[0] == pmdswp.get(name)
+        assert len(set(arches)) == len(arches)
+        for option, allowed in arches[0].architecture.options.items():
+            assert {getattr(arch.config, option) for arch in arches} >= set(allowed.examples) - {None}, option
+
+
+# --- planted bugs -------------------------------------------------------------------------------------------
+
+Plant = Callable[[Facts], Facts]
+
+
+def _with_fields(layout: Layout, changes: dict[str, list[Field]]) -> Layout:
+    """A layout in which some fields, by name, are replaced."""
+    fields: list[Field] = []
+    for field in layout.fields:
+        fields.extend(changes.get(field.name, [field]))
+    return Layout(fields)
+
+
+def _refuted(name: str, plant: Plant, **options: object) -> set[tuple[str, str]]:
+    """(level, law) of what the prover says of an architecture with a bug in it that it does not say without."""
+    arch = pmdswp.arch.get_with(name, options)
+    facts = plant(arch.architecture.facts(arch.config))
+    bugged = make(arch.architecture._replace(facts=lambda _config: facts), arch.config)
+    assert isinstance(bugged, Arch)
+    return {(result.level, result.law) for result in prove(bugged) if not result.documented}
+
+
+def _offset_one_bit_up(facts: Facts) -> Facts:
+    offset = facts.pmd_layout.offset
+    moved = [zero(offset.lsb), offset._replace(lsb=offset.lsb + 1, width=offset.width - 1)]
+    return facts._replace(pmd_layout=_with_fields(facts.pmd_layout, {"offset": moved}))
+
+
+def _offset_one_bit_narrow(facts: Facts) -> Facts:
+    offset = facts.pmd_layout.offset
+    narrow = [offset._replace(width=offset.width - 1), zero(offset.msb)]
+    return facts._replace(pmd_layout=_with_fields(facts.pmd_layout, {"offset": narrow}))
+
+
+def _offset_not_inverted(facts: Facts) -> Facts:
+    def plain(layout: Layout) -> Layout:
+        return _with_fields(layout, {"offset": [layout.offset._replace(inverted=False)]})
+
+    return facts._replace(pte_layout=plain(facts.pte_layout), pmd_layout=plain(facts.pmd_layout))
+
+
+def _flags_swapped(facts: Facts) -> Facts:
+    soft_dirty, uffd = facts.pmd_layout.field("soft_dirty"), facts.pmd_layout.field("uffd")
+    swapped = {"soft_dirty": [uffd._replace(lsb=soft_dirty.lsb)], "uffd": [soft_dirty._replace(lsb=uffd.lsb)]}
+    return facts._replace(pmd_layout=_with_fields(facts.pmd_layout, swapped))
+
+
+def _exclusive_on_a_bit_that_present_tests(facts: Facts) -> Facts:
+    pse, exclusive = facts.pmd_layout.field("pse"), facts.pmd_layout.field("exclusive")
+    changes = {"pse": [exclusive._replace(lsb=pse.lsb)], "exclusive": [pse._replace(lsb=exclusive.lsb)]}
+    return facts._replace(pmd_layout=_with_fields(facts.pmd_layout, changes))
+
+
+def _must_be_one_bit_left_out(facts: Facts) -> Facts:
+    huge = facts.pmd_layout.field("huge")
+    return facts._replace(pmd_layout=_with_fields(facts.pmd_layout, {"huge": [huge._replace(value=0)]}))
+
+
+def _must_be_one_bit_of_the_pte_left_out(facts: Facts) -> Facts:
+    pte = facts.pte_layout.field("pte")
+    return facts._replace(pte_layout=_with_fields(facts.pte_layout, {"pte": [pte._replace(value=0)]}))
+
+
+def _type_shift_of_the_pte_in_the_pmd(facts: Facts) -> Facts:
+    swp_type = facts.pmd_layout.type._replace(lsb=facts.pte_layout.type.lsb)
+    fields = [
+        *(field for field in facts.pmd_layout if field.msb < swp_type.lsb),
+        swp_type,
+        zero(swp_type.msb + 1, 4),
+        *(field for field in facts.pmd_layout if field.lsb > facts.pmd_layout.type.msb),
+    ]
+    return facts._replace(pmd_layout=Layout(fields))
+
+
+def _present_test_forgets_a_bit(facts: Facts) -> Facts:
+    return facts._replace(pmd_present=facts.pte_present)
+
+
+def _none_test_looks_at_everything(facts: Facts) -> Facts:
+    return facts._replace(pte_none=lambda v: (v & 0xFF00000000000000) == 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "plant", "law"),
+    [
+        ("x86_64", {}, _offset_one_bit_up, ("pmd", "encode-decode")),
+        ("arm64", {}, _offset_one_bit_up, ("pmd", "split")),
+        ("s390x", {}, _offset_one_bit_up, ("pmd", "encode-decode")),
+        ("x86_64", {}, _offset_one_bit_narrow, ("pmd", "pte-pmd-alike")),
+        ("riscv64", {}, _offset_one_bit_narrow, ("pmd", "canonical")),
+        ("x86_64", {}, _offset_not_inverted, ("pmd", "not-none")),
+        ("x86_64", {}, _flags_swapped, ("pmd", "split")),
+        ("x86_64", {}, _exclusive_on_a_bit_that_present_tests, ("pmd", "not-present")),
+        ("loongarch64", {}, _must_be_one_bit_left_out, ("pmd", "not-present")),
+        ("ppc64", {}, _must_be_one_bit_of_the_pte_left_out, ("pte", "not-none")),
+        ("s390x", {}, _type_shift_of_the_pte_in_the_pmd, ("pmd", "not-none")),
+        ("riscv64", {"svrsw60t59b": True}, _present_test_forgets_a_bit, ("pmd", "not-present")),
+        ("arm64", {}, _none_test_looks_at_everything, ("pte", "not-none")),
+    ],
+)
+def test_a_wrong_layout_is_refuted(name: str, options: dict[str, object], plant: Plant, law: tuple[str, str]) -> None:
+    assert law in _refuted(name, plant, **options)
+
+
+def test_without_a_planted_bug_nothing_is_refuted() -> None:
+    for name in pmdswp.names():
+        assert _refuted(name, lambda facts: facts) == set()
