@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -206,3 +207,24 @@ def test_a_wrong_layout_is_refuted(name: str, options: dict[str, object], plant:
 def test_without_a_planted_bug_nothing_is_refuted() -> None:
     for name in pmdswp.names():
         assert _refuted(name, lambda facts: facts) == set()
+
+
+# --- the documents ------------------------------------------------------------------------------------------
+
+
+def _document(name: str) -> str:
+    return " ".join((Path(__file__).parents[2] / "docs" / name).read_text(encoding="utf-8").split())
+
+
+def test_the_reference_lists_every_hazard() -> None:
+    document = _document("reference/hazards.md")
+    for hazard in HAZARDS:
+        assert f"{hazard.arch} {' and '.join(level.upper() for level in hazard.levels)}: {hazard.entries}" in document
+        assert f"Reads as {hazard.reads_as.name}. {hazard.explanation}" in document
+    assert document.count("###") == len(HAZARDS)
+
+
+def test_the_explanation_states_every_law() -> None:
+    document = _document("explanation/proofs.md")
+    for law in LAWS:
+        assert f"**{law.name}**: {law.statement}" in document

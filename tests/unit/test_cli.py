@@ -13,6 +13,7 @@ import pytest
 
 import pmdswp
 from pmdswp.cli import main
+from pmdswp.prove import Result
 
 WORD = "0x07fffffffffbfe0e"
 PAGE = Path(__file__).parents[2] / "examples" / "x86_64-7.3.4-pmd-page.bin"
@@ -332,3 +333,49 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly() -> None:
 def test_the_module_runs_as_the_command() -> None:
     ended = subprocess.run([sys.executable, "-m", "pmdswp", "--version"], capture_output=True, check=True)
     assert ended.stdout.decode() == f"pmdswp {pmdswp.__version__}\n"
+
+
+def test_prove_prints_what_came_of_every_law(run: Run) -> None:
+    assert run("prove", "s390x", "--kernel", "6.12") == 0
+    assert run.out.startswith("pmdswp.get('s390x', kernel='6.12'): 8 of 8 laws proved\n")
+    assert run("prove", "loongarch64", "--page-size", "4096", "--json") == 0
+    [answer] = run.records()
+    hazards = [result for result in answer["results"] if result["status"] == "hazard"]
+    assert [(hazard["level"], hazard["law"], hazard["witness"]) for hazard in hazards] == [
+        ("pte", "not-none", "0x0000000000000000"),
+        ("pmd", "not-present", "0x1000000000000040"),
+    ]
+    assert hazards[1]["options"] == {"page_size": 4096}
+    proved = next(result for result in answer["results"] if result["status"] == "proved")
+    assert (proved["witness"], proved["explanation"]) == (None, "")
+
+
+def test_prove_without_an_architecture_proves_all_six(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pmdswp.prove.prove", lambda arch: [Result(arch, "pte", "a-law", "proved")])
+    assert run("prove") == 0
+    assert [line.split("'")[1] for line in run.out.splitlines()[:-1]] == list(pmdswp.names())
+    assert run.out.endswith("6 laws checked for every word: 6 proved, 0 hazards\n")
+    assert run("prove", "s390x", "--all", "--json") == 0
+    [answer] = run.records()
+    assert len({json.dumps(result["options"]) + result["kernel"] for result in answer["results"]}) > 15
+
+
+def test_an_undocumented_hazard_is_status_1(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = Result(pmdswp.get("arm64"), "pmd", "a-law", "hazard", 0x30, "Undocumented.", documented=False)
+    monkeypatch.setattr("pmdswp.prove.prove", lambda _arch: [find])
+    assert run("prove", "arm64") == 1
+    assert "  pmd a-law: Undocumented.\n" in run.out
+
+
+@pytest.mark.parametrize("arguments", [("--uffd",), ("arm64", "--all", "--no-uffd")])
+def test_options_of_one_configuration_are_not_for_all(run: Run, arguments: tuple[str, ...]) -> None:
+    assert run("prove", *arguments) == 2
+
+
+def test_prove_without_z3_names_the_extra_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "z3", None)
+    for name in ("pmdswp.prove", "pmdswp.term"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.delattr(pmdswp, "prove", raising=False)
+    assert run("prove", "arm64") == 2
+    assert run.err.startswith("pmdswp: no proofs without z3: pip install 'pmdswp[prove]'")

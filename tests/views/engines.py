@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from pmdswp.arch import get_with
 from pmdswp.views import bits, wire
 from pmdswp.views.fields import named_fields
+from pmdswp.views.wire import Construct
 from property.generators import CONFIGURATIONS, LEVELS, Slot
 
 Numbers = Mapping[str, int]
@@ -22,13 +24,18 @@ class Engine(NamedTuple):
     write: Callable[[Slot, Numbers], int]
 
 
+@lru_cache
+def entry(slot: Slot) -> Construct[Numbers]:
+    """The construct of a slot, made once."""
+    return wire.entry(slot.arch, slot.level)
+
+
 def _parse(slot: Slot, word: int) -> Numbers:
-    parsed = wire.entry(slot.arch, slot.level).parse(slot.to_bytes(word))
-    return without_notes(parsed)
+    return without_notes(entry(slot).parse(slot.to_bytes(word)))
 
 
 def _build(slot: Slot, numbers: Numbers) -> int:
-    return slot.from_bytes(wire.entry(slot.arch, slot.level).build(numbers))
+    return slot.from_bytes(entry(slot).build(numbers))
 
 
 def without_notes(parsed: Numbers) -> Numbers:

@@ -14,7 +14,7 @@ from pmdswp.views import bits, wire
 from pmdswp.views.fields import named_fields
 from property.generators import LEVELS, MAX_WORD, Slot, SlotWord, Storable, slot_words, softleaf_slots, storables
 from vectors.records import Told, Vectors, load
-from views.engines import EVERY_ENGINE, Engine, codec_numbers, every_layout, without_notes
+from views.engines import EVERY_ENGINE, Engine, codec_numbers, entry, every_layout, without_notes
 
 KERNEL_NAMES = {"exclusive": "x", "soft_dirty": "d", "uffd": "u"}
 """The flags in the vectors."""
@@ -114,10 +114,9 @@ def check_told(slot: Slot, told: Told) -> None:
     kernel = {"type": told.fields["at"], "offset": told.fields["ao"]}
     kernel |= {flag: told.fields[KERNEL_NAMES[flag]] for flag in slot.layout.flags}
     assert {name: numbers[name] for name in kernel} == kernel, where
-    entry = wire.entry(slot.arch, slot.level)
-    parsed = entry.parse(told.memory)
+    parsed = entry(slot).parse(told.memory)
     assert without_notes(parsed) == numbers, where
-    assert entry.build(parsed) == told.memory, where
+    assert entry(slot).build(parsed) == told.memory, where
     unpacked = bits.unpack(slot.layout, told.word)
     assert unpacked == numbers, where
     assert bits.pack(slot.layout, **unpacked) == told.word, where
