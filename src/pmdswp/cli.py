@@ -9,20 +9,30 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, NoReturn, cast, get_type_hints
+from typing import TYPE_CHECKING, BinaryIO, NoReturn, cast, get_type_hints
 
 import pmdswp
 from pmdswp.arch import ARCHITECTURES, Arch, configurations, get_with
-from pmdswp.config import Options
+from pmdswp.config import KERNELS, Options
 from pmdswp.errors import DecodeError, EncodeError, PmdSwpError, UnsupportedError
 from pmdswp.layout import Layout, check_word
-from pmdswp.render.text import Palette, describe, entry_block, layout_table, marker_names, stray_bits, table_listing
+from pmdswp.render.text import (
+    Palette,
+    arch_summary,
+    describe,
+    entry_block,
+    layout_table,
+    marker_names,
+    stray_bits,
+    table_listing,
+)
 from pmdswp.softleaf import FLAGS, Entry, Level, SoftLeafType
 
 if TYPE_CHECKING:
@@ -30,8 +40,22 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_BARE_WORD_DIGITS = 16
-"""A word as kernels and debuggers print it (%016lx): hex even if it looks decimal."""
+_HELP = {
+    "kernel": "layout revision",
+    "page_size": "page size in bytes",
+    "soft_dirty": "whether the kernel has the soft-dirty bit configured",
+    "uffd": "whether the kernel has the userfaultfd bit configured",
+    "device_private": "CONFIG_DEVICE_PRIVATE",
+    "memory_failure": "CONFIG_MEMORY_FAILURE",
+    "migration": "CONFIG_MIGRATION",
+    "thp": "CONFIG_TRANSPARENT_HUGEPAGE",
+    "max_physmem_bits": "MAX_PHYSMEM_BITS, or none where it is undefined",
+    "la57": "x86_64: 5-level paging is active",
+    "pa_bits": "arm64: 52 if LPA or LPA2 is active",
+    "svrsw60t59b": "riscv64: the CPU has the extension",
+    "mmu": "ppc64: radix or hash",
+    "invalid_pte_table": "loongarch64: the address that an empty PMD holds",
+}
 
 _OPTION = "option_"
 """Sets the options of `pmdswp.get` apart from the command's own among the parsed arguments."""
@@ -41,7 +65,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose complaint is one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
+        self.exit(2, f"{self.prog}: {' '.join(message.split())}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,6 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(sys.argv[1:] if arguments is None else list(arguments))
     run = cast("Callable[[argparse.Namespace], int]", options.run)
     try:
+        if sys.stdout is None:
+            raise EncodeError("standard output is closed")
         status = run(options)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -72,7 +98,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     top = _Parser(
         prog="pmdswp",
         description=f"{(pmdswp.__doc__ or '').partition(chr(10))[0]}\n\ncommands:\n{listing}",
-        epilog="pmdswp COMMAND --help tells more.",
+        epilog="pmdswp COMMAND --help tells more. Exit status: 0; 1 if part of the input could not be read, or a proof "
+        "found something; 2 for bad arguments.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"pmdswp {pmdswp.__version__}")
@@ -125,7 +152,8 @@ def _commands() -> dict[str, _Parser]:
     _add_arch(prove, nargs="?")
     prove.add_argument("--all", action="store_true", help="every kernel and option set whose helpers differ")
 
-    add("arches", _arches, "the architectures and their options")
+    arches = add("arches", _arches, "the architectures and their options")
+    arches.add_argument("--kernel", default=KERNELS[-1], choices=KERNELS, help=_HELP["kernel"])
     return commands
 
 
@@ -137,18 +165,24 @@ def _add_arch(parser: _Parser, nargs: str | None = None) -> None:
         flag, dest = f"--{name.replace('_', '-')}", f"{_OPTION}{name}"
         if kind is bool and name in FLAGS and parser.get_default("run") is _encode:
             # here --soft-dirty sets the flag of the entry
-            group.add_argument(f"--no-{flag[2:]}", action="store_false", dest=dest, default=argparse.SUPPRESS)
+            group.add_argument(
+                f"--no-{flag[2:]}", action="store_false", dest=dest, default=argparse.SUPPRESS, help=_HELP[name]
+            )
         elif kind is bool:
-            group.add_argument(flag, action=argparse.BooleanOptionalAction, dest=dest, default=argparse.SUPPRESS)
+            group.add_argument(
+                flag, action=argparse.BooleanOptionalAction, dest=dest, default=argparse.SUPPRESS, help=_HELP[name]
+            )
         else:
             read = str if kind is str else _number_or_none
-            group.add_argument(flag, type=read, metavar="VALUE", dest=dest, default=argparse.SUPPRESS)
+            group.add_argument(flag, type=read, metavar="VALUE", dest=dest, default=argparse.SUPPRESS, help=_HELP[name])
 
 
 def _add_words(parser: _Parser) -> None:
-    parser.add_argument("words", metavar="WORD", nargs="*", help="0x and hex digits, or 16 bare hex digits; - is stdin")
-    parser.add_argument("--file", metavar="PATH", help="words from a file, one a line, as pasted from a debugger")
-    parser.add_argument("--bytes", action="store_true", help="words are the 8 bytes as in memory, in hex")
+    parser.add_argument(
+        "words", metavar="WORD", nargs="*", help="0x and hex digits, or 16 bare hex digits; - is standard input"
+    )
+    parser.add_argument("--file", metavar="PATH", help="words from a file: one a line, or ADDRESS: WORD...")
+    parser.add_argument("--bytes", action="store_true", help="words are the 8 bytes as they stand in memory, in hex")
 
 
 def _add_level(parser: _Parser) -> None:
@@ -156,7 +190,11 @@ def _add_level(parser: _Parser) -> None:
 
 
 def _number_or_none(text: str) -> int | None:
-    return None if text.lower() == "none" else int(text, 0)
+    kibi = 1024 if text[-1:] in "kK" else 1
+    try:
+        return None if text.lower() == "none" else int(text.rstrip("kK"), 0) * kibi
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{_excerpt(text)} is not a number") from None
 
 
 def _given(options: argparse.Namespace) -> dict[str, object]:
@@ -170,77 +208,120 @@ def _arch(options: argparse.Namespace) -> Arch:
 
 # --- words in -----------------------------------------------------------------------------------------------
 
+_ADDRESS = re.compile(r"(?:0x)?[0-9a-f]+(?: <[^>]*>)?:\s+", re.IGNORECASE)
+"""What debuggers print before the words of a line."""
+
+_TEXT_COLUMN = re.compile(r" {2,}\S.*$")
+"""What crash and xxd print after them; single spaces or tabs part the words."""
+
+_WORD = re.compile(r"0x[0-9a-f]+|[0-9a-f]{16}|0", re.IGNORECASE)
+"""A word: hex, and 16 digits if bare, as kernels and debuggers print it (%016lx). Bare short ones might be decimal."""
+
 
 def _word(text: str) -> int:
-    digits = text.lower().removeprefix("0x")
-    is_hex = digits != text.lower() or len(text) == _BARE_WORD_DIGITS
-    if not digits.isascii() or not digits.isalnum():
-        raise DecodeError(f"{text!r} is not a word")
-    try:
-        number = int(digits, 16 if is_hex else 10)
-    except ValueError:
-        raise DecodeError(f"{text!r} is not a word: 0x and hex digits, 16 bare hex digits, or decimal") from None
-    return check_word(number, DecodeError)
+    if not _WORD.fullmatch(text):
+        raise DecodeError(f"{_excerpt(text)} is no word: 0x and hex digits, or 16 bare hex digits")
+    return check_word(int(text, 16), DecodeError)
 
 
-def _words_of(arch: Arch, text: str, *, as_bytes: bool) -> list[int]:
-    """The words in one argument or line; what stands before a colon is an address."""
-    text = text.rpartition(":")[2]
-    if not as_bytes:
-        return [_word(part) for part in text.split()]
+def _excerpt(text: str) -> str:
+    longest = 40
+    return repr(text if len(text) <= longest else f"{text[:longest]}...")
+
+
+def _words_in_bytes(arch: Arch, text: str) -> list[int]:
     try:
-        data = bytes.fromhex(text)
+        data = bytes.fromhex(text.lower().replace("0x", "").replace(":", ""))
     except ValueError:
-        raise DecodeError(f"{text.strip()!r} is not bytes in hex") from None
+        raise DecodeError(f"{_excerpt(text)} is not bytes in hex") from None
     size = arch.entry_size
-    # at least one word, so that nothing at all is an error too
+    # at least one word, so that no bytes at all are an error too
     return [arch.pte_from_bytes(data[i : i + size]) for i in range(0, max(len(data), 1), size)]
+
+
+def _words_in_line(arch: Arch, line: str, *, as_bytes: bool) -> list[int]:
+    if "\0" in line:
+        raise DecodeError("binary data; --table reads a page-table page as it stands in memory")
+    address = _ADDRESS.match(line)
+    text = line if address is None else _TEXT_COLUMN.sub("", line[address.end() :])
+    if as_bytes:
+        return _words_in_bytes(arch, text)
+    words = text.split()
+    if address is None and len(words) > 1:
+        raise DecodeError(f"{_excerpt(line)} is more than one word, and no ADDRESS: before them")
+    return [_word(word) for word in words]
 
 
 @dataclass
 class _Words:
-    """The words that the arguments ask for; `answer` calls back with each and returns the exit status."""
+    """The words that the arguments ask for."""
 
     options: argparse.Namespace
     arch: Arch
 
     def answer(self, use: Callable[[int], None]) -> int:
-        """Call `use` for each word. A word given as an argument must be good; a bad line is reported and left out."""
-        path = self._list_path()
-        if path is None:
-            for argument in self.options.words:
-                for word in _words_of(self.arch, argument, as_bytes=self.options.bytes):
-                    use(word)
+        """Call `use` for each word and return the exit status.
+
+        A word given as an argument must be good. A bad line of a list is reported, the others are answered.
+        """
+        if not self.are_a_list:
+            for word in self._arguments():
+                use(word)
             return 0
-        status = 0
-        for number, line in self._lines(path):
+        status, is_empty = 0, True
+        for number, line in self._lines():
+            is_empty = False
             try:
-                for word in _words_of(self.arch, line, as_bytes=self.options.bytes):
+                for word in _words_in_line(self.arch, line, as_bytes=self.options.bytes):
                     use(word)
             except PmdSwpError as error:
                 print(f"pmdswp: line {number}: {error}", file=sys.stderr)
                 status = 1
+        if is_empty:
+            print("pmdswp: no words to read", file=sys.stderr)
+            return 1
         return status
+
+    def read(self) -> list[int]:
+        """All words; the first bad one is an error."""
+        if not self.are_a_list:
+            return self._arguments()
+        words: list[int] = []
+        for number, line in self._lines():
+            try:
+                words.extend(_words_in_line(self.arch, line, as_bytes=self.options.bytes))
+            except PmdSwpError as error:
+                raise DecodeError(f"line {number}: {error}") from None
+        return words
 
     @property
     def are_a_list(self) -> bool:
         """Whether they come from a file or from standard input."""
-        return self._list_path() is not None
-
-    def _list_path(self) -> str | None:
         words: list[str] = self.options.words
-        path: str | None = self.options.file
-        if bool(words) == (path is not None):
+        if bool(words) == (self.options.file is not None):
             raise DecodeError("give words as arguments, or - for standard input, or --file PATH")
-        return "-" if words == ["-"] else path
+        return self.options.file is not None or words == ["-"]
 
-    def _lines(self, path: str) -> Iterator[tuple[int, str]]:
+    def _arguments(self) -> list[int]:
+        if self.options.bytes:
+            return _words_in_bytes(self.arch, "".join(self.options.words))
+        return [_word(text) for text in self.options.words]
+
+    def _lines(self) -> Iterator[tuple[int, str]]:
         """Numbered lines that are neither empty nor a comment."""
-        with nullcontext(sys.stdin) if path == "-" else Path(path).open(encoding="utf-8", errors="replace") as lines:
+        with _opened(self.options.file or "-") as lines:
             for number, line in enumerate(lines, start=1):
-                text = line.partition("#")[0].strip()
+                text = line.decode(errors="replace").partition("#")[0].strip()
                 if text:
                     yield number, text
+
+
+def _opened(path: str) -> AbstractContextManager[BinaryIO]:
+    if path != "-":
+        return Path(path).open("rb")
+    if sys.stdin is None:
+        raise DecodeError("standard input is closed")
+    return nullcontext(sys.stdin.buffer)
 
 
 # --- commands -----------------------------------------------------------------------------------------------
@@ -269,7 +350,8 @@ def _decode(options: argparse.Namespace) -> int:
 
 
 def _decode_table(options: argparse.Namespace, arch: Arch, decode: Callable[[int], Entry]) -> int:
-    data = sys.stdin.buffer.read() if options.table == "-" else Path(options.table).read_bytes()
+    with _opened(options.table) as table:
+        data = table.read()
     size = arch.entry_size
     rest = len(data) % size
     whole = range(0, len(data) - rest, size)
@@ -335,10 +417,7 @@ def _split(options: argparse.Namespace) -> int:
 
 def _join(options: argparse.Namespace) -> int:
     arch = _arch(options)
-    ptes: list[int] = []
-    if _Words(options, arch).answer(ptes.append):
-        raise DecodeError("no join of a list that could not be read whole")
-    pmd = arch.join_ptes(ptes)
+    pmd = arch.join_ptes(_Words(options, arch).read())
     if options.json:
         _print_json(_record(arch, arch.decode_pmd(pmd)))
     else:
@@ -410,25 +489,45 @@ def _proof_record(result: Result) -> dict[str, object]:
 
 
 def _arches(options: argparse.Namespace) -> int:
-    for name, architecture in ARCHITECTURES.items():
-        values = {option: str(allowed) for option, allowed in architecture.options.items()}
+    for name in ARCHITECTURES:
+        arch = get_with(name, {"kernel": options.kernel})
         if options.json:
-            _print_json({"arch": name, "aliases": architecture.aliases, "options": values})
+            _print_json(_arch_record(arch))
         else:
-            print(f"{name} (also {', '.join(architecture.aliases)})")
-            print(*(f"    --{option.replace('_', '-')}: {allowed}" for option, allowed in values.items()), sep="\n")
+            print(*arch_summary(arch), "", sep="\n")
     return 0
+
+
+def _arch_record(arch: Arch) -> dict[str, object]:
+    architecture = arch.architecture
+    return {
+        "arch": arch.name,
+        "aliases": architecture.aliases,
+        "kernel": arch.kernel,
+        "byteorder": arch.byteorder,
+        "page_size": arch.page_size,
+        "pmd_size": arch.pmd_size,
+        "hpage_pmd_nr": arch.hpage_pmd_nr,
+        "max_swapfiles": arch.max_swapfiles,
+        "max_swap_offset": hex(arch.max_swap_offset),
+        "has_pmd_softleaf": arch.has_pmd_softleaf,
+        "has_pmd_swap": arch.has_pmd_swap,
+        "options": {
+            name: {"default": getattr(arch.config, name), "examples": option.examples}
+            for name, option in architecture.options.items()
+        },
+    }
 
 
 # --- words out ----------------------------------------------------------------------------------------------
 
 
 def _palette() -> Palette:
-    return Palette(enabled=_is_terminal() and "NO_COLOR" not in os.environ)
+    return Palette(enabled=_is_terminal() and not os.environ.get("NO_COLOR"))
 
 
 def _is_terminal() -> bool:
-    return sys.stdout.isatty()
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _hex(number: int) -> str:

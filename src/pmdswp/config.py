@@ -22,7 +22,6 @@ __all__ = [
     "RISCV_SVRSW60T59B",
     "S390_PMD_PRESENT_BIT",
     "S390_PMD_SOFTLEAF",
-    "SOFTLEAF",
     "Address",
     "Change",
     "Choice",
@@ -34,6 +33,7 @@ __all__ = [
     "common_options",
     "option_sets",
     "resolve",
+    "show",
 ]
 
 KERNELS = ("6.12", "7.3", "pmd-swap-v3")
@@ -64,7 +64,6 @@ S390_PMD_PRESENT_BIT = Change("the present bit in s390 segment-table entries", "
 DEVICE_EXCLUSIVE_MERGED = Change("one device-exclusive type instead of two", "6.15", "c25465eb7630")
 DEVMAP_REMOVED = Change("page tables without a DEVMAP bit", "6.17", "d438d2734170")
 S390_PMD_SOFTLEAF = Change("PMD softleaves on s390", "6.17", "10dd5a000989")
-SOFTLEAF = Change("softleaf_t", "6.19", "68aa2fdbf57f")
 PMD_DEVICE_PRIVATE = Change("device-private PMD entries", "6.19", "368076f52ebe")
 RISCV_SVRSW60T59B = Change("soft-dirty and uffd bits on riscv with Svrsw60t59b", "6.19", "2a3ebad4db63")
 PMD_SWAP = Change("PMD swap entries", "pmd-swap-v3", "75e78aeacb86")
@@ -90,6 +89,8 @@ class Options(TypedDict, total=False):
 
 
 Value = bool | int | str | None
+
+_LARGE = 1 << 20
 
 
 class Config(NamedTuple):
@@ -117,10 +118,19 @@ class Config(NamedTuple):
         """Whether this kernel has `change`."""
         return _age(self.kernel) >= _age(change.since)
 
+    def has_exclusive(self, level: str) -> bool:
+        """Whether a swap entry at that level has the exclusive bit; in PMDs it is new with the series."""
+        return level == "pte" or self.has(PMD_SWAP)
+
     @property
     def page_shift(self) -> int:
         """log2 of the page size in bytes."""
         return self.page_size.bit_length() - 1
+
+
+def show(value: object) -> str:
+    """A value as it reads best and as Python reads it again: addresses in hex."""
+    return hex(value) if type(value) is int and not -_LARGE < value < _LARGE else repr(value)
 
 
 class Option(Protocol):
@@ -165,9 +175,8 @@ class Switch(NamedTuple):
     def __str__(self) -> str:
         if not self.possible:
             return "no"
-        conditions = [str(self.since)] if self.since else []
-        conditions += [f"needs {self.needs}"] if self.needs else []
-        return "; ".join([f"yes or no (default: {'yes' if self.on else 'no'})", *conditions])
+        condition = "" if self.needs is None else f", needs {self.needs}"
+        return f"yes or no{condition}" if self.since is None else f"yes or no, since {self.since.since}"
 
     def default(self, config: Config) -> bool:
         return self.on and self._obstacle(config) is None
@@ -189,7 +198,7 @@ class Choice(NamedTuple):
         return (self.usual, *(value for value in self.values if value != self.usual))
 
     def __str__(self) -> str:
-        return ", ".join(f"{value} (default)" if value == self.usual else str(value) for value in self.values)
+        return ", ".join(map(str, self.values))
 
     def default(self, config: Config) -> int | str:
         return self.usual
@@ -197,7 +206,7 @@ class Choice(NamedTuple):
     def refusal(self, given: object, config: Config) -> str | None:
         if type(given) is type(self.usual) and given in self.values:
             return None
-        return f"allowed: {', '.join(repr(value) for value in self.values)}"
+        return f"allowed: {', '.join(map(show, self.values))}"
 
 
 class PhysmemBits(NamedTuple):
@@ -232,7 +241,7 @@ class Address(NamedTuple):
         return (self.example, 0x9000000000200000)
 
     def __str__(self) -> str:
-        return f"a page-aligned address (default, an example: {self.example:#x})"
+        return "a page-aligned address; the default is an example"
 
     def default(self, config: Config) -> int:
         return self.example
@@ -280,7 +289,7 @@ def resolve(arch: str, options: Mapping[str, Option], given: Mapping[str, object
         value = given.get(name, default)
         refusal = option.refusal(value, config)
         if refusal is not None:
-            raise UnsupportedError(f"{arch} cannot have {name}={value!r}; {refusal}")
+            raise UnsupportedError(f"{arch} cannot have {name}={show(value)}; {refusal}")
         change: dict[str, Any] = {name: value}  # of the field's type, or refused
         config = config._replace(**change)
         if value != default:

@@ -3,7 +3,9 @@
 A formula is a plain Python function of a word that uses only ``& | ^ << >> == != <`` and constants. Given an
 `int` it computes; given a `numpy.uint64` array it computes for all of it; given a `Formula`, the reading in this
 module, it writes itself down. `compile_methods` makes that text, in which every mask is a literal, into the
-methods that users call: no field is looked up at run time, and ``inspect.getsource`` shows the very formula.
+methods that users call: no field is looked up at run time, and ``inspect.getsource`` shows the very formula. That
+makes a helper as fast as one written by hand with literal masks; asking field objects at each call takes four to five
+times as long (benchmarks/scalar.py).
 """
 
 from __future__ import annotations

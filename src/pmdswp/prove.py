@@ -210,7 +210,7 @@ def _not_read_as(state: State, slot: Slot, solver: Solver) -> Iterator[Claim]:
         flags = {name: entry.flags.get(name, False) for name in FLAGS}
         known: Any = False
         for hazard in documented:
-            known = known | hazard.entry(slot.arch, entry.swp_type, entry.offset, flags)
+            known = known | hazard.entry(entry.swp_type, entry.offset, flags)
         yield Claim(word, reads_so(word) == False, known)  # noqa: E712
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from pmdswp.config import DEVICE_EXCLUSIVE_MERGED, MARKER_GUARD, PMD_DEVICE_PRIVATE, PMD_SWAP, Config
+from pmdswp.config import DEVICE_EXCLUSIVE_MERGED, MARKER_GUARD, PMD_DEVICE_PRIVATE, PMD_SWAP, Config, show
 
 __all__ = [
     "DEVICE_PRIVATE_KINDS",
@@ -110,7 +110,7 @@ class SoftLeaf(NamedTuple):
     offset: int
 
     def __repr__(self) -> str:
-        return f"SoftLeaf(swp_type={self.swp_type}, offset={self.offset:#x})"
+        return f"SoftLeaf(swp_type={show(self.swp_type)}, offset={self.offset:#x})"
 
     @property
     def val(self) -> int:

@@ -27,7 +27,8 @@ class Run:
         self.out = self.err = ""
 
     def __call__(self, *arguments: str, stdin: str = "") -> int:
-        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        memory = io.BytesIO(stdin.encode(errors="surrogateescape"))
+        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(memory))
         try:
             status = main(arguments)
         except SystemExit as exit_:
@@ -90,8 +91,8 @@ def test_migration_entries_show_pfn_young_and_dirty_and_markers_show_their_bits(
 
 
 def test_words_may_be_the_bytes_as_they_stand_in_memory(run: Run) -> None:
-    for text in ("0e fe fb ff ff ff ff 07", "0efefbffffffff07"):
-        assert run("decode", "x86_64", "--bytes", text, "--json") == 0
+    for text in (["0e fe fb ff ff ff ff 07"], ["0efefbffffffff07"], ["0e", "fe", "fb", "ff", "ff", "ff", "ff", "07"]):
+        assert run("decode", "x86_64", "--bytes", *text, "--json") == 0
         assert run.records()[0]["raw"] == WORD
     assert run("decode", "s390x", "--bytes", "000000abcde00972", "--json") == 0
     assert run.records()[0]["raw"] == "0x000000abcde00972"
@@ -99,15 +100,60 @@ def test_words_may_be_the_bytes_as_they_stand_in_memory(run: Run) -> None:
 
 def test_a_list_pasted_from_a_debugger_is_read_word_by_word(run: Run) -> None:
     pasted = f"""
-        # crash> rd ffff888001d41000 4
-        ffff888001d41000:  07fffffffffbfe0e 0000000000000000
-        0xffff888001d41010 <table+16>:\t{WORD}
+        # crash> rd ffff888001d41000 4, and xxd -e -g8, with their text columns
+        ffff888001d41000:  07fffffffffbfe0e 3837363534333a30   ........0:345678
+        00000010: 07fffffffffbfe0e 0000000000000000  ................
+        # gdb
+        0xffff888001d41010 <table+16>:\t{WORD}\t0x0000000000000001
+        # one word a line
         4000000000000000
-        512
+        0x200\r
+        0
     """
     assert run("decode", "x86_64", "-", "--json", stdin=pasted) == 0
+    word = int(WORD, 16)
     raws = [int(record["raw"], 16) for record in run.records()]
-    assert raws == [int(WORD, 16), 0, int(WORD, 16), 0x4000000000000000, 512]
+    assert raws == [word, 0x3837363534333A30, word, 0, word, 1, 0x4000000000000000, 0x200, 0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "07352067",  # hex or decimal? 16 digits would tell
+        "512",
+        "ffff888001d41c00 07fffffffffbfe0e",  # an address, but no colon
+        "pte:07fffffffffbfe0e pmd:05352067",
+        "ffff888001d41000:  7fff 0e0f",
+        "\0\0binary",
+        "\udcff",
+    ],
+)
+def test_what_is_not_surely_a_word_is_not_guessed(run: Run, line: str) -> None:
+    assert run("decode", "x86_64", "-", stdin=line) == 1
+    assert run.out == ""
+    assert run.err.startswith("pmdswp: line 1: ")
+
+
+def test_a_list_of_bytes_may_have_addresses_and_a_text_column(run: Run) -> None:
+    dump = "00000000: 0efe fbff ffff ff07 0000 0000 0000 0000  ................\n0e:fe:fb:ff:ff:ff:ff:07\n"
+    assert run("decode", "x86_64", "--bytes", "-", "--json", stdin=dump) == 0
+    assert [int(record["raw"], 16) for record in run.records()] == [int(WORD, 16), 0, int(WORD, 16)]
+
+
+def test_no_words_at_all_are_not_passed_over_in_silence(run: Run) -> None:
+    assert run("decode", "x86_64", "-", stdin="# nothing\n") == 1
+    assert run.err == "pmdswp: no words to read\n"
+    assert run("decode", "x86_64", "") == 2
+
+
+@pytest.mark.parametrize("name", ["stdin", "stdout"])
+def test_a_closed_standard_stream_is_an_error_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    with monkeypatch.context() as closed:
+        closed.setattr(sys, name, None)
+        assert main(["decode", "x86_64", "-"]) == 2
+    assert capsys.readouterr().err.endswith("is closed\n")
 
 
 def test_lists_are_shown_a_line_a_word_and_arguments_with_a_ruler_unless_told_otherwise(run: Run) -> None:
@@ -127,6 +173,9 @@ def test_a_bad_line_is_reported_by_its_number_and_the_rest_is_decoded(run: Run, 
     assert len(run.records()) == 2
     complaints = run.err.splitlines()
     assert [complaint.partition(": ")[2].partition(":")[0] for complaint in complaints] == ["line 2", "line 4"]
+    assert run("join", "x86_64", "--file", str(path)) == 2
+    assert run.err.startswith("pmdswp: line 2: ")
+    assert run.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("text", ["", "0e", "0efefbffffffff0700", "zz"])
@@ -153,6 +202,8 @@ def test_bytes_that_are_no_whole_words_are_refused(run: Run, text: str) -> None:
         ("decode", "x86_64", "0x1", "--kernel", "2.4"),
         ("decode", "x86_64", "0x1", "--page-size", "none"),
         ("decode", "x86_64", "0x1", "--page-size", "big"),
+        ("decode", "x86_64", "0x1", "--page-size", "0x" + "f" * 5000),
+        ("decode", "x86_64", "0x1", "--page-size\n"),
         ("decode", "x86_64", "0x1", "--mmu", "hash"),
         ("decode", "x86_64", "0x1", "--no-such-option"),
         ("encode", "x86_64", "32", "0"),
@@ -186,7 +237,7 @@ def test_encode_sets_the_flags_asked_for_and_no_soft_dirty_configures_the_kernel
 def test_every_option_of_get_is_an_option_of_the_command(run: Run) -> None:
     options = {
         "x86_64": ("--kernel", "7.3", "--la57", "--no-uffd", "--no-soft-dirty", "--no-memory-failure"),
-        "arm64": ("--page-size", "0x4000", "--pa-bits", "52", "--no-device-private", "--no-migration"),
+        "arm64": ("--page-size", "16K", "--pa-bits", "52", "--no-device-private", "--no-migration"),
         "riscv64": ("--svrsw60t59b", "--max-physmem-bits", "none"),
         "ppc64": ("--mmu", "hash", "--no-thp"),
         "loongarch64": ("--invalid-pte-table", "0x9000000002000000"),
@@ -249,6 +300,17 @@ def test_entries_that_continue_one_another_are_a_run(run: Run, tmp_path: Path) -
     ]
 
 
+def test_equal_words_of_a_table_are_a_run_even_if_no_kernel_writes_them(run: Run) -> None:
+    assert run("decode", "s390x", "--level", "pte", "--table", "-", stdin="\0" * 64) == 0
+    [row] = run.out.splitlines()[2:]
+    assert row.split()[:2] == ["0-7", "8"]
+
+
+def test_a_pmd_of_a_kind_that_the_kernel_does_not_put_there_is_pointed_out(run: Run) -> None:
+    assert run("encode", "x86_64", "0", "0x200", "--kernel", "6.12") == 0
+    assert "SWAP type 0 offset 0x200 (no PMD of kernel 6.12 holds this)" in run.out
+
+
 def test_a_truncated_table_is_listed_and_its_tail_reported(run: Run) -> None:
     assert run("decode", "x86_64", "--table", "-", stdin="\0" * 19) == 1
     assert "-: 2 entries" in run.out
@@ -264,7 +326,7 @@ def test_the_ruler_shows_what_the_bits_would_say_where_the_kernel_sees_no_softle
 
 def test_the_ruler_points_at_stray_bits(run: Run) -> None:
     assert run("decode", "ppc64", "0x0000000000200040") == 0
-    ruler = run.out.splitlines()[6].split()
+    ruler = run.out.splitlines()[7].split()
     assert (ruler[0], ruler[-1]) == ("#!#.....", ".!xttttt")
     assert "pte        0x0" not in run.out
     assert "not 1: must be 1: an entry, not a pointer to a table" in run.out
@@ -273,7 +335,11 @@ def test_the_ruler_points_at_stray_bits(run: Run) -> None:
 
 def test_a_layout_without_pmd_softleaves_has_no_ruler(run: Run) -> None:
     assert run("decode", "s390x", "--kernel", "6.12", "0x21") == 0
-    assert run.out == "pmd 0x0000000000000021  TABLE\nmemory 00 00 00 00 00 00 00 21\n\n"
+    assert run.out == (
+        "pmd 0x0000000000000021  TABLE\n"
+        "memory 00 00 00 00 00 00 00 21\n"
+        "as read by pmdswp.get('s390x', kernel='6.12')\n\n"
+    )
 
 
 @pytest.mark.parametrize("name", pmdswp.names())
@@ -295,11 +361,19 @@ def test_layout_names_every_field_of_the_word(run: Run, name: str, level: str) -
 
 def test_arches_lists_every_architecture_with_its_options(run: Run) -> None:
     assert run("arches") == 0
-    assert [line.split()[0] for line in run.out.splitlines() if not line.startswith(" ")] == list(pmdswp.names())
+    heads = [line.split()[0] for line in run.out.splitlines() if line and not line.startswith(" ")]
+    assert heads == list(pmdswp.names())
+    assert "--svrsw60t59b       yes or no, since 6.19 (default: no)" in run.out
+    assert "--soft-dirty        yes or no, needs svrsw60t59b (default: no)" in run.out
+    assert (
+        "--invalid-pte-table a page-aligned address; the default is an example (default: 0x9000000001a50000)" in run.out
+    )
     assert run("arches", "--json") == 0
     records = run.records()
     assert [record["arch"] for record in records] == list(pmdswp.names())
-    assert records[4]["options"]["mmu"] == "radix (default), hash"
+    assert records[4]["options"]["mmu"] == {"default": "radix", "examples": ["radix", "hash"]}
+    assert run("arches", "--kernel", "6.12", "--json") == 0
+    assert [record["has_pmd_softleaf"] for record in run.records()] == [True, True, True, False, True, True]
 
 
 def test_colour_is_for_terminals_only_and_not_if_no_color_is_set(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,7 +382,7 @@ def test_colour_is_for_terminals_only_and_not_if_no_color_is_set(run: Run, monke
     assert "\x1b[" not in run.out
     monkeypatch.setattr("pmdswp.cli._is_terminal", lambda: True)
     run("decode", "x86_64", WORD)
-    assert "\x1b[36mt\x1b[0m" in run.out
+    assert "\x1b[36mttttt\x1b[0m" in run.out
     monkeypatch.setenv("NO_COLOR", "1")
     run("decode", "x86_64", WORD)
     assert "\x1b[" not in run.out
@@ -325,7 +399,7 @@ def test_an_interrupt_ends_the_command_without_a_traceback(run: Run, monkeypatch
 
 def test_a_reader_that_has_seen_enough_ends_the_command_quietly() -> None:
     command = f"{sys.executable} -m pmdswp split arm64 0x3fffffffe0005c4 --page-size 65536 | head -n 1"
-    ended = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, check=False)  # noqa: S603, S607
+    ended = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, check=False)  # noqa: S607
     assert ended.stderr == b""
     assert ended.stdout == b"0x03fffffffe0005c4\n"
 

@@ -8,7 +8,8 @@ masked when it is stored.
 from __future__ import annotations
 
 from pmdswp.arch.base import Architecture, Facts
-from pmdswp.config import PMD_SWAP, Choice, Config, Switch, common_options
+from pmdswp.config import Choice, Config, Switch, common_options
+from pmdswp.hazards import zero_entry
 from pmdswp.layout import Layout, bits, fixed, flag, value, zero
 from pmdswp.softleaf import Level
 
@@ -27,7 +28,7 @@ def _layout(config: Config, level: Level) -> Layout:
                 EXCLUSIVE,
                 "PTE_SWP_EXCLUSIVE",
                 "exclusive to one process",
-                configured=level == "pte" or config.has(PMD_SWAP),
+                configured=config.has_exclusive(level),
             ),
             flag("uffd", UFFD, "PTE_SWP_UFFD", "watched by userfaultfd", configured=config.uffd),
             zero(4, 2),
@@ -46,6 +47,7 @@ def _facts(config: Config) -> Facts:
         pte_layout=_layout(config, "pte"),
         pmd_layout=_layout(config, "pmd"),
         pmd_shift=2 * config.page_shift - 3,
+        ptrs_per_pmd=config.page_size // 8,
         pte_none=lambda v: v == 0,
         pte_present=lambda v: (v & present) != 0,
         pmd_none=lambda v: v == 0,
@@ -70,4 +72,5 @@ ARM64 = Architecture(
         max_physmem_bits=lambda config: config.pa_bits,
     ),
     facts=_facts,
+    hazards=(zero_entry("pte", "pmd"),),
 )

@@ -20,9 +20,11 @@ from pmdswp.config import (
     Config,
     Option,
     Value,
+    show,
 )
 from pmdswp.errors import DecodeError, EncodeError, UnsupportedError
 from pmdswp.formula import MASK64, Formula, compile_methods, method_source
+from pmdswp.hazards import Hazard
 from pmdswp.layout import Layout, check_word
 from pmdswp.softleaf import (
     DEVICE_PRIVATE_KINDS,
@@ -70,6 +72,7 @@ class Facts(NamedTuple):
     pte_layout: Layout
     pmd_layout: Layout
     pmd_shift: int
+    ptrs_per_pmd: int
     pte_none: Predicate
     pte_present: Predicate
     pmd_none: Predicate
@@ -85,7 +88,7 @@ class Facts(NamedTuple):
 
 
 class Architecture(NamedTuple):
-    """One architecture: its names, the options it has, and its `facts` for a configuration.
+    """One architecture: its names, the options it has, its `facts` for a configuration, and its hazards.
 
     `msb0`: its manuals number bits from the most significant one. `pmd_softleaf_since`: the change that brought
     PMD softleaves, where that came after the oldest kernel known here.
@@ -96,6 +99,7 @@ class Architecture(NamedTuple):
     byteorder: Literal["little", "big"]
     options: Mapping[str, Option]
     facts: Callable[[Config], Facts]
+    hazards: tuple[Hazard, ...] = ()
     msb0: bool = False
     pmd_softleaf_since: Change | None = None
 
@@ -141,6 +145,10 @@ class Arch(ABC):
     """HPAGE_PMD_ORDER: log2 of `hpage_pmd_nr`."""
     hpage_pmd_nr: int
     """HPAGE_PMD_NR: pages, and swap slots, that one PMD entry stands for."""
+    ptrs_per_pte: int
+    """PTRS_PER_PTE: entries of a PTE table."""
+    ptrs_per_pmd: int
+    """PTRS_PER_PMD: entries of a PMD table."""
     max_physmem_bits: int | None
     """MAX_PHYSMEM_BITS, or None where it is undefined (FLATMEM)."""
     swp_pfn_bits: int
@@ -324,15 +332,15 @@ class Arch(ABC):
     # --- the architecture's own swp_entry_t -----------------------------------------------------------------
 
     @abstractmethod
-    def arch_swp_entry(self, swp_type: int, offset: int) -> int:
+    def arch_swp_entry(self, type: int, offset: int) -> int:
         """`__swp_entry`: the architecture's `swp_entry_t`; numbers out of range do what the kernel's shifts do."""
 
     @abstractmethod
-    def arch_swp_type(self, e: int) -> int:
+    def arch_swp_type(self, v: int) -> int:
         """`__swp_type`: the type in the architecture's `swp_entry_t`."""
 
     @abstractmethod
-    def arch_swp_offset(self, e: int) -> int:
+    def arch_swp_offset(self, v: int) -> int:
         """`__swp_offset`: the offset in the architecture's `swp_entry_t`."""
 
     @abstractmethod
@@ -400,7 +408,7 @@ class Arch(ABC):
 
     def softleaf_pfn(self, leaf: SoftLeaf) -> int:
         """The page frame number in `leaf`; `DecodeError` if it is of a kind without one."""
-        self._require(leaf, "a PFN", has_it=self.softleaf_type(leaf).has_pfn)
+        self._require(leaf, _ONLY_PFN_KINDS, has_it=self.softleaf_type(leaf).has_pfn)
         return leaf.offset & ((1 << self.swp_pfn_bits) - 1)
 
     def softleaf_young(self, leaf: SoftLeaf) -> bool:
@@ -416,17 +424,16 @@ class Arch(ABC):
 
     def softleaf_markers(self, leaf: SoftLeaf) -> int:
         """The marker bits in `leaf` that this kernel knows (`MARKER_BITS`); `DecodeError` if it is no marker."""
-        self._require(leaf, "marker bits", has_it=self.softleaf_type(leaf) is SoftLeafType.MARKER)
+        self._require(leaf, "only MARKER has marker bits", has_it=self.softleaf_type(leaf) is SoftLeafType.MARKER)
         return leaf.offset & marker_mask(self.config)
 
     def _require(self, leaf: SoftLeaf, what: str, *, has_it: bool) -> None:
         if not has_it:
-            kind = self.softleaf_type(leaf).name
-            raise DecodeError(f"{leaf!r} is {kind} on {self!r}, which has no {what}")
+            raise DecodeError(f"{leaf!r} is of kind {self.softleaf_type(leaf).name} on {self!r}; {what}")
 
     def _migration_bit(self, leaf: SoftLeaf, offset_bit: int) -> bool:
         kind = self.softleaf_type(leaf)
-        self._require(leaf, "a PFN", has_it=kind.has_pfn)
+        self._require(leaf, _ONLY_PFN_KINDS, has_it=kind.has_pfn)
         return kind.is_migration and self.migration_ad and bool(leaf.offset >> offset_bit & 1)
 
     # --- whole words ----------------------------------------------------------------------------------------
@@ -499,7 +506,7 @@ class Arch(ABC):
 
     def pmd_to_bytes(self, v: int) -> bytes:
         """The 8 bytes of the PMD as they stand in memory; `EncodeError` beyond 64 bits."""
-        return self.pte_to_bytes(v)
+        return check_word(v, EncodeError, "PMD").to_bytes(self.entry_size, self.byteorder)
 
     def pmd_from_bytes(self, b: bytes) -> int:
         """The PMD that stands in memory as these 8 bytes; `DecodeError` for any other number of bytes."""
@@ -541,7 +548,7 @@ class Arch(ABC):
 def _call(config: Config) -> str:
     """The call of `pmdswp.get` that makes a configuration."""
     options = {"kernel": config.kernel, **dict(config.chosen)}
-    arguments = "".join(f", {name}={value!r}" for name, value in options.items())
+    arguments = "".join(f", {name}={show(value)}" for name, value in options.items())
     return f"pmdswp.get({config.arch!r}{arguments})"
 
 
@@ -558,6 +565,8 @@ _SINCE = {
     "pmd_is_swap_entry": PMD_SWAP,
     "pmd_is_device_private_entry": PMD_DEVICE_PRIVATE,
 }
+
+_ONLY_PFN_KINDS = f"only {', '.join(kind.name for kind in SoftLeafType if kind.has_pfn)} have a PFN"
 
 _PMD_SOFTLEAF_HELPERS = (
     "softleaf_from_pmd",
@@ -689,9 +698,10 @@ def _softleaf_to(level: Level, layout: Layout) -> str:
         layout.encode(Formula("swp_type"), Formula("offset")),
         setup=(
             "try:",
-            "    swp_type, offset = leaf",
+            "    swp_type = leaf.swp_type",
+            "    offset = leaf.offset",
             f"    outside = (swp_type >> {MAX_SWAPFILES_SHIFT}) | (offset >> {layout.offset.width})",
-            "except (TypeError, ValueError):",
+            "except (AttributeError, TypeError, ValueError):",
             "    outside = True",
             "if outside:",
             f"    swp_type, offset = fit(leaf, {layout.offset.max:#x}, truncate=truncate)",
@@ -701,14 +711,15 @@ def _softleaf_to(level: Level, layout: Layout) -> str:
 
 def _fit(leaf: object, max_offset: int, *, truncate: bool) -> tuple[int, int]:
     """Type and offset of a leaf that is not sure to fit, cut if need be as the generic entry cuts them."""
-    if not isinstance(leaf, tuple) or len(leaf) != 2:
+    if not isinstance(leaf, SoftLeaf):
         raise EncodeError(f"{leaf!r} is not a SoftLeaf")
     numbers = []
-    for name, number, largest in (("type", leaf[0], NR_SWAP_TYPES - 1), ("offset", leaf[1], max_offset)):
+    for name, number, largest in (("type", leaf.swp_type, NR_SWAP_TYPES - 1), ("offset", leaf.offset, max_offset)):
         try:
             numbers.append(operator.index(number))
         except TypeError:
-            raise EncodeError(f"{name} {number!r} is not an integer within 0..{largest:#x}") from None
+            hint = "; Arch.swp_types has the number of each kind" if isinstance(number, SoftLeafType) else ""
+            raise EncodeError(f"{name} {number!r} is not an integer within 0..{largest:#x}{hint}") from None
         if not (truncate or 0 <= numbers[-1] <= largest):
             raise EncodeError(f"{name} {number:#x} is not within 0..{largest:#x}")
     return numbers[0] & GENERIC_TYPE_MAX, numbers[1] & SWP_OFFSET_MASK
@@ -719,7 +730,7 @@ def _sources(
 ) -> list[str]:
     """The source of every abstract method of `Arch`; one that this configuration lacks raises."""
     pte, pmd = facts.pte_layout, facts.pmd_layout
-    v, e, swp_type, offset = Formula("v"), Formula("e"), Formula("swp_type"), Formula("offset")
+    v, e = Formula("v"), Formula("e")
     formulas = _formulas(config, facts, swp_types)
     sources = {name: method_source(name, "v", formula) for name, formula in formulas.items()}
     # a flag has one bit at both levels, if the PMD has it at all
@@ -728,9 +739,9 @@ def _sources(
     for name, parameters, formula in (
         ("pmd_entry_to_pte", "v, i", pte.encode(_leaf_type(pmd, v), slot_offset) | (v & pmd_flags)),
         ("pte_entry_to_pmd", "v", pmd.encode(_leaf_type(pte, v), pte.offset.get(v)) | (v & pmd_flags)),
-        ("arch_swp_entry", "swp_type, offset", pte.encode(swp_type, offset, facts.arch_entry_fixed)),
-        ("arch_swp_type", "e", pte.type.get(e)),
-        ("arch_swp_offset", "e", pte.offset.get(e)),
+        ("arch_swp_entry", "type, offset", pte.encode(Formula("type"), Formula("offset"), facts.arch_entry_fixed)),
+        ("arch_swp_type", "v", pte.type.get(v)),
+        ("arch_swp_offset", "v", pte.offset.get(v)),
         ("arch_swp_entry_to_pte", "e", facts.arch_to_pte(e)),
         ("arch_swp_entry_to_pmd", "e", facts.arch_to_pmd(e)),
     ):
@@ -739,6 +750,8 @@ def _sources(
     sources["softleaf_from_pmd"] = _softleaf_from("pmd", pmd, formulas["pmd_none"] | formulas["pmd_present"])
     sources["softleaf_to_pte"] = _softleaf_to("pte", pte)
     sources["softleaf_to_pmd"] = _softleaf_to("pmd", pmd)
+    for name in [name for name in sources if name.endswith("uffd")]:
+        sources[f"{name}_wp"] = sources[name].replace(name, f"{name}_wp", 1)
     for name in sources:
         absence = _absence(architecture, config, name)
         if absence:
@@ -783,6 +796,8 @@ def make(architecture: Architecture, config: Config) -> Arch:
         "pmd_size": 1 << facts.pmd_shift,
         "hpage_pmd_order": facts.pmd_shift - config.page_shift,
         "hpage_pmd_nr": 1 << (facts.pmd_shift - config.page_shift),
+        "ptrs_per_pte": 1 << (facts.pmd_shift - config.page_shift),
+        "ptrs_per_pmd": facts.ptrs_per_pmd,
         "max_physmem_bits": config.max_physmem_bits,
         "swp_pfn_bits": swp_pfn_bits(config),
         "max_swapfiles": max_swapfiles(swp_types),
@@ -796,8 +811,10 @@ def make(architecture: Architecture, config: Config) -> Arch:
         "pmd_layout": facts.pmd_layout if has_pmd_softleaf else None,
         "_kinds": kinds,
     }
-    aliases = {f"{name}_wp": function for name, function in methods.items() if name.endswith("uffd")}
-    namespace = {"__slots__": (), "__module__": __name__, **constants, **methods, **aliases}
+    for name, function in methods.items():
+        function.__doc__ = getattr(Arch, name).__doc__
+        function.__qualname__ = f"Arch.{name}"
+    namespace = {"__slots__": (), "__module__": __name__, **constants, **methods}
     return cast("type[Arch]", ABCMeta("Arch", (Arch,), namespace))()
 
 

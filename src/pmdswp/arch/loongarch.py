@@ -9,15 +9,16 @@ uffd bit. The type has 7 bits in the word, of which the generic layer uses 5.
 from __future__ import annotations
 
 from pmdswp.arch.base import Architecture, Facts
-from pmdswp.config import PMD_SWAP, Address, Choice, Config, Switch, common_options
+from pmdswp.config import Address, Choice, Config, Switch, common_options
 from pmdswp.formula import MASK64
+from pmdswp.hazards import Hazard, zero_entry
 from pmdswp.layout import Layout, bits, fixed, flag, value, zero
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import Level, State
 
 __all__ = ["LOONGARCH64"]
 
 GLOBAL = HUGE = 6
-PRESENT, PROTNONE, EXCLUSIVE, PRESENT_INVALID = 7, 10, 23, 60
+PRESENT, PROTNONE, EXCLUSIVE, OFFSET, PRESENT_INVALID = 7, 10, 23, 24, 60
 
 
 def _layout(config: Config, level: Level) -> Layout:
@@ -37,9 +38,9 @@ def _layout(config: Config, level: Level) -> Layout:
                 EXCLUSIVE,
                 "_PAGE_SWP_EXCLUSIVE",
                 "exclusive to one process",
-                configured=level == "pte" or config.has(PMD_SWAP),
+                configured=config.has_exclusive(level),
             ),
-            value("offset", 24, 40, "__SWP_OFFSET_SHIFT", "swap offset"),
+            value("offset", OFFSET, 40, "__SWP_OFFSET_SHIFT", "swap offset"),
         )
     )
 
@@ -52,6 +53,7 @@ def _facts(config: Config) -> Facts:
         pte_layout=_layout(config, "pte"),
         pmd_layout=_layout(config, "pmd"),
         pmd_shift=2 * config.page_shift - 3,
+        ptrs_per_pmd=config.page_size // 8,
         pte_none=lambda v: (v & (MASK64 ^ bits(GLOBAL))) == 0,
         pte_present=lambda v: (v & bits(PRESENT, PROTNONE)) != 0,
         pmd_none=lambda v: v == invalid_pte_table,
@@ -79,4 +81,16 @@ LOONGARCH64 = Architecture(
         max_physmem_bits=lambda config: 48,
     ),
     facts=_facts,
+    hazards=(
+        zero_entry("pte"),
+        Hazard(
+            levels=("pmd",),
+            reads_as=State.PRESENT,
+            entries="offset bit 36 set",
+            entry=lambda _type, offset, _flags: (offset >> (PRESENT_INVALID - OFFSET)) & 1 != 0,
+            explanation="pmd_present() of a huge entry tests _PAGE_PRESENT_INVALID, bit 60 of the word, and that is "
+            "bit 36 of the swap offset. With 4K pages that is the young bit of a migration entry: a young PMD "
+            "migration entry reads as a present huge page, and softleaf_from_pmd() gives the none leaf.",
+        ),
+    ),
 )

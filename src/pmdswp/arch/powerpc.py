@@ -8,8 +8,8 @@ _PAGE_PTE.
 from __future__ import annotations
 
 from pmdswp.arch.base import Architecture, Facts, Predicate, never
-from pmdswp.config import DEVMAP_REMOVED, PMD_SWAP, Choice, Config, Switch, common_options
-from pmdswp.formula import MASK64
+from pmdswp.config import DEVMAP_REMOVED, Choice, Config, Switch, common_options
+from pmdswp.formula import MASK64, Formula
 from pmdswp.layout import Layout, bits, fixed, flag, value, zero
 from pmdswp.softleaf import Level
 
@@ -34,7 +34,7 @@ def _layout(config: Config, level: Level) -> Layout:
                 NON_IDEMPOTENT,
                 "_PAGE_SWP_EXCLUSIVE",
                 "exclusive to one process (= _PAGE_NON_IDEMPOTENT)",
-                configured=level == "pte" or config.has(PMD_SWAP),
+                configured=config.has_exclusive(level),
             ),
             zero(BUSY, 3),
             flag(
@@ -69,6 +69,20 @@ def _pmd_trans_huge(config: Config) -> Predicate:
     return lambda v: ((v & bits(PRESENT, INVALID)) != 0) & ((v & tested) == huge)
 
 
+def _ptrs_per_pmd(config: Config) -> int:
+    if config.mmu == "radix":
+        return 512
+    return 1024 if config.page_size == 65536 else 128
+
+
+def _without_pte_bit(v: Formula) -> Formula:
+    return v & (MASK64 ^ bits(PTE))
+
+
+def _with_pte_bit(e: Formula) -> Formula:
+    return e | bits(PTE)
+
+
 def _facts(config: Config) -> Facts:
     pmd_bad = RADIX_PMD_BAD if config.mmu == "radix" else HASH_PTE_TABLE_SIZE - 1
     none_mask = MASK64 ^ _pte_none_ignores(config)
@@ -77,6 +91,7 @@ def _facts(config: Config) -> Facts:
         pte_layout=_layout(config, "pte"),
         pmd_layout=_layout(config, "pmd"),
         pmd_shift=24 if config.mmu == "hash" and config.page_size == 65536 else 21,
+        ptrs_per_pmd=_ptrs_per_pmd(config),
         pte_none=lambda v: (v & none_mask) == 0,
         pte_present=lambda v: ((v & valid) == valid) | ((v & invalid) == invalid),
         pmd_none=lambda v: v == 0,
@@ -85,10 +100,10 @@ def _facts(config: Config) -> Facts:
         pmd_trans_huge=_pmd_trans_huge(config),
         pmd_bad=lambda v: (v & pmd_bad) != 0,
         arch_entry_fixed=0,
-        pte_to_arch=lambda v: v & (MASK64 ^ bits(PTE)),
-        arch_to_pte=lambda e: e | bits(PTE),
-        pmd_to_arch=lambda v: v & (MASK64 ^ bits(PTE)),
-        arch_to_pmd=lambda e: e | bits(PTE),
+        pte_to_arch=_without_pte_bit,
+        arch_to_pte=_with_pte_bit,
+        pmd_to_arch=_without_pte_bit,
+        arch_to_pmd=_with_pte_bit,
     )
 
 

@@ -8,9 +8,10 @@ entry reads back as present.
 from __future__ import annotations
 
 from pmdswp.arch.base import Architecture, Facts
-from pmdswp.config import PMD_SWAP, RISCV_SVRSW60T59B, Choice, Config, Switch, common_options
+from pmdswp.config import RISCV_SVRSW60T59B, Choice, Config, Switch, common_options
+from pmdswp.hazards import Hazard, zero_entry
 from pmdswp.layout import Layout, bits, fixed, flag, value, zero
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import Level, State
 
 __all__ = ["RISCV64"]
 
@@ -42,7 +43,7 @@ def _layout(config: Config, level: Level) -> Layout:
                 ACCESSED,
                 "_PAGE_SWP_EXCLUSIVE",
                 "exclusive to one process (= _PAGE_ACCESSED)",
-                configured=level == "pte" or config.has(PMD_SWAP),
+                configured=config.has_exclusive(level),
             ),
             value("type", 7, 5, "__SWP_TYPE_SHIFT", "swap type"),
             value("offset", 12, 52, "__SWP_OFFSET_SHIFT", "swap offset"),
@@ -57,6 +58,7 @@ def _facts(config: Config) -> Facts:
         pte_layout=_layout(config, "pte"),
         pmd_layout=_layout(config, "pmd"),
         pmd_shift=21,
+        ptrs_per_pmd=512,
         pte_none=lambda v: v == 0,
         pte_present=lambda v: (v & pte_present) != 0,
         pmd_none=lambda v: v == 0,
@@ -81,4 +83,16 @@ RISCV64 = Architecture(
         max_physmem_bits=lambda config: 56,
     ),
     facts=_facts,
+    hazards=(
+        zero_entry("pte", "pmd"),
+        Hazard(
+            levels=("pmd",),
+            reads_as=State.PRESENT,
+            entries="soft-dirty set (Svrsw60t59b, since 6.19)",
+            entry=lambda _type, _offset, flags: flags["soft_dirty"],
+            explanation="Swap soft-dirty is bit 3, _PAGE_EXEC, one of the leaf bits that pmd_present() tests: every "
+            "soft-dirty PMD softleaf reads as a present huge page, and softleaf_from_pmd() gives the none leaf.",
+            applies=lambda config: config.soft_dirty,
+        ),
+    ),
 )

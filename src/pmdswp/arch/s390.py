@@ -10,7 +10,6 @@ from __future__ import annotations
 from pmdswp.arch.base import Architecture, Facts, Predicate
 from pmdswp.config import (
     DEVMAP_REMOVED,
-    PMD_SWAP,
     S390_PMD_PRESENT_BIT,
     S390_PMD_SOFTLEAF,
     Choice,
@@ -65,7 +64,7 @@ def _pmd_layout(config: Config) -> Layout:
                 EXCLUSIVE,
                 "_PAGE_SWP_EXCLUSIVE",
                 "exclusive to one process (= _PAGE_LARGE)",
-                configured=config.has(PMD_SWAP),
+                configured=config.has_exclusive("pmd"),
             ),
             value("offset", 12, 52, "__SWP_OFFSET_SHIFT_RSTE", "swap offset"),
         )
@@ -90,6 +89,7 @@ def _facts(config: Config) -> Facts:
         pte_layout=pte,
         pmd_layout=pmd,
         pmd_shift=20,
+        ptrs_per_pmd=2048,
         pte_none=lambda v: v == bits(PTE_INVALID),
         pte_present=lambda v: (v & bits(PRESENT)) != 0,
         pmd_none=lambda v: v == bits(RSTE_INVALID),

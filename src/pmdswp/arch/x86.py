@@ -8,17 +8,19 @@ points at memory that does not exist (L1TF); the type is not. Bits 5 and 6 may b
 from __future__ import annotations
 
 from pmdswp.arch.base import Architecture, Facts
-from pmdswp.config import DEVMAP_REMOVED, PMD_SWAP, Choice, Config, Switch, common_options
+from pmdswp.config import DEVMAP_REMOVED, Choice, Config, Switch, common_options
 from pmdswp.formula import MASK64
+from pmdswp.hazards import Hazard, no_flag
 from pmdswp.layout import Layout, bits, fixed, flag, ignored, value, zero
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import Level, State
 
 __all__ = ["X86_64", "l1tf_max_swapfile_size"]
 
 PRESENT, RW, USER, PWT, PCD, ACCESSED, DIRTY, PSE, PROTNONE, DEVMAP = 0, 1, 2, 3, 4, 5, 6, 7, 8, 57
-PFN = (1 << 52) - (1 << 12)
+PAGE_SHIFT = 12
+PFN = (1 << 52) - (1 << PAGE_SHIFT)
 KNL_ERRATUM = bits(DIRTY, ACCESSED)
-OFFSET_BITS = 50
+OFFSET, OFFSET_BITS = 9, 50
 
 
 def _layout(config: Config, level: Level) -> Layout:
@@ -33,7 +35,7 @@ def _layout(config: Config, level: Level) -> Layout:
                 PWT,
                 "_PAGE_SWP_EXCLUSIVE",
                 "exclusive to one process (= _PAGE_PWT)",
-                configured=not pmd or config.has(PMD_SWAP),
+                configured=config.has_exclusive(level),
             ),
             zero(PCD, kernel_name="_PAGE_PCD"),
             ignored("accessed", ACCESSED, "_PAGE_ACCESSED", "hardware may set it"),
@@ -42,7 +44,7 @@ def _layout(config: Config, level: Level) -> Layout:
             if pmd
             else zero(PSE, kernel_name="_PAGE_PAT"),
             fixed("protnone", PROTNONE, 0, "_PAGE_PROTNONE", "must be 0: not present (= _PAGE_GLOBAL)"),
-            value("offset", 9, OFFSET_BITS, "SWP_OFFSET_FIRST_BIT", "swap offset, inverted", inverted=True),
+            value("offset", OFFSET, OFFSET_BITS, "SWP_OFFSET_FIRST_BIT", "swap offset, inverted", inverted=True),
             value("type", 59, 5, "SWP_TYPE_BITS", "swap type"),
         )
     )
@@ -53,6 +55,7 @@ def _facts(config: Config) -> Facts:
         pte_layout=_layout(config, "pte"),
         pmd_layout=_layout(config, "pmd"),
         pmd_shift=21,
+        ptrs_per_pmd=512,
         pte_none=lambda v: (v & (MASK64 ^ KNL_ERRATUM)) == 0,
         pte_present=lambda v: (v & bits(PRESENT, PROTNONE)) != 0,
         pmd_none=lambda v: (v & (MASK64 ^ KNL_ERRATUM)) == 0,
@@ -81,6 +84,17 @@ X86_64 = Architecture(
         max_physmem_bits=lambda config: 52 if config.la57 else 46,
     ),
     facts=_facts,
+    hazards=(
+        Hazard(
+            levels=("pte", "pmd"),
+            reads_as=State.NONE,
+            entries="type 0, offset 2^50 - 1, no flag",
+            entry=lambda swp_type, offset, flags: (swp_type == 0) & (offset == (1 << OFFSET_BITS) - 1) & no_flag(flags),
+            explanation="The offset is stored inverted, so the largest one of type 0 without a flag is stored as 0, "
+            "the empty entry. A device would need 4 EiB to have that slot, and the L1TF limit lies below it on most "
+            "machines.",
+        ),
+    ),
 )
 
 
@@ -91,6 +105,5 @@ def l1tf_max_swapfile_size(cache_bits: int) -> int:
     this is below ``1 << (swp_pfn_bits + 2)`` the kernel keeps no migration A/D bits, whatever
     `Arch.migration_ad` says of the layout (arch/x86/mm/init.c, arch_max_swapfile_size).
     """
-    half_of_memory_in_pages = 1 << (cache_bits - 1 - 12)
-    offset_below_pfn = 12 - 9
-    return min(half_of_memory_in_pages << offset_below_pfn, 1 << OFFSET_BITS)
+    half_of_memory_in_pages = 1 << (cache_bits - 1 - PAGE_SHIFT)
+    return min(half_of_memory_in_pages << (PAGE_SHIFT - OFFSET), 1 << OFFSET_BITS)

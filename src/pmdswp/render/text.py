@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 from pmdswp.arch import Arch
+from pmdswp.config import show
 from pmdswp.layout import Field, FieldKind, Layout
 from pmdswp.softleaf import FLAGS, MARKER_BITS, Entry, Level, SoftLeaf, SoftLeafType, State
 
 __all__ = [
     "Palette",
+    "arch_summary",
     "bit_ruler",
     "describe",
     "entry_block",
@@ -49,8 +53,10 @@ def describe(arch: Arch, entry: Entry) -> str:
         return entry.state.name
     flags = [name for name in FLAGS if getattr(entry, name)]
     stray = stray_bits(arch, entry)
-    note = [f"(stray bits {stray:#x}: no kernel writes this)"] if stray else []
-    return " ".join([f"{entry.kind.name} {_leaf(arch, entry.kind, entry.leaf)}", *flags, *note])
+    notes = [f"(stray bits {stray:#x}: no kernel writes this)"] if stray else []
+    if entry.level == "pmd" and entry.kind not in arch.pmd_kinds:
+        notes.append(f"(no PMD of kernel {arch.kernel} holds this)")
+    return " ".join([f"{entry.kind.name} {_leaf(arch, entry.kind, entry.leaf)}", *flags, *notes])
 
 
 def stray_bits(arch: Arch, entry: Entry) -> int:
@@ -108,8 +114,9 @@ def bit_ruler(word: int | None, layout: Layout, *, msb0: bool, palette: Palette)
 
 
 def _painted(text: str, letters: str, start: int, palette: Palette) -> str:
-    group = zip(letters[start : start + _BYTE], text[start : start + _BYTE], strict=True)
-    return "".join(palette.paint(letter, character) for letter, character in group)
+    cells = zip(letters[start : start + _BYTE], text[start : start + _BYTE], strict=True)
+    runs = groupby(cells, key=itemgetter(0))
+    return "".join(palette.paint(letter, "".join(character for _, character in run)) for letter, run in runs)
 
 
 def entry_block(arch: Arch, entry: Entry, palette: Palette) -> Iterator[str]:
@@ -118,6 +125,7 @@ def entry_block(arch: Arch, entry: Entry, palette: Palette) -> Iterator[str]:
     if entry.leaf is not None:
         yield f"softleaf {entry.leaf.val:#018x}"
     yield f"memory {arch.pte_to_bytes(entry.raw).hex(' ')}"
+    yield f"as read by {arch!r}"
     layout = arch.pte_layout if entry.level == "pte" else arch.pmd_layout
     if layout is None:
         return
@@ -180,17 +188,26 @@ def layout_table(arch: Arch, level: Level, layout: Layout, palette: Palette) -> 
 
 @dataclass
 class _Run:
-    """Entries of a table that continue one another, from index `start`."""
+    """Entries of a table, from index `start`, that are all the same word, all present, or step by one offset."""
 
     start: int
     first: Entry
     length: int = 1
+    step: int | None = None
+    """How much the offset grows from one entry to the next, once there are two."""
 
     def takes(self, entry: Entry) -> bool:
-        if entry.state is not self.first.state:
-            return False
-        if entry.leaf is None or self.first.leaf is None:
-            return entry.state is not State.NONE or entry.raw == self.first.raw
+        """Add `entry` if it continues the run."""
+        for step in (0, 1) if self.step is None else (self.step,):
+            if self._expects(entry, step):
+                self.step, self.length = step, self.length + 1
+                return True
+        return False
+
+    def _expects(self, entry: Entry, step: int) -> bool:
+        if self.first.leaf is None or step == 0:
+            both_present = entry.state is self.first.state is State.PRESENT
+            return step == 0 and (both_present or entry.raw == self.first.raw)
         next_leaf = self.first.leaf._replace(offset=self.first.leaf.offset + self.length)
         return entry._replace(raw=0) == self.first._replace(raw=0, leaf=next_leaf)
 
@@ -199,20 +216,34 @@ def table_listing(arch: Arch, entries: Iterable[Entry]) -> Iterator[str]:
     """A page table with runs in one line: what continues the entry before is not listed again."""
     runs: list[_Run] = []
     for index, entry in enumerate(entries):
-        if runs and runs[-1].takes(entry):
-            runs[-1].length += 1
-        else:
+        if not (runs and runs[-1].takes(entry)):
             runs.append(_Run(index, entry))
     rows = [["index", "count", "first word", "what"]]
     for run in runs:
         last = run.start + run.length - 1
-        steps = run.length > 1 and run.first.leaf is not None
         rows.append(
             [
                 str(run.start) if run.length == 1 else f"{run.start}-{last}",
                 str(run.length),
                 f"{run.first.raw:#018x}",
-                describe(arch, run.first) + (", then +1 each" if steps else ""),
+                describe(arch, run.first) + (", then +1 each" if run.step else ""),
             ]
         )
     yield from _columns(rows)
+
+
+def arch_summary(arch: Arch) -> Iterator[str]:
+    """An architecture with its geometry, and every option with its values."""
+    yield f"{arch.name} (also {', '.join(arch.architecture.aliases)})"
+    holds = ", ".join(kind.name.lower() for kind in arch.pmd_kinds) or "no softleaf"
+    yield f"  kernel {arch.kernel}: {arch.byteorder}-endian entries; one PMD = {arch.hpage_pmd_nr} pages"
+    yield f"  a PMD can hold: {holds}"
+    for name, option in arch.architecture.options.items():
+        default = getattr(arch.config, name)
+        yield f"    --{name.replace('_', '-'):<18}{option} (default: {_default(default)})"
+
+
+def _default(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return show(value).strip("'")

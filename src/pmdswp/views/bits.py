@@ -35,8 +35,8 @@ def unpack(layout: Layout, word: int) -> dict[str, int]:
     its fields, whether or not it is a swap entry, and ``pack(layout, **unpack(layout, word))`` is `word` again. Raises
     `DecodeError` for anything else.
     """
-    numbers, inversion = _format(layout)
-    return dict(zip(named_fields(layout), _read(_bits(word) ^ inversion, numbers), strict=True))
+    names, tokens, inversion = _format(layout)
+    return dict(zip(names, _read(_bits(word) ^ inversion, tokens), strict=True))
 
 
 def pack(layout: Layout, /, **numbers: int) -> int:
@@ -46,8 +46,8 @@ def pack(layout: Layout, /, **numbers: int) -> int:
     may be as large as its field, and that of the type is wider on loongarch64 than the kernel's types. Raises
     `EncodeError`, which names the field and its range, for an unknown field or a number that does not fit.
     """
-    held, inversion = _format(layout)
-    word: int = (bitstring.pack(held, *field_numbers(layout, numbers).values()) ^ inversion).uint
+    _, tokens, inversion = _format(layout)
+    word: int = (bitstring.pack(tokens, *field_numbers(layout, numbers).values()) ^ inversion).uint
     return word
 
 
@@ -68,11 +68,12 @@ def pretty(layout: Layout, word: int) -> str:
 
 
 @lru_cache
-def _format(layout: Layout) -> tuple[str, bitstring.Bits]:
-    """How bitstring reads the fields, the highest bit first, and the bits that are to be turned round before."""
-    tokens = ["bool" if field.kind is FieldKind.FLAG else f"uint:{field.width}" for field in reversed(layout.fields)]
-    inverted = sum(field.mask for field in layout.fields if field.inverted)
-    return ", ".join(tokens), _bits(inverted)
+def _format(layout: Layout) -> tuple[tuple[str, ...], str, bitstring.Bits]:
+    """Names of the fields, the highest bit first; how bitstring reads them; the bits to be turned round before."""
+    fields = named_fields(layout)
+    tokens = ["bool:1" if field.kind is FieldKind.FLAG else f"uint:{field.width}" for field in fields.values()]
+    inverted = sum(field.mask for field in layout if field.inverted)
+    return tuple(fields), ", ".join(tokens), _bits(inverted)
 
 
 def _bits(word: int) -> bitstring.Bits:

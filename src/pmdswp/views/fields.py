@@ -36,13 +36,14 @@ def field_numbers(layout: Layout, given: Mapping[str, object]) -> dict[str, int]
 
 
 def _number(name: str, field: Field, given: Mapping[str, object]) -> int:
-    if name not in given and field.kind is not FieldKind.VALUE:
+    if name not in given:
+        if field.kind is FieldKind.VALUE:
+            raise EncodeError(f"{name} is missing, a number within 0..{field.max:#x}")
         return field.value
-    number = given.get(name)
     try:
-        number = operator.index(number)  # type: ignore[arg-type]
+        number = operator.index(given[name])  # type: ignore[arg-type]
     except TypeError:
-        raise EncodeError(f"{name} {number!r} is not an integer within 0..{field.max:#x}") from None
+        raise EncodeError(f"{name} {given[name]!r} is not an integer within 0..{field.max:#x}") from None
     if not 0 <= number <= field.max:
         raise EncodeError(f"{name} {number:#x} is not within 0..{field.max:#x}")
     return number

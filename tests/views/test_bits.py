@@ -1,0 +1,62 @@
+"""What bitstring alone does: the text of a word, and the refusal of what is no word."""
+
+from __future__ import annotations
+
+import doctest
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import pmdswp
+from pmdswp import DecodeError
+from pmdswp.views import bits
+from property.generators import Slot, SlotWord, not_integers, not_words, slot_words, softleaf_slots
+
+PRETTY = """\
+63-12  0000000000000000000000000000000010101011110011011110  offset      0xabcde
+11     1                                                     exclusive   0x1
+10-6   00101                                                 type        0x5
+5      1                                                     invalid     0x1
+4      1                                                     comm        0x1
+3-2    01                                                    tt          0x1
+1      0                                                     soft_dirty  0x0
+0      1                                                     present     0x1"""
+
+
+def test_the_example_of_the_module_does_what_it_shows() -> None:
+    results = doctest.testmod(bits)
+    assert results.attempted
+    assert not results.failed
+
+
+def test_a_word_as_text_has_a_line_for_each_field() -> None:
+    layout = pmdswp.get("s390x").require_pmd_layout()
+    assert bits.pretty(layout, 0x00000000ABCDE975) == PRETTY
+
+
+def test_an_inverted_field_stands_as_it_is_in_the_bits_and_turned_back_in_the_number() -> None:
+    layout = pmdswp.get("x86_64").require_pmd_layout()
+    word = bits.pack(layout, type=0, offset=1)
+    assert bits.pretty(layout, word).splitlines()[1] == f"58-9   {'1' * 49}0  offset      0x1"
+
+
+@given(slot_words(softleaf_slots()))
+def test_the_bits_of_all_lines_are_the_word(case: SlotWord) -> None:
+    slot, word = case
+    digits = [line.split()[1] for line in bits.pretty(slot.layout, word).splitlines()]
+    assert int("".join(digits), 2) == word
+
+
+@given(softleaf_slots(), not_words() | not_integers())
+def test_what_is_no_word_is_refused_with_the_range(slot: Slot, thing: int) -> None:
+    for read in (bits.unpack, bits.pretty):
+        with pytest.raises(DecodeError, match=r"^word .* is not .*within 0\.\.0xffffffffffffffff$"):
+            read(slot.layout, thing)
+
+
+@given(softleaf_slots(), st.integers(0, 63))
+def test_every_field_is_named_and_every_bit_is_in_one(slot: Slot, bit: int) -> None:
+    before, after = bits.unpack(slot.layout, 0), bits.unpack(slot.layout, 1 << bit)
+    assert len(before) == len(slot.layout.fields)
+    assert sum(before[name] != after[name] for name in before) == 1
