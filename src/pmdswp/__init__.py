@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from pmdswp.arch import Arch, get, kernels, names
 from pmdswp.errors import DecodeError, EncodeError, JoinError, LayoutError, PmdSwpError, UnsupportedError
 from pmdswp.layout import Field, FieldKind, Layout
@@ -36,3 +38,8 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+if "hypothesis" in sys.modules:
+    import pmdswp_hypothesis
+
+    pmdswp_hypothesis.register()

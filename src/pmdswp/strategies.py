@@ -1,0 +1,249 @@
+"""Hypothesis strategies for what this library knows. Needs Hypothesis.
+
+All shrink towards small and readable values: the default configuration of x86_64, type 0, small offsets, no flag. Where
+Hypothesis is installed, `from_type` knows the library's types by itself: ``st.from_type(pmdswp.Arch)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from hypothesis import strategies as st
+
+from pmdswp.arch import ARCHITECTURES, Arch, configurations
+from pmdswp.formula import MASK64
+from pmdswp.layout import WORD_BITS, Field, Layout
+from pmdswp.softleaf import Entry, Level, SoftLeaf, SoftLeafType, State, marker_mask
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import DrawFn, SearchStrategy
+
+__all__ = [
+    "BrokenRun",
+    "arbitrary_words",
+    "architectures",
+    "broken_runs",
+    "encoded_words",
+    "entries",
+    "flag_sets",
+    "joining_runs",
+    "levels",
+    "near_valid_words",
+    "offsets",
+    "softleaves",
+    "splittable_pmds",
+]
+
+
+@cache
+def _configurations(name: str) -> SearchStrategy[Arch]:
+    return st.sampled_from(list(configurations(name)))
+
+
+def architectures(*names: str) -> SearchStrategy[Arch]:
+    """`Arch` objects of the architectures of these names, or of all: every kernel, every value of every option."""
+    return st.sampled_from(names or tuple(ARCHITECTURES)).flatmap(_configurations)
+
+
+def levels(arch: Arch) -> SearchStrategy[Level]:
+    """The levels at which a softleaf can stand: "pte", and "pmd" where `arch` has PMD softleaves."""
+    can_hold: tuple[Level, ...] = ("pte", "pmd") if arch.has_pmd_softleaf else ("pte",)
+    return st.sampled_from(can_hold)
+
+
+def _layout(arch: Arch, level: Level) -> Layout:
+    return arch.pte_layout if level == "pte" else arch.require_pmd_layout()
+
+
+def _numbers(arch: Arch, kind: SoftLeafType) -> tuple[int, ...]:
+    if kind is SoftLeafType.SWAP:
+        return tuple(range(arch.max_swapfiles))
+    number = arch.swp_types.get(kind, ())
+    return (number,) if isinstance(number, int) else tuple(number)
+
+
+@cache
+def _edges(arch: Arch) -> tuple[int, ...]:
+    """Offsets where something changes: both ends, alignment, the PFN and the migration bits, each single bit."""
+    last, nr = arch.max_swap_offset, arch.hpage_pmd_nr
+    edges = {0, 1, nr - 1, nr, nr + 1, last - nr + 1, last - 1, last, (1 << arch.swp_pfn_bits) - 1}
+    edges |= {1 << bit for bit in range(last.bit_length())} | {3 << arch.swp_pfn_bits}
+    return tuple(sorted(edge for edge in edges if edge <= last))
+
+
+def offsets(arch: Arch) -> SearchStrategy[int]:
+    """Offsets that an entry can store, 0..`max_swap_offset`, many of them where something changes."""
+    return _with_edges(arch.max_swap_offset, _edges(arch))
+
+
+def _with_edges(largest: int, edges: Iterable[int], smallest: int = 0) -> SearchStrategy[int]:
+    return st.integers(smallest, largest) | st.sampled_from([edge for edge in edges if edge <= largest])
+
+
+def softleaves(arch: Arch, *kinds: SoftLeafType) -> SearchStrategy[SoftLeaf]:
+    """Leaves that an entry can store, of these kinds or of all that the configuration has; never the none leaf.
+
+    The offset of a kind with a PFN has no other bits set, but for the young and dirty bits of migration entries where
+    the configuration keeps them; the offset of a marker is one of marker bits. Kinds that the configuration lacks give
+    nothing.
+    """
+    numbers = [number for kind in kinds or (SoftLeafType.SWAP, *arch.swp_types) for number in _numbers(arch, kind)]
+    if not numbers:
+        return st.nothing()
+    # the number comes first and every kind draws its offset alike, so that swap is simpler than what has more to it
+    return st.sampled_from(numbers).flatmap(lambda number: _leaves_of_type(arch, number))
+
+
+def _leaves_of_type(arch: Arch, number: int) -> SearchStrategy[SoftLeaf]:
+    kind = arch.softleaf_type(SoftLeaf(number, 1))
+    if kind is SoftLeafType.MARKER:
+        room = _with_edges(marker_mask(arch.config), (1,), smallest=1)
+    elif kind.has_pfn:
+        room = _with_edges((1 << _pfn_bits(arch)) - 1, _edges(arch))
+        if kind.is_migration and arch.migration_ad:
+            room = st.builds(lambda pfn, ages: pfn | ages << _pfn_bits(arch), room, st.integers(0, 3))
+    else:
+        room = offsets(arch)
+    return room.map(lambda offset: SoftLeaf(number, offset if number or offset else 1))
+
+
+def _pfn_bits(arch: Arch) -> int:
+    return min(arch.swp_pfn_bits, arch.max_swap_offset.bit_length())
+
+
+def flag_sets(arch: Arch, level: Level) -> SearchStrategy[frozenset[str]]:
+    """Sets of flags that the configuration has at that level, by name: ``dict.fromkeys(flags, True)`` encodes them."""
+    names = sorted(_layout(arch, level).flags)
+    return st.frozensets(st.sampled_from(names)) if names else st.just(frozenset())
+
+
+def _stored(arch: Arch, level: Level, leaves: SearchStrategy[SoftLeaf]) -> SearchStrategy[int]:
+    encode = arch.encode_pte if level == "pte" else arch.encode_pmd
+    flags = flag_sets(arch, level)
+    return st.builds(lambda leaf, names: encode(*leaf, **dict.fromkeys(names, True)), leaves, flags)
+
+
+def encoded_words(arch: Arch, level: Level, *kinds: SoftLeafType) -> SearchStrategy[int]:
+    """Valid words: an encoded leaf of these kinds, or of any, with flags, that the kernel reads as a softleaf."""
+    return _stored(arch, level, softleaves(arch, *kinds)).filter(lambda word: _reads_as_softleaf(arch, level, word))
+
+
+def _reads_as_softleaf(arch: Arch, level: Level, word: int) -> bool:
+    decode = arch.decode_pte if level == "pte" else arch.decode_pmd
+    return decode(word).state is State.SOFTLEAF
+
+
+def near_valid_words(arch: Arch, level: Level) -> SearchStrategy[int]:
+    """Words that are one bit away from one of `encoded_words`."""
+    one_bit = st.integers(0, WORD_BITS - 1).map(lambda bit: 1 << bit)
+    return st.builds(lambda word, bit: word ^ bit, encoded_words(arch, level), one_bit)
+
+
+def arbitrary_words() -> SearchStrategy[int]:
+    """Any words of 64 bits."""
+    return st.integers(0, MASK64)
+
+
+def entries(arch: Arch, level: Level, *kinds: SoftLeafType) -> SearchStrategy[Entry]:
+    """What `encoded_words` decode to."""
+    return encoded_words(arch, level, *kinds).map(arch.decode_pte if level == "pte" else arch.decode_pmd)
+
+
+def splittable_pmds(arch: Arch) -> SearchStrategy[int]:
+    """PMD words that `split_pmd` takes; nothing where `arch` has no PMD softleaves."""
+    if not arch.pmd_kinds:
+        return st.nothing()
+    aligned = softleaves(arch, *arch.pmd_kinds).map(lambda leaf: _aligned(arch, leaf))
+    return _stored(arch, "pmd", aligned).filter(lambda pmd: _splits(arch, pmd))
+
+
+def _aligned(arch: Arch, leaf: SoftLeaf) -> SoftLeaf:
+    aligned = leaf._replace(offset=leaf.offset & -arch.hpage_pmd_nr)
+    return aligned._replace(offset=arch.hpage_pmd_nr) if aligned.is_none else aligned
+
+
+def _splits(arch: Arch, pmd: int) -> bool:
+    ends = (arch.pmd_entry_to_pte(pmd, 0), arch.pmd_entry_to_pte(pmd, arch.hpage_pmd_nr - 1))
+    return arch.pmd_is_valid_softleaf(pmd) and not any(map(arch.pte_none, ends))
+
+
+def joining_runs(arch: Arch) -> SearchStrategy[list[int]]:
+    """Runs of `hpage_pmd_nr` PTE words that `join_ptes` takes; nothing where `arch` has no PMD softleaves."""
+    return splittable_pmds(arch).map(arch.split_pmd)
+
+
+@dataclass(frozen=True)
+class BrokenRun:
+    """A run of PTE words that joined before one thing was broken, so `join_ptes` refuses it.
+
+    `what` is "count" (one word too few), "none", "present", "type", "offset", or the name of a flag; `index` is the
+    position of the broken word, None for "count".
+    """
+
+    ptes: list[int]
+    index: int | None
+    what: str
+
+    def __repr__(self) -> str:
+        broken = "" if self.index is None else f" with {self.ptes[self.index]:#x} at {self.index}"
+        return f"<run of {len(self.ptes)} PTEs from {self.ptes[0]:#x}{broken}: {self.what} broken>"
+
+
+@st.composite
+def broken_runs(draw: DrawFn, arch: Arch) -> BrokenRun:
+    """Runs of `joining_runs` that are broken in exactly one place."""
+    ptes = draw(joining_runs(arch))
+    what = draw(st.sampled_from(["count", "none", "present", "type", "offset", *sorted(arch.pte_layout.flags)]))
+    if what == "count":
+        return BrokenRun(ptes[:-1], None, what)
+    # the first word says what the others are held to: only if it is no softleaf at all is it the one that is wrong
+    index = draw(st.integers(0 if what in {"none", "present"} else 1, len(ptes) - 1))
+    ptes[index] = _broken(arch, ptes[index], what)
+    return BrokenRun(ptes, index, what)
+
+
+def _broken(arch: Arch, pte: int, what: str) -> int:
+    layout = arch.pte_layout
+    match what:
+        case "none":
+            return _simplest(arch.pte_none)
+        case "present":
+            return _simplest(arch.pte_present)
+        case "type":
+            return pte ^ (1 << layout.type.lsb)
+        case "offset":
+            return pte ^ (1 << layout.offset.lsb)
+        case flag:
+            return pte ^ layout.flags[flag]
+
+
+def _simplest(predicate: Callable[[int], bool]) -> int:
+    """The word with the fewest bits, and those low, of which `predicate` is true."""
+    masks = (sum(1 << bit for bit in chosen) for size in range(3) for chosen in combinations(range(WORD_BITS), size))
+    return next(word for word in masks if predicate(word))
+
+
+def _leaves_of_any() -> SearchStrategy[SoftLeaf]:
+    return architectures().flatmap(softleaves)
+
+
+def _entries_of_any() -> SearchStrategy[Entry]:
+    return architectures().flatmap(lambda arch: levels(arch).flatmap(lambda level: entries(arch, level)))
+
+
+def _layouts_of_any() -> SearchStrategy[Layout]:
+    return architectures().flatmap(lambda arch: levels(arch).map(lambda level: _layout(arch, level)))
+
+
+FROM_TYPE: dict[type[object], Callable[[], SearchStrategy[object]]] = {
+    Arch: architectures,
+    SoftLeaf: _leaves_of_any,
+    Entry: _entries_of_any,
+    Layout: _layouts_of_any,
+    Field: lambda: _layouts_of_any().flatmap(lambda layout: st.sampled_from(layout.fields)),
+}
+"""What `from_type` gives for the library's types."""
