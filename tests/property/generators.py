@@ -65,12 +65,19 @@ def _configurations(name: str) -> Iterator[Options]:
 CONFIGURATIONS: Mapping[str, tuple[Options, ...]] = {name: tuple(_configurations(name)) for name in pmdswp.names()}
 """What to ask `pmdswp.get` for: each layout of each kernel, with the other options off in turn."""
 
+
+def _both_ends(last: int) -> st.SearchStrategy[int]:
+    """0..last; Hypothesis likes small numbers, and here the high bits matter as much."""
+    numbers = st.integers(0, last)
+    return numbers | numbers.map(lambda number: last - number)
+
+
 _NAMES = st.sampled_from(pmdswp.names())
 _OPTIONS = {name: st.sampled_from(options) for name, options in CONFIGURATIONS.items()}
 _LEVELS = st.sampled_from(LEVELS)
 _AGES = st.integers(0, 3)
 _SWP_TYPES = st.integers(0, MAX_TYPE)
-_WORDS = st.integers(0, MAX_WORD)
+_WORDS = _both_ends(MAX_WORD)
 _SINGLE_BITS = st.sampled_from([1 << bit for bit in range(64)])
 _FEW_BITS = st.lists(_SINGLE_BITS, max_size=4, unique=True)
 _ORIGINS = st.sampled_from(("entry", "entry", "few bits", "invalid_pte_table", "anywhere"))
@@ -292,7 +299,7 @@ def offset_edges(arch: Arch) -> tuple[int, ...]:
 
 @cache
 def _offsets_among(edges: tuple[int, ...]) -> st.SearchStrategy[int]:
-    return st.one_of(st.sampled_from(edges), st.integers(0, edges[-1]))
+    return st.one_of(st.sampled_from(edges), _both_ends(edges[-1]))
 
 
 def offsets(arch: Arch) -> st.SearchStrategy[int]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pmdswp import Arch, DecodeError, SoftLeaf, SoftLeafType
-from property.generators import MAX_TYPE, MAX_WORD, architectures, offsets, swp_types
+from property.generators import MAX_TYPE, MAX_WORD, OLDEST_KERNEL, architectures, offsets, swp_types
 
 VALS = st.integers(0, MAX_WORD)
 GENERIC_OFFSETS = st.integers(0, (1 << 58) - 1)
@@ -67,19 +67,37 @@ def test_a_type_above_31_is_unknown(arch: Arch, swp_type: int, offset: int) -> N
     assert arch.softleaf_type(SoftLeaf(swp_type, offset)) is SoftLeafType.UNKNOWN
 
 
-@given(architectures().flatmap(lambda arch: st.tuples(st.just(arch), swp_types(), offsets(arch))))
-def test_pfn_and_migration_bits_make_up_the_offset(case: tuple[Arch, int, int]) -> None:
-    arch, leaf = case[0], SoftLeaf(*case[1:])
-    kind, pfn_bits = arch.softleaf_type(leaf), arch.swp_pfn_bits
-    if kind in WITHOUT_PFN:
-        for ask in (arch.softleaf_pfn, arch.softleaf_young, arch.softleaf_dirty):
-            with pytest.raises(DecodeError, match=kind.name):
-                ask(leaf)
-        return
-    assert arch.softleaf_pfn(leaf) == leaf.offset & (1 << pfn_bits) - 1
-    has_bits = kind in MIGRATION and arch.migration_ad
-    assert arch.softleaf_young(leaf) is (has_bits and bool(leaf.offset >> pfn_bits & 1))
-    assert arch.softleaf_dirty(leaf) is (has_bits and bool(leaf.offset >> pfn_bits + 1 & 1))
+@st.composite
+def leaves_of_every_type(draw: st.DrawFn) -> tuple[Arch, list[SoftLeaf]]:
+    """A configuration, and one offset with each of its type numbers."""
+    arch = draw(architectures())
+    offset = draw(offsets(arch))
+    return arch, [SoftLeaf(number, offset) for number in range(MAX_TYPE + 1)]
+
+
+@given(leaves_of_every_type())
+def test_pfn_and_migration_bits_make_up_the_offset(case: tuple[Arch, list[SoftLeaf]]) -> None:
+    arch, leaves = case
+    pfn_bits = arch.swp_pfn_bits
+    for leaf in leaves:
+        kind = arch.softleaf_type(leaf)
+        if kind in WITHOUT_PFN:
+            continue
+        has_bits = kind in MIGRATION and arch.migration_ad
+        assert arch.softleaf_pfn(leaf) == leaf.offset & (1 << pfn_bits) - 1
+        assert arch.softleaf_young(leaf) is (has_bits and bool(leaf.offset >> pfn_bits & 1))
+        assert arch.softleaf_dirty(leaf) is (has_bits and bool(leaf.offset >> pfn_bits + 1 & 1))
+
+
+@given(leaves_of_every_type())
+def test_kinds_without_a_pfn_refuse_to_give_one(case: tuple[Arch, list[SoftLeaf]]) -> None:
+    arch, leaves = case
+    for leaf in leaves:
+        kind = arch.softleaf_type(leaf)
+        if kind in WITHOUT_PFN:
+            for ask in (arch.softleaf_pfn, arch.softleaf_young, arch.softleaf_dirty):
+                with pytest.raises(DecodeError, match=kind.name):
+                    ask(leaf)
 
 
 @given(architectures())
@@ -88,12 +106,17 @@ def test_migration_bits_are_kept_exactly_if_the_offset_has_room_for_them(arch: A
     assert arch.migration_ad is (has_room and SoftLeafType.MIGRATION_READ in arch.swp_types)
 
 
-@given(architectures().flatmap(lambda arch: st.tuples(st.just(arch), swp_types(), offsets(arch))))
-def test_markers_have_the_bits_that_the_kernel_knows(case: tuple[Arch, int, int]) -> None:
-    arch, leaf = case[0], SoftLeaf(*case[1:])
-    if arch.softleaf_type(leaf) is not SoftLeafType.MARKER:
+@given(architectures(), st.integers(0, 15))
+def test_markers_have_the_bits_that_the_kernel_knows(arch: Arch, bits: int) -> None:
+    known = 0x3 if arch.kernel == OLDEST_KERNEL else 0x7
+    assert arch.softleaf_markers(SoftLeaf(MAX_TYPE, bits)) == bits & known
+
+
+@given(leaves_of_every_type())
+def test_only_markers_have_marker_bits(case: tuple[Arch, list[SoftLeaf]]) -> None:
+    arch, leaves = case
+    *others, marker = leaves
+    assert arch.softleaf_markers(marker) == marker.offset & arch.softleaf_markers(SoftLeaf(MAX_TYPE, 0xF))
+    for leaf in others:
         with pytest.raises(DecodeError, match="marker"):
             arch.softleaf_markers(leaf)
-        return
-    known = 0x3 if arch.kernel == "6.12" else 0x7
-    assert arch.softleaf_markers(leaf) == leaf.offset & known

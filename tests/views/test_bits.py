@@ -30,6 +30,11 @@ def test_the_example_of_the_module_does_what_it_shows() -> None:
     assert not results.failed
 
 
+def test_fields_stand_in_the_order_of_their_bits_with_zero_bits_named_after_the_lowest() -> None:
+    fields = bits.unpack(pmdswp.get("s390x").pte_layout, 0)
+    assert " ".join(fields) == "offset exclusive invalid protect zero_7 type soft_dirty present"
+
+
 def test_a_word_as_text_has_a_line_for_each_field() -> None:
     layout = pmdswp.get("s390x").require_pmd_layout()
     assert bits.pretty(layout, 0x00000000ABCDE975) == PRETTY

@@ -140,6 +140,13 @@ def test_a_split_pmd_is_built_as_a_page_table() -> None:
     assert built == b"".join(map(arch.pte_to_bytes, ptes))
 
 
+def test_a_page_that_holds_two_tables_is_read_as_one_of_twice_the_entries() -> None:
+    arch = pmdswp.get("s390x")
+    page = bytes(range(256)) * 16
+    halves = [wire.table(arch, "pte").parse(half) for half in (page[:2048], page[2048:])]
+    assert wire.table(arch, "pte", 512).parse(page) == [*halves[0], *halves[1]]
+
+
 @pytest.mark.parametrize("count", [2, 4])
 def test_a_table_is_built_from_as_many_entries_as_it_has(count: int) -> None:
     with pytest.raises(construct.RangeError):

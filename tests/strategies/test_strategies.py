@@ -1,0 +1,184 @@
+"""The strategies draw what they say, and shrink to what a person can read."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, assume, find, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+
+import pmdswp
+from pmdswp import Arch, Entry, Field, JoinError, Layout, SoftLeaf, SoftLeafType, State
+from pmdswp import strategies as ps
+from pmdswp.arch import configurations
+from pmdswp.softleaf import Level
+
+ARCHES = ps.architectures()
+WITH_PMDS = ARCHES.filter(lambda arch: arch.has_pmd_softleaf and arch.hpage_pmd_nr < 4096)
+
+
+def _decode(arch: Arch, level: Level, word: int) -> Entry:
+    return arch.decode_pte(word) if level == "pte" else arch.decode_pmd(word)
+
+
+# --- what is drawn ------------------------------------------------------------------------------------------
+
+
+@given(ps.architectures("arm64", "s390x"))
+def test_architectures_are_those_asked_for(arch: Arch) -> None:
+    assert arch.name in {"arm64", "s390x"}
+
+
+def test_every_configuration_can_be_drawn() -> None:
+    wanted = set(configurations("s390x"))
+    drawn: set[Arch] = set()
+
+    @settings(max_examples=2000, database=None)
+    @given(ps.architectures("s390x"))
+    def draw(arch: Arch) -> None:
+        drawn.add(arch)
+
+    draw()
+    assert drawn == wanted
+
+
+@given(ARCHES, st.data())
+def test_softleaves_are_of_the_kinds_asked_for_and_can_be_stored(arch: Arch, data: st.DataObject) -> None:
+    kinds = data.draw(st.sets(st.sampled_from([SoftLeafType.SWAP, *arch.swp_types]), min_size=1))
+    leaf = data.draw(ps.softleaves(arch, *kinds))
+    assert arch.softleaf_type(leaf) in kinds
+    assert arch.decode_pte(arch.encode_pte(*leaf, exclusive=True)).leaf == leaf
+
+
+@given(ARCHES, st.data())
+def test_the_offset_of_a_pfn_kind_is_a_pfn_and_nothing_else(arch: Arch, data: st.DataObject) -> None:
+    kinds = [kind for kind in arch.swp_types if kind.has_pfn]
+    assume(kinds)
+    leaf = data.draw(ps.softleaves(arch, *kinds))
+    ages = arch.softleaf_young(leaf) | arch.softleaf_dirty(leaf) << 1
+    assert leaf.offset == arch.softleaf_pfn(leaf) | ages << arch.swp_pfn_bits
+
+
+@given(ARCHES, st.data())
+def test_the_offset_of_a_marker_is_marker_bits(arch: Arch, data: st.DataObject) -> None:
+    leaf = data.draw(ps.softleaves(arch, SoftLeafType.MARKER))
+    assert arch.softleaf_markers(leaf) == leaf.offset > 0
+
+
+def test_kinds_that_a_configuration_lacks_are_never_drawn() -> None:
+    with pytest.raises(Unsatisfiable):
+        find(ps.softleaves(pmdswp.get("riscv64"), SoftLeafType.HWPOISON), lambda _: True)
+    without_pmds = pmdswp.get("x86_64", thp=False)
+    for nothing in (ps.splittable_pmds(without_pmds), ps.joining_runs(without_pmds)):
+        with pytest.raises(Unsatisfiable):
+            find(nothing, lambda _: True)
+
+
+@given(ARCHES, st.data())
+def test_encoded_words_are_softleaves_without_stray_bits(arch: Arch, data: st.DataObject) -> None:
+    level = data.draw(ps.levels(arch))
+    word = data.draw(ps.encoded_words(arch, level))
+    layout = arch.pte_layout if level == "pte" else arch.require_pmd_layout()
+    assert _decode(arch, level, word).state is State.SOFTLEAF
+    assert layout.contains(word)
+    assert data.draw(ps.flag_sets(arch, level)) <= set(layout.flags)
+
+
+@given(ARCHES, st.data())
+def test_a_near_valid_word_is_one_bit_away_from_a_softleaf(arch: Arch, data: st.DataObject) -> None:
+    level = data.draw(ps.levels(arch))
+    word = data.draw(ps.near_valid_words(arch, level))
+    neighbours = [word ^ 1 << bit for bit in range(64)]
+    assert any(_decode(arch, level, neighbour).state is State.SOFTLEAF for neighbour in neighbours)
+
+
+@given(ps.arbitrary_words())
+def test_arbitrary_words_have_64_bits(word: int) -> None:
+    assert 0 <= word < 1 << 64
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(WITH_PMDS, st.data())
+def test_joining_runs_join_and_broken_ones_are_refused_where_they_are_broken(arch: Arch, data: st.DataObject) -> None:
+    assert arch.pmd_is_valid_softleaf(arch.join_ptes(data.draw(ps.joining_runs(arch))))
+    broken = data.draw(ps.broken_runs(arch))
+    with pytest.raises(JoinError) as caught:
+        arch.join_ptes(broken.ptes)
+    assert caught.value.index == broken.index
+
+
+@pytest.mark.parametrize("what", ["count", "none", "present", "type", "offset", "exclusive", "uffd"])
+def test_every_way_to_break_a_run_is_drawn_and_named(what: str) -> None:
+    arch = pmdswp.get("arm64" if what == "uffd" else "ppc64")
+    broken = find(ps.broken_runs(arch), lambda run: run.what == what, settings=settings(phases=[Phase.generate]))
+    assert repr(broken).endswith(f"{what} broken>")
+
+
+# --- shrinking ----------------------------------------------------------------------------------------------
+
+
+def test_the_simplest_architecture_is_the_default_one() -> None:
+    assert find(ARCHES, lambda _: True) == pmdswp.get("x86_64")
+    assert find(ARCHES, lambda arch: not arch.has_pmd_softleaf) == pmdswp.get("x86_64", thp=False)
+
+
+def test_leaves_shrink_to_swap_on_device_0_and_the_smallest_offset() -> None:
+    arm64 = pmdswp.get("arm64")
+    assert find(ps.softleaves(arm64), lambda _: True) == SoftLeaf(0, 1)
+    assert find(ps.softleaves(arm64), lambda leaf: leaf.offset >= 1000) == SoftLeaf(0, 1000)
+    assert find(ps.softleaves(arm64), lambda leaf: leaf.swp_type > 2) == SoftLeaf(3, 0)
+
+
+def test_words_shrink_to_an_entry_without_flags() -> None:
+    arm64 = pmdswp.get("arm64")
+    assert find(ps.encoded_words(arm64, "pmd"), lambda _: True) == arm64.encode_pmd(0, 1)
+    assert find(ps.arbitrary_words(), lambda word: word > 999) == 1000
+    assert find(ps.flag_sets(arm64, "pmd"), lambda _: True) == frozenset()
+
+
+def test_runs_shrink_to_the_first_that_can_be() -> None:
+    arm64 = pmdswp.get("arm64")
+    first = arm64.encode_pmd(0, 512)
+    assert find(ps.splittable_pmds(arm64), lambda _: True) == first
+    assert find(ps.joining_runs(arm64), lambda _: True) == arm64.split_pmd(first)
+    broken = find(ps.broken_runs(arm64), lambda run: run.what == "type")
+    assert (broken.index, broken.ptes[0], broken.ptes[2:]) == (1, first, arm64.split_pmd(first)[2:])
+
+
+# --- from_type ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("known", [Arch, SoftLeaf, Entry, Layout, Field])
+def test_from_type_knows_the_types_of_the_library(known: type[Any]) -> None:
+    assert isinstance(find(st.from_type(known), lambda _: True), known)
+
+
+@given(...)
+def test_types_alone_make_a_test(arch: Arch, entry: Entry) -> None:
+    assert arch.decode_pte(arch.encode_pte(1, 1)).state is entry.state is State.SOFTLEAF
+
+
+def _python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout.strip()
+
+
+def test_importing_hypothesis_does_not_import_the_library_nor_the_library_hypothesis() -> None:
+    assert _python("import sys, hypothesis; print('pmdswp' in sys.modules)") == "False"
+    assert _python("import sys, pmdswp; print('hypothesis' in sys.modules)") == "False"
+
+
+@pytest.mark.parametrize("imports", ["import pmdswp, hypothesis", "import hypothesis, pmdswp"])
+def test_from_type_works_whichever_is_imported_first_and_loads_the_strategies_only_then(imports: str) -> None:
+    code = f"""
+import sys
+{imports}
+from hypothesis import strategies as st
+print('pmdswp.strategies' in sys.modules)
+print(hypothesis.find(st.from_type(pmdswp.Arch), lambda arch: True))
+"""
+    before, drawn = _python(code).splitlines()
+    assert (before, drawn) == ("False", "pmdswp.get('x86_64', kernel='pmd-swap-v3')")
