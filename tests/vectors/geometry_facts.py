@@ -84,7 +84,8 @@ STATED: Mapping[str, Answer] = {
     "HPAGE_PMD_ORDER": lambda arch: arch.hpage_pmd_order,
     "HPAGE_PMD_NR": lambda arch: arch.hpage_pmd_nr,
     "PMD_NR_computed": lambda arch: arch.hpage_pmd_nr,
-    "PTRS_PER_PTE": lambda arch: arch.hpage_pmd_nr,
+    "PTRS_PER_PTE": lambda arch: arch.ptrs_per_pte,
+    "PTRS_PER_PMD": lambda arch: arch.ptrs_per_pmd,
     "MAX_PHYSMEM_BITS_defined": lambda arch: arch.max_physmem_bits is not None,
     # the offset stands below the type, and one bit above the type stays clear
     "BITS_PER_XA_VALUE": lambda arch: SoftLeaf(1, 0).val.bit_length() - 1 + MAX_SWAPFILES_SHIFT,
@@ -230,7 +231,6 @@ NOT_STATED = frozenset(
         # levels above the PMD, and memory sections
         "PGDIR_SHIFT",
         "PTRS_PER_PGD",
-        "PTRS_PER_PMD",
         "PUD_SHIFT",
         "SECTION_SIZE_BITS",
         "VA_BITS",

@@ -67,16 +67,6 @@ class Construct(Protocol[Shape]):
         """The same as a member `name` of a `construct.Struct`."""
 
 
-# PTRS_PER_PMD where a PMD table is not exactly one page, by architecture, MMU and page size: _CRST_ENTRIES of s390;
-# RADIX_PMD_INDEX_SIZE and H_PMD_INDEX_SIZE of powerpc.
-_PTRS_PER_PMD = {
-    ("s390x", "", 4096): 2048,
-    ("ppc64", "radix", 65536): 512,
-    ("ppc64", "hash", 4096): 128,
-    ("ppc64", "hash", 65536): 1024,
-}
-
-
 def entry(arch: Arch, level: Level) -> Construct[Fields]:
     """A construct of the 8 bytes of a swap PTE or PMD as they stand in memory.
 
@@ -111,14 +101,9 @@ def table(arch: Arch, level: Level, count: int | None = None) -> Construct[Seque
     Raises as `entry`; a sequence of another length is a `construct.RangeError`.
     """
     if count is None:
-        count = arch.hpage_pmd_nr if level == "pte" else _ptrs_per_pmd(arch)
+        count = arch.ptrs_per_pte if level == "pte" else arch.ptrs_per_pmd
     entries: Construct[Sequence[Fields]] = entry(arch, level)[count]
     return entries
-
-
-def _ptrs_per_pmd(arch: Arch) -> int:
-    one_page = arch.page_size // arch.entry_size
-    return _PTRS_PER_PMD.get((arch.name, arch.config.mmu, arch.page_size), one_page)
 
 
 def _layout(arch: Arch, level: Level) -> Layout:
