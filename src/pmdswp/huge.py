@@ -42,6 +42,8 @@ def join_ptes(arch: Arch, ptes: Iterable[int]) -> int:
     with index None for a wrong number of words, or if the PMD would not read as a softleaf. Bits that the
     architecture ignores are dropped. `DecodeError` for a word beyond 64 bits.
     """
+    if not isinstance(ptes, Iterable):
+        raise DecodeError(f"{ptes!r} is not a run of PTEs")
     entries = [arch.decode_pte(pte) for pte in ptes]
     if len(entries) != arch.hpage_pmd_nr:
         raise JoinError(None, f"{len(entries)} PTEs, but one PMD stands for {arch.hpage_pmd_nr}")

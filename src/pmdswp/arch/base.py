@@ -541,21 +541,26 @@ class Arch(ABC):
     def __repr__(self) -> str:
         return _call(self.config)
 
-    def __reduce__(self) -> tuple[Callable[..., Arch], tuple[str, tuple[tuple[str, Value], ...]]]:
-        return (_restore, (self.name, self.config.chosen))
+    def __reduce__(self) -> tuple[Callable[..., Arch], tuple[str, dict[str, Value]]]:
+        # with the kernel even if it is the default: a later release of this library may have another
+        return (_restore, (self.name, _options(self.config)))
+
+
+def _options(config: Config) -> dict[str, Value]:
+    """The kernel, and what else differs from the defaults, as `pmdswp.get` takes them."""
+    return {"kernel": config.kernel, **dict(config.chosen)}
 
 
 def _call(config: Config) -> str:
     """The call of `pmdswp.get` that makes a configuration."""
-    options = {"kernel": config.kernel, **dict(config.chosen)}
-    arguments = "".join(f", {name}={show(value)}" for name, value in options.items())
+    arguments = "".join(f", {name}={show(value)}" for name, value in _options(config).items())
     return f"pmdswp.get({config.arch!r}{arguments})"
 
 
-def _restore(name: str, chosen: tuple[tuple[str, Value], ...]) -> Arch:
+def _restore(name: str, options: dict[str, Value]) -> Arch:
     from pmdswp.arch import get_with  # noqa: PLC0415  # the registry imports this module
 
-    return get_with(name, dict(chosen))
+    return get_with(name, options)
 
 
 _SINCE = {
