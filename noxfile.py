@@ -5,7 +5,7 @@ from __future__ import annotations
 import nox
 
 nox.needs_version = ">=2025.2"
-nox.options.sessions = ["lint", "types", "tests"]
+nox.options.sessions = ["lint", "types", "tests", "prove"]
 nox.options.error_on_missing_interpreters = True
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
@@ -27,10 +27,33 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def prove(session: nox.Session) -> None:
+    """Every law for every word, on every kernel and option set whose helpers differ."""
+    session.install("--quiet", "--editable", ".[prove]")
+    session.run("pmdswp", "prove", "--all", *session.posargs)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
-    """The laws alone, with many random examples, for as long as that takes."""
+    """All readings of random words side by side, for 60 seconds or as many as given: ``nox -s fuzz -- 600``."""
     install(session, "test")
-    session.run("pytest", "tests/property", *session.posargs, env={"HYPOTHESIS_PROFILE": "fuzz"})
+    session.run("python", "-m", "fuzz.engines", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session
+def laws(session: nox.Session) -> None:
+    """The property tests with many random examples, for as long as that takes: hours."""
+    install(session, "test")
+    session.run(
+        "pytest", "--numprocesses=logical", "tests/property", *session.posargs, env={"HYPOTHESIS_PROFILE": "fuzz"}
+    )
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """One small bug after another in copies of the codec: the tests must find 95 % of them. Takes half an hour."""
+    session.install("--quiet", *nox.project.dependency_groups(PYPROJECT, "mutants"))
+    session.run("python", "tests/mutation/mutants.py", *session.posargs)
 
 
 @nox.session

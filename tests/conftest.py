@@ -1,4 +1,4 @@
-"""Hypothesis profiles: `ci` repeats itself, `dev` looks around, `fuzz` digs.
+"""Hypothesis profiles: `ci` repeats itself, `mutants` is `ci` in a hurry, `dev` looks around, `fuzz` digs.
 
 HYPOTHESIS_PROFILE names the one to use; without it, `ci` where CI is set and `dev` elsewhere.
 """
@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 # One bug at a time: each configuration is code of its own, so that one bug looks like a hundred.
 settings.register_profile("dev", deadline=None, report_multiple_bugs=False)
 settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, database=None, max_examples=150)
+settings.register_profile("mutants", settings.get_profile("ci"), max_examples=10)
 settings.register_profile(
     "fuzz",
     settings.get_profile("dev"),

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import fill
 from typing import TYPE_CHECKING, BinaryIO, NoReturn, cast, get_type_hints
 
 import pmdswp
@@ -30,6 +29,8 @@ from pmdswp.render.text import (
     entry_block,
     layout_table,
     marker_names,
+    proof_line,
+    proof_summary,
     stray_bits,
     table_listing,
 )
@@ -444,34 +445,18 @@ def _prove(options: argparse.Namespace) -> int:
     if given and (options.all or options.arch is None):
         raise UnsupportedError("options of one configuration need ARCH, and no --all")
     names = [options.arch] if options.arch is not None else list(ARCHITECTURES)
-    arches = prove.distinct(configurations(*names)) if options.all else (get_with(name, given) for name in names)
-    results: list[prove.Result] = []
-    for arch in arches:
+    arches = list(prove.distinct(configurations(*names)) if options.all else (get_with(name, given) for name in names))
+    results: list[Result] = []
+    for count, arch in enumerate(arches, start=1):
         of_arch = prove.prove(arch)
         results.extend(of_arch)
         if not options.json:
-            _print_proofs(arch, of_arch)
+            print(f"{count:>4}/{len(arches)}  {proof_line(arch, of_arch)}", flush=True)
     if options.json:
         _print_json({"results": [_proof_record(result) for result in results]})
     else:
-        hazards = sum(result.status == "hazard" for result in results)
-        print(f"{len(results)} laws checked for every word: {len(results) - hazards} proved, {hazards} hazards")
+        print(*proof_summary(results), sep="\n")
     return int(not all(result.documented for result in results))
-
-
-def _print_proofs(arch: Arch, results: Sequence[Result]) -> None:
-    proved = sum(result.status == "proved" for result in results)
-    print(f"{arch!r}: {proved} of {len(results)} laws proved", flush=True)
-    for result in results:
-        if result.witness is not None or not result.documented:
-            print(
-                fill(
-                    f"{result.level} {result.law}: {result.explanation}",
-                    100,
-                    initial_indent="  ",
-                    subsequent_indent="    ",
-                )
-            )
 
 
 def _proof_record(result: Result) -> dict[str, object]:

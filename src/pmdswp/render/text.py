@@ -6,11 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
+from textwrap import fill
+from typing import TYPE_CHECKING
 
 from pmdswp.arch import Arch
 from pmdswp.config import show
 from pmdswp.layout import Field, FieldKind, Layout
 from pmdswp.softleaf import FLAGS, MARKER_BITS, Entry, Level, SoftLeaf, SoftLeafType, State
+
+if TYPE_CHECKING:
+    from pmdswp.prove import Result
 
 __all__ = [
     "Palette",
@@ -20,6 +25,8 @@ __all__ = [
     "entry_block",
     "layout_table",
     "marker_names",
+    "proof_line",
+    "proof_summary",
     "stray_bits",
     "table_listing",
 ]
@@ -247,3 +254,28 @@ def _default(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return show(value).strip("'")
+
+
+def proof_line(arch: Arch, results: Sequence[Result]) -> str:
+    """What came of the laws for one configuration, in one line."""
+    broken = [result for result in results if result.witness is not None or not result.documented]
+    hazards = "; ".join(f"{result.level} {result.law} {_witness(result)}" for result in broken) or "none"
+    proved = len(results) - len(broken)
+    return f"{repr(arch).removeprefix('pmdswp.')}: {proved} of {len(results)} proved; hazards: {hazards}"
+
+
+def _witness(result: Result) -> str:
+    word = "-" if result.witness is None else hex(result.witness)
+    return word if result.documented else f"{word} (UNDOCUMENTED)"
+
+
+def proof_summary(results: Sequence[Result]) -> Iterator[str]:
+    """How many laws were proved, and every hazard explained once."""
+    hazards = [result for result in results if result.status == "hazard"]
+    proved = len(results) - len(hazards)
+    yield ""
+    yield f"{len(results)} laws checked for every word: {proved} proved, {len(hazards)} hazards"
+    explained = dict.fromkeys((hazard.arch.name, hazard.level, hazard.law, hazard.explanation) for hazard in hazards)
+    for name, level, law, explanation in explained:
+        yield ""
+        yield fill(f"{name} {level} {law}: {explanation}", 100, subsequent_indent="  ")
