@@ -7,11 +7,12 @@ from itertools import product
 import pytest
 
 import pmdswp
-from examples.common import FLAGS, Slot, configure
+from examples.common import configure
 from pmdswp import Arch, DecodeError, EncodeError, SoftLeaf, SoftLeafType, State
 from pmdswp.arch.x86 import l1tf_max_swapfile_size
 from pmdswp.config import Options
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import FLAGS, Level
+from slots import Slot
 
 LEVELS: tuple[Level, ...] = ("pte", "pmd")
 KERNELS = pmdswp.kernels()
@@ -81,11 +82,11 @@ def test_x86_64_type_0_last_offset_is_none_until_a_flag_is_set(kernel: str, leve
     slot = Slot(pmdswp.get("x86_64", kernel=kernel), level)
     last = SoftLeaf(0, 2**50 - 1)
     assert slot.softleaf_to(last) == 0
-    assert slot.none(0)
+    assert slot.test("none", 0)
     for flags in FLAG_SETS:
         if flags and set(flags) <= flags_of(slot):
             word = slot.encode(*last, **flags)
-            assert not slot.none(word)
+            assert not slot.test("none", word)
             assert slot.decode(word).leaf == last
 
 
@@ -98,7 +99,7 @@ def test_x86_64_accessed_and_dirty_neither_fill_an_empty_entry_nor_change_a_leaf
         assert slot.decode(set_by_hardware).state is State.NONE
         word = slot.softleaf_to(leaf) | set_by_hardware
         assert slot.decode(word).leaf == leaf
-        assert slot.clear_flag("uffd", slot.make_flag("uffd", word)) == word
+        assert slot.apply("swp_clear_uffd", slot.apply("swp_mkuffd", word)) == word
 
 
 @every_kernel
@@ -152,7 +153,7 @@ def test_no_encoded_entry_reads_as_present_but_for_the_two_traps() -> None:
                         (name == "loongarch64" and bool(offset & 2**36))
                         or (name == "riscv64" and "soft_dirty" in flags)
                     )
-                    assert slot.present(slot.encode(swp_type, offset, **flags)) is trapped
+                    assert slot.test("present", slot.encode(swp_type, offset, **flags)) is trapped
 
 
 @every_kernel
@@ -209,9 +210,9 @@ def test_riscv64_flag_helpers_do_nothing_without_svrsw60t59b(kernel: str, name: 
     arch = pmdswp.get("riscv64", kernel=kernel, svrsw60t59b=False)
     for level in LEVELS:
         slot = Slot(arch, level)
-        assert slot.make_flag(name, 0x0020_0000) == 0x0020_0000
-        assert slot.clear_flag(name, 0x0020_0018) == 0x0020_0018
-        assert not slot.has_flag(name, 0x0020_0018)
+        assert slot.apply(f"swp_mk{name}", 0x0020_0000) == 0x0020_0000
+        assert slot.apply(f"swp_clear_{name}", 0x0020_0018) == 0x0020_0018
+        assert not slot.test(f"swp_{name}", 0x0020_0018)
 
 
 # arm64
@@ -240,7 +241,7 @@ def test_arm64_type_32_would_set_the_bit_that_means_present(kernel: str, level: 
     slot = Slot(pmdswp.get("arm64", kernel=kernel), level)
     assert slot.arch.arch_swp_entry(32, 1) == 0x1800
     assert slot.softleaf_to(SoftLeaf(32, 1), truncate=True) == 0x1800
-    assert slot.present(0x1800)
+    assert slot.test("present", 0x1800)
     with pytest.raises(EncodeError):
         slot.encode(32, 1)
 

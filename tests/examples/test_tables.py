@@ -9,10 +9,11 @@ from typing import NamedTuple
 import pytest
 
 import pmdswp
-from examples.common import FLAGS, Slot, configure
+from examples.common import configure
 from pmdswp import Arch, SoftLeaf, SoftLeafType
 from pmdswp.config import Options
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import FLAGS, Level
+from slots import Slot
 
 KiB = 1 << 10
 MiB = 1 << 20
@@ -348,15 +349,15 @@ def test_flag_helpers_touch_no_other_bit_whatever_the_word(row: Bits, kernel: st
     slot = Slot(configure(row.arch, kernel, row.options), row.level)
     for flag in FLAGS:
         if (row.level, flag) == ("pmd", "exclusive") and kernel != "pmd-swap-v3":
-            for helper in (slot.has_flag, slot.make_flag, slot.clear_flag):
+            for name in (f"swp_{flag}", f"swp_mk{flag}", f"swp_clear_{flag}"):
                 with pytest.raises(pmdswp.UnsupportedError, match="pmd-swap-v3"):
-                    helper(flag, 0)
+                    slot.apply(name, 0)
         else:
             mask = row.flags.get(flag, 0)
             for word in WORDS:
-                assert slot.has_flag(flag, word) is bool(word & mask)
-                assert slot.make_flag(flag, word) == word | mask
-                assert slot.clear_flag(flag, word) == word & ~mask
+                assert slot.test(f"swp_{flag}", word) is bool(word & mask)
+                assert slot.apply(f"swp_mk{flag}", word) == word | mask
+                assert slot.apply(f"swp_clear_{flag}", word) == word & ~mask
 
 
 # Geometry
@@ -533,7 +534,7 @@ def test_largest_type_and_offset_are_stored_and_the_next_refused(
     arch = configure(name, "pmd-swap-v3", options)
     slot = Slot(arch, level)
     assert arch.max_swap_offset == offsets - 1
-    entry = slot.to_arch_swp_entry(slot.encode(31, offsets - 1))
+    entry = slot.apply("to_arch_swp_entry", slot.encode(31, offsets - 1))
     assert (arch.arch_swp_type(entry), arch.arch_swp_offset(entry)) == (31, offsets - 1)
     with pytest.raises(pmdswp.EncodeError):
         slot.encode(0, offsets)

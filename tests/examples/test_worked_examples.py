@@ -10,10 +10,11 @@ import pytest
 
 import pmdswp
 from data_files import DATA, Fields
-from examples.common import FLAGS, Slot, configure
+from examples.common import configure
 from pmdswp import Arch, Entry, SoftLeaf, SoftLeafType, State
 from pmdswp.config import Options
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import FLAGS, Level
+from slots import Slot
 
 EXAMPLES_OF = {
     "x86_64": 16,
@@ -197,12 +198,12 @@ def test_flag_helpers_make_the_word_of_the_bare_softleaf_and_undo_it(case: Case)
     bare = word = slot.softleaf_to(example.leaf)
     # those of the other flags need not exist: no PMD has an exclusive bit before the swap series
     for flag in example.flags:
-        assert not slot.has_flag(flag, word)
-        word = slot.make_flag(flag, word)
-        assert slot.has_flag(flag, word)
+        assert not slot.test(f"swp_{flag}", word)
+        word = slot.apply(f"swp_mk{flag}", word)
+        assert slot.test(f"swp_{flag}", word)
     assert word == form.word
     for flag in example.flags:
-        word = slot.clear_flag(flag, word)
+        word = slot.apply(f"swp_clear_{flag}", word)
     assert word == bare
 
 
@@ -213,9 +214,9 @@ def test_arch_swp_entry_converts_to_the_bare_word_and_back(case: Case) -> None:
     entry = arch.arch_swp_entry(*example.leaf)
     bare = slot.softleaf_to(example.leaf)
     assert f"{entry:#018x}" == f"{example.arch_swp_entry:#018x}"
-    assert slot.from_arch_swp_entry(entry) == bare
-    assert slot.to_arch_swp_entry(bare) == form.read_back
-    for value in (entry, form.read_back, slot.to_arch_swp_entry(form.word)):
+    assert slot.from_arch_entry(entry) == bare
+    assert slot.apply("to_arch_swp_entry", bare) == form.read_back
+    for value in (entry, form.read_back, slot.apply("to_arch_swp_entry", form.word)):
         assert (arch.arch_swp_type(value), arch.arch_swp_offset(value)) == example.leaf
 
 
@@ -236,8 +237,8 @@ def test_kind_and_contents_of_the_softleaf_are_as_named(case: Case) -> None:
 @pytest.mark.parametrize("case", CASES, ids=title)
 def test_none_and_present_are_as_the_example_says(case: Case) -> None:
     slot = Slot(case.arch, case.form.level)
-    assert slot.none(case.form.word) is (case.form.state is State.NONE)
-    assert slot.present(case.form.word) is (case.form.state is State.PRESENT)
+    assert slot.test("none", case.form.word) is (case.form.state is State.NONE)
+    assert slot.test("present", case.form.word) is (case.form.state is State.PRESENT)
 
 
 @pytest.mark.parametrize("case", PMD_CASES, ids=title)
@@ -300,8 +301,8 @@ def test_empty_entry_is_none(name: str, row: dict[str, Any], kernel: str) -> Non
     word = int(row["word"], 16)
     memory = bytes.fromhex(row["bytes"])
     slot = Slot(configure(name, kernel, options), row["level"])
-    assert slot.none(word)
-    assert not slot.present(word)
+    assert slot.test("none", word)
+    assert not slot.test("present", word)
     assert slot.decode(word) == Entry(row["level"], word, State.NONE)
     assert slot.to_bytes(word) == memory
     assert slot.from_bytes(memory) == word

@@ -21,7 +21,7 @@ import pmdswp
 from pmdswp import strategies as ps
 from pmdswp.softleaf import Level
 from pmdswp.term import Solver, Term
-from property.generators import Slot
+from slots import Slot
 from views.engines import BITSTRING, CONSTRUCT
 
 Answers = Mapping[str, int | bool]

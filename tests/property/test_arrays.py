@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pmdswp import Arch, DecodeError, UnsupportedError
-from property.generators import MAX_WORD, Slot, architectures, slot_word_lists
+from property.generators import MAX_WORD, architectures, slot_word_lists
+from slots import Slot
 
 Words = npt.NDArray[np.uint64]
 SIZE = 8

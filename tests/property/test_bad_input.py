@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from pmdswp import DecodeError, EncodeError, SoftLeaf
 from property.generators import (
-    Slot,
     not_integers,
     not_words,
     slots,
     softleaf_slots,
 )
+from slots import Slot
 
 
 def bad_decodes(slot: Slot, word: int) -> list[Callable[[], object]]:

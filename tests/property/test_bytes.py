@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pmdswp import DecodeError
-from property.generators import Slot, SlotWord, slot_words, slots
+from property.generators import SlotWord, slot_words, slots
+from slots import Slot
 
 BIG_ENDIAN = {"s390x", "ppc64"}
 

@@ -12,13 +12,13 @@ from pmdswp import EncodeError, SoftLeaf, State
 from property.generators import (
     MAX_TYPE,
     MAX_WORD,
-    Slot,
     SlotWord,
     Storable,
     slot_words,
     softleaf_slots,
     storables,
 )
+from slots import Slot
 
 NUMBERS = st.integers(0, MAX_WORD)
 

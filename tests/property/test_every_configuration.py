@@ -16,11 +16,10 @@ from property.generators import (
     CONFIGURATIONS,
     LEVELS,
     MAX_TYPE,
-    OLDEST_KERNEL,
-    Slot,
     Storable,
     offset_edges,
 )
+from slots import OLDEST_KERNEL, Slot
 
 EVERY_KERNEL = pytest.mark.parametrize(("name", "kernel"), list(product(pmdswp.names(), pmdswp.kernels())))
 TYPE_NUMBER_OPTIONS = ("device_private", "memory_failure", "migration")

@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from pmdswp import DecodeError, FieldKind, JoinError, SoftLeafType, State
 from property.generators import (
     MAX_TYPE,
-    OLDEST_KERNEL,
-    Slot,
     SlotWord,
     Storable,
     flag_sets,
@@ -18,6 +16,7 @@ from property.generators import (
     slot_words,
     splittables,
 )
+from slots import OLDEST_KERNEL, Slot
 
 # A run can be 8192 words long.
 FEWER = settings(max_examples=max(10, settings().max_examples // 4))

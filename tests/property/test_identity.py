@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import pmdswp
 from pmdswp import Arch
 from pmdswp.arch import get_with
-from property.generators import CONFIGURATIONS, Slot, architectures, softleaf_slots
+from property.generators import CONFIGURATIONS, architectures, softleaf_slots
+from slots import Slot
 
 ALIASES = {
     "x86": "x86_64",

@@ -9,7 +9,6 @@ from pmdswp import FieldKind
 from property.generators import (
     MAX_TYPE,
     MAX_WORD,
-    Slot,
     Storable,
     offsets,
     pmd_slots,
@@ -17,6 +16,7 @@ from property.generators import (
     storables,
     swp_types,
 )
+from slots import Slot
 
 
 @given(softleaf_slots())

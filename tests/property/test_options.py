@@ -13,7 +13,8 @@ import pmdswp
 from pmdswp import UnsupportedError
 from pmdswp.arch import ARCHITECTURES, get_with
 from pmdswp.config import resolve
-from property.generators import CONFIGURATIONS, MAX_WORD, OLDEST_KERNEL, not_integers, not_words
+from property.generators import CONFIGURATIONS, MAX_WORD, not_integers, not_words
+from slots import OLDEST_KERNEL
 
 NAMES = {
     *pmdswp.names(),

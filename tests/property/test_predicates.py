@@ -7,7 +7,6 @@ from hypothesis import given
 
 from pmdswp import Entry, FieldKind, SoftLeaf, SoftLeafType, State, UnsupportedError
 from property.generators import (
-    Slot,
     SlotWord,
     pmd_slots,
     pte_slots,
@@ -15,6 +14,7 @@ from property.generators import (
     slots,
     softleaf_slots,
 )
+from slots import Slot
 
 MIGRATION = {
     SoftLeafType.MIGRATION_READ,

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pmdswp import Arch, DecodeError, SoftLeaf, SoftLeafType
-from property.generators import MAX_TYPE, MAX_WORD, OLDEST_KERNEL, architectures, offsets, swp_types
+from property.generators import MAX_TYPE, MAX_WORD, architectures, offsets, swp_types
+from slots import OLDEST_KERNEL
 
 VALS = st.integers(0, MAX_WORD)
 GENERIC_OFFSETS = st.integers(0, (1 << 58) - 1)

@@ -7,10 +7,10 @@ from itertools import product
 import pytest
 
 import pmdswp
-from examples.common import FLAGS, Slot
 from pmdswp import State
 from pmdswp.hazards import hazards
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import FLAGS, Level
+from slots import Slot
 
 ARCHES = [
     *(pmdswp.get(name) for name in pmdswp.names()),

@@ -12,7 +12,8 @@ from pmdswp.arch import get_with
 from pmdswp.views import bits, wire
 from pmdswp.views.fields import named_fields
 from pmdswp.views.wire import Construct
-from property.generators import CONFIGURATIONS, LEVELS, Slot
+from property.generators import CONFIGURATIONS, LEVELS
+from slots import Slot
 
 Numbers = Mapping[str, int]
 

@@ -12,7 +12,8 @@ from data_files import VECTOR_FILES
 from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX
 from pmdswp.views import bits, wire
 from pmdswp.views.fields import named_fields
-from property.generators import LEVELS, MAX_WORD, Slot, SlotWord, Storable, slot_words, softleaf_slots, storables
+from property.generators import LEVELS, MAX_WORD, SlotWord, Storable, slot_words, softleaf_slots, storables
+from slots import Slot
 from vectors.records import Told, Vectors, load
 from views.engines import EVERY_ENGINE, Engine, codec_numbers, every_layout, without_notes
 

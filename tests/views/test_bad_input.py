@@ -10,7 +10,8 @@ import pmdswp
 from pmdswp import EncodeError
 from pmdswp.layout import Field
 from pmdswp.views.fields import named_fields
-from property.generators import MAX_WORD, Slot, not_integers, softleaf_slots
+from property.generators import MAX_WORD, not_integers, softleaf_slots
+from slots import Slot
 from views.engines import EVERY_ENGINE, Engine
 
 Place = tuple[Slot, str, Field]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import pmdswp
 from pmdswp import DecodeError
 from pmdswp.views import bits
-from property.generators import Slot, SlotWord, not_integers, not_words, slot_words, softleaf_slots
+from property.generators import SlotWord, not_integers, not_words, slot_words, softleaf_slots
+from slots import Slot
 
 PRETTY = """\
 63-12  0000000000000000000000000000000010101011110011011110  offset      0xabcde

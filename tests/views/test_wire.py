@@ -16,7 +16,8 @@ from data_files import VECTOR_FILES, label, read_records
 from pmdswp import EncodeError, UnsupportedError
 from pmdswp.config import Options
 from pmdswp.views import wire
-from property.generators import Slot, Storable, architectures, pmd_slots, softleaf_slots, storables
+from property.generators import Storable, architectures, pmd_slots, softleaf_slots, storables
+from slots import Slot
 from views.engines import codec_numbers, without_notes
 
 X86_64 = pmdswp.get("x86_64", kernel="7.3")
