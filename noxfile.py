@@ -51,7 +51,7 @@ def laws(session: nox.Session) -> None:
 
 @nox.session
 def mutants(session: nox.Session) -> None:
-    """One small bug after another in copies of the codec: the tests must find 95 % of them. Takes half an hour."""
+    """One small bug after another in copies of the codec: the tests must find 95 % (a quarter of an hour)."""
     session.install("--quiet", *nox.project.dependency_groups(PYPROJECT, "mutants"))
     session.run("python", "tests/mutation/mutants.py", *session.posargs)
 

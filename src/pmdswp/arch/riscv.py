@@ -20,15 +20,15 @@ LEAF = bits(READ, WRITE, EXEC)
 
 
 def _layout(config: Config, level: Level) -> Layout:
-    pmd_leaf_bits = level == "pmd" and config.thp
+    pmd = level == "pmd"
     leaf = (
         fixed("leaf", READ, 0, "_PAGE_READ | _PAGE_WRITE", "must be 0: pmd_present() tests them", width=2)
-        if pmd_leaf_bits
+        if pmd
         else zero(READ, 2, kernel_name="_PAGE_READ | _PAGE_WRITE")
     )
     soft_dirty = (
         fixed("exec", EXEC, 0, "_PAGE_EXEC", "must be 0: pmd_present() tests it")
-        if pmd_leaf_bits and not config.soft_dirty
+        if pmd and not config.soft_dirty
         else flag("soft_dirty", EXEC, "_PAGE_SWP_SOFT_DIRTY", "soft-dirty (= _PAGE_EXEC)", configured=config.soft_dirty)
     )
     return Layout(
