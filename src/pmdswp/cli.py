@@ -11,8 +11,9 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn, cast, get_type_hints
@@ -447,16 +448,27 @@ def _prove(options: argparse.Namespace) -> int:
     names = [options.arch] if options.arch is not None else list(ARCHITECTURES)
     arches = list(prove.distinct(configurations(*names)) if options.all else (get_with(name, given) for name in names))
     results: list[Result] = []
-    for count, arch in enumerate(arches, start=1):
-        of_arch = prove.prove(arch)
-        results.extend(of_arch)
-        if not options.json:
-            print(f"{count:>4}/{len(arches)}  {proof_line(arch, of_arch)}", flush=True)
+    with _prover(len(arches)) as run:
+        for count, of_arch in enumerate(run(prove.prove, arches), start=1):
+            results.extend(of_arch)
+            if not options.json:
+                print(f"{count:>4}/{len(arches)}  {proof_line(of_arch)}", flush=True)
     if options.json:
         _print_json({"results": [_proof_record(result) for result in results]})
     else:
         print(*proof_summary(results), sep="\n")
     return int(not all(result.documented for result in results))
+
+
+@contextmanager
+def _prover(count: int) -> Iterator[Callable[..., Iterable[list[Result]]]]:
+    """What runs `count` proofs: `map`, or that of a pool of processes where it is worth starting them."""
+    few = 20
+    if count < few:
+        yield map
+        return
+    with ProcessPoolExecutor() as pool:
+        yield pool.map
 
 
 def _proof_record(result: Result) -> dict[str, object]:

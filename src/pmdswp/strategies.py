@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from hypothesis import strategies as st
 
 from pmdswp.arch import ARCHITECTURES, Arch, configurations
+from pmdswp.errors import UnsupportedError
 from pmdswp.formula import MASK64
 from pmdswp.layout import WORD_BITS, Field, Layout
 from pmdswp.softleaf import MARKER_BITS, Entry, Level, SoftLeaf, SoftLeafType, State, marker_mask
@@ -42,7 +43,10 @@ __all__ = [
 @cache
 def _configurations(name: str) -> SearchStrategy[Arch]:
     # the fewer options differ from their defaults, the simpler
-    return st.sampled_from(sorted(configurations(name), key=lambda arch: len(arch.config.chosen)))
+    by_difference: dict[int, list[Arch]] = {}
+    for arch in configurations(name):
+        by_difference.setdefault(len(arch.config.chosen), []).append(arch)
+    return st.sampled_from(sorted(by_difference)).flatmap(lambda count: st.sampled_from(by_difference[count]))
 
 
 def architectures(*names: str) -> SearchStrategy[Arch]:
@@ -51,12 +55,14 @@ def architectures(*names: str) -> SearchStrategy[Arch]:
 
 
 def levels(arch: Arch) -> SearchStrategy[Level]:
-    """The levels at which a softleaf can stand: "pte", and "pmd" where `arch` has PMD softleaves."""
-    can_hold: tuple[Level, ...] = ("pte", "pmd") if arch.has_pmd_softleaf else ("pte",)
+    """The levels at which a softleaf can stand: "pte", and "pmd" where PMDs of `arch` hold some kind."""
+    can_hold: tuple[Level, ...] = ("pte", "pmd") if arch.pmd_kinds else ("pte",)
     return st.sampled_from(can_hold)
 
 
 def _layout(arch: Arch, level: Level) -> Layout:
+    if level not in get_args(Level):
+        raise UnsupportedError(f"no level {level!r}; allowed: {', '.join(get_args(Level))}")
     return arch.pte_layout if level == "pte" else arch.require_pmd_layout()
 
 
@@ -129,7 +135,14 @@ def _stored(arch: Arch, level: Level, leaves: SearchStrategy[SoftLeaf]) -> Searc
 
 
 def encoded_words(arch: Arch, level: Level, *kinds: SoftLeafType) -> SearchStrategy[int]:
-    """Valid words: an encoded leaf of these kinds, or of any, with flags, that the kernel reads as a softleaf."""
+    """Valid words: an encoded leaf with flags that the kernel reads as a softleaf.
+
+    Of these kinds, or of all that the configuration has at that level: in a PMD those of `Arch.pmd_kinds`.
+    """
+    if level == "pmd" and not kinds:
+        kinds = arch.pmd_kinds
+        if not kinds:
+            return st.nothing()
     return _stored(arch, level, softleaves(arch, *kinds)).filter(lambda word: _reads_as_softleaf(arch, level, word))
 
 
@@ -139,7 +152,7 @@ def _reads_as_softleaf(arch: Arch, level: Level, word: int) -> bool:
 
 
 def near_valid_words(arch: Arch, level: Level) -> SearchStrategy[int]:
-    """Words that are one bit away from one of `encoded_words`."""
+    """Words that are one bit away from one of `encoded_words`: some are entries too, with another flag or offset."""
     one_bit = st.integers(0, WORD_BITS - 1).map(lambda bit: 1 << bit)
     return st.builds(lambda word, bit: word ^ bit, encoded_words(arch, level), one_bit)
 

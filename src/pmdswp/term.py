@@ -26,6 +26,7 @@ class Solver:
         self._outcomes: list[bool] = []
         self._step = 0
         self._waiting: list[list[bool]] = []
+        self._is_running = False
 
     def word(self, name: str) -> Term:
         """A word of which nothing is known; the same name is the same word."""
@@ -40,18 +41,34 @@ class Solver:
         self._solver.add(condition.expression)
 
     def runs(self, code: Callable[[], Result]) -> Iterator[Result]:
-        """Run `code` once for each way through its branches, with only the inputs left in that take it."""
+        """Run `code` once for each way through its branches, with only the inputs left in that take it.
+
+        One at a time: `RuntimeError` if another `runs` of this solver has not come to its end.
+        """
+        if self._waiting:
+            raise RuntimeError("the branches of other code are still being taken")
         self._waiting = [[]]
         while self._waiting:
-            self._outcomes, self._step = self._waiting.pop(), 0
+            self._outcomes, self._step = self._waiting[-1], 0
+            taken = len(self._waiting) - 1
             self._solver.push()
             try:
-                yield code()
+                self._is_running = True
+                result = code()
+                self._is_running = False
+                yield result
             finally:
+                self._is_running = False
                 self._solver.pop()
+            del self._waiting[taken]
 
     def choose(self, condition: Any) -> bool:
-        """Which way this run goes at a branch; the other way, if some input takes it, waits for a later run."""
+        """Which way this run goes at a branch; the other way, if some input takes it, waits for a later run.
+
+        `RuntimeError` outside `runs`, where only one of the ways would be looked at.
+        """
+        if not self._is_running:
+            raise RuntimeError("code that branches on a term must be run by Solver.runs")
         if self._step == len(self._outcomes):
             can_be_true = self._can_be(condition)
             if can_be_true and self._can_be(z3.Not(condition)):
@@ -61,6 +78,10 @@ class Solver:
         self._step += 1
         self._solver.add(condition if outcome else z3.Not(condition))
         return outcome
+
+    def is_possible(self) -> bool:
+        """Whether any input is left in."""
+        return self._can_be()
 
     def smallest(self, word: Term, condition: Term) -> int | None:
         """The smallest value of `word` with which `condition` can be true; None if it never is."""
@@ -85,7 +106,11 @@ class Solver:
 
 
 class Term:
-    """A word, or a truth value, as an expression; the operators of words, without a sign."""
+    """A word, or a truth value, as an expression; the operators of words, without a sign.
+
+    What is shifted or added beyond bit 63 is lost, where an int would grow: a formula has to mask it, and a `Layout`
+    sees to it that what is put into a field stays in the word.
+    """
 
     __slots__ = ("_solver", "expression")
     __hash__ = None  # type: ignore[assignment]  # == builds a term, so equality and hash mean nothing
@@ -97,7 +122,11 @@ class Term:
     def _operand(self, other: Term | int) -> Any:
         if isinstance(other, Term):
             return other.expression
-        return z3.BoolVal(other) if isinstance(other, bool) else z3.BitVecVal(other, WORD_BITS)
+        if isinstance(other, bool):
+            return z3.BoolVal(other)
+        if other >> WORD_BITS:
+            raise ValueError(f"{other:#x} is no word, and a comparison with it would be wrong")
+        return z3.BitVecVal(other, WORD_BITS)
 
     def _new(self, expression: Any) -> Term:
         return Term(expression, self._solver)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABCMeta
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -12,7 +14,8 @@ from pmdswp import Arch, Layout, State
 from pmdswp.arch import ARCHITECTURES, configurations
 from pmdswp.arch.base import Facts, make
 from pmdswp.layout import Field, zero
-from pmdswp.prove import LAWS, Result, distinct, prove
+from pmdswp.prove import LAWS, Claim, Law, Result, Slot, check, distinct, prove
+from pmdswp.term import Solver
 
 HAZARDS = [(name, hazard) for name, architecture in ARCHITECTURES.items() for hazard in architecture.hazards]
 
@@ -63,6 +66,9 @@ def test_with_4k_pages_the_loongarch_hazard_is_the_migration_young_bit() -> None
 
 def test_every_law_is_checked_where_it_applies() -> None:
     both, pmd_only = prove(pmdswp.get("arm64")), {"swap-types", "split", "join-split", "pte-pmd-alike"}
+    no_kinds = [result.law for result in prove(pmdswp.get("arm64", kernel="6.12", migration=False))]
+    assert "split" not in no_kinds
+    assert "kinds" in no_kinds
     names = [law.name for law in LAWS]
     assert [result.law for result in both if result.level == "pmd"] == names
     assert [result.law for result in both if result.level == "pte"] == [name for name in names if name not in pmd_only]
@@ -203,6 +209,56 @@ def _none_test_looks_at_everything(facts: Facts) -> Facts:
 )
 def test_a_wrong_layout_is_refuted(name: str, options: dict[str, object], plant: Plant, law: tuple[str, str]) -> None:
     assert law in _refuted(name, plant, **options)
+
+
+def _bugged(name: str, **helpers: object) -> list[Result]:
+    """What is undocumented of the default configuration if some helpers are replaced."""
+    arch = pmdswp.get(name)
+    bugged = cast("type[Arch]", ABCMeta("Arch", (type(arch),), {"__slots__": (), **helpers}))
+    return [result for result in prove(bugged()) if not result.documented]
+
+
+def test_a_predicate_that_is_never_true_is_refuted_and_does_not_make_laws_hold_for_nothing() -> None:
+    refuted = _bugged("arm64", pmd_is_valid_softleaf=lambda _self, v: v != v)  # noqa: PLR0124
+    assert {result.law for result in refuted} == {"kinds", "join-split"}
+
+
+def test_a_split_into_empty_entries_is_refuted() -> None:
+    refuted = _bugged("arm64", pmd_entry_to_pte=lambda _self, v, _i: v & 0)
+    assert "split" in {result.law for result in refuted}
+
+
+def test_a_helper_that_refuses_what_it_must_take_is_reported_and_not_raised() -> None:
+    def refuse(_self: Arch, _v: int) -> int:
+        raise pmdswp.DecodeError("no")
+
+    refuted = _bugged("arm64", softleaf_from_pte=refuse)
+    assert "softleaf-from" in {result.law for result in refuted}
+    assert "Undocumented. A helper refused: no" in {result.explanation for result in refuted}
+
+
+def test_a_law_that_no_input_is_left_for_is_not_proved() -> None:
+    def nothing(slot: Slot, solver: Solver) -> Iterator[Claim]:
+        word = solver.word("word")
+        solver.assume(slot.none(word) & slot.present(word))
+        yield Claim(word, slot.none(word))
+
+    result = check(Law("nothing", "", nothing), Slot(pmdswp.get("arm64"), "pte"))
+    assert (result.status, result.documented) == ("hazard", False)
+    assert "No input is left" in result.explanation
+
+
+def test_an_undocumented_hazard_beside_a_documented_one_is_shown_with_its_own_word() -> None:
+    def also_0x1000(_self: Arch, v: int) -> bool:
+        return (v == 0) | (v == 0x1000)
+
+    [result] = [found for found in _bugged("arm64", pte_none=also_0x1000) if found.law == "not-none"]
+    assert (result.witness, result.documented) == (0x1000, False)
+
+
+def test_a_documented_hazard_that_is_none_is_reported() -> None:
+    [result] = [found for found in _bugged("arm64", pte_none=lambda _self, v: v != v) if found.law == "not-none"]  # noqa: PLR0124
+    assert (result.status, result.witness, result.documented) == ("hazard", 0, False)
 
 
 def test_without_a_planted_bug_nothing_is_refuted() -> None:

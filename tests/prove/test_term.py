@@ -84,6 +84,31 @@ def test_a_question_that_z3_cannot_answer_is_no_proof(monkeypatch: pytest.Monkey
         solver.smallest(word, word == 0)
 
 
+def test_a_branch_outside_of_runs_is_refused_since_one_way_would_be_forgotten() -> None:
+    solver = Solver()
+    word = solver.word("word")
+    with pytest.raises(RuntimeError, match=r"must be run by Solver\.runs"):
+        bool(word == 5)
+    for _ in solver.runs(lambda: bool(word == 5)):
+        with pytest.raises(RuntimeError, match=r"must be run by Solver\.runs"):
+            bool(word == 6)
+
+
+def test_runs_within_runs_are_refused() -> None:
+    solver = Solver()
+    word = solver.word("word")
+    outer = solver.runs(lambda: bool(word == 5))
+    next(outer)
+    with pytest.raises(RuntimeError, match="still being taken"):
+        next(solver.runs(lambda: bool(word == 6)))
+    assert list(outer) == [False]
+
+
+def test_a_number_that_is_no_word_is_refused() -> None:
+    with pytest.raises(ValueError, match="0x10000000000000000 is no word"):
+        Solver().word("word") == 1 << 64  # noqa: B015
+
+
 def test_a_term_cannot_be_mistaken_for_a_value() -> None:
     with pytest.raises(TypeError, match="unhashable"):
         hash(Solver().word("word"))

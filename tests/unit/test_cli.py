@@ -411,9 +411,9 @@ def test_the_module_runs_as_the_command() -> None:
 
 def test_prove_prints_what_came_of_every_law(run: Run) -> None:
     assert run("prove", "s390x", "--kernel", "6.12") == 0
-    assert run.out.startswith("   1/1  get('s390x', kernel='6.12'): 8 of 8 proved; hazards: none\n")
+    assert run.out.startswith("   1/1  get('s390x', kernel='6.12'): 9 of 9 proved; hazards: none\n")
     assert run("prove", "loongarch64", "--kernel", "6.12") == 0
-    assert "17 of 19 proved; hazards: pte not-none 0x0; pmd not-present 0x1000000000000040\n" in run.out
+    assert "19 of 21 proved; hazards: pte not-none 0x0; pmd not-present 0x1000000000000040\n" in run.out
     assert run.out.count("36 of the swap offset") == 1
     assert run("prove", "loongarch64", "--page-size", "4096", "--json") == 0
     [answer] = run.records()
@@ -432,6 +432,9 @@ def test_prove_without_an_architecture_proves_all_six(run: Run, monkeypatch: pyt
     assert run("prove") == 0
     assert [line.split("'")[1] for line in run.out.splitlines()[:6]] == list(pmdswp.names())
     assert "6 laws checked for every word: 6 proved, 0 hazards\n" in run.out
+
+
+def test_prove_all_proves_every_option_set_in_several_processes(run: Run) -> None:
     assert run("prove", "s390x", "--all", "--json") == 0
     [answer] = run.records()
     assert len({json.dumps(result["options"]) + result["kernel"] for result in answer["results"]}) > 15

@@ -256,8 +256,9 @@ def _default(value: object) -> str:
     return show(value).strip("'")
 
 
-def proof_line(arch: Arch, results: Sequence[Result]) -> str:
+def proof_line(results: Sequence[Result]) -> str:
     """What came of the laws for one configuration, in one line."""
+    arch = results[0].arch
     broken = [result for result in results if result.witness is not None or not result.documented]
     hazards = "; ".join(f"{result.level} {result.law} {_witness(result)}" for result in broken) or "none"
     proved = len(results) - len(broken)
