@@ -7,6 +7,7 @@ Hypothesis is installed, `from_type` knows the library's types by itself: ``st.f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, get_args
 
 from hypothesis import strategies as st
 
-from pmdswp.arch import ARCHITECTURES, Arch, configurations
+from pmdswp.arch import ARCHITECTURES, Arch, get_with
+from pmdswp.config import Options, resolve
 from pmdswp.errors import UnsupportedError
 from pmdswp.formula import MASK64
 from pmdswp.layout import WORD_BITS, Field, Layout
@@ -40,13 +42,20 @@ __all__ = [
 ]
 
 
-@cache
-def _configurations(name: str) -> SearchStrategy[Arch]:
-    # the fewer options differ from their defaults, the simpler
-    by_difference: dict[int, list[Arch]] = {}
-    for arch in configurations(name):
-        by_difference.setdefault(len(arch.config.chosen), []).append(arch)
-    return st.sampled_from(sorted(by_difference)).flatmap(lambda count: st.sampled_from(by_difference[count]))
+@st.composite
+def _configurations(draw: DrawFn, name: str) -> Arch:
+    # a number for every option there is, the architecture's or not: else those with few options were the simpler ones,
+    # and each by itself, so that what does not matter shrinks to its default
+    wanted = {option: draw(st.integers(0, 3)) for option in Options.__annotations__}
+    options = ARCHITECTURES[name].options
+    given: dict[str, object] = {}
+    for option, allowed in options.items():
+        if 0 < wanted[option] <= len(allowed.examples):
+            tried = {**given, option: allowed.examples[wanted[option] - 1]}
+            with suppress(UnsupportedError):
+                resolve(name, options, tried)
+                given = tried
+    return get_with(name, given)
 
 
 def architectures(*names: str) -> SearchStrategy[Arch]:

@@ -14,7 +14,6 @@ from hypothesis.errors import Unsatisfiable
 import pmdswp
 from pmdswp import Arch, Entry, Field, JoinError, Layout, SoftLeaf, SoftLeafType, State
 from pmdswp import strategies as ps
-from pmdswp.arch import configurations
 from pmdswp.softleaf import Level
 
 ARCHES = ps.architectures()
@@ -33,17 +32,17 @@ def test_architectures_are_those_asked_for(arch: Arch) -> None:
     assert arch.name in {"arm64", "s390x"}
 
 
-def test_every_configuration_can_be_drawn() -> None:
-    wanted = set(configurations("s390x"))
-    drawn: set[Arch] = set()
+def test_every_kernel_and_every_value_of_every_option_is_drawn() -> None:
+    drawn: set[tuple[str, object]] = set()
+    options = pmdswp.get("riscv64").architecture.options
 
-    @settings(max_examples=3000, database=None, derandomize=True)
-    @given(ps.architectures("s390x"))
+    @settings(max_examples=300, database=None, derandomize=True, phases=[Phase.generate])
+    @given(ps.architectures("riscv64"))
     def draw(arch: Arch) -> None:
-        drawn.add(arch)
+        drawn.update((name, getattr(arch.config, name)) for name in options)
 
     draw()
-    assert drawn == wanted
+    assert drawn >= {(name, value) for name, option in options.items() for value in option.examples}
 
 
 @given(ARCHES, st.data())
