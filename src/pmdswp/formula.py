@@ -10,7 +10,6 @@ times as long (benchmarks/scalar.py).
 
 from __future__ import annotations
 
-import linecache
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -97,6 +96,8 @@ def compile_methods(title: str, text: str, names: Mapping[str, object]) -> dict[
     methods: dict[str, Callable[..., Any]] = {}
     # as dataclasses make __init__: the text is ours alone, built from validated numbers
     exec(compile(text, filename, "exec"), module, methods)  # noqa: S102
+    import linecache  # noqa: PLC0415  # not needed to import the library, and slow to load
+
     # where tracebacks, pdb and inspect.getsource look for text that has no file
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     return methods

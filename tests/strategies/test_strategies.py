@@ -188,3 +188,19 @@ print(hypothesis.find(st.from_type(pmdswp.Arch), lambda arch: True))
 """
     before, drawn = _python(code).splitlines()
     assert (before, drawn) == ("False", "pmdswp.get('x86_64', kernel='pmd-swap-v3')")
+
+
+# --- what cannot be drawn -----------------------------------------------------------------------------------
+
+
+def test_a_level_that_is_none_is_refused() -> None:
+    with pytest.raises(pmdswp.UnsupportedError, match="no level 'pud'; allowed: pte, pmd"):
+        ps.flag_sets(pmdswp.get("arm64"), "pud")  # type: ignore[arg-type]
+
+
+def test_where_no_kind_goes_into_pmds_no_pmd_word_is_drawn() -> None:
+    arch = pmdswp.get("arm64", kernel="6.12", migration=False)
+    assert arch.pmd_kinds == ()
+    with pytest.raises(Unsatisfiable):
+        find(ps.encoded_words(arch, "pmd"), lambda _: True)
+    assert find(ps.levels(arch), lambda _: True) == "pte"
