@@ -26,6 +26,7 @@ class Solver:
         self._outcomes: list[bool] = []
         self._step = 0
         self._waiting: list[list[bool]] = []
+        self._is_open = False
         self._is_running = False
 
     def word(self, name: str) -> Term:
@@ -45,22 +46,26 @@ class Solver:
 
         One at a time: `RuntimeError` if another `runs` of this solver has not come to its end.
         """
-        if self._waiting:
+        if self._is_open:
             raise RuntimeError("the branches of other code are still being taken")
-        self._waiting = [[]]
-        while self._waiting:
-            self._outcomes, self._step = self._waiting[-1], 0
-            taken = len(self._waiting) - 1
-            self._solver.push()
-            try:
-                self._is_running = True
-                result = code()
-                self._is_running = False
-                yield result
-            finally:
-                self._is_running = False
-                self._solver.pop()
-            del self._waiting[taken]
+        self._is_open, self._waiting = True, [[]]
+        try:
+            while self._waiting:
+                self._outcomes, self._step = self._waiting.pop(), 0
+                self._solver.push()
+                try:
+                    yield self._run(code)
+                finally:
+                    self._solver.pop()
+        finally:
+            self._is_open = False
+
+    def _run(self, code: Callable[[], Result]) -> Result:
+        self._is_running = True
+        try:
+            return code()
+        finally:
+            self._is_running = False
 
     def choose(self, condition: Any) -> bool:
         """Which way this run goes at a branch; the other way, if some input takes it, waits for a later run.

@@ -66,10 +66,15 @@ def get(name: str, /, **options: Unpack[Options]) -> Arch:
 
 def get_with(name: str, options: Mapping[str, object]) -> Arch:
     """`get` with the options in a mapping, for callers that have them as data."""
+    architecture = _architecture(name)
+    return _make(resolve(architecture.name, architecture.options, options))
+
+
+def _architecture(name: str) -> Architecture:
     architecture = _BY_NAME.get(name) if isinstance(name, str) else None
     if architecture is None:
         raise UnsupportedError(f"no architecture {name!r}; allowed: {', '.join(_BY_NAME)}")
-    return _make(resolve(architecture.name, architecture.options, options))
+    return architecture
 
 
 def configurations(*names: str) -> Iterator[Arch]:
@@ -79,7 +84,7 @@ def configurations(*names: str) -> Iterator[Arch]:
     numbers, one at a time; the default configuration of an architecture comes first.
     """
     for name in names or ARCHITECTURES:
-        architecture = get(name).architecture
+        architecture = _architecture(name)
         for option_set in option_sets(architecture.name, architecture.options):
             yield get_with(name, option_set)
 
