@@ -13,15 +13,21 @@ from typing import Any, NamedTuple, Protocol, TypedDict
 from pmdswp.errors import UnsupportedError
 
 __all__ = [
+    "ARM64_SWAP_LAYOUT",
+    "ARM64_UFFD",
     "DEVICE_EXCLUSIVE_MERGED",
     "DEVMAP_REMOVED",
     "KERNELS",
+    "LOONGARCH_EXCLUSIVE",
     "MARKER_GUARD",
     "PMD_DEVICE_PRIVATE",
     "PMD_SWAP",
-    "RISCV_SVRSW60T59B",
+    "RISCV_EXCLUSIVE",
+    "RISCV_SOFT_DIRTY",
+    "RISCV_UFFD",
     "S390_PMD_PRESENT_BIT",
     "S390_PMD_SOFTLEAF",
+    "UFFD_RENAMED",
     "Address",
     "Change",
     "Choice",
@@ -49,23 +55,30 @@ def _age(release: str) -> tuple[int, ...]:
 
 
 class Change(NamedTuple):
-    """Something that kernels have `since` a release, made by `commit` (abbreviated)."""
+    """Something that kernels have `since` a release, made by `commit` (abbreviated; empty where it is not known)."""
 
     what: str
     since: str
-    commit: str
+    commit: str = ""
 
     def __str__(self) -> str:
-        return f"{self.what} (since {self.since}, commit {self.commit})"
+        commit = f", commit {self.commit}" if self.commit else ""
+        return f"{self.what} (since {self.since}{commit})"
 
 
+RISCV_EXCLUSIVE = Change("the exclusive bit on riscv, type and offset moved for it", "6.3", "51a1007d4113")
+LOONGARCH_EXCLUSIVE = Change("the exclusive bit on loongarch, a bit narrower type", "6.3", "ad3150f11b09")
+ARM64_SWAP_LAYOUT = Change("arm64 swap entries clear of PTE_NG, which is PTE_PRESENT_INVALID", "6.10", "55564814a838")
+ARM64_UFFD = Change("the uffd bit in arm64 swap entries", "6.10", "5b32510af77b")
 MARKER_GUARD = Change("the GUARD PTE marker", "6.13", "7c53dfbdb024")
 S390_PMD_PRESENT_BIT = Change("the present bit in s390 segment-table entries", "6.13", "03e6db16b808")
 DEVICE_EXCLUSIVE_MERGED = Change("one device-exclusive type instead of two", "6.15", "c25465eb7630")
 DEVMAP_REMOVED = Change("page tables without a DEVMAP bit", "6.17", "d438d2734170")
 S390_PMD_SOFTLEAF = Change("PMD softleaves on s390", "6.17", "10dd5a000989")
 PMD_DEVICE_PRIVATE = Change("device-private PMD entries", "6.19", "368076f52ebe")
-RISCV_SVRSW60T59B = Change("soft-dirty and uffd bits on riscv with Svrsw60t59b", "6.19", "2a3ebad4db63")
+RISCV_SOFT_DIRTY = Change("the soft-dirty bit on riscv with Svrsw60t59b", "6.19", "2a3ebad4db63")
+RISCV_UFFD = Change("the uffd bit on riscv with Svrsw60t59b", "6.19", "c64da3950cf4")
+UFFD_RENAMED = Change("UFFD in the names of the bits instead of UFFD_WP", "7.3")
 PMD_SWAP = Change("PMD swap entries", "pmd-swap-v3", "75e78aeacb86")
 
 
@@ -121,6 +134,11 @@ class Config(NamedTuple):
     def has_exclusive(self, level: str) -> bool:
         """Whether a swap entry at that level has the exclusive bit; in PMDs it is new with the series."""
         return level == "pte" or self.has(PMD_SWAP)
+
+    @property
+    def uffd_name(self) -> str:
+        """How the kernel's macros for the uffd bit end: UFFD, or UFFD_WP before 7.3."""
+        return "UFFD" if self.has(UFFD_RENAMED) else "UFFD_WP"
 
     @property
     def page_shift(self) -> int:

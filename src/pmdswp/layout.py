@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple, NoReturn, TypeVar
 
+from pmdswp.config import Change
 from pmdswp.errors import DecodeError, EncodeError, LayoutError
 from pmdswp.formula import MASK64, Formula
 
@@ -47,7 +48,8 @@ class Field(NamedTuple):
 
     `value` is what a FIXED field holds. `inverted`: the word holds the complement of the number (x86 offset).
     `masked`: the kernel cuts the number to `width` bits before it stores it; where it is False an oversized
-    number spills into the bits above, up to bit 63. A `Layout` checks that all this is possible.
+    number spills into the bits above, up to bit 63. `since`: the change that put the field there; None where it stood
+    there in 6.1 already. A `Layout` checks that all this is possible.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Field(NamedTuple):
     meaning: str = ""
     inverted: bool = False
     masked: bool = True
+    since: Change | None = None
 
     @property
     def msb(self) -> int:
@@ -94,22 +97,35 @@ def bits(*numbers: int) -> int:
 
 
 def value(
-    name: str, lsb: int, width: int, kernel_name: str, meaning: str, *, inverted: bool = False, masked: bool = True
+    name: str,
+    lsb: int,
+    width: int,
+    kernel_name: str,
+    meaning: str,
+    *,
+    inverted: bool = False,
+    masked: bool = True,
+    since: Change | None = None,
 ) -> Field:
     """A VALUE field: the type or the offset."""
-    return Field(name, lsb, width, FieldKind.VALUE, 0, kernel_name, meaning, inverted, masked)
+    return Field(name, lsb, width, FieldKind.VALUE, 0, kernel_name, meaning, inverted, masked, since)
 
 
-def flag(name: str, bit: int, kernel_name: str, meaning: str, *, configured: bool) -> Field:
+def flag(
+    name: str, bit: int, kernel_name: str, meaning: str, *, configured: bool, since: Change | None = None
+) -> Field:
     """A FLAG field, or the ZERO bit that stands there in a kernel that is not configured to have it."""
     if configured:
-        return Field(name, bit, 1, FieldKind.FLAG, 0, kernel_name, meaning)
+        return Field(name, bit, 1, FieldKind.FLAG, 0, kernel_name, meaning, since=since)
     return zero(bit, kernel_name=kernel_name, meaning=f"no {name} in this configuration")
 
 
-def fixed(name: str, lsb: int, number: int, kernel_name: str, meaning: str, *, width: int = 1) -> Field:
-    """A FIXED field that holds `number`."""
-    return Field(name, lsb, width, FieldKind.FIXED, number, kernel_name, meaning)
+def fixed(
+    name: str, lsb: int, number: int, kernel_name: str, reason: str, *, width: int = 1, since: Change | None = None
+) -> Field:
+    """A FIXED field that holds `number`, for a `reason`."""
+    meaning = f"must be {number}: {reason}"
+    return Field(name, lsb, width, FieldKind.FIXED, number, kernel_name, meaning, since=since)
 
 
 def ignored(name: str, bit: int, kernel_name: str, meaning: str) -> Field:

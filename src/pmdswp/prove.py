@@ -85,7 +85,7 @@ class Slot:
             return found
 
         self.arch, self.level = arch, level
-        self.layout: Layout = arch.pte_layout if level == "pte" else arch.require_pmd_layout()
+        self.layout: Layout = arch.layout(level)
         self.none, self.present = helper("pte_none"), helper("pte_present")
         self.to_arch_swp_entry = helper("pte_to_arch_swp_entry")
         self.softleaf_from = helper("softleaf_from_pte")
@@ -422,13 +422,9 @@ LAWS = (
 """All laws, in the order in which `prove` checks them."""
 
 
-def _levels(arch: Arch) -> tuple[Level, ...]:
-    return ("pte", "pmd") if arch.has_pmd_softleaf else ("pte",)
-
-
 def prove(arch: Arch) -> list[Result]:
     """Check every law for one configuration, at both levels if PMDs there can hold softleaves."""
-    slots = [Slot(arch, level) for level in _levels(arch)]
+    slots = [Slot(arch, level) for level in arch.levels]
     return [check(law, slot) for slot in slots for law in LAWS if law.applies(slot)]
 
 
@@ -436,7 +432,7 @@ def distinct(arches: Iterable[Arch]) -> Iterator[Arch]:
     """Those of the configurations that differ in what a proof looks at: what is proved of one holds for the others."""
     seen: set[object] = set()
     for arch in arches:
-        declared = tuple(hazard.entries for level in _levels(arch) for hazard in hazards(arch, level))
+        declared = tuple(hazard.entries for level in arch.levels for hazard in hazards(arch, level))
         looked_at = (arch.name, arch.source, arch.pte_layout, arch.pmd_layout, arch.hpage_pmd_nr, declared)
         if looked_at not in seen:
             seen.add(looked_at)

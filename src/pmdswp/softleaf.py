@@ -31,6 +31,7 @@ __all__ = [
     "State",
     "marker_mask",
     "max_swapfiles",
+    "migration_ad",
     "pmd_kinds",
     "special_types",
     "swp_pfn_bits",
@@ -214,3 +215,8 @@ def swp_pfn_bits(config: Config) -> int:
     if config.max_physmem_bits is None:
         return min(64 - config.page_shift, SWP_TYPE_SHIFT)
     return config.max_physmem_bits - config.page_shift
+
+
+def migration_ad(config: Config, offset_width: int) -> bool:
+    """Whether migration entries keep the young and dirty bits: two bits of the offset must be left above the PFN."""
+    return config.migration and offset_width >= swp_pfn_bits(config) + 2

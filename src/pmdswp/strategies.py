@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
@@ -67,12 +67,6 @@ def levels(arch: Arch) -> SearchStrategy[Level]:
     """The levels at which a softleaf can stand: "pte", and "pmd" where PMDs of `arch` hold some kind."""
     can_hold: tuple[Level, ...] = ("pte", "pmd") if arch.pmd_kinds else ("pte",)
     return st.sampled_from(can_hold)
-
-
-def _layout(arch: Arch, level: Level) -> Layout:
-    if level not in get_args(Level):
-        raise UnsupportedError(f"no level {level!r}; allowed: {', '.join(get_args(Level))}")
-    return arch.pte_layout if level == "pte" else arch.require_pmd_layout()
 
 
 def _numbers(arch: Arch, kind: SoftLeafType) -> tuple[int, ...]:
@@ -133,7 +127,7 @@ def _pfn_bits(arch: Arch) -> int:
 
 def flag_sets(arch: Arch, level: Level) -> SearchStrategy[frozenset[str]]:
     """Sets of flags that the configuration has at that level, by name: ``dict.fromkeys(flags, True)`` encodes them."""
-    names = sorted(_layout(arch, level).flags)
+    names = sorted(arch.layout(level).flags)
     return st.frozensets(st.sampled_from(names)) if names else st.just(frozenset())
 
 
@@ -259,7 +253,7 @@ def _entries_of_any() -> SearchStrategy[Entry]:
 
 
 def _layouts_of_any() -> SearchStrategy[Layout]:
-    return architectures().flatmap(lambda arch: levels(arch).map(lambda level: _layout(arch, level)))
+    return architectures().flatmap(lambda arch: levels(arch).map(arch.layout))
 
 
 FROM_TYPE: dict[type[object], Callable[[], SearchStrategy[object]]] = {

@@ -8,7 +8,7 @@ masked when it is stored.
 from __future__ import annotations
 
 from pmdswp.arch.base import Architecture, Facts
-from pmdswp.config import Choice, Config, Switch, common_options
+from pmdswp.config import ARM64_SWAP_LAYOUT, ARM64_UFFD, PMD_SWAP, Choice, Config, Switch, common_options
 from pmdswp.hazards import zero_entry
 from pmdswp.layout import Layout, bits, fixed, flag, value, zero
 from pmdswp.softleaf import Level
@@ -21,7 +21,7 @@ VALID, TABLE, EXCLUSIVE, UFFD, PRESENT_INVALID = 0, 1, 2, 3, 11
 def _layout(config: Config, level: Level) -> Layout:
     return Layout(
         (
-            fixed("valid", VALID, 0, "PTE_VALID", "must be 0: not present"),
+            fixed("valid", VALID, 0, "PTE_VALID", "not present"),
             zero(TABLE, kernel_name="PTE_TABLE_BIT"),
             flag(
                 "exclusive",
@@ -29,12 +29,27 @@ def _layout(config: Config, level: Level) -> Layout:
                 "PTE_SWP_EXCLUSIVE",
                 "exclusive to one process",
                 configured=config.has_exclusive(level),
+                since=PMD_SWAP if level == "pmd" else None,
             ),
-            flag("uffd", UFFD, "PTE_SWP_UFFD", "watched by userfaultfd", configured=config.uffd),
+            flag(
+                "uffd",
+                UFFD,
+                f"PTE_SWP_{config.uffd_name}",
+                "watched by userfaultfd",
+                configured=config.uffd,
+                since=ARM64_UFFD,
+            ),
             zero(4, 2),
-            value("type", 6, 5, "__SWP_TYPE_SHIFT", "swap type", masked=False),
-            fixed("present_invalid", PRESENT_INVALID, 0, "PTE_PRESENT_INVALID", "must be 0: not present (= PTE_NG)"),
-            value("offset", 12, 50, "__SWP_OFFSET_SHIFT", "swap offset", masked=False),
+            value("type", 6, 5, "__SWP_TYPE_SHIFT", "swap type", masked=False, since=ARM64_SWAP_LAYOUT),
+            fixed(
+                "present_invalid",
+                PRESENT_INVALID,
+                0,
+                "PTE_PRESENT_INVALID",
+                "not present (= PTE_NG)",
+                since=ARM64_SWAP_LAYOUT,
+            ),
+            value("offset", 12, 50, "__SWP_OFFSET_SHIFT", "swap offset", masked=False, since=ARM64_SWAP_LAYOUT),
             zero(62, 2),
         )
     )

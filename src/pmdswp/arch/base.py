@@ -41,12 +41,13 @@ from pmdswp.softleaf import (
     State,
     marker_mask,
     max_swapfiles,
+    migration_ad,
     pmd_kinds,
     special_types,
     swp_pfn_bits,
 )
 
-__all__ = ["Arch", "Architecture", "Facts", "Predicate", "make", "never"]
+__all__ = ["Arch", "Architecture", "Facts", "Predicate", "expressions", "leaf_type", "make", "never"]
 
 Predicate = Callable[[Formula], Formula]
 
@@ -167,6 +168,8 @@ class Arch(ABC):
     """Whether that softleaf can be a swap entry: only with the series."""
     pmd_kinds: tuple[SoftLeafType, ...]
     """The kinds of softleaf that a PMD can hold in this configuration; empty without `has_pmd_softleaf`."""
+    levels: tuple[Level, ...]
+    """The levels at which a softleaf can stand: "pte", and "pmd" where `has_pmd_softleaf`."""
     pte_layout: Layout
     """What the bits of a swap PTE mean."""
     pmd_layout: Layout | None
@@ -524,6 +527,14 @@ class Arch(ABC):
         self.require_pmd_layout("join_ptes")
         return huge.join_ptes(self, ptes)
 
+    def layout(self, level: Level) -> Layout:
+        """`pte_layout` or `pmd_layout`; `UnsupportedError` for any other level, and where there is none."""
+        if level == "pmd":
+            return self.require_pmd_layout()
+        if level != "pte":
+            raise UnsupportedError(f"no level {level!r}; allowed: 'pte', 'pmd'")
+        return self.pte_layout
+
     def require_pmd_layout(self, name: str = "pmd_layout") -> Layout:
         """`pmd_layout`, for what cannot do without it; `UnsupportedError` names `name` and says what has it."""
         if self.pmd_layout is None:
@@ -605,7 +616,7 @@ def _is_leaf(none: Predicate, present: Predicate) -> Predicate:
     return lambda v: (none(v) == False) & (present(v) == False)  # noqa: E712  # a formula has no `not`
 
 
-def _leaf_type(layout: Layout, v: Formula) -> Formula:
+def leaf_type(layout: Layout, v: Formula) -> Formula:
     """The type as the generic entry keeps it: 6 bits above the offset."""
     number = layout.type.get(v)
     return number & GENERIC_TYPE_MAX if layout.type.max > GENERIC_TYPE_MAX else number
@@ -616,8 +627,8 @@ def _has_type(layout: Layout, numbers: Sequence[int]) -> Predicate:
     if not numbers:
         return never
     return lambda v: (
-        ((_leaf_type(layout, v) < numbers[0]) == False)  # noqa: E712
-        & (_leaf_type(layout, v) < numbers[-1] + 1)
+        ((leaf_type(layout, v) < numbers[0]) == False)  # noqa: E712
+        & (leaf_type(layout, v) < numbers[-1] + 1)
     )
 
 
@@ -625,7 +636,7 @@ def _has_swap_type(layout: Layout, max_swapfiles: int) -> Predicate:
     """Whether the type of a softleaf is that of a swap device; type 0, offset 0 is none to the kernel."""
     value_bits = layout.offset.mask | (layout.type.mask & GENERIC_TYPE_MAX << layout.type.lsb)
     none_leaf = layout.encode(0, 0) & value_bits
-    return lambda v: (_leaf_type(layout, v) < max_swapfiles) & ((v & value_bits) != none_leaf)
+    return lambda v: (leaf_type(layout, v) < max_swapfiles) & ((v & value_bits) != none_leaf)
 
 
 def _numbers(swp_types: Mapping[SoftLeafType, int | range], *kinds: SoftLeafType) -> list[int]:
@@ -660,7 +671,7 @@ def _formulas(config: Config, facts: Facts, swp_types: Mapping[SoftLeafType, int
         "pmd_trans_huge": facts.pmd_trans_huge(v) if config.thp else never(v),
         "pmd_bad": facts.pmd_bad(v),
         "pte_swp_clear_flags": v & (MASK64 ^ sum(pte.flags.values())),
-        "pte_is_marker": is_pte_leaf(v) & (_leaf_type(pte, v) == marker),
+        "pte_is_marker": is_pte_leaf(v) & (leaf_type(pte, v) == marker),
         "pmd_is_swap_entry": is_pmd_leaf(v) & has_swap_type(v),
         "pmd_is_migration_entry": is_pmd_leaf(v) & has_migration_type(v),
         "pmd_is_device_private_entry": is_pmd_leaf(v) & has_device_private_type(v),
@@ -677,12 +688,28 @@ def _formulas(config: Config, facts: Facts, swp_types: Mapping[SoftLeafType, int
     return formulas
 
 
+def expressions(arch: Arch) -> dict[str, str]:
+    """Name -> the expression over the word ``v`` that the helper of that name computes, as Python text.
+
+    Every helper that is one expression and that the configuration has. The text is that of `Arch.source`, except that
+    the address of `invalid_pte_table`, which differs from boot to boot, goes by its name.
+    """
+    address = Formula("invalid_pte_table")
+    config = arch.config._replace(invalid_pte_table=cast("int", address))
+    formulas = _formulas(config, arch.architecture.facts(config), arch.swp_types)
+    return {
+        name: formula.unwrapped
+        for name, formula in formulas.items()
+        if not _absence(arch.architecture, arch.config, name)
+    }
+
+
 def _softleaf_from(level: Level, layout: Layout, is_none_or_present: Formula) -> str:
     v = Formula("v")
     return method_source(
         f"softleaf_from_{level}",
         "v",
-        f"new(SoftLeaf, ({_leaf_type(layout, v).unwrapped}, {layout.offset.get(v).unwrapped}))",
+        f"new(SoftLeaf, ({leaf_type(layout, v).unwrapped}, {layout.offset.get(v).unwrapped}))",
         setup=(
             "try:",
             "    outside = True if v >> 64 else False",
@@ -742,8 +769,8 @@ def _sources(
     pmd_flags = sum(pmd.flags.values())
     slot_offset = pmd.offset.get(v) | Formula("i")
     for name, parameters, formula in (
-        ("pmd_entry_to_pte", "v, i", pte.encode(_leaf_type(pmd, v), slot_offset) | (v & pmd_flags)),
-        ("pte_entry_to_pmd", "v", pmd.encode(_leaf_type(pte, v), pte.offset.get(v)) | (v & pmd_flags)),
+        ("pmd_entry_to_pte", "v, i", pte.encode(leaf_type(pmd, v), slot_offset) | (v & pmd_flags)),
+        ("pte_entry_to_pmd", "v", pmd.encode(leaf_type(pte, v), pte.offset.get(v)) | (v & pmd_flags)),
         ("arch_swp_entry", "type, offset", pte.encode(Formula("type"), Formula("offset"), facts.arch_entry_fixed)),
         ("arch_swp_type", "v", pte.type.get(v)),
         ("arch_swp_offset", "v", pte.offset.get(v)),
@@ -786,7 +813,6 @@ def make(architecture: Architecture, config: Config) -> Arch:
     since = architecture.pmd_softleaf_since
     has_pmd_softleaf = config.thp and (since is None or config.has(since))
     pte = facts.pte_layout
-    total_migration_bits = swp_pfn_bits(config) + 2
     constants = {
         "architecture": architecture,
         "config": config,
@@ -807,11 +833,12 @@ def make(architecture: Architecture, config: Config) -> Arch:
         "swp_pfn_bits": swp_pfn_bits(config),
         "max_swapfiles": max_swapfiles(swp_types),
         "max_swap_offset": pte.offset.max,
-        "migration_ad": config.migration and pte.offset.width >= total_migration_bits,
+        "migration_ad": migration_ad(config, pte.offset.width),
         "swp_types": swp_types,
         "has_pmd_softleaf": has_pmd_softleaf,
         "has_pmd_swap": has_pmd_softleaf and config.has(PMD_SWAP),
         "pmd_kinds": tuple(kind for kind in pmd_kinds(config) if has_pmd_softleaf and kind in kinds),
+        "levels": ("pte", "pmd") if has_pmd_softleaf else ("pte",),
         "pte_layout": pte,
         "pmd_layout": facts.pmd_layout if has_pmd_softleaf else None,
         "_kinds": kinds,

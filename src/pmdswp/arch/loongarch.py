@@ -9,7 +9,7 @@ uffd bit. The type has 7 bits in the word, of which the generic layer uses 5.
 from __future__ import annotations
 
 from pmdswp.arch.base import Architecture, Facts
-from pmdswp.config import Address, Choice, Config, Switch, common_options
+from pmdswp.config import LOONGARCH_EXCLUSIVE, PMD_SWAP, Address, Choice, Config, Switch, common_options
 from pmdswp.formula import MASK64
 from pmdswp.hazards import Hazard, zero_entry
 from pmdswp.layout import Layout, bits, fixed, flag, value, zero
@@ -25,20 +25,21 @@ def _layout(config: Config, level: Level) -> Layout:
     return Layout(
         (
             zero(0, 6),
-            fixed("huge", HUGE, 1, "_PAGE_HUGE", "must be 1: without it the word is a pointer to a table")
+            fixed("huge", HUGE, 1, "_PAGE_HUGE", "without it the word is a pointer to a table")
             if level == "pmd"
             else zero(GLOBAL, kernel_name="_PAGE_GLOBAL"),
-            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "must be 0: not present"),
+            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "not present"),
             zero(8, 2),
-            fixed("protnone", PROTNONE, 0, "_PAGE_PROTNONE", "must be 0: not present"),
+            fixed("protnone", PROTNONE, 0, "_PAGE_PROTNONE", "not present"),
             zero(11, 5),
-            value("type", 16, 7, "__SWP_TYPE_SHIFT", "swap type"),
+            value("type", 16, 7, "__SWP_TYPE_SHIFT", "swap type", since=LOONGARCH_EXCLUSIVE),
             flag(
                 "exclusive",
                 EXCLUSIVE,
                 "_PAGE_SWP_EXCLUSIVE",
                 "exclusive to one process",
                 configured=config.has_exclusive(level),
+                since=PMD_SWAP if level == "pmd" else LOONGARCH_EXCLUSIVE,
             ),
             value("offset", OFFSET, 40, "__SWP_OFFSET_SHIFT", "swap offset"),
         )
@@ -87,7 +88,7 @@ LOONGARCH64 = Architecture(
             levels=("pmd",),
             reads_as=State.PRESENT,
             entries="offset bit 36 set",
-            entry=lambda _type, offset, _flags: (offset >> (PRESENT_INVALID - OFFSET)) & 1 != 0,
+            entry=lambda _type, offset, _flags: ((offset >> (PRESENT_INVALID - OFFSET)) & 1) != 0,
             explanation="pmd_present() of a huge entry tests _PAGE_PRESENT_INVALID, bit 60 of the word, and that is "
             "bit 36 of the swap offset. With 4K pages that is the young bit of a migration entry: a young PMD "
             "migration entry reads as a present huge page, and softleaf_from_pmd() gives the none leaf.",

@@ -8,7 +8,7 @@ _PAGE_PTE.
 from __future__ import annotations
 
 from pmdswp.arch.base import Architecture, Facts, Predicate, never
-from pmdswp.config import DEVMAP_REMOVED, Choice, Config, Switch, common_options
+from pmdswp.config import DEVMAP_REMOVED, PMD_SWAP, Choice, Config, Switch, common_options
 from pmdswp.formula import MASK64, Formula
 from pmdswp.layout import Layout, bits, fixed, flag, value, zero
 from pmdswp.softleaf import Level
@@ -35,6 +35,7 @@ def _layout(config: Config, level: Level) -> Layout:
                 "_PAGE_SWP_EXCLUSIVE",
                 "exclusive to one process (= _PAGE_NON_IDEMPOTENT)",
                 configured=config.has_exclusive(level),
+                since=PMD_SWAP if level == "pmd" else None,
             ),
             zero(BUSY, 3),
             flag(
@@ -47,9 +48,9 @@ def _layout(config: Config, level: Level) -> Layout:
             zero(10, offset_lsb - 10),
             value("offset", offset_lsb, RPN_END - offset_lsb, "PTE_RPN_MASK", "swap offset"),
             zero(RPN_END, INVALID - RPN_END),
-            fixed("invalid", INVALID, 0, "_PAGE_INVALID", "must be 0: not present"),
-            fixed("pte", PTE, 1, "_PAGE_PTE", "must be 1: an entry, not a pointer to a table"),
-            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "must be 0: not present"),
+            fixed("invalid", INVALID, 0, "_PAGE_INVALID", "not present"),
+            fixed("pte", PTE, 1, "_PAGE_PTE", "an entry, not a pointer to a table"),
+            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "not present"),
         )
     )
 

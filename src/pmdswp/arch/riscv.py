@@ -8,7 +8,16 @@ entry reads back as present.
 from __future__ import annotations
 
 from pmdswp.arch.base import Architecture, Facts
-from pmdswp.config import RISCV_SVRSW60T59B, Choice, Config, Switch, common_options
+from pmdswp.config import (
+    PMD_SWAP,
+    RISCV_EXCLUSIVE,
+    RISCV_SOFT_DIRTY,
+    RISCV_UFFD,
+    Choice,
+    Config,
+    Switch,
+    common_options,
+)
 from pmdswp.hazards import Hazard, zero_entry
 from pmdswp.layout import Layout, bits, fixed, flag, value, zero
 from pmdswp.softleaf import Level, State
@@ -22,31 +31,46 @@ LEAF = bits(READ, WRITE, EXEC)
 def _layout(config: Config, level: Level) -> Layout:
     pmd = level == "pmd"
     leaf = (
-        fixed("leaf", READ, 0, "_PAGE_READ | _PAGE_WRITE", "must be 0: pmd_present() tests them", width=2)
+        fixed("leaf", READ, 0, "_PAGE_READ | _PAGE_WRITE", "pmd_present() tests them", width=2)
         if pmd
         else zero(READ, 2, kernel_name="_PAGE_READ | _PAGE_WRITE")
     )
     soft_dirty = (
-        fixed("exec", EXEC, 0, "_PAGE_EXEC", "must be 0: pmd_present() tests it")
+        fixed("exec", EXEC, 0, "_PAGE_EXEC", "pmd_present() tests it")
         if pmd and not config.soft_dirty
-        else flag("soft_dirty", EXEC, "_PAGE_SWP_SOFT_DIRTY", "soft-dirty (= _PAGE_EXEC)", configured=config.soft_dirty)
+        else flag(
+            "soft_dirty",
+            EXEC,
+            "_PAGE_SWP_SOFT_DIRTY",
+            "soft-dirty (= _PAGE_EXEC)",
+            configured=config.soft_dirty,
+            since=RISCV_SOFT_DIRTY,
+        )
     )
     return Layout(
         (
-            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "must be 0: not present"),
+            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "not present"),
             leaf,
             soft_dirty,
-            flag("uffd", USER, "_PAGE_SWP_UFFD", "watched by userfaultfd (= _PAGE_USER)", configured=config.uffd),
-            fixed("prot_none", PROT_NONE, 0, "_PAGE_PROT_NONE", "must be 0: not present (= _PAGE_GLOBAL)"),
+            flag(
+                "uffd",
+                USER,
+                f"_PAGE_SWP_{config.uffd_name}",
+                "watched by userfaultfd (= _PAGE_USER)",
+                configured=config.uffd,
+                since=RISCV_UFFD,
+            ),
+            fixed("prot_none", PROT_NONE, 0, "_PAGE_PROT_NONE", "not present (= _PAGE_GLOBAL)"),
             flag(
                 "exclusive",
                 ACCESSED,
                 "_PAGE_SWP_EXCLUSIVE",
                 "exclusive to one process (= _PAGE_ACCESSED)",
                 configured=config.has_exclusive(level),
+                since=PMD_SWAP if pmd else RISCV_EXCLUSIVE,
             ),
-            value("type", 7, 5, "__SWP_TYPE_SHIFT", "swap type"),
-            value("offset", 12, 52, "__SWP_OFFSET_SHIFT", "swap offset"),
+            value("type", 7, 5, "__SWP_TYPE_SHIFT", "swap type", since=RISCV_EXCLUSIVE),
+            value("offset", 12, 52, "__SWP_OFFSET_SHIFT", "swap offset", since=RISCV_EXCLUSIVE),
         )
     )
 
@@ -75,7 +99,7 @@ RISCV64 = Architecture(
     byteorder="little",
     options=common_options(
         page_size=Choice((4096,), 4096),
-        svrsw60t59b=Switch(since=RISCV_SVRSW60T59B, on=False),
+        svrsw60t59b=Switch(since=RISCV_SOFT_DIRTY, on=False),
         soft_dirty=Switch(needs="svrsw60t59b"),
         uffd=Switch(needs="svrsw60t59b"),
         device_private=Switch(),

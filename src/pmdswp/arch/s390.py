@@ -10,6 +10,7 @@ from __future__ import annotations
 from pmdswp.arch.base import Architecture, Facts, Predicate
 from pmdswp.config import (
     DEVMAP_REMOVED,
+    PMD_SWAP,
     S390_PMD_PRESENT_BIT,
     S390_PMD_SOFTLEAF,
     Choice,
@@ -32,12 +33,12 @@ SEGMENT_UNKNOWN_BITS = bits(6, 7, 8)
 def _pte_layout(config: Config) -> Layout:
     return Layout(
         (
-            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "must be 0: not present"),
+            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "not present"),
             flag("soft_dirty", SOFT_DIRTY, "_PAGE_SOFT_DIRTY", "soft-dirty", configured=config.soft_dirty),
             value("type", 2, 5, "__SWP_TYPE_SHIFT", "swap type"),
             zero(7, 2),
-            fixed("protect", PTE_PROTECT, 1, "_PAGE_PROTECT", "must be 1: marks a swap entry"),
-            fixed("invalid", PTE_INVALID, 1, "_PAGE_INVALID", "must be 1: the hardware must fault"),
+            fixed("protect", PTE_PROTECT, 1, "_PAGE_PROTECT", "marks a swap entry"),
+            fixed("invalid", PTE_INVALID, 1, "_PAGE_INVALID", "the hardware must fault"),
             flag(
                 "exclusive",
                 EXCLUSIVE,
@@ -53,20 +54,28 @@ def _pte_layout(config: Config) -> Layout:
 def _pmd_layout(config: Config) -> Layout:
     return Layout(
         (
-            fixed("present", PRESENT, 0, "_SEGMENT_ENTRY_PRESENT", "must be 0: not present"),
-            flag("soft_dirty", SOFT_DIRTY, "_SEGMENT_ENTRY_SOFT_DIRTY", "soft-dirty", configured=config.soft_dirty),
-            fixed("tt", 2, 0, "_SEGMENT_ENTRY_TYPE_MASK", "must be 0: segment table (1: region-third)", width=2),
-            fixed("comm", RSTE_COMM, 1, "_RST_ENTRY_COMM", "must be 1: marks a swap entry"),
-            fixed("invalid", RSTE_INVALID, 1, "_RST_ENTRY_INVALID", "must be 1: the hardware must fault"),
-            value("type", 6, 5, "__SWP_TYPE_SHIFT_RSTE", "swap type"),
+            fixed("present", PRESENT, 0, "_SEGMENT_ENTRY_PRESENT", "not present", since=S390_PMD_PRESENT_BIT),
+            flag(
+                "soft_dirty",
+                SOFT_DIRTY,
+                "_SEGMENT_ENTRY_SOFT_DIRTY",
+                "soft-dirty",
+                configured=config.soft_dirty,
+                since=S390_PMD_SOFTLEAF,
+            ),
+            fixed("tt", 2, 0, "_SEGMENT_ENTRY_TYPE_MASK", "segment table (1: region-third)", width=2),
+            fixed("comm", RSTE_COMM, 1, "_RST_ENTRY_COMM", "marks a swap entry", since=S390_PMD_SOFTLEAF),
+            fixed("invalid", RSTE_INVALID, 1, "_RST_ENTRY_INVALID", "the hardware must fault"),
+            value("type", 6, 5, "__SWP_TYPE_SHIFT_RSTE", "swap type", since=S390_PMD_SOFTLEAF),
             flag(
                 "exclusive",
                 EXCLUSIVE,
                 "_PAGE_SWP_EXCLUSIVE",
                 "exclusive to one process (= _PAGE_LARGE)",
                 configured=config.has_exclusive("pmd"),
+                since=PMD_SWAP,
             ),
-            value("offset", 12, 52, "__SWP_OFFSET_SHIFT_RSTE", "swap offset"),
+            value("offset", 12, 52, "__SWP_OFFSET_SHIFT_RSTE", "swap offset", since=S390_PMD_SOFTLEAF),
         )
     )
 

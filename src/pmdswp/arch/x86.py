@@ -8,7 +8,7 @@ points at memory that does not exist (L1TF); the type is not. Bits 5 and 6 may b
 from __future__ import annotations
 
 from pmdswp.arch.base import Architecture, Facts
-from pmdswp.config import DEVMAP_REMOVED, Choice, Config, Switch, common_options
+from pmdswp.config import DEVMAP_REMOVED, PMD_SWAP, Choice, Config, Switch, common_options
 from pmdswp.formula import MASK64
 from pmdswp.hazards import Hazard, no_flag
 from pmdswp.layout import Layout, bits, fixed, flag, ignored, value, zero
@@ -27,23 +27,28 @@ def _layout(config: Config, level: Level) -> Layout:
     pmd = level == "pmd"
     return Layout(
         (
-            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "must be 0: not present"),
+            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "not present"),
             flag("soft_dirty", RW, "_PAGE_SWP_SOFT_DIRTY", "soft-dirty (= _PAGE_RW)", configured=config.soft_dirty),
-            flag("uffd", USER, "_PAGE_SWP_UFFD", "watched by userfaultfd (= _PAGE_USER)", configured=config.uffd),
+            flag(
+                "uffd",
+                USER,
+                f"_PAGE_SWP_{config.uffd_name}",
+                "watched by userfaultfd (= _PAGE_USER)",
+                configured=config.uffd,
+            ),
             flag(
                 "exclusive",
                 PWT,
                 "_PAGE_SWP_EXCLUSIVE",
                 "exclusive to one process (= _PAGE_PWT)",
                 configured=config.has_exclusive(level),
+                since=PMD_SWAP if level == "pmd" else None,
             ),
             zero(PCD, kernel_name="_PAGE_PCD"),
             ignored("accessed", ACCESSED, "_PAGE_ACCESSED", "hardware may set it"),
             ignored("dirty", DIRTY, "_PAGE_DIRTY", "hardware may set it"),
-            fixed("pse", PSE, 0, "_PAGE_PSE", "must be 0: pmd_present() tests it")
-            if pmd
-            else zero(PSE, kernel_name="_PAGE_PAT"),
-            fixed("protnone", PROTNONE, 0, "_PAGE_PROTNONE", "must be 0: not present (= _PAGE_GLOBAL)"),
+            fixed("pse", PSE, 0, "_PAGE_PSE", "pmd_present() tests it") if pmd else zero(PSE, kernel_name="_PAGE_PAT"),
+            fixed("protnone", PROTNONE, 0, "_PAGE_PROTNONE", "not present (= _PAGE_GLOBAL)"),
             value("offset", OFFSET, OFFSET_BITS, "SWP_OFFSET_FIRST_BIT", "swap offset, inverted", inverted=True),
             value("type", 59, 5, "SWP_TYPE_BITS", "swap type"),
         )

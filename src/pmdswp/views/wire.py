@@ -15,11 +15,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO, Protocol, TypeVar, get_args
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from pmdswp.arch import Arch
-from pmdswp.errors import UnsupportedError
-from pmdswp.layout import Field, FieldKind, Layout
+from pmdswp.layout import Field, FieldKind
 from pmdswp.softleaf import Level
 from pmdswp.views.fields import field_numbers, named_fields
 
@@ -79,7 +78,7 @@ def entry(arch: Arch, level: Level) -> Construct[Fields]:
 
     Raises `UnsupportedError` for a PMD of a configuration without PMD softleaves.
     """
-    layout = _layout(arch, level)
+    layout = arch.layout(level)
     members = (name / _member(field) for name, field in named_fields(layout).items())
     word = construct.BitStruct(*members)
     checked: Construct[Fields] = construct.ExprAdapter(
@@ -104,12 +103,6 @@ def table(arch: Arch, level: Level, count: int | None = None) -> Construct[Seque
         count = arch.ptrs_per_pte if level == "pte" else arch.ptrs_per_pmd
     entries: Construct[Sequence[Fields]] = entry(arch, level)[count]
     return entries
-
-
-def _layout(arch: Arch, level: Level) -> Layout:
-    if level not in get_args(Level):
-        raise UnsupportedError(f"no level {level!r}; allowed: {', '.join(get_args(Level))}")
-    return arch.pte_layout if level == "pte" else arch.require_pmd_layout()
 
 
 def _member(field: Field) -> Any:

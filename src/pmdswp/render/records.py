@@ -1,0 +1,190 @@
+"""Entries and layouts as JSON values, for programs. 64-bit numbers are "0x..." text: many readers have only doubles.
+
+A layout's record is described by ``layout.schema.json`` beside this module (JSON Schema 2020-12).
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping
+from importlib import resources
+from typing import cast
+
+from pmdswp.arch import Arch
+from pmdswp.arch.base import expressions
+from pmdswp.formula import Formula
+from pmdswp.hazards import Hazard, hazards
+from pmdswp.layout import Field
+from pmdswp.softleaf import FLAGS, MARKER_BITS, Entry, Level, SoftLeafType, marker_mask
+
+__all__ = [
+    "Json",
+    "entry_record",
+    "expression_record",
+    "field_record",
+    "hazard_record",
+    "hexadecimal",
+    "kind_numbers",
+    "layout_record",
+    "layout_schema",
+    "marker_names",
+    "stray_bits",
+    "tree",
+]
+
+Json = Mapping[str, object]
+"""A JSON object."""
+
+
+def hexadecimal(number: int) -> str:
+    """A word as text: 0x and 16 digits."""
+    return f"{number:#018x}"
+
+
+def marker_names(bits: int) -> list[str]:
+    """The names of the marker bits that are set."""
+    return [name for name, bit in MARKER_BITS.items() if bits & bit]
+
+
+def stray_bits(arch: Arch, entry: Entry) -> int:
+    """The bits of a softleaf that stand otherwise than any encoder leaves them; 0 for other words."""
+    return 0 if entry.leaf is None else arch.layout(entry.level).stray_bits(entry.raw)
+
+
+def entry_record(arch: Arch, entry: Entry) -> Json:
+    """A decoded word, with what its kind has: PFN, young and dirty, or marker bits."""
+    leaf = entry.leaf
+    record: dict[str, object] = {
+        "arch": arch.name,
+        "kernel": arch.kernel,
+        "level": entry.level,
+        "raw": hexadecimal(entry.raw),
+        "state": entry.state.name,
+        "kind": entry.kind.name,
+        "type": None if leaf is None else leaf.swp_type,
+        "offset": None if leaf is None else hex(leaf.offset),
+        "exclusive": entry.exclusive,
+        "soft_dirty": entry.soft_dirty,
+        "uffd": entry.uffd,
+        "bytes": arch.pte_to_bytes(entry.raw).hex(),
+    }
+    if leaf is not None:
+        record["stray_bits"] = hex(stray_bits(arch, entry))
+    if leaf is not None and entry.kind.has_pfn:
+        record["pfn"] = hex(arch.softleaf_pfn(leaf))
+        record["young"], record["dirty"] = arch.softleaf_young(leaf), arch.softleaf_dirty(leaf)
+    if leaf is not None and entry.kind is SoftLeafType.MARKER:
+        record["markers"] = marker_names(arch.softleaf_markers(leaf))
+    return record
+
+
+def layout_record(arch: Arch, level: Level) -> Json:
+    """A layout with all that the tables show; `UnsupportedError` where there is no such layout."""
+    layout = arch.layout(level)
+    of_level = {name: text for name, text in expressions(arch).items() if name.startswith(f"{level}_")}
+    return {
+        "arch": arch.name,
+        "kernel": arch.kernel,
+        "level": level,
+        "options": {name: _plain(getattr(arch.config, name)) for name in arch.architecture.options},
+        "byteorder": arch.byteorder,
+        "msb0": arch.architecture.msb0,
+        "page_size": arch.page_size,
+        "pmd_size": arch.pmd_size,
+        "hpage_pmd_nr": arch.hpage_pmd_nr,
+        "max_swapfiles": arch.max_swapfiles,
+        "max_swap_offset": hex(arch.max_swap_offset),
+        "max_physmem_bits": arch.max_physmem_bits,
+        "swp_pfn_bits": arch.swp_pfn_bits,
+        "migration_ad": arch.migration_ad,
+        "marker_bits": {name: hex(bit) for name, bit in MARKER_BITS.items() if bit & marker_mask(arch.config)},
+        "swp_types": kind_numbers(arch),
+        "kinds": [kind.name for kind in _kinds(arch, level)],
+        "fields": [field_record(field) for field in layout],
+        "encode": expression_record(layout.encode(Formula("type"), Formula("offset")).unwrapped),
+        "helpers": {name: expression_record(text) for name, text in of_level.items()},
+        "hazards": [hazard_record(hazard) for hazard in hazards(arch, level)],
+    }
+
+
+def _plain(value: object) -> object:
+    # an address does not fit into a double
+    return hex(value) if type(value) is int and value >= 1 << 53 else value
+
+
+def _kinds(arch: Arch, level: Level) -> tuple[SoftLeafType, ...]:
+    return arch.pmd_kinds if level == "pmd" else (SoftLeafType.SWAP, *arch.swp_types)
+
+
+def kind_numbers(arch: Arch) -> dict[str, list[int]]:
+    """Name of each special kind -> its type numbers."""
+    return {kind.name: [number] if isinstance(number, int) else list(number) for kind, number in arch.swp_types.items()}
+
+
+def field_record(field: Field) -> Json:
+    """One field of a layout."""
+    return {
+        "name": field.name,
+        "msb": field.msb,
+        "lsb": field.lsb,
+        "width": field.width,
+        "kind": field.kind.value,
+        "value": hex(field.value),
+        "kernel_name": field.kernel_name,
+        "meaning": field.meaning,
+        "inverted": field.inverted,
+        "masked": field.masked,
+        "since": None if field.since is None else {"release": field.since.since, "commit": field.since.commit},
+    }
+
+
+def hazard_record(hazard: Hazard) -> Json:
+    """One hazard; `entry` is an expression over type, offset and the flags by name."""
+    flags = {name: Formula(name) for name in FLAGS}
+    entry: Formula = hazard.entry(Formula("type"), Formula("offset"), flags)
+    return {
+        "reads_as": hazard.reads_as.name,
+        "entries": hazard.entries,
+        "entry": expression_record(entry.unwrapped),
+        "explanation": hazard.explanation,
+    }
+
+
+def expression_record(text: str) -> Json:
+    """An expression as text, and taken apart as `tree` does it."""
+    return {"text": text, "tree": tree(text)}
+
+
+_OPERATORS: Mapping[type[ast.AST], str] = {
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+    ast.BitXor: "^",
+    ast.LShift: "<<",
+    ast.RShift: ">>",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+}
+
+
+def tree(text: str) -> object:
+    """A formula's text as [operator, left, right]; leaves are names, or numbers as text. True is 1 and False 0."""
+    return _tree(ast.parse(text, mode="eval").body)
+
+
+def _tree(node: ast.expr) -> object:
+    if isinstance(node, ast.BinOp):
+        return [_OPERATORS[type(node.op)], _tree(node.left), _tree(node.right)]
+    if isinstance(node, ast.Compare):
+        [operator], [right] = node.ops, node.comparators
+        return [_OPERATORS[type(operator)], _tree(node.left), _tree(right)]
+    if isinstance(node, ast.Name):
+        return node.id
+    return hex(cast("int", cast("ast.Constant", node).value))
+
+
+def layout_schema() -> Json:
+    """The JSON Schema of `layout_record`."""
+    text = resources.files("pmdswp.render").joinpath("layout.schema.json").read_text(encoding="utf-8")
+    return cast("Json", json.loads(text))
