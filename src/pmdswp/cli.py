@@ -22,20 +22,19 @@ import pmdswp
 from pmdswp.arch import ARCHITECTURES, Arch, configurations, get_with
 from pmdswp.config import KERNELS, Options
 from pmdswp.errors import DecodeError, EncodeError, PmdSwpError, UnsupportedError
-from pmdswp.layout import Layout, check_word
+from pmdswp.layout import check_word
+from pmdswp.render.records import entry_record, hexadecimal
 from pmdswp.render.text import (
     Palette,
     arch_summary,
     describe,
     entry_block,
     layout_table,
-    marker_names,
     proof_line,
     proof_summary,
-    stray_bits,
     table_listing,
 )
-from pmdswp.softleaf import FLAGS, Entry, Level, SoftLeafType
+from pmdswp.softleaf import FLAGS, Entry, Level
 
 if TYPE_CHECKING:
     from pmdswp.prove import Result
@@ -58,6 +57,9 @@ _HELP = {
     "mmu": "ppc64: radix or hash",
     "invalid_pte_table": "loongarch64: the address that an empty PMD holds",
 }
+
+LAYOUT_FORMATS = ("text", "rst", "rst-list", "markdown", "ascii", "json", "svg", "html")
+"""What `pmdswp layout` writes: the keys of `pmdswp.render.formats.FORMATS`, which is not loaded for other commands."""
 
 _OPTION = "option_"
 """Sets the options of `pmdswp.get` apart from the command's own among the parsed arguments."""
@@ -147,8 +149,18 @@ def _commands() -> dict[str, _Parser]:
     _add_words(join)
 
     layout = add("layout", _layout, "what each bit of a swap entry means")
-    _add_arch(layout)
-    _add_level(layout)
+    layout.add_argument("arches", metavar="ARCH", nargs="*", help="architectures: see `pmdswp arches`")
+    layout.add_argument(
+        "--format", choices=LAYOUT_FORMATS, default=LAYOUT_FORMATS[0], help=f"default: {LAYOUT_FORMATS[0]}"
+    )
+    _add_level(layout, "both")
+    layout.add_argument(
+        "--bits", choices=("lsb0", "both"), help="bit numbers: from the least significant bit, or MSB0 too"
+    )
+    layout.add_argument("--all", action="store_true", help="every layout of the ARCHs, or of all architectures")
+    layout.add_argument("--compare", action="store_true", help="the architectures side by side")
+    layout.add_argument("-o", "--output", metavar="DIR", help="one file for each layout")
+    _add_options(layout)
 
     prove = add("prove", _prove, "prove the laws of the codec for every word (needs the extra `prove`)")
     _add_arch(prove, nargs="?")
@@ -160,8 +172,12 @@ def _commands() -> dict[str, _Parser]:
 
 
 def _add_arch(parser: _Parser, nargs: str | None = None) -> None:
-    """ARCH and every option of `pmdswp.get`; what is not given stays absent."""
     parser.add_argument("arch", metavar="ARCH", nargs=nargs, help="architecture: see `pmdswp arches`")
+    _add_options(parser)
+
+
+def _add_options(parser: _Parser) -> None:
+    """Every option of `pmdswp.get`; what is not given stays absent."""
     group = parser.add_argument_group("kernel and configuration (see `pmdswp arches` for values and defaults)")
     for name, kind in get_type_hints(Options).items():
         flag, dest = f"--{name.replace('_', '-')}", f"{_OPTION}{name}"
@@ -187,8 +203,8 @@ def _add_words(parser: _Parser) -> None:
     parser.add_argument("--bytes", action="store_true", help="words are the 8 bytes as they stand in memory, in hex")
 
 
-def _add_level(parser: _Parser) -> None:
-    parser.add_argument("--level", choices=("pte", "pmd"), default="pmd", help="page-table level (default: pmd)")
+def _add_level(parser: _Parser, *more: str) -> None:
+    parser.add_argument("--level", choices=("pte", "pmd", *more), default="pmd", help="page-table level (default: pmd)")
 
 
 def _number_or_none(text: str) -> int | None:
@@ -342,7 +358,7 @@ def _decode(options: argparse.Namespace) -> int:
     def show(word: int) -> None:
         entry = decode(word)
         if options.json:
-            _print_json(_record(arch, entry))
+            _print_json(entry_record(arch, entry))
         elif ruler:
             print(*entry_block(arch, entry, _palette()), "", sep="\n")
         else:
@@ -360,7 +376,7 @@ def _decode_table(options: argparse.Namespace, arch: Arch, decode: Callable[[int
     entries = [decode(arch.pte_from_bytes(data[i : i + size])) for i in whole]
     if options.json:
         for index, entry in enumerate(entries):
-            _print_json({"index": index, **_record(arch, entry)})
+            _print_json({"index": index, **entry_record(arch, entry)})
     else:
         print(f"{options.table}: {len(entries)} entries, read as {options.level} by {arch!r}")
         print(*table_listing(arch, entries), sep="\n")
@@ -379,7 +395,7 @@ def _encode(options: argparse.Namespace) -> int:
     word = encode(_type_number(arch, options.type), _number(options.offset, "offset"), **flags)
     entry = decode(word)
     if options.json:
-        _print_json(_record(arch, entry))
+        _print_json(entry_record(arch, entry))
     else:
         print(*entry_block(arch, entry, _palette()), sep="\n")
     return 0
@@ -408,9 +424,9 @@ def _split(options: argparse.Namespace) -> int:
     arch = _arch(options)
 
     def show(pmd: int) -> None:
-        ptes = [_hex(pte) for pte in arch.split_pmd(pmd)]
+        ptes = [hexadecimal(pte) for pte in arch.split_pmd(pmd)]
         if options.json:
-            _print_json({"arch": arch.name, "raw": _hex(pmd), "ptes": ptes})
+            _print_json({"arch": arch.name, "raw": hexadecimal(pmd), "ptes": ptes})
         else:
             print(*ptes, sep="\n")
 
@@ -421,20 +437,56 @@ def _join(options: argparse.Namespace) -> int:
     arch = _arch(options)
     pmd = arch.join_ptes(_Words(options, arch).read())
     if options.json:
-        _print_json(_record(arch, arch.decode_pmd(pmd)))
+        _print_json(entry_record(arch, arch.decode_pmd(pmd)))
     else:
-        print(_hex(pmd))
+        print(hexadecimal(pmd))
     return 0
 
 
 def _layout(options: argparse.Namespace) -> int:
-    arch = _arch(options)
-    layout = arch.pte_layout if options.level == "pte" else arch.require_pmd_layout()
-    if options.json:
-        _print_json(_layout_record(arch, options.level, layout))
+    # the writers are not needed to decode a word
+    from pmdswp.render import formats  # noqa: PLC0415
+
+    format_name: str = "json" if options.json else options.format
+    if options.compare:
+        print(formats.compare(options.arches or list(ARCHITECTURES), format_name), end="")
+        return 0
+    slots = [
+        formats.Slot(arch, level, arch.architecture.msb0 if options.bits is None else options.bits == "both")
+        for arch, level in _slots(options)
+    ]
+    if options.output is not None:
+        directory = Path(options.output)
+        directory.mkdir(parents=True, exist_ok=True)
+        for slot in slots:
+            path = directory / formats.file_name(slot, format_name)
+            path.write_text(formats.collection([slot], format_name), encoding="utf-8")
+            print(path)
+    elif format_name == "text" and len(slots) == 1:
+        print(*layout_table(slots[0].arch, slots[0].level, _palette(), msb0=slots[0].msb0), sep="\n")
     else:
-        print(*layout_table(arch, options.level, layout, _palette()), sep="\n")
+        print(formats.collection(slots, format_name), end="")
     return 0
+
+
+def _slots(options: argparse.Namespace) -> Iterator[tuple[Arch, Level]]:
+    """The layouts that the arguments ask for."""
+    from pmdswp.render.formats import distinct  # noqa: PLC0415
+
+    names: list[str] = options.arches or list(ARCHITECTURES)
+    wanted: tuple[Level, ...] = ("pte", "pmd") if options.level == "both" else (options.level,)
+    given = _given(options)
+    if options.all:
+        if given:
+            raise UnsupportedError("options of one configuration cannot go with --all")
+        yield from ((arch, level) for arch, level in distinct(names) if level in wanted)
+        return
+    if not options.arches:
+        raise UnsupportedError("name an architecture, or give --all")
+    for name in names:
+        arch = get_with(name, given)
+        # both levels: those that there are; one level: it has to be there
+        yield from ((arch, level) for level in (arch.levels if options.level == "both" else wanted))
 
 
 def _prove(options: argparse.Namespace) -> int:
@@ -479,7 +531,7 @@ def _proof_record(result: Result) -> dict[str, object]:
         "level": result.level,
         "law": result.law,
         "status": result.status,
-        "witness": None if result.witness is None else _hex(result.witness),
+        "witness": None if result.witness is None else hexadecimal(result.witness),
         "explanation": result.explanation,
         "documented": result.documented,
     }
@@ -527,62 +579,5 @@ def _is_terminal() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _hex(number: int) -> str:
-    return f"{number:#018x}"
-
-
 def _print_json(record: Mapping[str, object]) -> None:
     print(json.dumps(record))
-
-
-def _record(arch: Arch, entry: Entry) -> dict[str, object]:
-    leaf = entry.leaf
-    record: dict[str, object] = {
-        "arch": arch.name,
-        "kernel": arch.kernel,
-        "level": entry.level,
-        "raw": _hex(entry.raw),
-        "state": entry.state.name,
-        "kind": entry.kind.name,
-        "type": None if leaf is None else leaf.swp_type,
-        "offset": None if leaf is None else hex(leaf.offset),
-        "exclusive": entry.exclusive,
-        "soft_dirty": entry.soft_dirty,
-        "uffd": entry.uffd,
-        "bytes": arch.pte_to_bytes(entry.raw).hex(),
-    }
-    if leaf is not None:
-        record["stray_bits"] = hex(stray_bits(arch, entry))
-    if leaf is not None and entry.kind.has_pfn:
-        record["pfn"] = hex(arch.softleaf_pfn(leaf))
-        record["young"], record["dirty"] = arch.softleaf_young(leaf), arch.softleaf_dirty(leaf)
-    if leaf is not None and entry.kind is SoftLeafType.MARKER:
-        record["markers"] = marker_names(arch.softleaf_markers(leaf))
-    return record
-
-
-def _layout_record(arch: Arch, level: Level, layout: Layout) -> dict[str, object]:
-    return {
-        "arch": arch.name,
-        "kernel": arch.kernel,
-        "level": level,
-        "page_size": arch.page_size,
-        "hpage_pmd_nr": arch.hpage_pmd_nr,
-        "byteorder": arch.byteorder,
-        "max_swapfiles": arch.max_swapfiles,
-        "max_swap_offset": hex(arch.max_swap_offset),
-        "fields": [
-            {
-                "name": field.name,
-                "msb": field.msb,
-                "lsb": field.lsb,
-                "width": field.width,
-                "kind": field.kind.value,
-                "value": hex(field.value),
-                "kernel_name": field.kernel_name,
-                "meaning": field.meaning,
-                "inverted": field.inverted,
-            }
-            for field in layout.fields
-        ],
-    }

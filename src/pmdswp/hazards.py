@@ -10,12 +10,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pmdswp.config import Config
-from pmdswp.softleaf import Level, State
+from pmdswp.errors import DecodeError
+from pmdswp.layout import check_word
+from pmdswp.softleaf import FLAGS, Level, State
 
 if TYPE_CHECKING:
     from pmdswp.arch.base import Arch
 
-__all__ = ["EntryFormula", "Hazard", "hazards", "zero_entry"]
+__all__ = ["EntryFormula", "Hazard", "hazards", "misread", "zero_entry"]
 
 EntryFormula = Callable[[Any, Any, dict[str, Any]], Any]
 """A formula of type, offset and flags (by name) that is true for some entries."""
@@ -58,3 +60,20 @@ def hazards(arch: Arch, level: Level) -> tuple[Hazard, ...]:
         return ()
     declared = arch.architecture.hazards
     return tuple(hazard for hazard in declared if level in hazard.levels and hazard.applies(arch.config))
+
+
+def misread(arch: Arch, level: Level, word: int) -> tuple[Hazard, ...]:
+    """The hazards to which `word` falls when it was stored as an entry; none if no encoder writes it.
+
+    `DecodeError` beyond 64 bits.
+    """
+    word = check_word(word, DecodeError, level.upper())
+    possible = hazards(arch, level)
+    if not possible:
+        return ()
+    layout = arch.layout(level)
+    if not layout.contains(word):
+        return ()
+    swp_type, offset = layout.type.get(word), layout.offset.get(word)
+    flags = {name: word & layout.flags.get(name, 0) != 0 for name in FLAGS}
+    return tuple(hazard for hazard in possible if hazard.entry(swp_type, offset, flags))

@@ -93,8 +93,10 @@ def _samples(path: Path) -> Iterator[Sample]:
         if block.language != "console":
             continue
         assert block.lines[0].startswith("$ "), f"{_name(path)}:{block.start + 1}: no command before the output"
-        for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$).*\n)*)", block.text, re.MULTILINE):
-            yield Sample(command, output)
+        found = re.findall(r"^\$ (.*)\n((?:(?!\$).*\n)*)", block.text, re.MULTILINE)
+        whole = "".join(f"$ {command}\n{output}" for command, output in found)
+        assert whole == block.text, f"{_name(path)}:{block.start + 1}: a line that is neither a command nor output"
+        yield from (Sample(command, output) for command, output in found)
 
 
 def _pipeline(command: str) -> Iterator[list[str]]:
@@ -172,19 +174,6 @@ def test_every_link_leads_to_a_file(path: Path) -> None:
             assert (path.parent / target).is_file(), f"{_name(path)}: {target}"
 
 
-@PAGES
-def test_a_page_has_one_title_and_skips_no_level_of_heading(path: Path) -> None:
-    inside = {block.start + i for block in _blocks(path) for i in range(len(block.lines))}
-    levels: list[int] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
-        heading = re.match(r"(#+) ", line)
-        if heading is not None and number not in inside:
-            levels.append(len(heading[1]))
-    assert levels[0] == 1
-    assert levels.count(1) == 1
-    assert all(level <= before + 1 for before, level in zip(levels, levels[1:], strict=False)), levels
-
-
 def test_the_samples_are_found() -> None:
     pages = _paths()
     assert len(pages) > 8
@@ -194,7 +183,9 @@ def test_the_samples_are_found() -> None:
     assert sum(len(list(_samples(page))) for page in pages) > 10
 
 
-@pytest.mark.parametrize("text", ["```pycom\n>>> 1\n1\n```\n", "```\n$ pmdswp\n```\n", "~~~pycon\n~~~\n", " ```sh\n```\n"])
+@pytest.mark.parametrize(
+    "text", ["```pycom\n>>> 1\n1\n```\n", "```\n$ pmdswp\n```\n", "~~~pycon\n~~~\n", " ```sh\n```\n"]
+)
 def test_a_fence_of_an_unknown_language_is_an_error(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
     page = tmp_path / "page.md"

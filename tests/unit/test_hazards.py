@@ -7,8 +7,9 @@ from itertools import product
 import pytest
 
 import pmdswp
-from pmdswp import State
-from pmdswp.hazards import hazards
+from pmdswp import DecodeError, State
+from pmdswp.hazards import hazards, misread
+from pmdswp.layout import FieldKind
 from pmdswp.softleaf import FLAGS, Level
 from slots import Slot
 
@@ -29,5 +30,33 @@ def test_an_entry_reads_as_a_softleaf_unless_a_hazard_names_it(arch: pmdswp.Arch
     flag_sets = [NO_FLAG, *({**NO_FLAG, flag: True} for flag in slot.layout.flags)]
     for swp_type, offset, flags in product((0, 1, 31), offsets, flag_sets):
         named = {hazard.reads_as for hazard in hazards(arch, level) if hazard.entry(swp_type, offset, flags)}
-        read = slot.decode(slot.encode(swp_type, offset, **flags)).state
-        assert {read} == (named or {State.SOFTLEAF}), (swp_type, hex(offset), flags)
+        word = slot.encode(swp_type, offset, **flags)
+        assert {slot.decode(word).state} == (named or {State.SOFTLEAF}), (swp_type, hex(offset), flags)
+        assert {hazard.reads_as for hazard in misread(arch, level, word)} == named, (swp_type, hex(offset), flags)
+
+
+@pytest.mark.parametrize("level", ["pte", "pmd"])
+@pytest.mark.parametrize("arch", ARCHES, ids=repr)
+def test_a_word_with_a_stray_bit_is_no_stored_entry_and_falls_to_no_hazard(arch: pmdswp.Arch, level: Level) -> None:
+    slot = Slot(arch, level)
+    candidates = product((0, 1), (0, arch.max_swap_offset), (NO_FLAG, *({flag: True} for flag in slot.layout.flags)))
+    words = [slot.encode(swp_type, offset, **flags) for swp_type, offset, flags in candidates]
+    strays = [bit for bit in (1 << number for number in range(64)) if slot.layout.stray_bits(words[0] ^ bit)]
+    assert strays
+    assert not [(word, stray) for word in words for stray in strays if misread(arch, level, word ^ stray)]
+
+
+def test_bits_that_the_hardware_sets_leave_an_entry_the_one_it_is() -> None:
+    arch = pmdswp.get("x86_64")
+    ignored = sum(field.mask for field in arch.pte_layout if field.kind is FieldKind.IGNORED)
+    [hazard] = misread(arch, "pte", ignored)
+    assert hazard.reads_as is State.NONE
+
+
+def test_without_a_layout_no_word_is_a_misread_entry() -> None:
+    assert misread(pmdswp.get("x86_64", thp=False), "pmd", 0) == ()
+
+
+def test_beyond_64_bits_there_is_no_word_to_misread() -> None:
+    with pytest.raises(DecodeError, match="PMD 0x10000000000000000 is not within"):
+        misread(pmdswp.get("x86_64"), "pmd", 1 << 64)

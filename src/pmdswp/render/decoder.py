@@ -4,20 +4,57 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from importlib import resources
 from itertools import product
-from typing import get_type_hints
+from string import Template
+from typing import cast, get_type_hints
 
 from pmdswp import __version__
-from pmdswp.arch import ARCHITECTURES, Arch, get_with
+from pmdswp.arch import ARCHITECTURES, Arch, get, get_with
 from pmdswp.arch.base import Architecture, expressions, leaf_type
-from pmdswp.config import KERNELS, Address, Option, Options, PhysmemBits, Value
+from pmdswp.config import KERNELS, Address, Choice, Option, PhysmemBits, Switch, Value
 from pmdswp.errors import UnsupportedError
 from pmdswp.formula import Formula
 from pmdswp.hazards import hazards
+from pmdswp.layout import WORD_BITS, Field
+from pmdswp.render.palette import style_sheet, tone_name
 from pmdswp.render.records import Json, expression_record, field_record, hazard_record, kind_numbers
-from pmdswp.softleaf import MARKER_BITS, Level, SoftLeafType, marker_mask, migration_ad, swp_pfn_bits
+from pmdswp.softleaf import (
+    FLAGS,
+    MARKER_BITS,
+    NR_SWAP_TYPES,
+    Level,
+    SoftLeaf,
+    SoftLeafType,
+    State,
+    marker_mask,
+    migration_ad,
+    swp_pfn_bits,
+)
 
-__all__ = ["decoder_data"]
+__all__ = ["decoder_data", "page"]
+
+_STATES = {
+    State.NONE: "The slot is empty.",
+    State.PRESENT: "The word maps a page; in a PMD, a huge one.",
+    State.TABLE: "The PMD points to a page table.",
+    State.SOFTLEAF: "Neither none nor present: the word holds a software leaf.",
+    State.BAD: "The PMD is neither none nor present, and this kernel has no PMD software leaf: nothing may write it.",
+}
+
+_KINDS = {
+    SoftLeafType.NONE: "Type 0, offset 0: the kernel takes this leaf for no entry.",
+    SoftLeafType.SWAP: "Swapped out: the type is the number of the swap device, the offset its slot, in pages.",
+    SoftLeafType.MIGRATION_READ: "A page under migration that was mapped read-only.",
+    SoftLeafType.MIGRATION_READ_EXCLUSIVE: "A page under migration, mapped read-only, exclusive to one process.",
+    SoftLeafType.MIGRATION_WRITE: "A page under migration that was mapped writable.",
+    SoftLeafType.DEVICE_PRIVATE_READ: "A page in the private memory of a device, mapped read-only.",
+    SoftLeafType.DEVICE_PRIVATE_WRITE: "A page in the private memory of a device, mapped writable.",
+    SoftLeafType.DEVICE_EXCLUSIVE: "A page to which a device has exclusive access for a while.",
+    SoftLeafType.HWPOISON: "A page frame with a memory error.",
+    SoftLeafType.MARKER: "No page: bits that say what is to happen at the next fault.",
+    SoftLeafType.UNKNOWN: "A type number that no kernel writes.",
+}
 
 
 class _Pool:
@@ -54,7 +91,7 @@ class _Pools:
         if level in arch.levels:
             layout, v = arch.layout(level), Formula("v")
             record["layout"] = {
-                "fields": [self.fields.number(field_record(field)) for field in layout],
+                "fields": [self.fields.number(_field(field)) for field in layout],
                 "type": self.expressions.number(expression_record(leaf_type(layout, v).unwrapped)),
                 "offset": self.expressions.number(expression_record(layout.offset.get(v).unwrapped)),
                 "encode": self.expressions.number(
@@ -101,16 +138,27 @@ def _physmem(arch: Arch) -> Iterator[tuple[str, tuple[int, bool]]]:
             yield _physmem_key(bits), (swp_pfn_bits(config), migration_ad(config, arch.pte_layout.offset.width))
 
 
+_FORMS: Mapping[type[Option], str] = {
+    Switch: "switch",
+    Choice: "choice",
+    PhysmemBits: "physmem",
+    Address: "address",
+}
+"""How an option is asked for."""
+
 _FREE = (PhysmemBits, Address)
 """Options with too many values to list a configuration for each."""
 
 
 def _option_record(name: str, option: Option) -> Json:
-    kind = get_type_hints(Options)[name]
-    record: dict[str, object] = {"name": name, "switch": kind is bool}
+    record = {"name": name, "form": _FORMS[type(option)], "allowed": str(option)}
     if isinstance(option, Address):
         return {**record, "example": hex(option.example)}
-    return {**record, "values": option.examples}
+    return record if isinstance(option, _FREE) else {**record, "values": option.examples}
+
+
+def _field(field: Field) -> Json:
+    return {**field_record(field), "tone": tone_name(field)}
 
 
 def _configurations(architecture: Architecture) -> Iterator[tuple[str, Arch]]:
@@ -122,6 +170,30 @@ def _configurations(architecture: Architecture) -> Iterator[tuple[str, Arch]]:
             yield json.dumps(values, separators=(",", ":")), get_with(architecture.name, options)
         except UnsupportedError:
             continue
+
+
+def _predicates() -> list[str]:
+    """The names of the helpers that answer True or False."""
+    helpers = {name: helper for name, helper in vars(Arch).items() if name.startswith(("pte_", "pmd_"))}
+    return [name for name, helper in helpers.items() if callable(helper) and get_type_hints(helper)["return"] is bool]
+
+
+def _above_pfn(arch: Arch) -> list[str]:
+    """What the bits above the PFN of a migration entry say, from the lowest bit upwards."""
+    readers = {"young": arch.softleaf_young, "dirty": arch.softleaf_dirty}
+    [migration] = kind_numbers(arch)[SoftLeafType.MIGRATION_WRITE.name]
+    leaves = [SoftLeaf(migration, 1 << (arch.swp_pfn_bits + i)) for i in range(len(readers))]
+    return [name for leaf in leaves for name, is_set in readers.items() if is_set(leaf)]
+
+
+def _softleaf() -> Json:
+    """The generic entry: how many types there are, its `.val`, and the bits above the PFN."""
+    leaf = SoftLeaf(cast("int", Formula("type")), cast("int", Formula("offset")))
+    return {
+        "types": NR_SWAP_TYPES,
+        "val": expression_record(cast("Formula", leaf.val).unwrapped),
+        "above_pfn": _above_pfn(get(next(iter(ARCHITECTURES)))),
+    }
 
 
 def decoder_data() -> Json:
@@ -139,14 +211,36 @@ def decoder_data() -> Json:
     }
     return {
         "version": __version__,
+        "word_bits": WORD_BITS,
         "kernels": KERNELS,
+        "flags": FLAGS,
+        "predicates": _predicates(),
+        "softleaf": _softleaf(),
+        "states": {state.name: _STATES[state] for state in State},
         "kinds": {
             kind.name: {
                 "pfn": kind.has_pfn,
                 "migration": kind.is_migration,
+                "marker": kind is SoftLeafType.MARKER,
+                "meaning": _KINDS[kind],
             }
             for kind in SoftLeafType
         },
         "arches": arches,
         **{name: pool.values for name, pool in vars(pools).items()},
     }
+
+
+def _web(name: str) -> str:
+    return resources.files("pmdswp.render").joinpath("web", name).read_text(encoding="utf-8")
+
+
+def page() -> str:
+    """The decoder as one HTML page that needs no other file and asks nothing of a network."""
+    data = json.dumps(decoder_data(), separators=(",", ":"))
+    return Template(_web("decoder.html")).substitute(
+        style=style_sheet() + _web("decoder.css"),
+        # no "<" at all: neither "</script" nor "<!--" can then end or change the element early
+        data=data.replace("<", "\\u003c"),
+        script=_web("decoder.js"),
+    )

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from pmdswp.arch import Arch
 from pmdswp.config import show
 from pmdswp.layout import Field, FieldKind, Layout
-from pmdswp.softleaf import FLAGS, MARKER_BITS, Entry, Level, SoftLeaf, SoftLeafType, State
+from pmdswp.render.fields import lsb0_bits, msb0_bits
+from pmdswp.render.records import marker_names, stray_bits
+from pmdswp.softleaf import FLAGS, Entry, Level, SoftLeaf, SoftLeafType, State
 
 if TYPE_CHECKING:
     from pmdswp.prove import Result
@@ -24,10 +26,8 @@ __all__ = [
     "describe",
     "entry_block",
     "layout_table",
-    "marker_names",
     "proof_line",
     "proof_summary",
-    "stray_bits",
     "table_listing",
 ]
 
@@ -49,11 +49,6 @@ class Palette:
         return f"\x1b[{code}m{text}\x1b[0m" if self.enabled and code else text
 
 
-def marker_names(bits: int) -> list[str]:
-    """The names of the marker bits that are set."""
-    return [name for name, bit in MARKER_BITS.items() if bits & bit]
-
-
 def describe(arch: Arch, entry: Entry) -> str:
     """What an entry stands for, in one line without the word itself."""
     if entry.leaf is None:
@@ -64,12 +59,6 @@ def describe(arch: Arch, entry: Entry) -> str:
     if entry.level == "pmd" and entry.kind not in arch.pmd_kinds:
         notes.append(f"(no PMD of kernel {arch.kernel} holds this)")
     return " ".join([f"{entry.kind.name} {_leaf(arch, entry.kind, entry.leaf)}", *flags, *notes])
-
-
-def stray_bits(arch: Arch, entry: Entry) -> int:
-    """The bits of a softleaf that stand otherwise than any encoder leaves them; 0 for other words."""
-    layout = arch.pte_layout if entry.level == "pte" else arch.pmd_layout
-    return 0 if entry.leaf is None or layout is None else layout.stray_bits(entry.raw)
 
 
 def _leaf(arch: Arch, kind: SoftLeafType, leaf: SoftLeaf) -> str:
@@ -87,15 +76,6 @@ def _leaf(arch: Arch, kind: SoftLeafType, leaf: SoftLeaf) -> str:
 
 def _letter(field: Field) -> str:
     return _LETTERS.get(field.name) or _KIND_LETTERS[field.kind]
-
-
-def _bit_range(high: int, low: int) -> str:
-    return str(high) if high == low else f"{high}-{low}"
-
-
-def _positions(field: Field, *, msb0: bool) -> list[str]:
-    lsb0 = [_bit_range(field.msb, field.lsb)]
-    return [*lsb0, _bit_range(63 - field.msb, 63 - field.lsb)] if msb0 else lsb0
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -151,7 +131,8 @@ def entry_block(arch: Arch, entry: Entry, palette: Palette) -> Iterator[str]:
         rows.append(
             [
                 _letter(field),
-                *_positions(field, msb0=msb0),
+                lsb0_bits(field),
+                *([msb0_bits(field)] if msb0 else []),
                 field.name,
                 hex(number) if field.width > 1 else str(number),
                 field.kernel_name,
@@ -169,9 +150,9 @@ def _complaint(field: Field, number: int) -> str:
     return ""
 
 
-def layout_table(arch: Arch, level: Level, layout: Layout, palette: Palette) -> Iterator[str]:
+def layout_table(arch: Arch, level: Level, palette: Palette, *, msb0: bool) -> Iterator[str]:
     """The fields of a layout, highest bit first, under a ruler."""
-    msb0 = arch.architecture.msb0
+    layout = arch.layout(level)
     yield f"{arch.name} swap {level}, kernel {arch.kernel}, {arch.page_size} byte pages"
     yield f"one pmd = {arch.hpage_pmd_nr} slots; offsets 0..{arch.max_swap_offset:#x}; {arch.byteorder}-endian"
     yield ""
@@ -181,7 +162,8 @@ def layout_table(arch: Arch, level: Level, layout: Layout, palette: Palette) -> 
     rows.extend(
         [
             _letter(field),
-            *_positions(field, msb0=msb0),
+            lsb0_bits(field),
+            *([msb0_bits(field)] if msb0 else []),
             str(field.width),
             field.name,
             field.kind.value,

@@ -1,0 +1,155 @@
+"""Every form in which a layout can be written: `layout` for one, `collection` for several, `compare` for a comparison."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from pmdswp.arch import Arch, configurations
+from pmdswp.arch.base import expressions
+from pmdswp.config import show
+from pmdswp.errors import UnsupportedError
+from pmdswp.render import ascii as ascii_comment
+from pmdswp.render import html, markdown, rst
+from pmdswp.render.comparison import comparison
+from pmdswp.render.document import Diagram, Section
+from pmdswp.render.records import layout_record
+from pmdswp.render.svg import svg
+from pmdswp.render.tables import PREDICATES, layout_section, title
+from pmdswp.render.text import Palette, layout_table
+from pmdswp.softleaf import Level
+
+__all__ = ["FORMATS", "Slot", "collection", "compare", "distinct", "file_name", "layout"]
+
+
+class Slot(NamedTuple):
+    """A place whose layout is written: one level of one configuration."""
+
+    arch: Arch
+    level: Level
+    msb0: bool
+
+    @property
+    def diagram(self) -> Diagram:
+        """Its picture."""
+        return Diagram(self.arch, self.level, self.msb0)
+
+    @property
+    def section(self) -> Section:
+        """Its layout in full."""
+        return layout_section(self.arch, self.level, msb0=self.msb0)
+
+
+class _Format(NamedTuple):
+    """A file ending, and how several layouts are written; `document` writes any section, for formats that can."""
+
+    suffix: str
+    write: Callable[[Sequence[Slot]], Iterator[str]]
+    document: Callable[[Section], Iterator[str]] | None = None
+
+
+def _of_each(lines: Callable[[Slot], Iterable[str]], between: str = "") -> Callable[[Sequence[Slot]], Iterator[str]]:
+    """A writer that puts one layout below the other."""
+
+    def write(slots: Sequence[Slot]) -> Iterator[str]:
+        for number, slot in enumerate(slots):
+            if number:
+                yield between
+            yield from lines(slot)
+
+    return write
+
+
+def _of_sections(writer: Callable[[Section], Iterator[str]], suffix: str) -> _Format:
+    return _Format(suffix, _of_each(lambda slot: writer(slot.section)), writer)
+
+
+def _rst_list(section: Section) -> Iterator[str]:
+    return rst.write(section, rst.list_table)
+
+
+def _text(slot: Slot) -> Iterator[str]:
+    return layout_table(slot.arch, slot.level, Palette(), msb0=slot.msb0)
+
+
+def _comment(slot: Slot) -> Iterator[str]:
+    return ascii_comment.comment(title(slot.arch, slot.level), slot.diagram)
+
+
+def _json(slots: Sequence[Slot]) -> Iterator[str]:
+    return (json.dumps(layout_record(slot.arch, slot.level)) for slot in slots)
+
+
+def _svg(slots: Sequence[Slot]) -> Iterator[str]:
+    if len(slots) > 1:
+        raise UnsupportedError("one SVG holds one picture: name one architecture and one level, or a directory")
+    return (svg(slot.diagram) for slot in slots)
+
+
+def _html(slots: Sequence[Slot]) -> Iterator[str]:
+    return html.page([slot.section for slot in slots], "Swap entry layouts")
+
+
+FORMATS: Mapping[str, _Format] = {
+    "text": _Format("txt", _of_each(_text)),
+    "rst": _of_sections(rst.write, "rst"),
+    "rst-list": _of_sections(_rst_list, "rst"),
+    "markdown": _of_sections(markdown.write, "md"),
+    "ascii": _Format("h", _of_each(_comment)),
+    "json": _Format("json", _json),
+    "svg": _Format("svg", _svg),
+    "html": _Format("html", _html, lambda section: html.page([section], section.title)),
+}
+"""The formats by name."""
+
+
+def _format(name: str) -> _Format:
+    if name not in FORMATS:
+        raise UnsupportedError(f"no format {name!r}; allowed: {', '.join(FORMATS)}")
+    return FORMATS[name]
+
+
+def layout(arch: Arch, level: Level, format: str = "text", *, msb0: bool | None = None) -> str:
+    """The layout of a swap entry at one level in one of the `FORMATS`, with a line feed at the end.
+
+    `msb0`: whether to number bits from the most significant one as well; None where the architecture's manuals do.
+    `UnsupportedError` for an unknown format or level, and for a PMD that has no layout.
+    """
+    return collection([Slot(arch, level, arch.architecture.msb0 if msb0 is None else msb0)], format)
+
+
+def collection(slots: Sequence[Slot], format: str) -> str:
+    """Several layouts in one text; `UnsupportedError` for several in one SVG."""
+    return "\n".join(_format(format).write(slots)).rstrip("\n") + "\n"
+
+
+def compare(names: Sequence[str], format: str) -> str:
+    """The comparison of these architectures; `UnsupportedError` for a format that has no tables."""
+    document = _format(format).document
+    if document is None:
+        allowed = ", ".join(name for name, known in FORMATS.items() if known.document is not None)
+        raise UnsupportedError(f"no comparison in format {format!r}; allowed: {allowed}")
+    return "\n".join(document(comparison(names))).rstrip("\n") + "\n"
+
+
+def distinct(names: Iterable[str]) -> Iterator[tuple[Arch, Level]]:
+    """Every layout of these architectures that differs from the others in a field or a predicate.
+
+    It is given by the first configuration that has it.
+    """
+    seen: set[object] = set()
+    for arch in configurations(*names):
+        texts = expressions(arch)
+        for level in arch.levels:
+            shown = (arch.name, level, arch.layout(level), *(texts[name] for name in PREDICATES[level]))
+            if shown not in seen:
+                seen.add(shown)
+                yield arch, level
+
+
+def file_name(slot: Slot, format: str) -> str:
+    """A name for the file of one layout: architecture, level, kernel and options."""
+    options = "".join(f"-{name}-{show(value)}" for name, value in slot.arch.config.chosen if name != "kernel")
+    name = f"{slot.arch.name}-{slot.level}-{slot.arch.kernel}{options}".replace("'", "")
+    return f"{name}.{_format(format).suffix}"

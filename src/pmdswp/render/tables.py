@@ -1,0 +1,148 @@
+"""What a document says of one configuration: its fields, predicates, geometry, type numbers and hazards."""
+
+from __future__ import annotations
+
+from pmdswp.arch import Arch
+from pmdswp.arch.base import expressions
+from pmdswp.config import show
+from pmdswp.hazards import hazards
+from pmdswp.layout import Field, FieldKind
+from pmdswp.render.document import Block, Diagram, Paragraph, Section, Table, code, marked
+from pmdswp.render.fields import LEVEL_NAMES, lsb0_bits, msb0_bits, source
+from pmdswp.softleaf import Level
+
+__all__ = [
+    "DASH",
+    "PREDICATES",
+    "field_table",
+    "geometry_table",
+    "layout_section",
+    "predicate_table",
+    "size",
+    "title",
+    "type_table",
+]
+
+PREDICATES: dict[Level, tuple[str, ...]] = {
+    "pte": ("pte_none", "pte_present"),
+    "pmd": ("pmd_none", "pmd_present", "pmd_leaf", "pmd_trans_huge", "pmd_bad"),
+}
+"""The tests of a word that an architecture defines; the others follow from them and the fields."""
+
+DASH = "-"
+"""What stands in a cell that has nothing to say."""
+
+
+def title(arch: Arch, level: Level) -> str:
+    """Architecture, level, kernel, and the options that differ from the defaults."""
+    options = "".join(f", {name}={show(value)}" for name, value in arch.config.chosen if name != "kernel")
+    return f"{arch.name} swap {LEVEL_NAMES[level]}, kernel {arch.kernel}{options}"
+
+
+def layout_section(arch: Arch, level: Level, *, msb0: bool | None = None) -> Section:
+    """One layout in full: picture, fields, predicates, geometry, types and hazards.
+
+    `msb0`: whether bits are numbered from the most significant one as well; None where the architecture's manuals do.
+    `UnsupportedError` where there is no such layout.
+    """
+    both = arch.architecture.msb0 if msb0 is None else msb0
+    return Section(
+        title(arch, level),
+        (
+            Paragraph(f"As read by `{arch!r}`."),
+            Diagram(arch, level, both),
+            field_table(arch, level, msb0=both),
+        ),
+        (
+            Section("Predicates", (predicate_table(arch, level),)),
+            Section("Geometry", (geometry_table(arch),)),
+            Section("Type numbers", (type_table(arch, level),)),
+            Section("Known hazards", hazard_blocks(arch, level)),
+        ),
+    )
+
+
+def field_table(arch: Arch, level: Level, *, msb0: bool) -> Table:
+    """Every field from bit 63 down, with its source."""
+    head = ("Bits", *(("MSB0",) if msb0 else ()), "Width", "Field", "Kind", "Kernel name", "Meaning", "Since")
+    fields = reversed(arch.layout(level).fields)
+    return Table(head, tuple(_field_row(field, msb0=msb0) for field in fields))
+
+
+def _field_row(field: Field, *, msb0: bool) -> tuple[str, ...]:
+    bits = (lsb0_bits(field), msb0_bits(field)) if msb0 else (lsb0_bits(field),)
+    name = "" if field.kind is FieldKind.ZERO else code(field.name)
+    return (
+        *bits,
+        str(field.width),
+        name or DASH,
+        field.kind.value,
+        code(field.kernel_name) or DASH,
+        marked(field.meaning),
+        source(field) or DASH,
+    )
+
+
+def predicate_table(arch: Arch, level: Level) -> Table:
+    """What the kernel's tests of a word `v` compute."""
+    texts = expressions(arch)
+    return Table(("Helper", "True for"), tuple((code(name), code(texts[name])) for name in PREDICATES[level]))
+
+
+def size(number: int) -> str:
+    """A number of bytes in the largest binary unit that leaves no fraction."""
+    units = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB")
+    unit = 0
+    while number >= 1024 and number % 1024 == 0 and unit < len(units) - 1:
+        number, unit = number // 1024, unit + 1
+    return f"{number} {units[unit]}"
+
+
+def geometry_table(arch: Arch) -> Table:
+    """Sizes and limits of the configuration."""
+    physmem = "undefined" if arch.max_physmem_bits is None else str(arch.max_physmem_bits)
+    rows = (
+        ("page size", "PAGE_SIZE", size(arch.page_size)),
+        ("one PMD maps", "PMD_SIZE", size(arch.pmd_size)),
+        ("slots of one PMD entry", "HPAGE_PMD_NR", str(arch.hpage_pmd_nr)),
+        ("entries of a PTE table", "PTRS_PER_PTE", str(arch.ptrs_per_pte)),
+        ("entries of a PMD table", "PTRS_PER_PMD", str(arch.ptrs_per_pmd)),
+        ("bytes of an entry in memory", "", f"{arch.entry_size}, {arch.byteorder}-endian"),
+        ("largest offset", "", f"{arch.max_swap_offset:#x}, so {size(_largest_swap(arch))} for each swap device"),
+        ("swap devices", "MAX_SWAPFILES", str(arch.max_swapfiles)),
+        ("bits of a physical address", "MAX_PHYSMEM_BITS", physmem),
+        ("bits of a PFN", "SWP_PFN_BITS", str(arch.swp_pfn_bits)),
+        ("migration entries keep young and dirty", "", _yes(is_so=arch.migration_ad)),
+    )
+    return Table(("What", "Kernel name", "Value"), tuple((what, code(name) or DASH, text) for what, name, text in rows))
+
+
+def _largest_swap(arch: Arch) -> int:
+    return (arch.max_swap_offset + 1) * arch.page_size
+
+
+def _yes(*, is_so: bool) -> str:
+    return "yes" if is_so else "no"
+
+
+def type_table(arch: Arch, level: Level) -> Table:
+    """What each type number stands for, and whether this level can hold it."""
+    rows = [("SWAP", f"0-{arch.max_swapfiles - 1}", level == "pte" or arch.has_pmd_swap)]
+    for kind, number in arch.swp_types.items():
+        numbers = str(number) if isinstance(number, int) else f"{number.start}-{number.stop - 1}"
+        rows.append((kind.name, numbers, level == "pte" or kind in arch.pmd_kinds))
+    return Table(
+        ("Kind", "Type", f"In a {LEVEL_NAMES[level]}"),
+        tuple((code(name), numbers, _yes(is_so=is_held)) for name, numbers, is_held in rows),
+    )
+
+
+def hazard_blocks(arch: Arch, level: Level) -> tuple[Block, ...]:
+    """What the kernel misreads, in words."""
+    known = hazards(arch, level)
+    if not known:
+        return (Paragraph("None: every entry that can be stored reads back as a softleaf."),)
+    return tuple(
+        Paragraph(f"{hazard.entries}: reads as `{hazard.reads_as.name}`. {marked(hazard.explanation)}")
+        for hazard in known
+    )
