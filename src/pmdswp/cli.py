@@ -39,7 +39,7 @@ from pmdswp.softleaf import FLAGS, Entry, Level
 if TYPE_CHECKING:
     from pmdswp.prove import Result
 
-__all__ = ["main"]
+__all__ = ["commands", "main"]
 
 _HELP = {
     "kernel": "layout revision",
@@ -97,8 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    commands = _commands()
-    listing = "\n".join(f"  {name:<8} {command.description}" for name, command in commands.items())
+    parsers = commands()
+    listing = "\n".join(f"  {name:<8} {command.description}" for name, command in parsers.items())
     top = _Parser(
         prog="pmdswp",
         description=f"{(pmdswp.__doc__ or '').partition(chr(10))[0]}\n\ncommands:\n{listing}",
@@ -107,20 +107,21 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"pmdswp {pmdswp.__version__}")
-    top.add_argument("command", metavar="COMMAND", choices=commands, help="one of the above")
-    command = commands[top.parse_args(arguments[:1]).command]
+    top.add_argument("command", metavar="COMMAND", choices=parsers, help="one of the above")
+    command = parsers[top.parse_args(arguments[:1]).command]
     # unlike argparse's subparsers, this lets words and options stand in any order
     return command.parse_intermixed_args(arguments[1:])
 
 
-def _commands() -> dict[str, _Parser]:
-    commands: dict[str, _Parser] = {}
+def commands() -> dict[str, _Parser]:
+    """The parser of each command, by its name."""
+    parsers: dict[str, _Parser] = {}
 
     def add(name: str, run: Callable[[argparse.Namespace], int], text: str) -> _Parser:
         command = _Parser(prog=f"pmdswp {name}", description=text, allow_abbrev=False)
         command.set_defaults(run=run)
         command.add_argument("--json", action="store_true", help="JSON, one object a line")
-        commands[name] = command
+        parsers[name] = command
         return command
 
     decode = add("decode", _decode, "say what page-table words are")
@@ -155,7 +156,7 @@ def _commands() -> dict[str, _Parser]:
     )
     _add_level(layout, "both")
     layout.add_argument(
-        "--bits", choices=("lsb0", "both"), help="bit numbers: from the least significant bit, or MSB0 too"
+        "--bits", choices=("lsb0", "both"), help="number bits from the least significant one, or both ways"
     )
     layout.add_argument("--all", action="store_true", help="every layout of the ARCHs, or of all architectures")
     layout.add_argument("--compare", action="store_true", help="the architectures side by side")
@@ -168,7 +169,7 @@ def _commands() -> dict[str, _Parser]:
 
     arches = add("arches", _arches, "the architectures and their options")
     arches.add_argument("--kernel", default=KERNELS[-1], choices=KERNELS, help=_HELP["kernel"])
-    return commands
+    return parsers
 
 
 def _add_arch(parser: _Parser, nargs: str | None = None) -> None:

@@ -65,9 +65,7 @@ def comparison(names: Sequence[str] = tuple(ARCHITECTURES)) -> Section:
             Section(
                 "What differs between revisions",
                 (
-                    Paragraph(
-                        "Layouts, predicates, and the kinds that PMDs hold. What is not here is the same in both."
-                    ),
+                    Paragraph("Layouts, predicates, and the kinds that PMDs hold. All else is the same in both."),
                     revision_table(names),
                 ),
             ),

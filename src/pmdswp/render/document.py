@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pmdswp.arch import Arch
 from pmdswp.softleaf import Level
 
-__all__ = ["Block", "Diagram", "Paragraph", "Section", "Table", "code", "inline", "marked", "plain"]
+__all__ = ["Block", "Diagram", "Paragraph", "Picture", "Section", "Table", "code", "inline", "marked", "plain"]
 
 
 class Paragraph(NamedTuple):
@@ -36,7 +36,14 @@ class Diagram(NamedTuple):
     msb0: bool
 
 
-Block = Paragraph | Table | Diagram
+class Picture(NamedTuple):
+    """A picture in a file beside the document, with what it shows."""
+
+    text: str
+    path: str
+
+
+Block = Paragraph | Table | Diagram | Picture
 
 
 class Section(NamedTuple):

@@ -1,4 +1,4 @@
-"""Every form in which a layout can be written: `layout` for one, `collection` for several, `compare` for a comparison."""
+"""Every form in which layouts can be written: `layout` one, `collection` several, `compare` side by side."""
 
 from __future__ import annotations
 

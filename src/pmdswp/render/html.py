@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from pmdswp.render.document import Block, Diagram, Paragraph, Section, Table, inline, plain
+from pmdswp.render.document import Block, Diagram, Paragraph, Picture, Section, Table, inline, plain
 from pmdswp.render.palette import style_sheet
 from pmdswp.render.svg import svg
 
@@ -20,6 +20,7 @@ svg { max-width: 100%; height: auto; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .92rem; }
 th, td { border: 1px solid var(--pmdswp-zero-edge); padding: .25rem .6rem; text-align: left; vertical-align: top; }
+td:first-child { white-space: nowrap; }
 th { background: var(--pmdswp-zero-fill); }
 """
 
@@ -45,6 +46,8 @@ def _block(block: Block) -> Iterator[str]:
         yield f"<p>{_text(block.text)}</p>"
     elif isinstance(block, Diagram):
         yield svg(block, heading=False)
+    elif isinstance(block, Picture):
+        yield f'<img src="{escape(block.path)}" alt="{escape(block.text)}">'
     else:
         yield from _table(block)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from pmdswp.render.ascii import diagram_lines
-from pmdswp.render.document import Block, Diagram, Paragraph, Section, Table, code, inline
+from pmdswp.render.document import Block, Diagram, Paragraph, Picture, Section, Table, code, inline
 
 __all__ = ["pipe_table", "write"]
 
@@ -39,6 +39,8 @@ def _block(block: Block) -> Iterator[str]:
         yield "```text"
         yield from diagram_lines(block)
         yield "```"
+    elif isinstance(block, Picture):
+        yield f"![{block.text}]({block.path})"
     else:
         yield from pipe_table(block)
 

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from textwrap import wrap
 
 from pmdswp.render.ascii import diagram_lines
-from pmdswp.render.document import Block, Diagram, Paragraph, Section, Table, inline
+from pmdswp.render.document import Block, Diagram, Paragraph, Picture, Section, Table, inline
 
 __all__ = ["grid_table", "list_table", "write"]
 
@@ -29,7 +29,9 @@ def _text(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"([\\*|`]|_\b)", r"\\\1", text)
+    # a dash at the start would begin a list
+    text = re.sub(r"^-(?= |$)", r"\\-", text)
+    return re.sub(r"([*|`]|\\(?!-)|_\b)", r"\\\1", text)
 
 
 def grid_table(table: Table) -> Iterator[str]:
@@ -66,13 +68,17 @@ def list_table(table: Table) -> Iterator[str]:
             yield f"   {' ' if number else '*'} - {_text(cell)}".rstrip()
 
 
-def _block(block: Block, table_writer: TableWriter) -> Iterator[str]:
+def block(block: Block, table_writer: TableWriter) -> Iterator[str]:
+    """The lines of one block."""
     if isinstance(block, Paragraph):
         yield from _wrapped(_text(block.text), _WIDTH)
     elif isinstance(block, Diagram):
         yield "::"
         yield ""
         yield from (f"  {line}".rstrip() for line in diagram_lines(block))
+    elif isinstance(block, Picture):
+        yield f".. image:: {block.path}"
+        yield f"   :alt: {block.text}"
     else:
         yield from table_writer(block)
 
@@ -83,8 +89,8 @@ def write(section: Section, table_writer: TableWriter = grid_table, depth: int =
     yield title
     yield _UNDERLINES[depth] * len(title)
     yield ""
-    for block in section.blocks:
-        yield from _block(block, table_writer)
+    for part in section.blocks:
+        yield from block(part, table_writer)
         yield ""
     for inner in section.sections:
         yield from write(inner, table_writer, depth + 1)

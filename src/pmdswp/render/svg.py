@@ -12,7 +12,7 @@ from pmdswp.render.fields import LEVEL_NAMES, lsb0_bits, msb0_bits, symbol
 from pmdswp.render.palette import DARK, LIGHT, Theme, tone_name
 from pmdswp.render.tables import title
 
-__all__ = ["svg", "theme_rules"]
+__all__ = ["svg"]
 
 # sizes in pixels
 _CELL = 26
@@ -48,16 +48,12 @@ class _Part(NamedTuple):
     @property
     def label(self) -> str:
         """The name if there is room for it, or else its symbol."""
-        name = "" if self.field.kind in {FieldKind.FIXED, FieldKind.ZERO} else symbol_or_name(self.field)
-        return name if name and len(name) * _CHARACTER < self.width else symbol(self.field)
+        has_room = len(self.field.name) * _CHARACTER < self.width
+        named = self.field.kind in {FieldKind.FLAG, FieldKind.IGNORED}
+        return self.field.name if named and has_room else symbol(self.field)
 
 
-def symbol_or_name(field: Field) -> str:
-    """What a field is called in a box: values by their symbol, which shows that they are inverted."""
-    return symbol(field) if field.kind is FieldKind.VALUE else field.name
-
-
-def theme_rules(theme: Theme, scope: str = "") -> str:
+def _theme_rules(theme: Theme, scope: str = "") -> str:
     """CSS rules that give a picture the colours of a theme."""
     rules = [
         f"{scope}.pmdswp-paper{{fill:{theme.paper}}}",
@@ -74,7 +70,9 @@ def theme_rules(theme: Theme, scope: str = "") -> str:
 _STYLE = (
     "text{font-family:system-ui,sans-serif}"
     ".pmdswp-code{font-family:ui-monospace,monospace}"
-    f"{theme_rules(LIGHT)}@media (prefers-color-scheme:dark){{{theme_rules(DARK)}}}"
+    f"{_theme_rules(LIGHT)}@media (prefers-color-scheme:dark){{{_theme_rules(DARK)}}}"
+    # a page may let its reader choose
+    f"{_theme_rules(LIGHT, '[data-theme=light] ')}{_theme_rules(DARK, '[data-theme=dark] ')}"
 )
 
 
@@ -165,4 +163,4 @@ def _key(field: Field, x: int, top: int, *, msb0: bool) -> Iterator[str]:
     bits = f"{lsb0_bits(field)} ({msb0_bits(field)})" if msb0 else lsb0_bits(field)
     yield _text(x + 40, top + 12, bits, "pmdswp-muted pmdswp-code", anchor="start")
     yield _text(x + (136 if msb0 else 90), top + 12, field.name, "pmdswp-ink", size=13, anchor="start", weight=600)
-    yield _text(x + (252 if msb0 else 210), top + 12, field.kernel_name, "pmdswp-muted pmdswp-code", anchor="start")
+    yield _text(x + (226 if msb0 else 210), top + 12, field.kernel_name, "pmdswp-muted pmdswp-code", anchor="start")

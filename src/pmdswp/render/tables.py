@@ -5,7 +5,7 @@ from __future__ import annotations
 from pmdswp.arch import Arch
 from pmdswp.arch.base import expressions
 from pmdswp.config import show
-from pmdswp.hazards import hazards
+from pmdswp.hazards import Hazard, hazards
 from pmdswp.layout import Field, FieldKind
 from pmdswp.render.document import Block, Diagram, Paragraph, Section, Table, code, marked
 from pmdswp.render.fields import LEVEL_NAMES, lsb0_bits, msb0_bits, source
@@ -142,7 +142,9 @@ def hazard_blocks(arch: Arch, level: Level) -> tuple[Block, ...]:
     known = hazards(arch, level)
     if not known:
         return (Paragraph("None: every entry that can be stored reads back as a softleaf."),)
-    return tuple(
-        Paragraph(f"{hazard.entries}: reads as `{hazard.reads_as.name}`. {marked(hazard.explanation)}")
-        for hazard in known
-    )
+    return tuple(Paragraph(_hazard_text(hazard)) for hazard in known)
+
+
+def _hazard_text(hazard: Hazard) -> str:
+    entries = f"{hazard.entries[0].upper()}{hazard.entries[1:]}"
+    return f"{entries}: reads as `{hazard.reads_as.name}`. {marked(hazard.explanation)}"

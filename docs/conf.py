@@ -1,0 +1,57 @@
+"""The site: ``nox -s docs`` builds it into docs/_build/html."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from docutils import nodes
+
+import pmdswp
+from pmdswp.render.decoder import page
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+project = "pmdswp"
+copyright = "the pmdswp authors"  # noqa: A001  # Sphinx's name
+version = release = pmdswp.__version__
+
+extensions = ["myst_parser", "pmdswp.sphinxext", "sphinx.ext.autodoc"]
+exclude_patterns = ["_build", "reference/kernel-doc"]
+myst_heading_anchors = 3
+default_role = "literal"
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_default_options = {"members": True, "undoc-members": False, "exclude-members": "count, index"}
+python_use_unqualified_type_names = True
+
+html_theme = "furo"
+html_title = "pmdswp"
+html_copy_source = False
+html_show_sphinx = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_extra_path = ["reference/layout.schema.json", "reference/layouts.ndjson"]
+
+
+def inline_pictures(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
+    """Put SVG files into the page itself, where they follow the theme that the reader has chosen."""
+    if app.builder.format == "html":
+        for image in list(doctree.findall(nodes.image)):
+            picture = Path(app.srcdir, image["uri"])
+            if picture.suffix == ".svg":
+                text = f'<div class="pmdswp-figure">{picture.read_text(encoding="utf-8")}</div>'
+                image.parent.replace(image, nodes.raw("", text, format="html"))
+
+
+def write_decoder(app: Sphinx, error: Exception | None) -> None:
+    """Put the interactive decoder beside the pages."""
+    if error is None and app.builder.format == "html":
+        Path(app.outdir, "decoder.html").write_text(page(), encoding="utf-8")
+
+
+def setup(app: Sphinx) -> None:
+    """What Sphinx calls."""
+    app.connect("doctree-resolved", inline_pictures)
+    app.connect("build-finished", write_decoder)

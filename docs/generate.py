@@ -1,0 +1,207 @@
+"""The generated pages of the reference: ``python docs/generate.py`` writes them, and a test compares them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from inspect import getdoc
+from pathlib import Path
+
+from pmdswp.arch import ARCHITECTURES, Arch
+from pmdswp.cli import commands
+from pmdswp.config import KERNELS, show
+from pmdswp.hazards import hazards
+from pmdswp.render import markdown
+from pmdswp.render.comparison import comparison, fullest, limit_table, revision_table, type_number_table
+from pmdswp.render.document import Block, Paragraph, Picture, Section, Table, code, marked
+from pmdswp.render.fields import LEVEL_NAMES
+from pmdswp.render.formats import Slot, collection
+from pmdswp.render.records import layout_schema
+from pmdswp.render.tables import field_table, hazard_blocks, predicate_table, title
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+BESIDE = """
+Facts that surprise, and that no law forbids:
+
+Type 0 with offset 0 has the softleaf value 0, which is none to the kernel even where the word is neither none nor
+present: `softleaf_from_*` gives the none leaf for it, and `pmd_is_swap_entry` is False.
+
+`pmd_leaf` is true for every encoded PMD on ppc64 (`_PAGE_PTE`) and loongarch64 (`_PAGE_HUGE`), though it is not
+present.
+
+The x86_64 PMD of type 0, offset 2^50 - 512, no flag, is a sound entry, but the last PTE it stands for is stored as 0,
+which reads as none. `split_pmd` refuses it.
+
+On loongarch64 (offset bit 36) and on riscv64 (soft-dirty) there are sound runs of PTEs whose PMD would read as present.
+`join_ptes` refuses them.
+"""
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """Path below `REFERENCE` -> text of every generated file."""
+    newest = {name: fullest(name, KERNELS[-1]) for name in ARCHITECTURES}
+    for name, arch in newest.items():
+        slots = [Slot(arch, level, arch.architecture.msb0) for level in reversed(arch.levels)]
+        yield f"architectures/{name}.md", _markdown(_architecture(arch))
+        for slot in slots:
+            yield f"architectures/{name}-{slot.level}.svg", collection([slot], "svg")
+        yield f"kernel-doc/{name}.rst", collection(slots, "rst")
+        yield f"kernel-doc/{name}.h", collection(slots, "ascii")
+    every = [Slot(arch, level, msb0=False) for arch in newest.values() for level in arch.levels]
+    yield "layouts.ndjson", collection(every, "json")
+    yield "layout.schema.json", json.dumps(layout_schema(), indent=2) + "\n"
+    yield "comparison.md", _markdown(comparison())
+    yield "hazards.md", _markdown(_hazards())
+    yield "command-line.md", _markdown(_command_line())
+
+
+def _markdown(section: Section) -> str:
+    return "\n".join(markdown.write(section)).rstrip("\n") + "\n"
+
+
+def _architecture(arch: Arch) -> Section:
+    """The page of one architecture: the newest kernel in full, then how others differ."""
+    name, msb0 = arch.name, arch.architecture.msb0
+    module = sys.modules[arch.architecture.facts.__module__]
+    about = (getdoc(module) or "").partition(": ")[2]
+    sources, *paragraphs = about.split("\n\n")
+    headers = Paragraph(f"Facts from the kernel's {marked(' '.join(sources.split()))}")
+    layouts = tuple(
+        Section(
+            f"Swap {LEVEL_NAMES[level]}",
+            (
+                Picture(f"The bits of a {title(arch, level)}", f"{name}-{level}.svg"),
+                field_table(arch, level, msb0=msb0),
+            ),
+        )
+        for level in reversed(arch.levels)
+    )
+    return Section(
+        code(name),
+        (
+            headers,
+            *(Paragraph(marked(" ".join(paragraph.split()))) for paragraph in paragraphs),
+            Paragraph(f"The layouts are those of `{arch!r}`."),
+        ),
+        (
+            *layouts,
+            Section("Predicates", tuple(predicate_table(arch, level) for level in reversed(arch.levels))),
+            Section("Known hazards", tuple(_hazards_of(arch))),
+            Section("Sizes and limits", (_of_one(limit_table([name])),)),
+            Section("Type numbers", (_of_one(type_number_table([name])),)),
+            Section("Other kernels", (_of_one(revision_table([name])),)),
+            Section("Options", (_option_table(arch),)),
+        ),
+    )
+
+
+def _of_one(table: Table) -> Table:
+    """A comparison of one architecture, whose name need not stand in every row."""
+    return Table(table.head[1:], tuple(row[1:] for row in table.rows))
+
+
+def _hazards_of(arch: Arch) -> Iterator[Block]:
+    for level in arch.levels:
+        if hazards(arch, level):
+            yield Paragraph(f"{LEVEL_NAMES[level]}:")
+            yield from hazard_blocks(arch, level)
+    if not any(hazards(arch, level) for level in arch.levels):
+        yield from hazard_blocks(arch, "pmd")
+
+
+def _option_table(arch: Arch) -> Table:
+    rows = tuple(
+        (code(name), str(option), code(show(option.default(arch.config))))
+        for name, option in arch.architecture.options.items()
+    )
+    return Table(("Option of `pmdswp.get`", "Values", "Default"), rows)
+
+
+def _hazards() -> Section:
+    """Every hazard of the newest kernel, and the facts beside them."""
+    intro = (
+        "Entries that can be stored and that the kernel itself reads back as something else. The codec, being "
+        "byte-exact, reproduces them. The list is exact: `pmdswp prove --all` proves, for every word on every "
+        "configuration that it lists, that these entries are misread and that no others are. Each was confirmed with "
+        "the functions of Linux 7.3.4 as compiled."
+    )
+    sections = []
+    free = []
+    for architecture in ARCHITECTURES.values():
+        for hazard in architecture.hazards:
+            levels = " and ".join(LEVEL_NAMES[level] for level in hazard.levels)
+            text = f"Reads as `{hazard.reads_as.name}`. {marked(hazard.explanation)}"
+            sections.append(Section(f"{code(architecture.name)} {levels}: {hazard.entries}", (Paragraph(text),)))
+        if not architecture.hazards:
+            free.append(architecture.name)
+    return Section(
+        "Hazards",
+        (Paragraph(intro), Paragraph(f"On {' and '.join(free)} there are none.")),
+        (
+            *sections,
+            Section(
+                "Beside them",
+                tuple(Paragraph(marked(" ".join(text.split()))) for text in BESIDE.strip().split("\n\n")),
+            ),
+        ),
+    )
+
+
+_STATUS = """
+Exit status: 0; 1 if some line of a list, or the tail of a table, could not be read and the rest was, or if a proof
+found something; 2, with one line on standard error, for bad arguments.
+"""
+
+_OPTIONS = """
+Every command that takes ARCH takes the options of `pmdswp.get` too, those that the architecture has. (In
+`pmdswp encode` the flags `--soft-dirty` and `--uffd` set the bit in the word; `--no-soft-dirty` and `--no-uffd` say
+what the kernel lacks.)
+"""
+
+
+def _command_line() -> Section:
+    """Every command with its arguments."""
+    parsers = commands()
+    *_, configuration = parsers["decode"]._action_groups  # noqa: SLF001  # argparse tells it nowhere else
+    return Section(
+        "Command line",
+        (Paragraph(" ".join(_STATUS.split())),),
+        (
+            *(_command(name, parser) for name, parser in parsers.items()),
+            Section("Kernel and configuration", (Paragraph(" ".join(_OPTIONS.split())), _arguments([configuration]))),
+        ),
+    )
+
+
+def _command(name: str, parser: argparse.ArgumentParser) -> Section:
+    groups = [group for group in parser._action_groups if not str(group.title).startswith("kernel")]  # noqa: SLF001
+    about = str(parser.description)
+    return Section(code(f"pmdswp {name}"), (Paragraph(f"{about[0].upper()}{about[1:]}."), _arguments(groups)))
+
+
+def _arguments(groups: Sequence[argparse._ArgumentGroup]) -> Table:
+    actions = (action for group in groups for action in group._group_actions if action.dest != "help")  # noqa: SLF001
+    return Table(
+        ("Argument", "Meaning"), tuple((code(_usage(action)), marked(action.help or "")) for action in actions)
+    )
+
+
+def _usage(action: argparse.Action) -> str:
+    value = "" if action.nargs == 0 else action.metavar or "|".join(action.choices or ())
+    return f"{', '.join(action.option_strings)} {value}".strip()
+
+
+def main() -> None:
+    """Write every page."""
+    for path, text in pages():
+        target = REFERENCE / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""Sphinx directives for layouts and decoded words. Needs Sphinx; add ``"pmdswp.sphinxext"`` to `extensions`.
+
+``.. pmdswp-layout:: ARCH`` is the table of a layout, ``.. pmdswp-diagram:: ARCH`` its picture,
+``.. pmdswp-compare:: [ARCH...]`` the comparison tables, and ``.. pmdswp-word:: ARCH WORD`` a decoded word. All but the
+comparison take ``:level:`` (pte or pmd, the default) and every option of `pmdswp.get`, with dashes:
+``:kernel: 7.3``, ``:page-size: 16384``, ``:la57: true``. `docs/how-to/document-your-layout.md` shows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from importlib import resources
+from typing import TYPE_CHECKING, ClassVar, get_type_hints
+
+from pmdswp import __version__
+from pmdswp.arch import ARCHITECTURES, Arch, get_with
+from pmdswp.config import Options
+from pmdswp.errors import DecodeError, PmdSwpError, UnsupportedError
+from pmdswp.render import rst
+from pmdswp.render.ascii import diagram_lines
+from pmdswp.render.comparison import comparison
+from pmdswp.render.document import Block, Diagram, Paragraph, Section
+from pmdswp.render.svg import svg
+from pmdswp.render.tables import layout_section, title
+from pmdswp.render.text import Palette, entry_block
+from pmdswp.softleaf import Level
+
+try:
+    from docutils import nodes
+    from docutils.parsers.rst import directives
+    from sphinx.util.docutils import SphinxDirective
+except ImportError as error:
+    raise ImportError("pmdswp.sphinxext needs Sphinx: pip install pmdswp[sphinx]", name="sphinx") from error
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata, OptionSpec
+    from sphinx.writers.html5 import HTML5Translator
+
+__all__ = ["ComparisonDirective", "DiagramDirective", "LayoutDirective", "WordDirective", "setup"]
+
+
+class diagram(nodes.literal_block):  # noqa: N801  # docutils finds visitors by the node's name
+    """A picture for HTML; for every other output the literal block that it is, with boxes of characters."""
+
+
+def _visit_diagram_html(translator: HTML5Translator, node: nodes.Element) -> None:
+    translator.body.append(f'<div class="pmdswp-figure">{node["svg"]}</div>')
+    raise nodes.SkipNode
+
+
+def _truth(text: str) -> bool:
+    answers = {"": True, "true": True, "yes": True, "false": False, "no": False}
+    answer = answers.get((text or "").lower())
+    if answer is None:
+        raise ValueError(f"{text!r} is neither true nor false")
+    return answer
+
+
+def _number(text: str) -> int | None:
+    return None if (text or "").lower() == "none" else int(text or "", 0)
+
+
+def _text(text: str) -> str:
+    return directives.unchanged_required(text)
+
+
+def _level(text: str) -> str:
+    return directives.choice(text, ("pte", "pmd"))
+
+
+def _readers() -> dict[str, Callable[[str], object]]:
+    """The options of `pmdswp.get` as options of a directive."""
+    by_type: dict[object, Callable[[str], object]] = {bool: _truth, str: _text}
+    return {name.replace("_", "-"): by_type.get(kind, _number) for name, kind in get_type_hints(Options).items()}
+
+
+def _known(name: str, option: str, allowed: Iterable[str]) -> str:
+    if name not in allowed:
+        raise UnsupportedError(f":{option}: {name!r}; allowed: {', '.join(allowed)}")
+    return name
+
+
+class _Directive(SphinxDirective):
+    """What the directives share: an architecture with its options, and documents made of RST."""
+
+    required_arguments = 1
+    option_spec: ClassVar[OptionSpec] = {"level": _level, **_readers()}
+
+    @property
+    def arch(self) -> Arch:
+        """The configuration that the argument and the options ask for."""
+        names = (name.replace("_", "-") for name in get_type_hints(Options))
+        given = {name.replace("-", "_"): self.options[name] for name in names if name in self.options}
+        return get_with(self.arguments[0], given)
+
+    @property
+    def level(self) -> Level:
+        """The level asked for."""
+        level: Level = self.options.get("level", "pmd")
+        return level
+
+    def run(self) -> list[nodes.Node]:
+        """The nodes; what the library refuses is a warning at the directive."""
+        try:
+            return list(self.content_nodes())
+        except PmdSwpError as error:
+            raise self.error(str(error)) from None
+
+    def content_nodes(self) -> Iterable[nodes.Node]:
+        """The nodes; may raise a `PmdSwpError`."""
+        raise NotImplementedError
+
+    def block_nodes(self, block: Block) -> list[nodes.Node]:
+        """One block of a document."""
+        if isinstance(block, Diagram):
+            lines = "\n".join(diagram_lines(block))
+            return [diagram(lines, lines, svg=svg(block, heading=False), language="text")]
+        made = self.parse_text_to_nodes("\n".join(rst.block(block, rst.grid_table)))
+        for node in made:
+            if isinstance(node, nodes.table):
+                node["classes"].append("pmdswp")
+        return made
+
+    def section_nodes(self, section: Section) -> Iterator[nodes.Node]:
+        """A section of a document under a rubric, so that it can stand anywhere."""
+        yield nodes.rubric(section.title, section.title)
+        for block in section.blocks:
+            yield from self.block_nodes(block)
+
+
+class LayoutDirective(_Directive):
+    """The table of fields; ``:with:`` adds diagram, predicates, geometry, types, hazards, or all of them."""
+
+    option_spec: ClassVar[OptionSpec] = {**_Directive.option_spec, "with": _text}
+
+    def content_nodes(self) -> Iterator[nodes.Node]:
+        section = layout_section(self.arch, self.level)
+        _, picture, fields = section.blocks
+        more = dict(zip(("predicates", "geometry", "types", "hazards"), section.sections, strict=True))
+        wanted = self.options.get("with", "").split()
+        for name in wanted:
+            _known(name, "with", ("diagram", *more, "all"))
+        yield nodes.rubric(section.title, section.title)
+        if {"diagram", "all"} & {*wanted}:
+            yield from self.block_nodes(picture)
+        yield from self.block_nodes(fields)
+        for name, inner in more.items():
+            if {name, "all"} & {*wanted}:
+                yield from self.section_nodes(inner)
+
+
+class DiagramDirective(_Directive):
+    """The picture of a layout."""
+
+    def content_nodes(self) -> Iterator[nodes.Node]:
+        yield from self.block_nodes(Diagram(self.arch, self.level, self.arch.architecture.msb0))
+
+
+class ComparisonDirective(_Directive):
+    """Comparison tables of the architectures named, or of all; ``:tables:`` names some of them."""
+
+    required_arguments = 0
+    optional_arguments = 1
+    final_argument_whitespace = True
+    option_spec: ClassVar[OptionSpec] = {"tables": _text}
+
+    def content_nodes(self) -> Iterator[nodes.Node]:
+        names = self.arguments[0].split() if self.arguments else list(ARCHITECTURES)
+        sections = comparison([get_with(name, {}).name for name in names]).sections
+        tables = dict(zip(("fields", "limits", "levels", "types", "revisions"), sections, strict=True))
+        wanted: list[str] = self.options["tables"].split() if "tables" in self.options else list(tables)
+        for name in wanted:
+            yield from self.section_nodes(tables[_known(name, "tables", tables)])
+
+
+class WordDirective(_Directive):
+    """A word in full, as ``pmdswp decode`` prints it, under the picture of its layout."""
+
+    required_arguments = 2
+
+    def content_nodes(self) -> Iterator[nodes.Node]:
+        arch, text = self.arch, self.arguments[1]
+        try:
+            word = int(text, 16)
+        except ValueError:
+            raise DecodeError(f"{text!r} is no word: hex digits") from None
+        entry = (arch.decode_pte if self.level == "pte" else arch.decode_pmd)(word)
+        lines = "\n".join(entry_block(arch, entry, Palette()))
+        yield from self.block_nodes(Paragraph(f"`{word:#018x}` as a {title(arch, self.level)}:"))
+        yield nodes.literal_block(lines, lines, language="text")
+
+
+def _add_style(app: Sphinx) -> None:
+    app.config.html_static_path.append(str(resources.files("pmdswp.render") / "web" / "sphinx"))
+    app.add_css_file("pmdswp.css")
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """What Sphinx calls."""
+    app.connect("builder-inited", _add_style)
+    app.add_node(diagram, html=(_visit_diagram_html, None))
+    app.add_directive("pmdswp-layout", LayoutDirective)
+    app.add_directive("pmdswp-diagram", DiagramDirective)
+    app.add_directive("pmdswp-compare", ComparisonDirective)
+    app.add_directive("pmdswp-word", WordDirective)
+    return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}
