@@ -5,9 +5,10 @@ from __future__ import annotations
 import nox
 
 nox.needs_version = ">=2025.2"
-nox.options.sessions = ["lint", "types", "tests", "prove"]
+nox.options.sessions = ["lint", "types", "tests", "prove", "docs"]
 nox.options.error_on_missing_interpreters = True
 
+SITE = "docs/_build/html"
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -54,6 +55,16 @@ def mutants(session: nox.Session) -> None:
     """One small bug after another in copies of the codec: the tests must find 95 % (a quarter of an hour)."""
     session.install("--quiet", *nox.project.dependency_groups(PYPROJECT, "mutants"))
     session.run("python", "tests/mutation/mutants.py", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The site, every warning an error; ``nox -s docs -- --update`` writes the generated pages anew first."""
+    install(session, "docs")
+    if "--update" in session.posargs:
+        session.run("python", "docs/generate.py")
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-E", "-j", "auto", "-b", "html", "docs", SITE)
+    session.run("python", "docs/check_links.py", SITE)
 
 
 @nox.session

@@ -117,7 +117,7 @@ def flag(
     """A FLAG field, or the ZERO bit that stands there in a kernel that is not configured to have it."""
     if configured:
         return Field(name, bit, 1, FieldKind.FLAG, 0, kernel_name, meaning, since=since)
-    return zero(bit, kernel_name=kernel_name, meaning=f"no {name} in this configuration")
+    return zero(bit, meaning=f"no {name} in this configuration")
 
 
 def fixed(

@@ -8,6 +8,7 @@ comparison take ``:level:`` (pte or pmd, the default) and every option of `pmdsw
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
 from typing import TYPE_CHECKING, ClassVar, get_type_hints
@@ -107,9 +108,9 @@ class _Directive(SphinxDirective):
         except PmdSwpError as error:
             raise self.error(str(error)) from None
 
+    @abstractmethod
     def content_nodes(self) -> Iterable[nodes.Node]:
         """The nodes; may raise a `PmdSwpError`."""
-        raise NotImplementedError
 
     def block_nodes(self, block: Block) -> list[nodes.Node]:
         """One block of a document."""

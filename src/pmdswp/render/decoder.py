@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import resources
 from itertools import product
 from string import Template
@@ -57,6 +58,10 @@ _KINDS = {
 }
 
 
+# the same few hundred texts come from every configuration
+_expression = cache(expression_record)
+
+
 class _Pool:
     """JSON values that are stored once and referred to by their number."""
 
@@ -80,23 +85,21 @@ class _Pools:
         self.fields, self.expressions, self.hazards = _Pool(), _Pool(), _Pool()
         self.levels, self.types, self.geometries, self.physmem = _Pool(), _Pool(), _Pool(), _Pool()
 
-    def level(self, arch: Arch, level: Level) -> int:
+    def expression(self, text: str) -> int:
+        """The number of an expression."""
+        return self.expressions.number(_expression(text))
+
+    def level(self, arch: Arch, level: Level, texts: Mapping[str, str]) -> int:
         """The number of one level: its helpers, and where it has a layout the fields and what is read from them."""
-        helpers = {
-            name: self.expressions.number(expression_record(text))
-            for name, text in expressions(arch).items()
-            if name.startswith(f"{level}_")
-        }
+        helpers = {name: self.expression(text) for name, text in texts.items() if name.startswith(f"{level}_")}
         record: dict[str, object] = {"helpers": helpers, "layout": None}
         if level in arch.levels:
             layout, v = arch.layout(level), Formula("v")
             record["layout"] = {
                 "fields": [self.fields.number(_field(field)) for field in layout],
-                "type": self.expressions.number(expression_record(leaf_type(layout, v).unwrapped)),
-                "offset": self.expressions.number(expression_record(layout.offset.get(v).unwrapped)),
-                "encode": self.expressions.number(
-                    expression_record(layout.encode(Formula("type"), Formula("offset")).unwrapped)
-                ),
+                "type": self.expression(leaf_type(layout, v).unwrapped),
+                "offset": self.expression(layout.offset.get(v).unwrapped),
+                "encode": self.expression(layout.encode(Formula("type"), Formula("offset")).unwrapped),
                 "hazards": [self.hazards.number(hazard_record(hazard)) for hazard in hazards(arch, level)],
             }
         return self.levels.number(record)
@@ -115,10 +118,11 @@ class _Pools:
             "hpage_pmd_nr": arch.hpage_pmd_nr,
             "max_swap_offset": hex(arch.max_swap_offset),
         }
+        texts = expressions(arch)
         physmem = {"default": _physmem_key(arch.max_physmem_bits), "values": dict(_physmem(arch))}
         return [
-            self.level(arch, "pte"),
-            self.level(arch, "pmd"),
+            self.level(arch, "pte", texts),
+            self.level(arch, "pmd", texts),
             self.types.number(types),
             self.geometries.number(geometry),
             self.physmem.number(physmem),

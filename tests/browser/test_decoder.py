@@ -1,0 +1,553 @@
+"""The decoder page computes what the library computes, and does as its reader asks."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from typing import Any, NamedTuple
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+import pmdswp
+from browser.reader import Reader
+from data_files import VECTOR_FILES
+from pmdswp import Arch, EncodeError, cli
+from pmdswp.arch import get_with
+from pmdswp.hazards import misread
+from pmdswp.render import decoder
+from pmdswp.render.records import entry_record
+from pmdswp.softleaf import FLAGS, Level
+from slots import Slot
+from vectors import records
+
+LEVELS: tuple[Level, ...] = ("pte", "pmd")
+SEED = 20260501
+
+DECODE_ALL = """
+    return arguments[0].map(({arch, options, level, words, address}) =>
+        words.map((word) => pmdswp.decode(arch, options, level, word, address)));
+"""
+ENCODE_ALL = """
+    return arguments[0].map(({arch, options, level, fields}) => {
+        try {
+            return pmdswp.encode(arch, options, level, fields);
+        } catch (error) {
+            return {refusal: error.message};
+        }
+    });
+"""
+
+
+class Job(NamedTuple):
+    """Words to decode, in one configuration and at one level."""
+
+    arch: Arch
+    options: Mapping[str, object]
+    level: Level
+    words: Sequence[int]
+
+    def as_json(self) -> dict[str, object]:
+        # JavaScript's own numbers are doubles, so words and addresses go as text
+        options = dict(self.options)
+        address = options.pop("invalid_pte_table", None)
+        return {
+            "arch": self.arch.name,
+            "options": options,
+            "level": self.level,
+            "words": [hex(word) for word in self.words],
+            **({} if address is None else {"address": hex(self.arch.config.invalid_pte_table)}),
+        }
+
+    def expected(self, word: int) -> dict[str, object]:
+        """What the library says of a word."""
+        slot = Slot(self.arch, self.level)
+        return {
+            **entry_record(self.arch, slot.decode(word)),
+            "predicates": {f"{self.level}_{name}": slot.test(name, word) for name in slot.predicates},
+            "hazards": [hazard.entries for hazard in misread(self.arch, self.level, word)],
+        }
+
+
+def compare(reader: Reader, jobs: Sequence[Job]) -> int:
+    """The number of words of which page and library say the same; any difference fails."""
+    count = 0
+    for start in range(0, len(jobs), 20):
+        batch = jobs[start : start + 20]
+        for job, answers in zip(batch, reader.run(DECODE_ALL, [job.as_json() for job in batch]), strict=True):
+            for word, answer in zip(job.words, answers, strict=True):
+                assert answer == job.expected(word), (job.arch, job.level, hex(word))
+            count += len(answers)
+    return count
+
+
+# --- the same answers as the library ----------------------------------------------------------------------------------
+
+
+def _words(vectors: records.Vectors, level: Level) -> list[int]:
+    """The words of all kinds of records."""
+    entries = [told.word for swp in vectors.swp for told in (swp.pte if level == "pte" else swp.pmd).values()]
+    arbitrary = [record.levels[level].word for record in vectors.raw]
+    made = [record.levels[level].word for record in vectors.made if level in record.levels]
+    # of the entries, a step through all types, offsets and flags
+    return list(dict.fromkeys([*entries[::23], *arbitrary[::5], *made]))
+
+
+def _vector_jobs() -> Iterator[Job]:
+    for path in VECTOR_FILES:
+        vectors = records.load(path)
+        release = path.parent.name
+        for kernel in (release, pmdswp.kernels()[-1]) if release == "7.3" else (release,):
+            options = dict(vectors.geometry.options(kernel))
+            arch = get_with(vectors.geometry.arch, options)
+            for level in LEVELS:
+                yield Job(arch, options, level, _words(vectors, level))
+
+
+def test_words_of_every_file_of_vectors_decode_as_in_the_library(reader: Reader) -> None:
+    jobs = list(_vector_jobs())
+    assert {(job.arch.name, job.level) for job in jobs} == {
+        (name, level) for name in pmdswp.names() for level in LEVELS
+    }
+    assert {len(job.words) > 100 for job in jobs} == {True}
+    assert compare(reader, jobs) >= 5000
+
+
+def _random_words(chance: random.Random, arch: Arch, level: Level) -> Iterator[int]:
+    """Any words; and where there are entries: entries, then the same with a bit flipped."""
+    yield from (chance.getrandbits(64), chance.getrandbits(12), 0, arch.config.invalid_pte_table)
+    if level not in arch.levels:
+        return
+    slot = Slot(arch, level)
+    for _ in range(3):
+        flags = {flag: chance.random() < 0.3 for flag in slot.layout.flags}
+        offset = chance.choice(
+            (0, arch.max_swap_offset, chance.getrandbits(36), chance.randint(0, arch.max_swap_offset))
+        )
+        word = slot.encode(chance.randrange(32), offset, **flags)
+        yield word
+        yield word ^ 1 << chance.randrange(64)
+
+
+def _sampled_configurations(data: Any, chance: random.Random) -> Iterator[tuple[Arch, dict[str, Any]]]:
+    """Configurations of the page's data, as many of each architecture where it has them, with some physical memory."""
+    for name, arch in data["arches"].items():
+        listed = [option["name"] for option in arch["options"] if "values" in option]
+        keys = sorted(arch["configurations"])
+        for key in chance.sample(keys, min(len(keys), 55)):
+            options: dict[str, Any] = dict(zip(listed, json.loads(key), strict=True))
+            page_shift = int(options["page_size"]).bit_length() - 1
+            options["max_physmem_bits"] = chance.choice((None, chance.randint(page_shift + 1, 64)))
+            if chance.random() < 0.3:
+                del options["max_physmem_bits"]
+            if any(option["form"] == "address" for option in arch["options"]):
+                options["invalid_pte_table"] = chance.getrandbits(64 - page_shift) << page_shift
+            yield get_with(name, options), options
+
+
+def test_random_words_of_random_configurations_decode_as_in_the_library(reader: Reader) -> None:
+    data = reader.run("return JSON.parse(document.getElementById('data').textContent)")
+    chance = random.Random(SEED)  # noqa: S311
+    sampled = list(_sampled_configurations(data, chance))
+    assert len(sampled) >= 300
+    jobs = [
+        Job(arch, options, level, list(_random_words(chance, arch, level)))
+        for arch, options in sampled
+        for level in LEVELS
+    ]
+    assert compare(reader, jobs) >= 5000
+
+
+def _fields(arch: Arch) -> Iterator[dict[str, Any]]:
+    """Fields that fit, and fields that do not."""
+    largest = arch.max_swap_offset
+    for swp_type, offset in ((0, 0), (1, 0x200), (31, largest), (27, largest >> 1), (32, 0), (0, largest + 1), (-1, 0)):
+        yield {"type": swp_type, "offset": offset}
+    for flag in FLAGS:
+        yield {"type": 2, "offset": 0x1200, flag: True}
+
+
+def _library_encodes(arch: Arch, level: Level, fields: Mapping[str, Any]) -> str | EncodeError:
+    try:
+        return f"{Slot(arch, level).encode(fields['type'], **{k: v for k, v in fields.items() if k != 'type'}):#018x}"
+    except EncodeError as error:
+        return error
+
+
+def test_the_page_encodes_and_refuses_as_the_library(reader: Reader) -> None:
+    arches = [pmdswp.get(name, kernel=kernel) for name in pmdswp.names() for kernel in pmdswp.kernels()]
+    cases = [(arch, level, fields) for arch in arches for level in arch.levels for fields in _fields(arch)]
+    asked = [
+        {
+            "arch": arch.name,
+            "options": {"kernel": arch.kernel},
+            "level": level,
+            "fields": {**fields, "offset": hex(fields["offset"])},
+        }
+        for arch, level, fields in cases
+    ]
+    refusals = 0
+    for (arch, level, fields), answer in zip(cases, reader.run(ENCODE_ALL, asked), strict=True):
+        expected = _library_encodes(arch, level, fields)
+        if isinstance(expected, str):
+            assert answer == expected, (arch, level, fields)
+        else:
+            refusals += 1
+            # the library names the configuration of a flag by the call that makes it
+            assert re.sub(r"pmdswp.get\([^)]*\)|\w+ kernel [\w.-]+", "...", str(expected)) == re.sub(
+                r"\w+ kernel [\w.-]+", "...", answer["refusal"]
+            )
+    assert refusals > len(arches) * 6
+
+
+@pytest.mark.parametrize(
+    ("asked", "refusal"),
+    [
+        (("vax", {}), "pmd", {}, "no architecture 'vax'; allowed: x86_64, arm64, riscv64, s390x, ppc64, loongarch64"),
+        (("arm64", {"soft_dirty": True}), "pmd", {}, "arm64 cannot have soft_dirty=true; allowed: false"),
+        (("s390x", {"mmu": "hash"}), "pmd", {}, "s390x has no option 'mmu'; allowed: kernel, page_size, "),
+        (("arm64", {"max_physmem_bits": 3}), "pte", {}, "arm64 cannot have max_physmem_bits=3; allowed: "),
+        (("x86_64", {}), "pud", {"type": 0, "offset": 0}, "no level 'pud'; allowed: pte, pmd"),
+        (
+            "s390",
+            {"kernel": "6.12"},
+            "pmd",
+            {"type": 0, "offset": 0},
+            "s390x kernel 6.12 has no software leaf in a PMD",
+        ),
+        (("x86", {}), "pmd", {"type": "two", "offset": 0}, "type 'two' is not a number"),
+        (("x86", {}), "pmd", {"type": 2, "offset": "077"}, "offset '077' is not a number"),
+        (
+            "loongarch",
+            {"invalid_pte_table": "0x123"},
+            "pmd",
+            {},
+            "address 0x123 is not a multiple of 0x4000 within 0..",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(reader: Reader, asked: tuple[object, ...], refusal: str) -> None:
+    names = ("arch", "options", "level", "fields")
+    [answer] = reader.run(ENCODE_ALL, [dict(zip(names, asked, strict=True))])
+    assert answer["refusal"].startswith(refusal)
+
+
+# --- the page as its reader meets it ----------------------------------------------------------------------------------
+
+
+def test_a_typed_word_is_explained(reader: Reader) -> None:
+    reader.type_in("word", "0x07fffffffffbfe0e")
+    assert reader.text("verdict").startswith("SWAP type 0 offset 0x200 exclusive soft_dirty uffd\n")
+    holds = reader.text("holds")
+    assert "0e fe fb ff ff ff ff 07" in holds
+    assert "0x0000000000000200" in holds
+    assert "swap offset, inverted" in reader.text("fields")
+    assert "✓ true pmd_is_swap_entry" in reader.text("predicates")
+    assert "reads as NONE" in reader.text("hazards")
+    assert "this word" not in reader.text("hazards")
+
+
+def test_sixteen_bare_digits_are_a_word_too(reader: Reader) -> None:
+    reader.type_in("word", "07FFFFFFFFFBFE0E")
+    assert reader.text("verdict").startswith("SWAP type 0 offset 0x200")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("12", "'12' is no word: 0x and hex digits, or 16 bare hex digits"),
+        ("0x", "'0x' is no word: 0x and hex digits, or 16 bare hex digits"),
+        ("hello", "'hello' is no word: 0x and hex digits, or 16 bare hex digits"),
+        ("0x1" + 16 * "0", "word '0x1" + 16 * "0" + "' is not within 0..0xffffffffffffffff"),
+        ("f" * 50, "'" + "f" * 40 + "...' is no word: 0x and hex digits, or 16 bare hex digits"),
+    ],
+)
+def test_text_that_is_no_word_is_named_and_nothing_is_shown(reader: Reader, text: str, message: str) -> None:
+    reader.type_in("word", text)
+    assert reader.text("word-error") == message
+    assert reader.find("word").get_attribute("aria-invalid") == "true"
+    assert not reader.find("result").is_displayed() or reader.text("result") == ""
+    assert not reader.find("fields-panel").is_displayed()
+    reader.type_in("word", "0x0")
+    assert reader.text("word-error") == ""
+    assert reader.text("verdict").startswith("NONE")
+
+
+def test_a_click_flips_a_bit(reader: Reader) -> None:
+    reader.type_in("word", "0x07fffffffffbfe0e")
+    bit = reader.find("bit-3")
+    assert bit.get_attribute("aria-label") == "bit 3, exclusive, 1"
+    assert bit.get_attribute("aria-pressed") == "true"
+    bit.click()
+    assert reader.word == "0x07fffffffffbfe06"
+    assert reader.find("bit-3").get_attribute("aria-pressed") == "false"
+    assert "exclusive" not in reader.text("verdict")
+
+
+def test_the_keyboard_walks_over_the_bits_and_flips_them(reader: Reader) -> None:
+    reader.type_in("word", "0x0")
+    reader.find("bit-63").send_keys(Keys.ARROW_RIGHT, Keys.ARROW_DOWN)
+    assert reader.focused() == "bit-30"
+    reader.find("bit-30").send_keys(Keys.HOME, Keys.ARROW_LEFT, Keys.SPACE)
+    assert (reader.focused(), reader.word) == ("bit-32", "0x0000000100000000")
+    reader.find("bit-32").send_keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.END, Keys.ENTER)
+    assert (reader.focused(), reader.word) == ("bit-0", "0x0000000100000001")
+    tab_stops = reader.driver.find_elements(By.CSS_SELECTOR, "#ruler button[tabindex='0']")
+    assert [stop.get_attribute("id") for stop in tab_stops] == ["bit-0"]
+
+
+def test_stray_bits_are_marked_in_words(reader: Reader) -> None:
+    reader.open("#arch=s390x&level=pmd&kernel=7.3&word=0x000000abcde0097a")
+    assert reader.find("bit-3").get_attribute("aria-label") == "bit 3 (MSB0 60), tt bit 1, 1, stray"
+    assert "Stray bits 0x808: no kernel writes this." in reader.text("verdict")
+    assert "! not 0" in reader.text("fields")
+    assert "! set, though it means nothing here" in reader.text("fields")
+
+
+def test_an_entry_is_built_from_fields(reader: Reader) -> None:
+    reader.choose("arch", "arm64")
+    reader.choose("build-kind", "27")
+    assert reader.find("build-type").get_attribute("value") == "27"
+    reader.type_in("build-offset", "0x123400")
+    if not reader.find("build-uffd").is_selected():
+        reader.click("build-uffd")
+    if reader.find("build-exclusive").is_selected():
+        reader.click("build-exclusive")
+    reader.find("build-offset").send_keys(Keys.ENTER)
+    assert reader.word == f"{pmdswp.get('arm64').encode_pmd(27, 0x123400, uffd=True):#018x}"
+    assert reader.text("verdict").startswith("MIGRATION_WRITE type 27 pfn 0x123400 uffd\n")
+
+
+def test_fields_that_do_not_fit_are_refused_by_name(reader: Reader) -> None:
+    before = reader.word
+    for name, text, message in (
+        ("build-type", "32", "type 0x20 is not within 0..0x1f"),
+        ("build-type", "x", "type 'x' is not a number: decimal, or 0x and hex digits"),
+        ("build-offset", "0x4000000000000", "offset 0x4000000000000 is not within 0..0x3ffffffffffff"),
+    ):
+        reader.type_in("build-type", "1")
+        reader.type_in("build-offset", "0x200")
+        reader.type_in(name, text)
+        reader.find(name).send_keys(Keys.ENTER)
+        assert reader.text("build-error") == message
+        assert reader.word == before
+
+
+def test_bytes_are_read_in_the_byte_order_of_the_architecture(reader: Reader) -> None:
+    reader.choose("arch", "s390x")
+    reader.click("mode-bytes")
+    reader.type_in("word", "00 00 00 ab cd e0 09 72")
+    assert reader.text("verdict").startswith("SWAP type 5 offset 0xabcde00 exclusive soft_dirty\n")
+    reader.click("bit-1")
+    assert reader.word == "00 00 00 ab cd e0 09 70"
+    reader.click("mode-word")
+    assert reader.word == "0x000000abcde00970"
+    reader.click("mode-bytes")
+    for text, message in (("00 00", "a page-table word has 8 bytes, not 2"), ("0 1", "'0 1' is not bytes in hex")):
+        reader.type_in("word", text)
+        assert reader.text("word-error") == message
+    reader.choose("arch", "x86_64")
+    reader.type_in("word", "0x0e:fe:fb:ff:ff:ff:ff:07")
+    assert reader.text("verdict").startswith("SWAP type 0 offset 0x200 ")
+
+
+def test_a_link_restores_what_it_was_made_of(reader: Reader) -> None:
+    reader.choose("arch", "loongarch64")
+    reader.choose("level", "pte")
+    reader.choose("option-kernel", '"6.12"')
+    reader.choose("option-page_size", "4096")
+    reader.type_in("option-invalid_pte_table", "0x9000000000201000")
+    reader.choose("option-max_physmem_bits", "null")
+    reader.click("option-thp")
+    reader.type_in("word", "0x0000120000010000")
+    link, verdict = reader.link, reader.text("verdict")
+    assert "?" not in reader.driver.current_url
+    reader.open(link)
+    assert [reader.chosen(name) for name in ("arch", "level", "option-kernel", "option-page_size")] == [
+        "loongarch64",
+        "pte",
+        '"6.12"',
+        "4096",
+    ]
+    assert reader.chosen("option-max_physmem_bits") == "null"
+    assert reader.find("option-invalid_pte_table").get_attribute("value") == "0x9000000000201000"
+    assert not reader.find("option-thp").is_selected()
+    assert (reader.word, reader.text("verdict"), reader.link) == ("0x0000120000010000", verdict, link)
+    assert reader.text("notice") == ""
+
+
+def test_a_link_followed_in_the_open_page_is_read_too(reader: Reader) -> None:
+    reader.run("location.hash = arguments[0]", "#arch=ppc64&level=pmd&mmu=hash&page_size=4096&word=0x4000000000001001")
+    assert reader.chosen("option-mmu") == '"hash"'
+    assert reader.text("verdict").startswith("SWAP type 1 offset 0x1\n")
+
+
+@pytest.mark.parametrize(
+    ("link", "notice"),
+    [
+        ("#arch=vax&word=0x0", "no architecture 'vax'; allowed: x86_64,"),
+        (
+            "#arch=arm64&soft_dirty=true",
+            "The link asks for what cannot be: soft_dirty cannot be 'true', false is taken.",
+        ),
+        (
+            "#arch=arm64&kernel=5.4&level=pud",
+            "The link asks for what cannot be: there is no level 'pud', pmd is taken; ",
+        ),
+        (
+            "#arch=s390x&mmu=radix&max_physmem_bits=x",
+            "The link asks for what cannot be: there is no option 'mmu'; max_",
+        ),
+        ("#%E0%A4%A&&==&arch=arm64", "The link asks for what cannot be: there is no option "),
+    ],
+)
+def test_a_link_that_asks_for_what_cannot_be_is_told_so(reader: Reader, link: str, notice: str) -> None:
+    reader.open(link)
+    assert reader.text("notice").startswith(notice)
+    assert reader.text("verdict")
+
+
+def test_a_bad_address_in_a_link_can_be_mended(reader: Reader) -> None:
+    reader.open("#arch=loongarch64&level=pmd&invalid_pte_table=0x123&word=0x9000000001a50000")
+    assert reader.text("address-error").startswith("address 0x123 is not a multiple of 0x4000 within 0..")
+    assert not reader.find("fields-panel").is_displayed()
+    reader.type_in("option-invalid_pte_table", "0x9000000001a50000")
+    assert reader.text("address-error") == ""
+    assert reader.text("verdict").startswith("NONE")
+
+
+def test_an_option_that_became_impossible_falls_back_and_comes_back(reader: Reader) -> None:
+    reader.choose("arch", "riscv64")
+    extension, soft_dirty = (reader.find(f"option-{name}") for name in ("svrsw60t59b", "soft_dirty"))
+    assert not soft_dirty.is_enabled()
+    extension.click()
+    assert extension.is_selected()
+    assert soft_dirty.is_selected()
+    assert "soft_dirty is now true" in reader.text("notice")
+    reader.choose("option-kernel", '"6.12"')
+    for box in (extension, soft_dirty):
+        assert not box.is_selected()
+        assert not box.is_enabled()
+        title = reader.run("return arguments[0].closest('label').title", box)
+        assert "Not possible after the options before it: true." in title
+    reader.choose("option-kernel", '"7.3"')
+    assert extension.is_selected()
+
+
+def test_without_a_layout_the_word_is_still_told_apart(reader: Reader) -> None:
+    reader.click("option-thp")
+    reader.type_in("word", "0x07fffffffffbfe0e")
+    assert reader.text("verdict").startswith("BAD\n")
+    assert "holds a software leaf" in reader.text("layout-note")
+    assert not reader.find("fields-panel").is_displayed()
+    assert not reader.find("build-panel").is_displayed()
+    assert reader.find("bit-3").get_attribute("aria-label") == "bit 3, 1"
+    reader.choose("level", "pte")
+    assert reader.text("verdict").startswith("SWAP")
+
+
+def test_samples_are_entries_and_hazards_of_every_architecture(reader: Reader) -> None:
+    for name in pmdswp.names():
+        reader.choose("arch", name)
+        for level in LEVELS:
+            reader.choose("level", level)
+            arch, samples = pmdswp.get(name), reader.driver.find_elements(By.CSS_SELECTOR, ".sample")
+            words = {sample.text: int(sample.get_attribute("title") or "", 16) for sample in samples}
+            hazardous = [misread(arch, level, word) for text, word in words.items() if text.startswith("hazard")]
+            assert [len(found) for found in hazardous] == [1] * len(decoder.hazards(arch, level))
+            kinds = {text: Slot(arch, level).decode(word).kind.name for text, word in words.items()}
+            assert kinds["swap entry"] == "SWAP"
+            assert kinds["migration entry"].startswith("MIGRATION")
+
+
+def test_the_concerned_hazard_comes_first_and_says_so(reader: Reader) -> None:
+    reader.choose("arch", "loongarch64")
+    reader.driver.find_elements(By.CSS_SELECTOR, ".sample")[-1].click()
+    assert reader.text("hazards").startswith("offset bit 36 set: reads as PRESENT this word")
+    assert "reads as PRESENT" in reader.text("verdict")
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "#arch=x86_64&level=pte&kernel=7.3&word=0x07fffffffffbfe0e",
+        "#arch=ppc64&level=pmd&kernel=6.12&mmu=hash&page_size=4096&soft_dirty=false&word=0x4000000000001001",
+        "#arch=loongarch64&level=pmd&page_size=65536&invalid_pte_table=0x9000000000220000&max_physmem_bits=none&word=0x40",
+    ],
+)
+def test_the_command_shown_says_the_same(reader: Reader, link: str, capsys: pytest.CaptureFixture[str]) -> None:
+    reader.open(link)
+    _program, *arguments = shlex.split(reader.text("command"))
+    assert cli.main([*arguments, "--json"]) == 0
+    told: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert (told["arch"], told["level"]) == (reader.chosen("arch"), reader.chosen("level"))
+    assert int(told["raw"], 16) == int(reader.word or "", 16)
+    state = told["kind"] if told["state"] == "SOFTLEAF" else told["state"]
+    assert reader.text("verdict").split()[0] == state
+
+
+def test_the_link_can_be_copied_by_hand_where_the_page_may_not(reader: Reader) -> None:
+    reader.run("navigator.clipboard.writeText = () => Promise.reject(new Error('no'))")
+    reader.click("copy")
+    assert reader.find("link-text").get_attribute("value") == reader.driver.current_url
+    reader.run("navigator.clipboard.writeText = () => Promise.resolve()")
+    reader.click("copy")
+    assert reader.text("copied") == "The link is copied."
+
+
+def test_the_theme_turns(reader: Reader) -> None:
+    def paper() -> object:
+        return reader.run("return getComputedStyle(document.body).backgroundColor")
+
+    before = paper()
+    reader.click("theme")
+    assert paper() != before
+    reader.click("theme")
+    assert paper() == before
+
+
+@pytest.fixture
+def narrow(reader: Reader) -> Iterator[Reader]:
+    width = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
+    reader.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", width)
+    yield reader
+    reader.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_narrow_screen_has_four_rows_and_nothing_beyond_its_edge(narrow: Reader) -> None:
+    for name in pmdswp.names():
+        narrow.choose("arch", name)
+        assert len(narrow.driver.find_elements(By.CSS_SELECTOR, "#ruler .row")) == 4
+        assert narrow.run("return document.documentElement.scrollWidth") <= 390
+
+
+# --- the source -------------------------------------------------------------------------------------------------------
+
+
+def _script() -> str:
+    return resources.files("pmdswp.render").joinpath("web", "decoder.js").read_text(encoding="utf-8")
+
+
+def test_the_script_retypes_nothing_that_a_layout_knows() -> None:
+    code = re.sub(r"^\s*//.*$", "", _script(), flags=re.MULTILINE)
+    assert re.findall(r"\b0x[0-9a-f]{3,}", code, re.IGNORECASE) == []
+    # 0 and 1 as BigInt; the sizes of sample offsets; a base, digits of bytes, lengths of texts
+    assert set(re.findall(r"\b\d+n\b", code)) <= {"0n", "1n", "3n", "5n", "23n"}
+    assert {int(number) for number in re.findall(r"(?<![\w#-])\d{2,}\b(?!n)", code)} <= {16, 40, 800, 1024}
+    named = [*pmdswp.names(), *pmdswp.kernels(), "MIGRATION", "DEVICE", "HWPOISON", "_PAGE", "soft_dirty", "uffd"]
+    assert [
+        name for name in named if re.search(rf"\b{re.escape(name)}", code.replace("{type, offset, exclusive", ""))
+    ] == []
+
+
+def test_the_page_names_no_address_to_fetch_from(page_file: Any) -> None:
+    text = page_file.read_text(encoding="utf-8")
+    assert re.findall(r"""(?:src|href)=["']?([^"'\s>]+)""", text) == ["index.html"]
+    assert not re.search(r"\b(?:https?:)?//[a-z]", re.sub(r"//.*", "", text)), "an address"
+    for word in ("fetch(", "XMLHttpRequest", "import(", "@import", "url("):
+        assert word not in text
