@@ -25,6 +25,7 @@ __all__ = [
     "SWP_OFFSET_MASK",
     "SWP_TYPE_SHIFT",
     "Entry",
+    "Flags",
     "Level",
     "SoftLeaf",
     "SoftLeafType",
@@ -149,6 +150,28 @@ class State(enum.StrEnum):
     """A PMD neither none nor present in a kernel that has no PMD software leaf: nothing may write it."""
 
 
+    @property
+    def code(self) -> int:
+        """The number of this state in arrays (`pmdswp.array`): NONE 0, PRESENT 1, TABLE 2, SOFTLEAF 3, BAD 4."""
+        return _STATES.index(self)
+
+    @classmethod
+    def from_code(cls, code: int) -> State:
+        """The state with that number; `IndexError` if there is none."""
+        return _STATES[code]
+
+
+_STATES = tuple(State)
+
+
+class Flags(enum.IntFlag):
+    """The flags of a swap entry as bits of one number: the column `flags` of `pmdswp.array`."""
+
+    EXCLUSIVE = 1
+    SOFT_DIRTY = 2
+    UFFD = 4
+
+
 class Entry(NamedTuple):
     """A decoded page-table word. Unless `state` is SOFTLEAF: `leaf` is None, `kind` NONE, and no flag is set."""
 
@@ -160,6 +183,11 @@ class Entry(NamedTuple):
     exclusive: bool = False
     soft_dirty: bool = False
     uffd: bool = False
+
+    @property
+    def flags(self) -> Flags:
+        """The three flags as one number."""
+        return Flags(self.exclusive * Flags.EXCLUSIVE | self.soft_dirty * Flags.SOFT_DIRTY | self.uffd * Flags.UFFD)
 
     def __repr__(self) -> str:
         fields = (f"{name}={value!r}" for name, value in zip(self._fields[2:], self[2:], strict=True))

@@ -64,9 +64,8 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def reader(driver: Chrome, page_file: Path) -> Iterator[Reader]:
-    """A reader of the freshly opened page, which may neither complain in the console nor fetch anything."""
+    """A reader of the page, which may neither complain in the console nor fetch anything."""
     reader = Reader(driver, page_file)
-    reader.open()
     yield reader
     assert reader.console() == []
     assert driver.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)") == []

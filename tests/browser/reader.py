@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import Select
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -20,9 +19,15 @@ class Reader(NamedTuple):
     page: Path
 
     def open(self, link: str = "") -> None:
-        # a page of another address in between: otherwise only the hash would change
-        self.driver.get("about:blank")
+        if self.driver.current_url.startswith(self.page.as_uri()):
+            # otherwise only the hash would change
+            self.driver.get("about:blank")
         self.driver.get(f"{self.page.as_uri()}{link}")
+
+    def stay(self) -> None:
+        """The page as it is, if it is open."""
+        if not self.driver.current_url.startswith(self.page.as_uri()):
+            self.open()
 
     def find(self, name: str) -> WebElement:
         return self.driver.find_element(By.ID, name)
@@ -39,11 +44,21 @@ class Reader(NamedTuple):
         field.clear()
         field.send_keys(text)
 
+    def paste(self, name: str, text: str) -> None:
+        """The text all at once, in place of what stood there."""
+        self._set(name, text, "input")
+
     def choose(self, name: str, value: str) -> None:
-        Select(self.find(name)).select_by_value(value)
+        """One of the options of a select that is not disabled."""
+        assert self.find(name).find_element(By.CSS_SELECTOR, f"option[value='{value}']").is_enabled()
+        self._set(name, value, "change")
+
+    def _set(self, name: str, value: str, event: str) -> None:
+        script = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event(arguments[2]))"
+        self.run(script, self.find(name), value, event)
 
     def chosen(self, name: str) -> str | None:
-        return Select(self.find(name)).first_selected_option.get_attribute("value")
+        return self.find(name).get_attribute("value")
 
     @property
     def word(self) -> str | None:
@@ -63,4 +78,4 @@ class Reader(NamedTuple):
 
     def console(self) -> list[str]:
         """What the console says since the last call."""
-        return [entry["message"] for entry in self.driver.get_log("browser")]
+        return [entry["message"] for entry in self.driver.get_log("browser")]  # type: ignore[no-untyped-call]

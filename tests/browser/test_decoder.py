@@ -19,8 +19,7 @@ from browser.reader import Reader
 from data_files import VECTOR_FILES
 from pmdswp import Arch, EncodeError, cli
 from pmdswp.arch import get_with
-from pmdswp.hazards import misread
-from pmdswp.render import decoder
+from pmdswp.hazards import hazards, misread
 from pmdswp.render.records import entry_record
 from pmdswp.softleaf import FLAGS, Level
 from slots import Slot
@@ -95,7 +94,7 @@ def _words(vectors: records.Vectors, level: Level) -> list[int]:
     arbitrary = [record.levels[level].word for record in vectors.raw]
     made = [record.levels[level].word for record in vectors.made if level in record.levels]
     # of the entries, a step through all types, offsets and flags
-    return list(dict.fromkeys([*entries[::23], *arbitrary[::5], *made]))
+    return list(dict.fromkeys([*entries[::47], *arbitrary[::11], *made]))
 
 
 def _vector_jobs() -> Iterator[Job]:
@@ -110,11 +109,12 @@ def _vector_jobs() -> Iterator[Job]:
 
 
 def test_words_of_every_file_of_vectors_decode_as_in_the_library(reader: Reader) -> None:
+    reader.open()
     jobs = list(_vector_jobs())
     assert {(job.arch.name, job.level) for job in jobs} == {
         (name, level) for name in pmdswp.names() for level in LEVELS
     }
-    assert {len(job.words) > 100 for job in jobs} == {True}
+    assert min(len(job.words) for job in jobs) > 50
     assert compare(reader, jobs) >= 5000
 
 
@@ -151,6 +151,7 @@ def _sampled_configurations(data: Any, chance: random.Random) -> Iterator[tuple[
 
 
 def test_random_words_of_random_configurations_decode_as_in_the_library(reader: Reader) -> None:
+    reader.open()
     data = reader.run("return JSON.parse(document.getElementById('data').textContent)")
     chance = random.Random(SEED)  # noqa: S311
     sampled = list(_sampled_configurations(data, chance))
@@ -180,6 +181,7 @@ def _library_encodes(arch: Arch, level: Level, fields: Mapping[str, Any]) -> str
 
 
 def test_the_page_encodes_and_refuses_as_the_library(reader: Reader) -> None:
+    reader.stay()
     arches = [pmdswp.get(name, kernel=kernel) for name in pmdswp.names() for kernel in pmdswp.kernels()]
     cases = [(arch, level, fields) for arch in arches for level in arch.levels for fields in _fields(arch)]
     asked = [
@@ -208,30 +210,19 @@ def test_the_page_encodes_and_refuses_as_the_library(reader: Reader) -> None:
 @pytest.mark.parametrize(
     ("asked", "refusal"),
     [
-        (("vax", {}), "pmd", {}, "no architecture 'vax'; allowed: x86_64, arm64, riscv64, s390x, ppc64, loongarch64"),
-        (("arm64", {"soft_dirty": True}), "pmd", {}, "arm64 cannot have soft_dirty=true; allowed: false"),
-        (("s390x", {"mmu": "hash"}), "pmd", {}, "s390x has no option 'mmu'; allowed: kernel, page_size, "),
-        (("arm64", {"max_physmem_bits": 3}), "pte", {}, "arm64 cannot have max_physmem_bits=3; allowed: "),
-        (("x86_64", {}), "pud", {"type": 0, "offset": 0}, "no level 'pud'; allowed: pte, pmd"),
-        (
-            "s390",
-            {"kernel": "6.12"},
-            "pmd",
-            {"type": 0, "offset": 0},
-            "s390x kernel 6.12 has no software leaf in a PMD",
-        ),
-        (("x86", {}), "pmd", {"type": "two", "offset": 0}, "type 'two' is not a number"),
-        (("x86", {}), "pmd", {"type": 2, "offset": "077"}, "offset '077' is not a number"),
-        (
-            "loongarch",
-            {"invalid_pte_table": "0x123"},
-            "pmd",
-            {},
-            "address 0x123 is not a multiple of 0x4000 within 0..",
-        ),
+        (("vax", {}, "pmd", {}), "no architecture 'vax'; allowed: x86_64, arm64, riscv64, s390x, ppc64, loongarch64"),
+        (("arm64", {"soft_dirty": True}, "pmd", {}), "arm64 cannot have soft_dirty=true; allowed: false"),
+        (("s390x", {"mmu": "hash"}, "pmd", {}), "s390x has no option 'mmu'; allowed: kernel, page_size, "),
+        (("arm64", {"max_physmem_bits": 3}, "pte", {}), "arm64 cannot have max_physmem_bits=3; allowed: "),
+        (("x86_64", {}, "pud", {"type": 0, "offset": 0}), "no level 'pud'; allowed: pte, pmd"),
+        (("s390", {"kernel": "6.12"}, "pmd", {"type": 0, "offset": 0}), "s390x kernel 6.12 has no software leaf in a"),
+        (("x86", {}, "pmd", {"type": "two", "offset": 0}), "type 'two' is not a number"),
+        (("x86", {}, "pmd", {"type": 2, "offset": "077"}), "offset '077' is not a number"),
+        (("loongarch", {"invalid_pte_table": "0x123"}, "pmd", {}), "address 0x123 is not a multiple of 0x4000 within"),
     ],
 )
 def test_what_cannot_be_is_refused(reader: Reader, asked: tuple[object, ...], refusal: str) -> None:
+    reader.stay()
     names = ("arch", "options", "level", "fields")
     [answer] = reader.run(ENCODE_ALL, [dict(zip(names, asked, strict=True))])
     assert answer["refusal"].startswith(refusal)
@@ -241,6 +232,7 @@ def test_what_cannot_be_is_refused(reader: Reader, asked: tuple[object, ...], re
 
 
 def test_a_typed_word_is_explained(reader: Reader) -> None:
+    reader.open()
     reader.type_in("word", "0x07fffffffffbfe0e")
     assert reader.text("verdict").startswith("SWAP type 0 offset 0x200 exclusive soft_dirty uffd\n")
     holds = reader.text("holds")
@@ -253,7 +245,8 @@ def test_a_typed_word_is_explained(reader: Reader) -> None:
 
 
 def test_sixteen_bare_digits_are_a_word_too(reader: Reader) -> None:
-    reader.type_in("word", "07FFFFFFFFFBFE0E")
+    reader.open()
+    reader.paste("word", "07FFFFFFFFFBFE0E")
     assert reader.text("verdict").startswith("SWAP type 0 offset 0x200")
 
 
@@ -268,18 +261,20 @@ def test_sixteen_bare_digits_are_a_word_too(reader: Reader) -> None:
     ],
 )
 def test_text_that_is_no_word_is_named_and_nothing_is_shown(reader: Reader, text: str, message: str) -> None:
-    reader.type_in("word", text)
+    reader.stay()
+    reader.paste("word", text)
     assert reader.text("word-error") == message
     assert reader.find("word").get_attribute("aria-invalid") == "true"
-    assert not reader.find("result").is_displayed() or reader.text("result") == ""
+    assert reader.text("result") == ""
     assert not reader.find("fields-panel").is_displayed()
-    reader.type_in("word", "0x0")
+    reader.paste("word", "0x0")
     assert reader.text("word-error") == ""
     assert reader.text("verdict").startswith("NONE")
 
 
 def test_a_click_flips_a_bit(reader: Reader) -> None:
-    reader.type_in("word", "0x07fffffffffbfe0e")
+    reader.open()
+    reader.paste("word", "0x07fffffffffbfe0e")
     bit = reader.find("bit-3")
     assert bit.get_attribute("aria-label") == "bit 3, exclusive, 1"
     assert bit.get_attribute("aria-pressed") == "true"
@@ -290,15 +285,18 @@ def test_a_click_flips_a_bit(reader: Reader) -> None:
 
 
 def test_the_keyboard_walks_over_the_bits_and_flips_them(reader: Reader) -> None:
-    reader.type_in("word", "0x0")
+    reader.open()
+    reader.paste("word", "0x0")
     reader.find("bit-63").send_keys(Keys.ARROW_RIGHT, Keys.ARROW_DOWN)
     assert reader.focused() == "bit-30"
     reader.find("bit-30").send_keys(Keys.HOME, Keys.ARROW_LEFT, Keys.SPACE)
     assert (reader.focused(), reader.word) == ("bit-32", "0x0000000100000000")
     reader.find("bit-32").send_keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.END, Keys.ENTER)
     assert (reader.focused(), reader.word) == ("bit-0", "0x0000000100000001")
+    reader.find("bit-6").send_keys(Keys.ARROW_LEFT)
+    assert reader.focused() == "bit-7"
     tab_stops = reader.driver.find_elements(By.CSS_SELECTOR, "#ruler button[tabindex='0']")
-    assert [stop.get_attribute("id") for stop in tab_stops] == ["bit-0"]
+    assert [stop.get_attribute("id") for stop in tab_stops] == ["bit-7"]
 
 
 def test_stray_bits_are_marked_in_words(reader: Reader) -> None:
@@ -310,10 +308,11 @@ def test_stray_bits_are_marked_in_words(reader: Reader) -> None:
 
 
 def test_an_entry_is_built_from_fields(reader: Reader) -> None:
+    reader.open()
     reader.choose("arch", "arm64")
     reader.choose("build-kind", "27")
     assert reader.find("build-type").get_attribute("value") == "27"
-    reader.type_in("build-offset", "0x123400")
+    reader.paste("build-offset", "0x123400")
     if not reader.find("build-uffd").is_selected():
         reader.click("build-uffd")
     if reader.find("build-exclusive").is_selected():
@@ -324,24 +323,26 @@ def test_an_entry_is_built_from_fields(reader: Reader) -> None:
 
 
 def test_fields_that_do_not_fit_are_refused_by_name(reader: Reader) -> None:
+    reader.open()
     before = reader.word
     for name, text, message in (
         ("build-type", "32", "type 0x20 is not within 0..0x1f"),
         ("build-type", "x", "type 'x' is not a number: decimal, or 0x and hex digits"),
         ("build-offset", "0x4000000000000", "offset 0x4000000000000 is not within 0..0x3ffffffffffff"),
     ):
-        reader.type_in("build-type", "1")
-        reader.type_in("build-offset", "0x200")
-        reader.type_in(name, text)
+        reader.paste("build-type", "1")
+        reader.paste("build-offset", "0x200")
+        reader.paste(name, text)
         reader.find(name).send_keys(Keys.ENTER)
         assert reader.text("build-error") == message
         assert reader.word == before
 
 
 def test_bytes_are_read_in_the_byte_order_of_the_architecture(reader: Reader) -> None:
+    reader.open()
     reader.choose("arch", "s390x")
     reader.click("mode-bytes")
-    reader.type_in("word", "00 00 00 ab cd e0 09 72")
+    reader.paste("word", "00 00 00 ab cd e0 09 72")
     assert reader.text("verdict").startswith("SWAP type 5 offset 0xabcde00 exclusive soft_dirty\n")
     reader.click("bit-1")
     assert reader.word == "00 00 00 ab cd e0 09 70"
@@ -349,22 +350,23 @@ def test_bytes_are_read_in_the_byte_order_of_the_architecture(reader: Reader) ->
     assert reader.word == "0x000000abcde00970"
     reader.click("mode-bytes")
     for text, message in (("00 00", "a page-table word has 8 bytes, not 2"), ("0 1", "'0 1' is not bytes in hex")):
-        reader.type_in("word", text)
+        reader.paste("word", text)
         assert reader.text("word-error") == message
     reader.choose("arch", "x86_64")
-    reader.type_in("word", "0x0e:fe:fb:ff:ff:ff:ff:07")
+    reader.paste("word", "0x0e:fe:fb:ff:ff:ff:ff:07")
     assert reader.text("verdict").startswith("SWAP type 0 offset 0x200 ")
 
 
 def test_a_link_restores_what_it_was_made_of(reader: Reader) -> None:
+    reader.open()
     reader.choose("arch", "loongarch64")
     reader.choose("level", "pte")
     reader.choose("option-kernel", '"6.12"')
     reader.choose("option-page_size", "4096")
-    reader.type_in("option-invalid_pte_table", "0x9000000000201000")
+    reader.paste("option-invalid_pte_table", "0x9000000000201000")
     reader.choose("option-max_physmem_bits", "null")
     reader.click("option-thp")
-    reader.type_in("word", "0x0000120000010000")
+    reader.paste("word", "0x0000120000010000")
     link, verdict = reader.link, reader.text("verdict")
     assert "?" not in reader.driver.current_url
     reader.open(link)
@@ -382,6 +384,7 @@ def test_a_link_restores_what_it_was_made_of(reader: Reader) -> None:
 
 
 def test_a_link_followed_in_the_open_page_is_read_too(reader: Reader) -> None:
+    reader.open()
     reader.run("location.hash = arguments[0]", "#arch=ppc64&level=pmd&mmu=hash&page_size=4096&word=0x4000000000001001")
     assert reader.chosen("option-mmu") == '"hash"'
     assert reader.text("verdict").startswith("SWAP type 1 offset 0x1\n")
@@ -416,12 +419,13 @@ def test_a_bad_address_in_a_link_can_be_mended(reader: Reader) -> None:
     reader.open("#arch=loongarch64&level=pmd&invalid_pte_table=0x123&word=0x9000000001a50000")
     assert reader.text("address-error").startswith("address 0x123 is not a multiple of 0x4000 within 0..")
     assert not reader.find("fields-panel").is_displayed()
-    reader.type_in("option-invalid_pte_table", "0x9000000001a50000")
+    reader.paste("option-invalid_pte_table", "0x9000000001a50000")
     assert reader.text("address-error") == ""
     assert reader.text("verdict").startswith("NONE")
 
 
 def test_an_option_that_became_impossible_falls_back_and_comes_back(reader: Reader) -> None:
+    reader.open()
     reader.choose("arch", "riscv64")
     extension, soft_dirty = (reader.find(f"option-{name}") for name in ("svrsw60t59b", "soft_dirty"))
     assert not soft_dirty.is_enabled()
@@ -440,8 +444,9 @@ def test_an_option_that_became_impossible_falls_back_and_comes_back(reader: Read
 
 
 def test_without_a_layout_the_word_is_still_told_apart(reader: Reader) -> None:
+    reader.open()
     reader.click("option-thp")
-    reader.type_in("word", "0x07fffffffffbfe0e")
+    reader.paste("word", "0x07fffffffffbfe0e")
     assert reader.text("verdict").startswith("BAD\n")
     assert "holds a software leaf" in reader.text("layout-note")
     assert not reader.find("fields-panel").is_displayed()
@@ -452,20 +457,25 @@ def test_without_a_layout_the_word_is_still_told_apart(reader: Reader) -> None:
 
 
 def test_samples_are_entries_and_hazards_of_every_architecture(reader: Reader) -> None:
+    reader.open()
     for name in pmdswp.names():
         reader.choose("arch", name)
         for level in LEVELS:
             reader.choose("level", level)
-            arch, samples = pmdswp.get(name), reader.driver.find_elements(By.CSS_SELECTOR, ".sample")
-            words = {sample.text: int(sample.get_attribute("title") or "", 16) for sample in samples}
+            arch = pmdswp.get(name)
+            samples = reader.run(
+                "return [...document.querySelectorAll('.sample')].map((b) => [b.textContent, b.title])"
+            )
+            words = {text: int(word, 16) for text, word in samples}
             hazardous = [misread(arch, level, word) for text, word in words.items() if text.startswith("hazard")]
-            assert [len(found) for found in hazardous] == [1] * len(decoder.hazards(arch, level))
+            assert [len(found) for found in hazardous] == [1] * len(hazards(arch, level))
             kinds = {text: Slot(arch, level).decode(word).kind.name for text, word in words.items()}
             assert kinds["swap entry"] == "SWAP"
             assert kinds["migration entry"].startswith("MIGRATION")
 
 
 def test_the_concerned_hazard_comes_first_and_says_so(reader: Reader) -> None:
+    reader.open()
     reader.choose("arch", "loongarch64")
     reader.driver.find_elements(By.CSS_SELECTOR, ".sample")[-1].click()
     assert reader.text("hazards").startswith("offset bit 36 set: reads as PRESENT this word")
@@ -492,6 +502,7 @@ def test_the_command_shown_says_the_same(reader: Reader, link: str, capsys: pyte
 
 
 def test_the_link_can_be_copied_by_hand_where_the_page_may_not(reader: Reader) -> None:
+    reader.open()
     reader.run("navigator.clipboard.writeText = () => Promise.reject(new Error('no'))")
     reader.click("copy")
     assert reader.find("link-text").get_attribute("value") == reader.driver.current_url
@@ -501,6 +512,8 @@ def test_the_link_can_be_copied_by_hand_where_the_page_may_not(reader: Reader) -
 
 
 def test_the_theme_turns(reader: Reader) -> None:
+    reader.open()
+
     def paper() -> object:
         return reader.run("return getComputedStyle(document.body).backgroundColor")
 
@@ -520,6 +533,7 @@ def narrow(reader: Reader) -> Iterator[Reader]:
 
 
 def test_a_narrow_screen_has_four_rows_and_nothing_beyond_its_edge(narrow: Reader) -> None:
+    narrow.open()
     for name in pmdswp.names():
         narrow.choose("arch", name)
         assert len(narrow.driver.find_elements(By.CSS_SELECTOR, "#ruler .row")) == 4
@@ -540,9 +554,7 @@ def test_the_script_retypes_nothing_that_a_layout_knows() -> None:
     assert set(re.findall(r"\b\d+n\b", code)) <= {"0n", "1n", "3n", "5n", "23n"}
     assert {int(number) for number in re.findall(r"(?<![\w#-])\d{2,}\b(?!n)", code)} <= {16, 40, 800, 1024}
     named = [*pmdswp.names(), *pmdswp.kernels(), "MIGRATION", "DEVICE", "HWPOISON", "_PAGE", "soft_dirty", "uffd"]
-    assert [
-        name for name in named if re.search(rf"\b{re.escape(name)}", code.replace("{type, offset, exclusive", ""))
-    ] == []
+    assert [name for name in named if re.search(rf"\b{re.escape(name)}", code)] == []
 
 
 def test_the_page_names_no_address_to_fetch_from(page_file: Any) -> None:

@@ -47,7 +47,7 @@ from pmdswp.softleaf import (
     swp_pfn_bits,
 )
 
-__all__ = ["Arch", "Architecture", "Facts", "Predicate", "expressions", "leaf_type", "make", "never"]
+__all__ = ["Arch", "Architecture", "Facts", "Predicate", "expressions", "formulas", "leaf_type", "make", "never"]
 
 Predicate = Callable[[Formula], Formula]
 
@@ -696,12 +696,13 @@ def expressions(arch: Arch) -> dict[str, str]:
     """
     address = Formula("invalid_pte_table")
     config = arch.config._replace(invalid_pte_table=cast("int", address))
-    formulas = _formulas(config, arch.architecture.facts(config), arch.swp_types)
-    return {
-        name: formula.unwrapped
-        for name, formula in formulas.items()
-        if not _absence(arch.architecture, arch.config, name)
-    }
+    return {name: formula.unwrapped for name, formula in formulas(arch.architecture, config).items()}
+
+
+def formulas(architecture: Architecture, config: Config) -> dict[str, Formula]:
+    """Name -> formula over the word ``v`` of every helper that is one expression and that the configuration has."""
+    found = _formulas(config, architecture.facts(config), special_types(config))
+    return {name: formula for name, formula in found.items() if not _absence(architecture, config, name)}
 
 
 def _softleaf_from(level: Level, layout: Layout, is_none_or_present: Formula) -> str:

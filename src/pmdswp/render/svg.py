@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
+from textwrap import wrap
 from typing import NamedTuple
 
 from pmdswp.layout import Field, FieldKind
@@ -18,7 +19,7 @@ __all__ = ["svg"]
 _CELL = 26
 _BOX = 42
 _MARGIN = 14
-_TITLE = 34
+_TITLE_LINE = 20
 _NUMBERS = 16
 _GAP = 14
 _KEY_LINE = 22
@@ -27,6 +28,8 @@ _CHARACTER = 7.6
 
 _ROW_BITS = 32
 _WIDTH = _ROW_BITS * _CELL + 2 * _MARGIN
+_TITLE_CHARACTERS = 86
+"""Of a line of the title at 16 px."""
 
 
 class _Part(NamedTuple):
@@ -80,11 +83,12 @@ def svg(diagram: Diagram, *, heading: bool = True) -> str:
     """The picture as one SVG element. `heading`: whether it carries its title in letters."""
     layout = diagram.arch.layout(diagram.level)
     key = [field for field in reversed(layout.fields) if field.kind is not FieldKind.ZERO]
-    top = _MARGIN + (_TITLE if heading else 0)
+    name = title(diagram.arch, diagram.level)
+    title_lines = wrap(name, _TITLE_CHARACTERS) if heading else []
+    top = _MARGIN + (len(title_lines) * _TITLE_LINE + _GAP if heading else 0)
     row_height = _NUMBERS * (2 if diagram.msb0 else 1) + _BOX + _GAP
     key_top = top + 2 * row_height + _GAP
     height = key_top + (len(key) + 1) // 2 * _KEY_LINE + _MARGIN // 2
-    name = title(diagram.arch, diagram.level)
     slug = "".join(character if character.isalnum() else "-" for character in name)
     size = f'width="{_WIDTH}" height="{height}" role="img" aria-labelledby="{slug}-title {slug}-desc"'
     parts = [
@@ -94,8 +98,9 @@ def svg(diagram: Diagram, *, heading: bool = True) -> str:
         f"<style>{_STYLE}</style>",
         f'<rect class="pmdswp-paper" width="{_WIDTH}" height="{height}" rx="6"/>',
     ]
-    if heading:
-        parts.append(_text(_MARGIN, _MARGIN + 14, name, "pmdswp-ink", size=16, anchor="start", weight=600))
+    for number, line in enumerate(title_lines):
+        y = _MARGIN + 14 + number * _TITLE_LINE
+        parts.append(_text(_MARGIN, y, line, "pmdswp-ink", size=16, anchor="start", weight=600))
     for row, highest in enumerate((63, 31)):
         parts.extend(_row(diagram, highest, top + row * row_height))
     for number, field in enumerate(key):
@@ -162,5 +167,5 @@ def _key(field: Field, x: int, top: int, *, msb0: bool) -> Iterator[str]:
         yield _text(x + 16, top + 12, mark, f"pmdswp-code pmdswp-{tone}-ink", weight=600)
     bits = f"{lsb0_bits(field)} ({msb0_bits(field)})" if msb0 else lsb0_bits(field)
     yield _text(x + 40, top + 12, bits, "pmdswp-muted pmdswp-code", anchor="start")
-    yield _text(x + (136 if msb0 else 90), top + 12, field.name, "pmdswp-ink", size=13, anchor="start", weight=600)
-    yield _text(x + (226 if msb0 else 210), top + 12, field.kernel_name, "pmdswp-muted pmdswp-code", anchor="start")
+    yield _text(x + (130 if msb0 else 90), top + 12, field.name, "pmdswp-ink", size=13, anchor="start", weight=600)
+    yield _text(x + (250 if msb0 else 210), top + 12, field.kernel_name, "pmdswp-muted pmdswp-code", anchor="start")

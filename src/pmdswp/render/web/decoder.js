@@ -147,7 +147,7 @@ function configure(archName, wanted = {}) {
 }
 
 // A configuration in which every option asked for must be possible.
-function configureExactly(archName, wanted) {
+function configureExactly(archName, wanted = {}) {
   const configuration = configure(archName, wanted);
   const { arch, options, choices } = configuration;
   for (const [name, value] of Object.entries(wanted)) {
@@ -156,7 +156,7 @@ function configureExactly(archName, wanted) {
     }
     const { option, allowed } = choices.find((choice) => choice.option.name === name);
     if (option.form !== "address" && options[name] !== value) {
-      throw new Refusal(`${arch.name} cannot have ${name}=${value}; allowed: ${allowed.join(", ")}`);
+      throw new Refusal(`${arch.name} cannot have ${name}=${value}; allowed: ${allowed.map(String).join(", ")}`);
     }
   }
   return configuration;
@@ -428,6 +428,7 @@ function withoutAddress(wanted) {
   return Object.fromEntries(Object.entries(wanted).filter(([other]) => other !== name));
 }
 
+// Everything, from what was chosen and typed.
 function render() {
   const configuration = orSay(byId("address-error"), () => configure(page.arch, page.wanted));
   // a bad address leaves nothing to decode with, only controls to show
@@ -436,6 +437,7 @@ function render() {
   if (!configuration) page.word = null;
   byId("word").setAttribute("aria-invalid", String(!byId("word-error").hidden));
   renderControls();
+  renderHint();
   renderSamples();
   renderBuild();
   renderResult();
@@ -682,6 +684,7 @@ const msb0 = (bit) => DATA.word_bits - 1 - bit;
 
 function bitCell(bit, field) {
   const button = element("button", { type: "button", id: `bit-${bit}`, className: "bit" });
+  button.dataset.bit = bit;
   button.addEventListener("click", () => flip(bit));
   const other = page.configuration.arch.msb0 ? element("span", { className: "number" }, String(msb0(bit))) : null;
   const edges = [bit === field.msb ? "first" : "", bit % 8 === 7 ? "byte" : ""].join(" ");
@@ -780,11 +783,14 @@ function moveCursor(event) {
   const bit = target(event.key, page.cursor);
   if (bit === undefined) return;
   event.preventDefault();
-  if (bit < 0 || bit >= DATA.word_bits) return;
+  if (bit >= 0 && bit < DATA.word_bits) byId(`bit-${bit}`).focus();
+}
+
+// The bit that has the focus is the one to which the Tab key comes back.
+function takeCursor(event) {
   byId(`bit-${page.cursor}`).tabIndex = -1;
-  page.cursor = bit;
-  byId(`bit-${bit}`).tabIndex = 0;
-  byId(`bit-${bit}`).focus();
+  page.cursor = Number(event.target.dataset.bit);
+  event.target.tabIndex = 0;
 }
 
 // --- the page: what the word says -----------------------------------------------------------------------------------
@@ -1076,7 +1082,6 @@ function chooseArch(name) {
 function changeMode() {
   if (page.word === null) render();
   else showWord(page.word);
-  renderHint();
 }
 
 function renderHint() {
@@ -1107,6 +1112,7 @@ function listen() {
   });
   byId("build-type").addEventListener("input", updateKind);
   byId("ruler").addEventListener("keydown", moveCursor);
+  byId("ruler").addEventListener("focusin", takeCursor);
   byId("theme").addEventListener("click", toggleTheme);
   prefersDark.addEventListener("change", nameTheme);
   narrow.addEventListener("change", renderResult);
@@ -1118,7 +1124,6 @@ function start() {
   byId("version").textContent = `pmdswp ${DATA.version}: every bit on this page comes from its layouts.`;
   listen();
   nameTheme();
-  renderHint();
   page.configuration = configure(page.arch);
   readLink();
   if (page.text === "") byId("samples").querySelector("button").click();

@@ -1,0 +1,404 @@
+"""Whole arrays of page-table words at memory speed. Needs NumPy (extra ``array``); numba (extra ``jit``) makes it faster.
+
+>>> import numpy, pmdswp
+>>> from pmdswp import array
+>>> arch = pmdswp.get("x86_64")
+>>> words = numpy.array([0, 0x07fffffffffbfe0e, 0x8000000012345067], dtype=numpy.uint64)
+>>> columns = array.decode(arch, "pmd", words)
+>>> [pmdswp.State.from_code(code).name for code in columns.state]
+['NONE', 'SOFTLEAF', 'TABLE']
+>>> columns.offset[1], columns.exclusive
+(np.uint64(512), array([False,  True, False]))
+
+Every function is pure and works block by block: what it says of a word depends on that word alone (`join`: on that row),
+so blocks may be handed to threads, processes or machines. Words are `numpy.uint64` arrays of any byte order, as
+`from_buffer` gives them for what stands in memory. The answers are those of the scalar library, word for word.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from pmdswp.arch import Arch
+from pmdswp.arch.base import formulas
+from pmdswp.errors import DecodeError, EncodeError, JoinError, UnsupportedError
+from pmdswp.formula import MASK64, Formula
+from pmdswp.layout import FieldKind
+from pmdswp.softleaf import FLAGS, NR_SWAP_TYPES, Flags, Level, SoftLeaf
+
+try:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pmdswp.kernels import COLUMNS, Words, compiled_loop, numpy_function
+except ImportError as error:
+    raise ImportError("pmdswp.array needs NumPy: pip install pmdswp[array]", name="numpy") from error
+
+__all__ = ["Classes", "Columns", "Joined", "classify", "decode", "encode", "from_buffer", "join", "split"]
+
+Bytes = NDArray[np.uint8]
+Truths = NDArray[np.bool_]
+
+CHUNK = 1 << 16
+"""Words at a time for NumPy: large enough that calls cost little, small enough that temporaries stay in the cache."""
+
+FEW = 8
+"""Up to so many words, one at a time is faster than NumPy's calls."""
+
+WORTH_COMPILING = 1 << 26
+"""Words of one configuration after which a second of compiling pays, if it was not done before."""
+
+WORTH_A_THREAD = 1 << 17
+"""Words that a thread should have to be worth starting."""
+
+_seen: dict[tuple[Arch, Level], int] = {}
+"""How many words of each configuration have been decoded without numba."""
+
+
+class Columns(NamedTuple):
+    """What each word is and holds: arrays of one shape.
+
+    `state` has the codes of `State` (`State.from_code`), `kind` the values of `SoftLeafType`, `flags` the bits of
+    `Flags`, all uint8; `swp_type` is 0..63 (uint8) and `offset` uint64. For words that are no softleaf all but `state`
+    is 0.
+    """
+
+    state: Bytes
+    kind: Bytes
+    swp_type: Bytes
+    flags: Bytes
+    offset: Words
+
+    @classmethod
+    def empty(cls, shape: int | tuple[int, ...]) -> Columns:
+        """Columns to be filled, for the `out` of `decode`."""
+        return cls(*(np.empty(shape, dtype) for dtype in COLUMNS.values()))
+
+    @property
+    def exclusive(self) -> Truths:
+        """Whether the exclusive flag is set."""
+        return (self.flags & Flags.EXCLUSIVE) != 0
+
+    @property
+    def soft_dirty(self) -> Truths:
+        """Whether the soft-dirty flag is set."""
+        return (self.flags & Flags.SOFT_DIRTY) != 0
+
+    @property
+    def uffd(self) -> Truths:
+        """Whether the uffd flag is set."""
+        return (self.flags & Flags.UFFD) != 0
+
+
+class Classes(NamedTuple):
+    """What each word is: `state` by the codes of `State`, `kind` by the values of `SoftLeafType` (both uint8)."""
+
+    state: Bytes
+    kind: Bytes
+
+
+class Joined(NamedTuple):
+    """What became of runs of PTEs: the PMD words, and which rows have one; `words` is 0 where a row has none."""
+
+    words: Words
+    joined: Truths
+    arch: Arch
+    ptes: Words
+
+    def error(self, row: int) -> JoinError | None:
+        """Why a row does not join, as the scalar `join_ptes` says it; None for one that does."""
+        if self.joined[row]:
+            return None
+        try:
+            self.arch.join_ptes(self.ptes[row].tolist())
+        except JoinError as error:
+            return error
+        raise AssertionError(f"row {row} joins, but not here")  # pragma: no cover  # a test of equality would fail
+
+
+# --- input --------------------------------------------------------------------------------------------------
+
+
+def from_buffer(arch: Arch, buffer: bytes | bytearray | memoryview | mmap.mmap | str | os.PathLike[str]) -> Words:
+    """The words of a buffer, or of the file of that name, as they stand in the architecture's memory; nothing is copied.
+
+    `DecodeError` for a length that is no multiple of 8 bytes, `OSError` for a file that cannot be read. The array is
+    read-only where the buffer is, and a file is mapped, not loaded.
+    """
+    dtype = np.dtype(np.uint64).newbyteorder(arch.byteorder)
+    if isinstance(buffer, str | os.PathLike):
+        size = Path(buffer).stat().st_size
+        _check_length(size, str(buffer))
+        return np.memmap(buffer, dtype, "r") if size else np.empty(0, dtype)
+    data = memoryview(buffer).cast("B")
+    _check_length(len(data), "the buffer")
+    return np.frombuffer(data, dtype)
+
+
+def _check_length(size: int, what: str) -> None:
+    if size % np.dtype(np.uint64).itemsize:
+        raise DecodeError(f"{what} has {size} bytes, which is no multiple of 8")
+
+
+def _checked(
+    words: object, error: type[DecodeError | EncodeError], what: str = "words", ndim: int | None = None
+) -> Words:
+    if not isinstance(words, np.ndarray):
+        raise error(f"{what}: a numpy.ndarray is needed, not {type(words).__name__}")
+    if words.dtype.newbyteorder("=") != np.uint64:
+        raise error(f"{what}: dtype {words.dtype} is not uint64")
+    if ndim is not None and words.ndim != ndim:
+        raise error(f"{what}: shape {words.shape} has {words.ndim} dimensions, not {ndim}")
+    if not words.flags.c_contiguous:
+        raise error(f"{what}: strides {words.strides} are not contiguous; numpy.ascontiguousarray makes them so")
+    return words
+
+
+def _native(words: Words) -> Words:
+    """The words in the byte order of this machine; the same array if they are in it."""
+    return words if words.dtype.isnative else words.astype(np.uint64)
+
+
+# --- decode -------------------------------------------------------------------------------------------------
+
+
+def decode(
+    arch: Arch, level: Level, words: Words, *, out: Columns | None = None, jit: bool | None = None, threads: int = 1
+) -> Columns:
+    """What every word is and holds, in columns of the shape of `words`.
+
+    `out` takes the answer instead of new arrays. `jit`: True for the loop that numba compiles, False for NumPy; None
+    takes the loop if it is compiled already, or once numba is installed and 2^26 words of this configuration have come by.
+    `threads` (at least 1) bounds how many are used; small arrays use one.
+
+    `DecodeError` for words that are not a contiguous uint64 array and for an `out` that does not fit;
+    `UnsupportedError` for an unknown level, fewer than one thread, or ``jit=True`` without numba.
+    """
+    _check_level(level)
+    words = _checked(words, DecodeError)
+    columns = _output(out, words.shape)
+    if type(threads) is not int or threads < 1:
+        raise UnsupportedError(f"threads {threads!r} is not within 1..")
+    if words.size <= FEW and jit is not True:
+        _decode_few(arch, level, words, columns)
+        return columns
+    fill = _filler(arch, level, words.size, jit)
+    flat, targets = words.reshape(-1), [column.reshape(-1) for column in columns]
+    workers = min(threads, max(1, words.size // WORTH_A_THREAD))
+    if workers == 1:
+        fill(flat, targets)
+        return columns
+    bounds = [words.size * i // workers for i in range(workers + 1)]
+    with ThreadPoolExecutor(workers) as pool:
+        parts = [slice(bounds[i], bounds[i + 1]) for i in range(workers)]
+        list(pool.map(lambda part: fill(flat[part], [target[part] for target in targets]), parts))
+    return columns
+
+
+def _check_level(level: object) -> None:
+    if level not in ("pte", "pmd"):
+        raise UnsupportedError(f"no level {level!r}; allowed: 'pte', 'pmd'")
+
+
+def _output(out: Columns | None, shape: tuple[int, ...]) -> Columns:
+    if out is None:
+        return Columns.empty(shape)
+    for (name, dtype), column in zip(COLUMNS.items(), out, strict=True):
+        if (
+            column.dtype != dtype
+            or column.shape != shape
+            or not column.flags.c_contiguous
+            or not column.flags.writeable
+        ):
+            raise DecodeError(
+                f"out.{name}: dtype {column.dtype}, shape {column.shape}; a contiguous, writeable array of dtype "
+                f"{np.dtype(dtype)}, shape {shape} is needed"
+            )
+    return out
+
+
+def _decode_few(arch: Arch, level: Level, words: Words, columns: Columns) -> None:
+    read = arch.decode_pte if level == "pte" else arch.decode_pmd
+    targets = [column.reshape(-1) for column in columns]
+    for i, word in enumerate(words.reshape(-1).tolist()):
+        entry = read(word)
+        swp_type, offset = entry.leaf or SoftLeaf.none()
+        values = (entry.state.code, entry.kind.value, swp_type, entry.flags, offset)
+        for target, value in zip(targets, values, strict=True):
+            target[i] = value
+
+
+_Filler = Callable[[Words, list[NDArray[Any]]], None]
+
+
+def _filler(arch: Arch, level: Level, size: int, jit: bool | None) -> _Filler:
+    """What fills the columns: numba's loop or NumPy."""
+    key = arch, level
+    if jit is None:
+        _seen[key] = _seen.get(key, 0) + size
+    wanted = _seen.get(key, 0) >= WORTH_COMPILING if jit is None else jit
+    if wanted:
+        try:
+            loop = compiled_loop(arch, level)
+        except ImportError as error:
+            if jit:
+                raise UnsupportedError(
+                    f"no compiled loops without numba: pip install 'pmdswp[jit]' ({error})"
+                ) from None
+            _seen[key] = -(1 << 62)  # do not ask again
+        else:
+            _seen[key] = WORTH_COMPILING
+            return lambda words, targets: _by_loop(loop, words, targets)
+    columns = numpy_function(arch, level)
+    return lambda words, targets: _by_numpy(columns, words, targets)
+
+
+def _by_loop(loop: Callable[..., None], words: Words, targets: list[NDArray[Any]]) -> None:
+    if words.dtype.isnative:
+        loop(words, *targets)
+        return
+    for part in _chunks(words.size):
+        loop(words[part].astype(np.uint64), *(target[part] for target in targets))
+
+
+def _by_numpy(columns: Callable[[Words], tuple[NDArray[Any], ...]], words: Words, targets: list[NDArray[Any]]) -> None:
+    for part in _chunks(words.size):
+        for target, column in zip(targets, columns(_native(words[part])), strict=True):
+            target[part] = column
+
+
+def _chunks(size: int) -> Iterator[slice]:
+    return (slice(start, start + CHUNK) for start in range(0, size, CHUNK))
+
+
+def classify(arch: Arch, level: Level, words: Words, *, jit: bool | None = None, threads: int = 1) -> Classes:
+    """What every word is, without what it holds: otherwise as `decode`."""
+    columns = decode(arch, level, words, jit=jit, threads=threads)
+    return Classes(columns.state, columns.kind)
+
+
+# --- encode -------------------------------------------------------------------------------------------------
+
+
+def encode(arch: Arch, level: Level, swp_type: Bytes, offset: Words, flags: Bytes | int = 0) -> Words:
+    """The words that hold these leaves and flags (bits of `Flags`); the three are broadcast together.
+
+    `EncodeError` names the first type above 31, offset above `max_swap_offset` or flag that the configuration lacks,
+    and refuses numbers that are not unsigned integers; `UnsupportedError` where there is no such layout.
+    """
+    layout = arch.layout(level)
+    known = sum(Flags[name.upper()] for name in layout.flags)
+    numbers = [
+        _in_range("type", swp_type, lambda number: number >= NR_SWAP_TYPES, f"0..{NR_SWAP_TYPES - 1}"),
+        _in_range("offset", offset, lambda number: number > arch.max_swap_offset, f"0..{arch.max_swap_offset:#x}"),
+        _in_range("flags", flags, lambda number: (number & (MASK64 ^ known)) != 0, f"the bits {known:#x}"),
+    ]
+    try:
+        types, offsets, bits = np.broadcast_arrays(*numbers)
+    except ValueError:
+        shapes = ", ".join(str(number.shape) for number in numbers)
+        raise EncodeError(f"type, offset and flags: shapes {shapes} do not go together") from None
+    word = cast("Words", layout.encode(cast("Formula", types), cast("Formula", offsets)))
+    for name in layout.flags:
+        number, mask = Flags[name.upper()].value, layout.flags[name]
+        word = word | (bits // number & 1) * np.uint64(mask)
+    return word
+
+
+def _in_range(name: str, given: object, is_outside: Callable[[Words], Truths], allowed: str) -> Words:
+    number = np.asarray(given)
+    if number.dtype.kind == "i" and number.size and number.min() < 0:
+        raise EncodeError(f"{name} {int(number.min())} is not within {allowed}")
+    if number.dtype.kind not in "iu":
+        raise EncodeError(f"{name}: dtype {number.dtype} is not one of integers")
+    words = number.astype(np.uint64)
+    outside = is_outside(words)
+    if outside.any():
+        raise EncodeError(f"{name} {int(words[outside].flat[0]):#x} is not within {allowed}")
+    return words
+
+
+# --- one PMD entry and its PTEs -----------------------------------------------------------------------------
+
+
+def _deltas(arch: Arch) -> Words:
+    """What sets PTE i of a run apart from PTE 0, by exclusive or: the same for every run, since it is aligned."""
+    layout = arch.require_pmd_layout()
+    head = arch.pmd_entry_to_pte(layout.encode(1, 0), 0)
+    slots = range(arch.hpage_pmd_nr)
+    return np.array([arch.pmd_entry_to_pte(layout.encode(1, 0), i) ^ head for i in slots], np.uint64)
+
+
+def split(arch: Arch, pmds: Words, *, out: Words | None = None) -> Words:
+    """The PTEs of every PMD word, as rows of an (n, `hpage_pmd_nr`) array.
+
+    `DecodeError` names the first word that `Arch.split_pmd` refuses, and why. `out` takes the answer.
+    """
+    arch.require_pmd_layout("split")
+    pmds = _native(_checked(pmds, DecodeError, "pmds", ndim=1))
+    shape = (pmds.size, arch.hpage_pmd_nr)
+    if out is None:
+        out = np.empty(shape, np.uint64)
+    elif _checked(out, DecodeError, "out").shape != shape or not out.dtype.isnative or not out.flags.writeable:
+        raise DecodeError(
+            f"out: shape {out.shape}, dtype {out.dtype}; a writeable uint64 array of shape {shape} is needed"
+        )
+    heads = cast("Words", arch.pmd_entry_to_pte(cast("int", pmds), 0))
+    deltas = _deltas(arch)
+    columns = decode(arch, "pmd", pmds)
+    kinds = np.array([kind.value for kind in arch.pmd_kinds], np.uint8)
+    fits = np.isin(columns.kind, kinds) & (columns.offset % arch.hpage_pmd_nr == 0)
+    # of an aligned run only an end can read as none
+    for delta in (deltas[0], deltas[-1]):
+        fits &= ~cast("Truths", arch.pte_none(cast("int", heads ^ delta)))
+    if not fits.all():
+        row = int(np.argmin(fits))
+        try:
+            arch.split_pmd(int(pmds[row]))
+        except DecodeError as error:
+            raise DecodeError(f"row {row}: {error}") from None
+    return np.bitwise_xor(heads[:, None], deltas, out=out)
+
+
+def join(arch: Arch, ptes: Words) -> Joined:
+    """The PMD word of every row of `hpage_pmd_nr` PTEs, where there is one; `Joined.error` tells why there is none.
+
+    `DecodeError` for anything but an (n, `hpage_pmd_nr`) array of contiguous uint64.
+    """
+    layout = arch.require_pmd_layout("join")
+    ptes = _checked(ptes, DecodeError, "ptes", ndim=2)
+    nr = arch.hpage_pmd_nr
+    if ptes.shape[1] != nr:
+        raise DecodeError(f"ptes: rows of {ptes.shape[1]} PTEs, but one PMD stands for {nr}")
+    deltas = _deltas(arch)
+    joins = np.empty(len(ptes), np.bool_)
+    rows = max(1, CHUNK // nr)
+    for start in range(0, len(ptes), rows):
+        joins[start : start + rows] = _are_runs(arch, _native(ptes[start : start + rows]), deltas)
+    heads = _native(np.ascontiguousarray(ptes[:, 0]))
+    columns = decode(arch, "pte", heads)
+    joins &= np.isin(columns.kind, np.array([kind.value for kind in arch.pmd_kinds], np.uint8))
+    joins &= columns.offset % nr == 0
+    refused = sum(Flags[name.upper()] for name in FLAGS if name not in layout.flags)
+    joins &= (columns.flags & refused) == 0
+    words = cast("Words", arch.pte_entry_to_pmd(cast("int", heads)))
+    joins &= decode(arch, "pmd", words).kind == columns.kind
+    return Joined(np.where(joins, words, np.uint64(0)), joins, arch, ptes)
+
+
+def _are_runs(arch: Arch, ptes: Words, deltas: Words) -> Truths:
+    """Whether all PTEs of each row are softleaves that step by one offset and are otherwise alike."""
+    meant = sum(field.mask for field in arch.pte_layout if field.kind in {FieldKind.VALUE, FieldKind.FLAG})
+    differs = ptes ^ deltas
+    differs ^= differs[:, :1].copy()
+    differs &= np.uint64(meant)
+    alike = ~differs.any(axis=1)
+    found = formulas(arch.architecture, arch.config)
+    assert found
+    gone = cast("Truths", arch.pte_none(cast("int", ptes))) | cast("Truths", arch.pte_present(cast("int", ptes)))
+    return alike & ~gone.any(axis=1)

@@ -1,0 +1,212 @@
+"""The formulas of one configuration as a function from words to columns: one source text, read by NumPy or by numba.
+
+NumPy runs the text over chunks that stay in the cache. numba, where it is installed, compiles the very same text and
+runs it word by word in one loop. Needs NumPy; used by `pmdswp.array` alone.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pmdswp.arch import Arch
+from pmdswp.arch.base import formulas, leaf_type
+from pmdswp.formula import Formula
+from pmdswp.layout import Layout
+from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, Level, SoftLeaf, State
+
+__all__ = ["COLUMNS", "Words", "compiled_loop", "numpy_function", "source"]
+
+Words = NDArray[np.uint64]
+
+COLUMNS = {"state": np.uint8, "kind": np.uint8, "swp_type": np.uint8, "flags": np.uint8, "offset": np.uint64}
+"""The columns, and what their numbers are stored in."""
+
+_DTYPES = {"U": np.uint64, "W": np.uint32, "H": np.uint16, "B": np.uint8}
+"""The types of numbers, as the text calls them."""
+
+_LOW = {"h": ("H", 1 << 16), "w": ("W", 1 << 32)}
+"""The low bits of the word by themselves: tests of them alone take a quarter, or half, of the time."""
+
+_SYMBOLS: dict[type[ast.AST], str] = {
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+    ast.BitXor: "^",
+    ast.LShift: "<<",
+    ast.RShift: ">>",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+}
+
+
+def _text(formula: Formula) -> str:
+    """A formula with the type of each number spelled out: numba would take them for signed ones."""
+    return _typed(ast.parse(str(formula), mode="eval").body)[0]
+
+
+def _typed(node: ast.expr) -> tuple[str, str]:
+    """The text of an expression, and the type of what it gives; truth has none."""
+    if isinstance(node, ast.Name):
+        return node.id, "U"
+    if isinstance(node, ast.Constant):
+        return str(node.value), ""
+    if isinstance(node, ast.BinOp):
+        symbol, right = _SYMBOLS[type(node.op)], node.right
+        if symbol == "&" and isinstance(node.left, ast.Name) and isinstance(right, ast.Constant):
+            for name, (low, limit) in _LOW.items():
+                if cast("int", right.value) < limit:
+                    return f"({name} & {low}({right.value:#x}))", low
+        left = node.left
+    else:
+        comparison = cast("ast.Compare", node)
+        symbol, left, right = _SYMBOLS[type(comparison.ops[0])], comparison.left, comparison.comparators[0]
+    (one, kind), (other, other_kind) = _typed(left), _typed(right)
+    if kind and not other_kind:
+        other = f"{kind}({other})"
+    return f"({one} {symbol} {other})", "" if isinstance(node, ast.Compare) else kind
+
+
+def _chain(name: str, formula: Formula) -> Iterator[str]:
+    """Lines that compute a formula into `name` step by step, so that an array is changed in place."""
+    node = ast.parse(str(formula), mode="eval").body
+    steps: list[tuple[str, str]] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.left, ast.BinOp):
+        steps.append((_SYMBOLS[type(node.op)], _typed(node.right)[0]))
+        node = node.left
+    yield f"{name} = {_typed(node)[0]}"
+    yield from (f"{name} {symbol}= U({right})" for symbol, right in reversed(steps))
+
+
+def source(arch: Arch, level: Level) -> str:
+    """Python source of ``columns(v)``, which gives the five columns of a word or of an array of them."""
+    found = formulas(arch.architecture, arch.config)
+    lines = [
+        f"none = {_text(found[f'{level}_none'])}",
+        f"present = {_text(found[f'{level}_present'])} & (none == False)",
+        "left = (none | present) == False",
+        f"state = B(present) * B({State.PRESENT.code})",
+    ]
+    if level == "pmd":
+        lines.append(f"table = present & ({_text(found['pmd_leaf'])} == False)")
+        lines.append(f"state = state + B(table) * B({State.TABLE.code - State.PRESENT.code})")
+    has_leaf = level in arch.levels
+    lines.append(f"state = state + B(left) * B({(State.SOFTLEAF if has_leaf else State.BAD).code})")
+    if has_leaf:
+        lines.extend(_leaf_lines(arch.layout(level)))
+    else:
+        lines.append("kind = swp_type = flags = offset = left & False")
+    lines.append(f"return {', '.join(COLUMNS)}")
+    used = "".join(lines)
+    low = [f"{name} = {kind}(v)" for name, (kind, _) in _LOW.items() if f"({name} &" in used]
+    body = "".join(f"    {line}\n" for line in (*low, *lines))
+    return f"def columns(v):\n{body}"
+
+
+def _leaf_lines(layout: Layout) -> Iterator[str]:
+    """What a softleaf holds, and nothing for other words."""
+    v = Formula("v")
+    yield from _chain("offset", layout.offset.get(v))
+    yield "offset &= U(0) - U(left)"
+    yield "left = B(left)"
+    yield f"swp_type = B({_text(leaf_type(layout, v))}) * left"
+    yield "kind = kinds(swp_type) * B((offset != U(0)) | (swp_type != B(0)))"
+    yield "flags = B(0) * left"
+    for name, bit in layout.flags.items():
+        yield f"flags |= B({_text((v & bit) != 0)}) * B({Flags[name.upper()].value})"
+    yield "flags *= left"
+
+
+def _kinds(arch: Arch) -> list[int]:
+    """The kind of each type number that a word can hold, for an entry that is not none."""
+    return [arch.softleaf_type(SoftLeaf(number, 1)).value for number in range(GENERIC_TYPE_MAX + 1)]
+
+
+@cache
+def numpy_function(arch: Arch, level: Level) -> Callable[[Words], tuple[NDArray[Any], ...]]:
+    """The columns of an array, by NumPy."""
+    table = np.array(_kinds(arch), np.uint8)
+    namespace: dict[str, Any] = {**_DTYPES, "kinds": lambda numbers: table.take(numbers, mode="clip")}
+    exec(source(arch, level), namespace)  # noqa: S102  # our own text, built from validated numbers
+    columns: Callable[[Words], tuple[NDArray[Any], ...]] = namespace["columns"]
+    return columns
+
+
+_MODULE = f"""# Written by pmdswp: the formulas of one configuration, for numba to compile and to keep what it compiled.
+import numba
+import numpy
+from numba.types import Array, uint8, uint64, void
+
+U, W, H, B = numpy.uint64, numpy.uint32, numpy.uint16, numpy.uint8
+
+
+@numba.njit(nogil=True, cache=CACHE)
+def kinds(number):
+    return {{kinds}}
+
+
+@numba.njit(nogil=True, cache=CACHE)
+{{columns}}
+
+@numba.njit(
+    void(Array(uint64, 1, "C", readonly=True), uint8[::1], uint8[::1], uint8[::1], uint8[::1], uint64[::1]),
+    nogil=True, cache=CACHE,
+)
+def loop(words, {", ".join(COLUMNS)}):
+    for i in range(words.size):
+        {", ".join(f"{name}[i]" for name in COLUMNS)} = columns(words[i])
+"""
+
+
+def _kinds_without_table(arch: Arch) -> str:
+    """The kind of ``number`` as a sum, which a compiler can do for many words at once, as it cannot with a table."""
+    codes = _kinds(arch)
+    # differences wrap around within a byte, and so does their sum
+    changes = [(number, (codes[number] - codes[number - 1]) % 256) for number in range(1, len(codes))]
+    steps = (f"B(number >= B({number})) * B({change})" for number, change in changes if change)
+    return f"B({' + '.join([f'B({codes[0]})', *steps])})"
+
+
+@cache
+def compiled_loop(arch: Arch, level: Level) -> Callable[..., None]:
+    """A loop that fills five columns from an array of words, by numba; `ImportError` where that is not installed.
+
+    Compiling takes a second; the result is kept in the user's cache directory.
+    """
+    import numba  # noqa: F401, PLC0415  # it takes half a second, and is an extra
+
+    text = _MODULE.format(columns=source(arch, level), kinds=_kinds_without_table(arch))
+    name = f"pmdswp_kernel_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    # numba finds what it kept by the module's name, so it has to be a module
+    module = sys.modules[name] = ModuleType(name)
+    try:
+        path = _written(Path(root, "pmdswp", f"{name}.py"), text.replace("CACHE", "True"))
+        module.__file__ = str(path)
+        exec(compile(path.read_text(encoding="utf-8"), path, "exec"), vars(module))  # noqa: S102
+    except (OSError, RuntimeError):
+        # no place to write: compile for this process alone
+        exec(text.replace("CACHE", "False"), vars(module))  # noqa: S102
+    loop: Callable[..., None] = module.loop
+    return loop
+
+
+def _written(path: Path, text: str) -> Path:
+    """The file of that name with that text, made in one step, since other processes may make it too."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+            file.write(text)
+        Path(file.name).replace(path)
+    return path

@@ -1,0 +1,235 @@
+"""The decoder's data is the library's, whole, and stands in its page unharmed."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+import pmdswp
+from pmdswp import Arch, SoftLeafType, State
+from pmdswp.arch import ARCHITECTURES, get_with
+from pmdswp.hazards import hazards
+from pmdswp.layout import Layout
+from pmdswp.render import decoder
+from pmdswp.render.palette import DARK, LIGHT
+from pmdswp.render.records import Json, layout_record
+from pmdswp.softleaf import Level
+
+LEVELS: tuple[Level, ...] = ("pte", "pmd")
+
+_OPERATORS: Mapping[str, Callable[[int, int], int]] = {
+    "&": int.__and__,
+    "|": int.__or__,
+    "^": int.__xor__,
+    "<<": lambda left, right: left << right & (1 << 64) - 1,
+    ">>": int.__rshift__,
+    "==": lambda left, right: int(left == right),
+    "!=": lambda left, right: int(left != right),
+    "<": lambda left, right: int(left < right),
+}
+
+
+def evaluate(tree: Any, names: Mapping[str, int]) -> int:
+    """The value of an expression tree."""
+    if isinstance(tree, list):
+        operator, left, right = tree
+        return _OPERATORS[operator](evaluate(left, names), evaluate(right, names))
+    return names[tree] if tree in names else int(tree, 16)
+
+
+class _Scripts(HTMLParser):
+    """The elements of a page that hold text without markup, by their tag and type."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: dict[str, str] = {}
+        self.tags: list[str] = []
+        self._name = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self._name = f"{tag} {dict(attrs).get('type', '')}".strip()
+
+    def handle_data(self, data: str) -> None:
+        self.texts[self._name] = self.texts.get(self._name, "") + data
+
+    def handle_endtag(self, tag: str) -> None:
+        self._name = ""
+
+
+def parse(page: str) -> _Scripts:
+    parser = _Scripts()
+    parser.feed(page)
+    parser.close()
+    return parser
+
+
+@pytest.fixture(scope="module")
+def made() -> Json:
+    return decoder.decoder_data()
+
+
+@pytest.fixture(scope="module")
+def data(made: Json) -> Any:
+    """The data as a reader of JSON sees it."""
+    return json.loads(json.dumps(made))
+
+
+def _options(data: Any, name: str, key: str) -> dict[str, Any]:
+    listed = [option["name"] for option in data["arches"][name]["options"] if "values" in option]
+    return dict(zip(listed, json.loads(key), strict=True))
+
+
+def _sampled(data: Any) -> list[tuple[Arch, list[int]]]:
+    chance = random.Random(7)  # noqa: S311
+    sampled: list[tuple[Arch, list[int]]] = []
+    for name, arch in data["arches"].items():
+        # the default configuration, and others
+        first, *others = arch["configurations"]
+        keys = (first, *chance.sample(others, 20))
+        sampled.extend((get_with(name, _options(data, name, key)), arch["configurations"][key]) for key in keys)
+    return sampled
+
+
+def _check_level(data: Any, arch: Arch, level: Level, record: Any) -> None:
+    assert record["layout"] is not None
+    expected: Any = layout_record(arch, level)
+    fields = [data["fields"][number] for number in record["layout"]["fields"]]
+    assert [{key: value for key, value in field.items() if key != "tone"} for field in fields] == expected["fields"]
+    assert {name: data["expressions"][number] for name, number in record["helpers"].items()} == expected["helpers"]
+    assert data["expressions"][record["layout"]["encode"]] == expected["encode"]
+    assert [data["hazards"][number] for number in record["layout"]["hazards"]] == expected["hazards"]
+
+
+def _check_words(data: Any, layout: Layout, record: Any) -> None:
+    for word in (0, (1 << 64) - 1, 0x5A5A_0F0F_3C3C_9696):
+        for name, field, largest in (("type", layout.type, 63), ("offset", layout.offset, layout.offset.max)):
+            tree = data["expressions"][record["layout"][name]]["tree"]
+            assert evaluate(tree, {"v": word}) == field.get(word) & largest
+
+
+def test_every_configuration_is_the_one_that_its_key_asks_for(data: Any) -> None:
+    sampled = _sampled(data)
+    assert len(sampled) == 6 * 21
+    for arch, [pte, pmd, types, geometry, physmem] in sampled:
+        for level, number in (("pte", pte), ("pmd", pmd)):
+            record = data["levels"][number]
+            if level in arch.levels:
+                _check_level(data, arch, level, record)
+                _check_words(data, arch.layout(level), record)
+            else:
+                assert record["layout"] is None
+                assert set(record["helpers"]) == {
+                    f"pmd_{name}" for name in ("none", "present", "leaf", "trans_huge", "bad")
+                }
+        expected: Any = layout_record(arch, "pte")
+        assert data["types"][types] == {
+            "numbers": expected["swp_types"],
+            "max_swapfiles": arch.max_swapfiles,
+            "marker_bits": expected["marker_bits"],
+            "pmd_kinds": [kind.name for kind in arch.pmd_kinds],
+        }
+        assert data["geometries"][geometry] == {
+            name: expected[name] for name in ("page_size", "pmd_size", "hpage_pmd_nr", "max_swap_offset")
+        }
+        memory = data["physmem"][physmem]
+        assert memory["values"][memory["default"]] == [arch.swp_pfn_bits, arch.migration_ad]
+
+
+def test_physical_memory_is_told_for_every_number_of_bits(data: Any) -> None:
+    for arch, [_pte, _pmd, _types, _geometry, physmem] in _sampled(data)[::10]:
+        values = data["physmem"][physmem]["values"]
+        assert list(values) == ["none", *(str(bits) for bits in range(arch.page_shift + 1, 65))]
+        options = dict(arch.config.chosen)
+        for key in ("none", str(arch.page_shift + 1), "52", "64"):
+            bits = None if key == "none" else int(key)
+            other = get_with(arch.name, {**options, "kernel": arch.kernel, "max_physmem_bits": bits})
+            assert values[key] == [other.swp_pfn_bits, other.migration_ad]
+
+
+def test_every_combination_that_get_takes_has_a_configuration(data: Any) -> None:
+    for name in ARCHITECTURES:
+        keys = data["arches"][name]["configurations"]
+        first = get_with(name, _options(data, name, next(iter(keys))))
+        assert first == pmdswp.get(name)
+    counted = {name: len(data["arches"][name]["configurations"]) for name in ARCHITECTURES}
+    assert counted == {"x86_64": 384, "arm64": 576, "riscv64": 88, "s390x": 40, "ppc64": 384, "loongarch64": 72}
+
+
+def test_names_and_texts_cover_what_can_occur(data: Any) -> None:
+    assert list(data["arches"]) == list(pmdswp.names())
+    assert tuple(data["kernels"]) == pmdswp.kernels()
+    assert list(data["states"]) == [state.name for state in State]
+    assert list(data["kinds"]) == [kind.name for kind in SoftLeafType]
+    for kind in SoftLeafType:
+        told = data["kinds"][kind.name]
+        assert (told["pfn"], told["migration"], told["marker"]) == (
+            kind.has_pfn,
+            kind.is_migration,
+            kind is SoftLeafType.MARKER,
+        )
+        assert told["meaning"]
+    assert {field["tone"] for field in data["fields"]} <= set(LIGHT.tones) == set(DARK.tones)
+    forms = {option["form"] for arch in data["arches"].values() for option in arch["options"]}
+    assert forms == {"switch", "choice", "physmem", "address"}
+
+
+def test_predicates_are_the_helpers_that_answer_true_or_false(data: Any) -> None:
+    arch = pmdswp.get("x86_64")
+    pte, pmd, *_others = next(iter(data["arches"]["x86_64"]["configurations"].values()))
+    for number in (pte, pmd):
+        for name in data["levels"][number]["helpers"]:
+            assert (name in data["predicates"]) is isinstance(getattr(arch, name)(0x12345678), bool), name
+
+
+def test_the_generic_entry_is_the_librarys(data: Any) -> None:
+    softleaf = data["softleaf"]
+    leaf = pmdswp.SoftLeaf(27, 0x123456)
+    assert evaluate(softleaf["val"]["tree"], {"type": leaf.swp_type, "offset": leaf.offset}) == leaf.val
+    assert softleaf["types"] == 32
+    assert softleaf["above_pfn"] == ["young", "dirty"]
+    assert data["word_bits"] == 64
+
+
+def test_a_default_configuration_has_the_hazards_of_the_library(data: Any) -> None:
+    for name in ARCHITECTURES:
+        arch = pmdswp.get(name)
+        numbers = next(iter(data["arches"][name]["configurations"].values()))
+        for level, number in zip(LEVELS, numbers, strict=False):
+            told = [data["hazards"][hazard]["entries"] for hazard in data["levels"][number]["layout"]["hazards"]]
+            assert told == [hazard.entries for hazard in hazards(arch, level)]
+
+
+def test_nothing_is_said_twice(data: Any) -> None:
+    for pool in ("fields", "expressions", "hazards", "levels", "types", "geometries", "physmem"):
+        texts = [json.dumps(value) for value in data[pool]]
+        assert len(set(texts)) == len(texts)
+
+
+def test_the_page_has_the_data_intact(made: Json, data: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoder, "decoder_data", lambda: made)
+    page = parse(decoder.page())
+    assert json.loads(page.texts["script application/json"]) == data
+    assert "evaluate" in page.texts["script"]
+    assert "--pmdswp-offset-fill" in page.texts["style"]
+    assert page.tags.count("script") == 2
+    assert page.tags.count("style") == 1
+
+
+def test_no_text_in_the_data_ends_its_element(monkeypatch: pytest.MonkeyPatch) -> None:
+    evil = {"text": "</script><script>alert(1)</script><!-- <script>"}
+    monkeypatch.setattr(decoder, "decoder_data", lambda: evil)
+    page = parse(decoder.page())
+    assert json.loads(page.texts["script application/json"]) == evil
+    assert page.tags.count("script") == 2
+
+
+def test_the_page_allows_itself_nothing_from_elsewhere(made: Json, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoder, "decoder_data", lambda: made)
+    policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; base-uri 'none'"
+    assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in decoder.page()

@@ -1,0 +1,368 @@
+"""The records of layouts and entries: they fit their schema, and what they say is what the library does."""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+import pmdswp
+from pmdswp import Arch, SoftLeaf, SoftLeafType, State, UnsupportedError
+from pmdswp.arch import get_with
+from pmdswp.formula import MASK64
+from pmdswp.layout import FieldKind
+from pmdswp.render.records import entry_record, layout_record, layout_schema
+from pmdswp.softleaf import FLAGS, MARKER_BITS, NR_SWAP_TYPES, Level
+from property.generators import SlotWord, Storable, slot_words, softleaf_slots, storables
+from render.layouts import default_layouts, every_layout
+from slots import Slot
+
+PUBLISHED_SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "layout.schema.json"
+SLOTS = [Slot(arch, level) for arch, level in default_layouts()]
+LEVELS: tuple[Level, ...] = ("pte", "pmd")
+
+EVERY_SLOT = pytest.mark.parametrize("slot", SLOTS, ids=lambda slot: f"{slot.arch.name}-{slot.level}")
+
+OPERATORS: Mapping[str, Callable[[int, int], int]] = {
+    "&": operator.and_,
+    "|": operator.or_,
+    "^": operator.xor,
+    "<<": operator.lshift,
+    ">>": operator.rshift,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+}
+
+
+def evaluate(tree: Any, names: Mapping[str, int]) -> int:
+    """The value of an expression as C computes it with words of 64 bits."""
+    if isinstance(tree, list):
+        symbol, left, right = tree
+        return OPERATORS[symbol](evaluate(left, names), evaluate(right, names)) & MASK64
+    return names[tree] if tree in names else int(tree, 16)
+
+
+def record_of(slot: Slot) -> dict[str, Any]:
+    """The record of a layout as a reader of JSON gets it."""
+    record: dict[str, Any] = json.loads(json.dumps(layout_record(slot.arch, slot.level)))
+    return record
+
+
+# --- the schema -----------------------------------------------------------------------------------------------
+
+
+def test_the_schema_is_a_schema_and_the_one_that_is_published() -> None:
+    schema = layout_schema()
+    Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
+    assert json.loads(PUBLISHED_SCHEMA.read_text(encoding="utf-8")) == schema
+
+
+def test_every_record_of_a_layout_fits_the_schema() -> None:
+    validator = Draft202012Validator(layout_schema())
+    assert len(every_layout()) > 50
+    for arch, level in every_layout():
+        errors = [error.message for error in validator.iter_errors(record_of(Slot(arch, level)))]
+        assert not errors, (arch, level)
+
+
+def test_the_schema_names_the_architectures_and_the_kinds_that_there_are() -> None:
+    schema: Any = layout_schema()
+    assert schema["properties"]["arch"]["enum"] == list(pmdswp.names())
+    kinds = [kind.name for kind in SoftLeafType if kind not in {SoftLeafType.NONE, SoftLeafType.UNKNOWN}]
+    assert schema["$defs"]["kind"]["enum"] == kinds
+    assert schema["$defs"]["field"]["properties"]["kind"]["enum"] == [kind.value for kind in FieldKind]
+    assert [entry["enum"] for entry in schema["$defs"]["tree"]["oneOf"][1]["prefixItems"][:1]] == [list(OPERATORS)]
+
+
+def closed_objects(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The objects in a record whose keys are known beforehand; of each kind one."""
+    since = next(field for field in record["fields"] if field["since"])
+    yield from (record, since, since["since"], record["encode"], record["helpers"]["pmd_none"])
+    yield from (record["hazards"][0], record["hazards"][0]["entry"])
+
+
+def test_the_schema_knows_every_key_and_misses_every_one() -> None:
+    record = record_of(Slot(pmdswp.get("riscv64", svrsw60t59b=True), "pmd"))
+    validator = Draft202012Validator(layout_schema())
+    assert validator.is_valid(record)
+    objects = list(closed_objects(record))
+    assert {key for inner in objects for key in inner} > {"commit", "tree", "explanation", "masked", "helpers"}
+    for inner in objects:
+        inner["extra"] = "0x0"
+        assert not validator.is_valid(record), "a key too much"
+        del inner["extra"]
+        for key in tuple(inner):
+            kept = inner.pop(key)
+            assert not validator.is_valid(record), f"without {key}"
+            inner[key] = kept
+    assert validator.is_valid(record)
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        (("arch",), "vax"),
+        (("level",), "pud"),
+        (("byteorder",), "middle"),
+        (("msb0",), 0),
+        (("max_swapfiles",), 32),
+        (("max_swap_offset",), 5),
+        (("max_swap_offset",), "5"),
+        (("kinds", 0), "NONE"),
+        (("swp_types", "MARKER"), 31),
+        (("swp_types", "MARKER"), [32]),
+        (("swp_types", "SOFT"), [3]),
+        (("marker_bits", "guard"), 4),
+        (("fields",), []),
+        (("fields", 0, "kind"), "reserved"),
+        (("fields", 0, "lsb"), 64),
+        (("fields", 0, "width"), 0),
+        (("fields", 0, "since"), "6.1"),
+        (("helpers", "pmd_none", "tree"), ["&", "v"]),
+        (("helpers", "pmd_none", "tree"), ["&", "v", "v", "v"]),
+        (("helpers", "pmd_none", "tree"), ["+", "v", "v"]),
+        (("helpers", "pmd_none", "tree"), ["&", "v", 1]),
+        (("hazards", 0, "reads_as"), "SOFTLEAF"),
+    ],
+)
+def test_the_schema_refuses_what_no_record_holds(path: tuple[str | int, ...], wrong: object) -> None:
+    record: Any = record_of(Slot(pmdswp.get("riscv64"), "pmd"))
+    inner = record
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = wrong
+    assert not Draft202012Validator(layout_schema()).is_valid(record)
+
+
+# --- expressions ----------------------------------------------------------------------------------------------
+
+
+@EVERY_SLOT
+def test_every_helper_of_a_word_is_in_the_record(slot: Slot) -> None:
+    names = {*slot.predicates, *slot.flag_helpers, "to_arch_swp_entry"}
+    if slot.level == "pte":
+        names.add("swp_clear_flags")
+    assert set(record_of(slot)["helpers"]) == {f"{slot.level}_{name}" for name in names}
+
+
+def test_helpers_that_a_kernel_lacks_are_in_no_record() -> None:
+    for arch, level in every_layout():
+        slot = Slot(arch, level)
+        assert set(record_of(slot)["helpers"]) >= {f"{level}_{name}" for name in slot.predicates}
+        if not slot.has_exclusive:
+            assert not {name for name in record_of(slot)["helpers"] if "exclusive" in name}
+    with pytest.raises(UnsupportedError, match="it comes with PMD softleaves on s390"):
+        layout_record(pmdswp.get("s390x", kernel="6.12"), "pmd")
+
+
+HELPERS = {slot: record_of(slot)["helpers"] for slot in SLOTS}
+
+
+@pytest.mark.parametrize("name", pmdswp.names())
+def test_a_trees_value_is_the_helpers_answer(name: str) -> None:
+    slots = [slot for slot in SLOTS if slot.arch.name == name]
+
+    @given(slot_words(st.sampled_from(slots)))
+    def check(drawn: SlotWord) -> None:
+        slot, word = drawn
+        names = {"v": word, "invalid_pte_table": slot.arch.config.invalid_pte_table}
+        for helper, expression in HELPERS[slot].items():
+            answer: int = getattr(slot.arch, helper)(word)
+            assert evaluate(expression["tree"], names) == answer, helper
+            assert eval(expression["text"], dict(names)) == answer, helper  # noqa: S307  # that it is Python
+
+    check()
+
+
+ENCODE = {slot: record_of(slot)["encode"]["tree"] for slot in SLOTS}
+
+
+@given(storables(st.sampled_from(SLOTS)))
+def test_the_tree_of_encode_gives_the_word_without_flags(storable: Storable) -> None:
+    names = {"type": storable.swp_type, "offset": storable.offset}
+    assert evaluate(ENCODE[storable.slot], names) == storable.slot.softleaf_to(storable.leaf)
+
+
+@given(storables())
+def test_the_tree_of_a_hazard_is_true_for_exactly_the_entries_that_are_misread_so(storable: Storable) -> None:
+    names = {"type": storable.swp_type, "offset": storable.offset}
+    names.update({flag: int(flag in storable.flags) for flag in FLAGS})
+    misread = {
+        hazard["reads_as"] for hazard in record_of(storable.slot)["hazards"] if evaluate(hazard["entry"]["tree"], names)
+    }
+    assert misread == {storable.reads_as.name} - {State.SOFTLEAF.name}
+
+
+ZERO = (0, 0, frozenset[str]())
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "entry", "reads_as"),
+    [
+        ("x86_64", "pte", (0, (1 << 50) - 1, frozenset[str]()), "NONE"),
+        ("arm64", "pmd", ZERO, "NONE"),
+        ("riscv64", "pte", ZERO, "NONE"),
+        ("riscv64", "pmd", (3, 7, frozenset({"soft_dirty"})), "PRESENT"),
+        ("loongarch64", "pte", ZERO, "NONE"),
+        ("loongarch64", "pmd", (0, 1 << 36, frozenset[str]()), "PRESENT"),
+    ],
+)
+def test_each_documented_hazard_has_a_tree_that_is_true_for_it(
+    name: str, level: Level, entry: tuple[int, int, frozenset[str]], reads_as: str
+) -> None:
+    options = {"svrsw60t59b": True} if name == "riscv64" else {}
+    record = record_of(Slot(get_with(name, options), level))
+    names = {"type": entry[0], "offset": entry[1], **{flag: int(flag in entry[2]) for flag in FLAGS}}
+    held = [hazard for hazard in record["hazards"] if evaluate(hazard["entry"]["tree"], names)]
+    assert [hazard["reads_as"] for hazard in held] == [reads_as]
+    assert all(hazard["entries"] and hazard["explanation"] for hazard in held)
+
+
+# --- numbers --------------------------------------------------------------------------------------------------
+
+
+def _all_values(value: object) -> Iterator[object]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _all_values(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _all_values(inner)
+    else:
+        yield value
+
+
+def _option(name: str, value: object) -> object:
+    """An option as `pmdswp.get` takes it; an address is text in JSON."""
+    return int(str(value), 16) if name == "invalid_pte_table" else value
+
+
+def test_the_options_of_a_record_give_its_configuration_again() -> None:
+    for arch, level in every_layout():
+        record = record_of(Slot(arch, level))
+        again = get_with(record["arch"], {name: _option(name, value) for name, value in record["options"].items()})
+        assert (again, record["kernel"]) == (arch, arch.kernel)
+
+
+def test_no_number_of_a_record_is_too_large_for_a_double() -> None:
+    for arch, level in every_layout():
+        numbers = [value for value in _all_values(record_of(Slot(arch, level))) if type(value) is int]
+        assert max(numbers) < 1 << 53
+
+
+def test_the_fields_of_a_record_are_those_of_the_layout() -> None:
+    for arch, level in every_layout():
+        for record, field in zip(record_of(Slot(arch, level))["fields"], arch.layout(level), strict=True):
+            since = field.since and {"release": field.since.since, "commit": field.since.commit}
+            told = field._asdict() | {"kind": field.kind.value, "value": hex(field.value), "since": since}
+            assert record == {"msb": field.lsb + field.width - 1, **told}
+
+
+@EVERY_SLOT
+def test_the_numbers_of_a_record_are_those_of_the_architecture(slot: Slot) -> None:
+    record, arch = record_of(slot), slot.arch
+    for name in ("page_size", "pmd_size", "hpage_pmd_nr", "max_swapfiles", "max_physmem_bits", "swp_pfn_bits"):
+        assert record[name] == getattr(arch, name)
+    assert int(record["max_swap_offset"], 16) == arch.max_swap_offset
+    assert record["migration_ad"] is arch.migration_ad
+    assert record["byteorder"] == arch.byteorder
+    assert record["msb0"] is (arch.name in {"s390x", "ppc64"})
+    assert {name: int(bit, 16) for name, bit in record["marker_bits"].items()} == MARKER_BITS
+
+
+def test_a_kernel_without_the_guard_marker_has_no_bit_for_it() -> None:
+    record = record_of(Slot(pmdswp.get("x86_64", kernel="6.12"), "pte"))
+    assert record["marker_bits"] == {"uffd_wp": "0x1", "poisoned": "0x2"}
+
+
+def _kind_of(arch: Arch, number: int) -> str:
+    return arch.softleaf_type(SoftLeaf(number, 1)).name
+
+
+def test_the_type_numbers_of_a_record_are_those_that_decode_so() -> None:
+    for arch, level in every_layout():
+        numbers: dict[str, list[int]] = {}
+        for number in range(arch.max_swapfiles, NR_SWAP_TYPES):
+            numbers.setdefault(_kind_of(arch, number), []).append(number)
+        assert record_of(Slot(arch, level))["swp_types"] == numbers
+
+
+def test_the_kinds_of_a_record_are_those_that_the_kernel_takes_there() -> None:
+    for arch, level in every_layout():
+        slot = Slot(arch, level)
+        held = {
+            _kind_of(arch, number)
+            for number in range(NR_SWAP_TYPES)
+            if level == "pte" or arch.pmd_is_valid_softleaf(slot.encode(number, 1))
+        }
+        kinds = record_of(slot)["kinds"]
+        assert set(kinds) == held
+        assert len(kinds) == len(held)
+
+
+# --- entries --------------------------------------------------------------------------------------------------
+
+
+@given(slot_words())
+def test_the_record_of_an_entry_says_what_the_entry_says(drawn: SlotWord) -> None:
+    slot, word = drawn
+    entry = slot.decode(word)
+    record: dict[str, Any] = json.loads(json.dumps(entry_record(slot.arch, entry)))
+    assert (record["arch"], record["kernel"], record["level"]) == (slot.arch.name, slot.arch.kernel, slot.level)
+    assert record["raw"] == f"0x{word:016x}"
+    assert slot.from_bytes(bytes.fromhex(record["bytes"])) == word
+    assert (record["state"], record["kind"]) == (entry.state.name, entry.kind.name)
+    assert [record[flag] for flag in FLAGS] == [entry.exclusive, entry.soft_dirty, entry.uffd]
+    assert ("stray_bits" in record) == (entry.leaf is not None)
+    assert ("pfn" in record) == ("young" in record) == ("dirty" in record) == entry.kind.has_pfn
+    assert ("markers" in record) == (entry.kind is SoftLeafType.MARKER)
+    if entry.leaf is None:
+        assert (record["type"], record["offset"]) == (None, None)
+        return
+    assert SoftLeaf(record["type"], int(record["offset"], 16)) == entry.leaf
+    assert int(record["stray_bits"], 16) == slot.layout.stray_bits(word)
+    if entry.kind.has_pfn:
+        assert int(record["pfn"], 16) == slot.arch.softleaf_pfn(entry.leaf)
+        assert record["young"] is slot.arch.softleaf_young(entry.leaf)
+        assert record["dirty"] is slot.arch.softleaf_dirty(entry.leaf)
+    if entry.kind is SoftLeafType.MARKER:
+        assert sum(MARKER_BITS[name] for name in record["markers"]) == slot.arch.softleaf_markers(entry.leaf)
+
+
+@given(storables(softleaf_slots()))
+def test_the_record_of_an_encoded_entry_has_no_stray_bits_and_gives_the_word_again(storable: Storable) -> None:
+    slot = storable.slot
+    record: Any = entry_record(slot.arch, slot.decode(storable.word))
+    if storable.reads_as is not State.SOFTLEAF:
+        assert "stray_bits" not in record
+        return
+    assert record["stray_bits"] == "0x0"
+    flags = {flag: record[flag] for flag in FLAGS}
+    assert slot.encode(record["type"], int(record["offset"], 16), **flags) == storable.word
+
+
+@pytest.mark.parametrize(("young", "dirty"), [(False, False), (True, False), (False, True)])
+def test_a_migration_entry_is_young_by_the_bit_above_the_pfn_and_dirty_by_the_next(young: bool, dirty: bool) -> None:
+    arch = pmdswp.get("x86_64")
+    offset = 0x1200 | young << arch.swp_pfn_bits | dirty << arch.swp_pfn_bits + 1
+    record = entry_record(arch, arch.decode_pte(arch.encode_pte(27, offset)))
+    assert (record["kind"], record["pfn"]) == ("MIGRATION_WRITE", "0x1200")
+    assert (record["young"], record["dirty"]) == (young, dirty)
+
+
+@pytest.mark.parametrize(
+    ("offset", "markers"), [(0, []), (1, ["uffd_wp"]), (2, ["poisoned"]), (4, ["guard"]), (5, ["uffd_wp", "guard"])]
+)
+def test_a_marker_names_the_bits_that_are_set(offset: int, markers: list[str]) -> None:
+    arch = pmdswp.get("x86_64")
+    record = entry_record(arch, arch.decode_pte(arch.encode_pte(31, offset)))
+    assert (record["kind"], record["markers"]) == ("MARKER", markers)
