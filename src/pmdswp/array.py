@@ -1,4 +1,4 @@
-"""Whole arrays of page-table words at memory speed. Needs NumPy (extra ``array``); numba (extra ``jit``) makes it faster.
+"""Whole arrays of page-table words at memory speed. Needs NumPy (extra ``array``); numba (extra ``jit``) helps.
 
 >>> import numpy, pmdswp
 >>> from pmdswp import array
@@ -10,8 +10,8 @@
 >>> columns.offset[1], columns.exclusive
 (np.uint64(512), array([False,  True, False]))
 
-Every function is pure and works block by block: what it says of a word depends on that word alone (`join`: on that row),
-so blocks may be handed to threads, processes or machines. Words are `numpy.uint64` arrays of any byte order, as
+Every function is pure and works block by block: what it says of a word depends on that word alone (`join`: on that
+row), so blocks may be handed to threads, processes or machines. Words are `numpy.uint64` arrays of any byte order, as
 `from_buffer` gives them for what stands in memory. The answers are those of the scalar library, word for word.
 """
 
@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from pmdswp.arch import Arch
-from pmdswp.arch.base import formulas
 from pmdswp.errors import DecodeError, EncodeError, JoinError, UnsupportedError
 from pmdswp.formula import MASK64, Formula
 from pmdswp.layout import FieldKind
@@ -35,7 +34,7 @@ try:
     import numpy as np
     from numpy.typing import NDArray
 
-    from pmdswp.kernels import COLUMNS, Words, compiled_loop, numpy_function
+    from pmdswp.columns import COLUMNS, Words, compiled_loop, numpy_function
 except ImportError as error:
     raise ImportError("pmdswp.array needs NumPy: pip install pmdswp[array]", name="numpy") from error
 
@@ -47,7 +46,7 @@ Truths = NDArray[np.bool_]
 CHUNK = 1 << 16
 """Words at a time for NumPy: large enough that calls cost little, small enough that temporaries stay in the cache."""
 
-FEW = 8
+FEW = 6
 """Up to so many words, one at a time is faster than NumPy's calls."""
 
 WORTH_COMPILING = 1 << 26
@@ -82,17 +81,17 @@ class Columns(NamedTuple):
     @property
     def exclusive(self) -> Truths:
         """Whether the exclusive flag is set."""
-        return (self.flags & Flags.EXCLUSIVE) != 0
+        return cast("Truths", (self.flags & Flags.EXCLUSIVE) != 0)
 
     @property
     def soft_dirty(self) -> Truths:
         """Whether the soft-dirty flag is set."""
-        return (self.flags & Flags.SOFT_DIRTY) != 0
+        return cast("Truths", (self.flags & Flags.SOFT_DIRTY) != 0)
 
     @property
     def uffd(self) -> Truths:
         """Whether the uffd flag is set."""
-        return (self.flags & Flags.UFFD) != 0
+        return cast("Truths", (self.flags & Flags.UFFD) != 0)
 
 
 class Classes(NamedTuple):
@@ -125,7 +124,7 @@ class Joined(NamedTuple):
 
 
 def from_buffer(arch: Arch, buffer: bytes | bytearray | memoryview | mmap.mmap | str | os.PathLike[str]) -> Words:
-    """The words of a buffer, or of the file of that name, as they stand in the architecture's memory; nothing is copied.
+    """The words of a buffer, or of the file of that name, as they stand in memory there; nothing is copied.
 
     `DecodeError` for a length that is no multiple of 8 bytes, `OSError` for a file that cannot be read. The array is
     read-only where the buffer is, and a file is mapped, not loaded.
@@ -173,7 +172,7 @@ def decode(
     """What every word is and holds, in columns of the shape of `words`.
 
     `out` takes the answer instead of new arrays. `jit`: True for the loop that numba compiles, False for NumPy; None
-    takes the loop if it is compiled already, or once numba is installed and 2^26 words of this configuration have come by.
+    takes the loop if it is compiled already, or once 2^26 words of this configuration have come by.
     `threads` (at least 1) bounds how many are used; small arrays use one.
 
     `DecodeError` for words that are not a contiguous uint64 array and for an `out` that does not fit;
@@ -187,7 +186,7 @@ def decode(
     if words.size <= FEW and jit is not True:
         _decode_few(arch, level, words, columns)
         return columns
-    fill = _filler(arch, level, words.size, jit)
+    fill = _filler(arch, level, words.size, jit=jit)
     flat, targets = words.reshape(-1), [column.reshape(-1) for column in columns]
     workers = min(threads, max(1, words.size // WORTH_A_THREAD))
     if workers == 1:
@@ -208,13 +207,9 @@ def _check_level(level: object) -> None:
 def _output(out: Columns | None, shape: tuple[int, ...]) -> Columns:
     if out is None:
         return Columns.empty(shape)
-    for (name, dtype), column in zip(COLUMNS.items(), out, strict=True):
-        if (
-            column.dtype != dtype
-            or column.shape != shape
-            or not column.flags.c_contiguous
-            or not column.flags.writeable
-        ):
+    for name, dtype in COLUMNS.items():
+        column: NDArray[Any] = getattr(out, name)
+        if column.dtype != dtype or column.shape != shape or not column.flags.carray:
             raise DecodeError(
                 f"out.{name}: dtype {column.dtype}, shape {column.shape}; a contiguous, writeable array of dtype "
                 f"{np.dtype(dtype)}, shape {shape} is needed"
@@ -236,7 +231,7 @@ def _decode_few(arch: Arch, level: Level, words: Words, columns: Columns) -> Non
 _Filler = Callable[[Words, list[NDArray[Any]]], None]
 
 
-def _filler(arch: Arch, level: Level, size: int, jit: bool | None) -> _Filler:
+def _filler(arch: Arch, level: Level, size: int, *, jit: bool | None) -> _Filler:
     """What fills the columns: numba's loop or NumPy."""
     key = arch, level
     if jit is None:
@@ -306,7 +301,7 @@ def encode(arch: Arch, level: Level, swp_type: Bytes, offset: Words, flags: Byte
     word = cast("Words", layout.encode(cast("Formula", types), cast("Formula", offsets)))
     for name in layout.flags:
         number, mask = Flags[name.upper()].value, layout.flags[name]
-        word = word | (bits // number & 1) * np.uint64(mask)
+        word = word | (bits // np.uint64(number) & np.uint64(1)) * np.uint64(mask)
     return word
 
 
@@ -355,7 +350,7 @@ def split(arch: Arch, pmds: Words, *, out: Words | None = None) -> Words:
     fits = np.isin(columns.kind, kinds) & (columns.offset % arch.hpage_pmd_nr == 0)
     # of an aligned run only an end can read as none
     for delta in (deltas[0], deltas[-1]):
-        fits &= ~cast("Truths", arch.pte_none(cast("int", heads ^ delta)))
+        fits &= ~_none(arch, heads ^ delta)
     if not fits.all():
         row = int(np.argmin(fits))
         try:
@@ -377,9 +372,11 @@ def join(arch: Arch, ptes: Words) -> Joined:
         raise DecodeError(f"ptes: rows of {ptes.shape[1]} PTEs, but one PMD stands for {nr}")
     deltas = _deltas(arch)
     joins = np.empty(len(ptes), np.bool_)
-    rows = max(1, CHUNK // nr)
+    rows = max(1, CHUNK // 2 // nr)
+    space = np.empty((rows, nr), np.uint64)
     for start in range(0, len(ptes), rows):
-        joins[start : start + rows] = _are_runs(arch, _native(ptes[start : start + rows]), deltas)
+        part = slice(start, start + rows)
+        joins[part] = _are_runs(arch, _native(ptes[part]), deltas, space)
     heads = _native(np.ascontiguousarray(ptes[:, 0]))
     columns = decode(arch, "pte", heads)
     joins &= np.isin(columns.kind, np.array([kind.value for kind in arch.pmd_kinds], np.uint8))
@@ -391,14 +388,27 @@ def join(arch: Arch, ptes: Words) -> Joined:
     return Joined(np.where(joins, words, np.uint64(0)), joins, arch, ptes)
 
 
-def _are_runs(arch: Arch, ptes: Words, deltas: Words) -> Truths:
-    """Whether all PTEs of each row are softleaves that step by one offset and are otherwise alike."""
+def _are_runs(arch: Arch, ptes: Words, deltas: Words, space: Words) -> Truths:
+    """Whether all PTEs of each row are softleaves that step by one offset and are otherwise alike.
+
+    `space` has room for as many rows; its content is lost.
+    """
+    ignored = sum(field.mask for field in arch.pte_layout if field.kind is FieldKind.IGNORED)
     meant = sum(field.mask for field in arch.pte_layout if field.kind in {FieldKind.VALUE, FieldKind.FLAG})
-    differs = ptes ^ deltas
-    differs ^= differs[:, :1].copy()
-    differs &= np.uint64(meant)
-    alike = ~differs.any(axis=1)
-    found = formulas(arch.architecture, arch.config)
-    assert found
-    gone = cast("Truths", arch.pte_none(cast("int", ptes))) | cast("Truths", arch.pte_present(cast("int", ptes)))
-    return alike & ~gone.any(axis=1)
+    steps = np.bitwise_xor(ptes, deltas, out=space[: len(ptes)])
+    differs = np.bitwise_or.reduce(steps, axis=1) ^ np.bitwise_and.reduce(steps, axis=1)
+    # where only ignored bits differ, no PTE is present if the first is not, and only an end can be none
+    are_runs = cast("Truths", (differs & np.uint64(MASK64 ^ ignored)) == 0)
+    are_runs &= ~(_none(arch, ptes[:, 0]) | _present(arch, ptes[:, 0]) | _none(arch, ptes[:, -1]))
+    [others] = np.nonzero(~are_runs & ((differs & np.uint64(meant)) == 0))
+    gone = _none(arch, ptes[others]) | _present(arch, ptes[others])
+    are_runs[others] = ~gone.any(axis=1)
+    return are_runs
+
+
+def _none(arch: Arch, ptes: Words) -> Truths:
+    return cast("Truths", arch.pte_none(cast("int", ptes)))
+
+
+def _present(arch: Arch, ptes: Words) -> Truths:
+    return cast("Truths", arch.pte_present(cast("int", ptes)))
