@@ -84,6 +84,8 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Speed against what one would otherwise write, as ratios measured in one run."""
+    """Speed against what one would otherwise write, as ratios of one run; ``-- --update`` writes it into the docs."""
     install(session, "bench")
-    session.run("python", "benchmarks/scalar.py", *session.posargs)
+    if not session.posargs:
+        session.run("python", "-m", "benchmarks.scalar")
+    session.run("python", "-m", "benchmarks.bulk", *session.posargs)

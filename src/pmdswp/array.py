@@ -28,7 +28,7 @@ from pmdswp.arch import Arch
 from pmdswp.errors import DecodeError, EncodeError, JoinError, UnsupportedError
 from pmdswp.formula import MASK64, Formula
 from pmdswp.layout import FieldKind
-from pmdswp.softleaf import FLAGS, NR_SWAP_TYPES, Flags, Level, SoftLeaf
+from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX, NR_SWAP_TYPES, Flags, Level, SoftLeaf
 
 try:
     import numpy as np
@@ -42,8 +42,9 @@ __all__ = ["Classes", "Columns", "Joined", "classify", "decode", "encode", "from
 
 Bytes = NDArray[np.uint8]
 Truths = NDArray[np.bool_]
+Numbers = NDArray[np.integer[Any]] | np.integer[Any] | int
 
-CHUNK = 1 << 16
+CHUNK = 1 << 17
 """Words at a time for NumPy: large enough that calls cost little, small enough that temporaries stay in the cache."""
 
 FEW = 6
@@ -126,15 +127,18 @@ class Joined(NamedTuple):
 def from_buffer(arch: Arch, buffer: bytes | bytearray | memoryview | mmap.mmap | str | os.PathLike[str]) -> Words:
     """The words of a buffer, or of the file of that name, as they stand in memory there; nothing is copied.
 
-    `DecodeError` for a length that is no multiple of 8 bytes, `OSError` for a file that cannot be read. The array is
-    read-only where the buffer is, and a file is mapped, not loaded.
+    `DecodeError` for a length that is no multiple of 8 bytes and for what is no contiguous buffer, `OSError` for a file
+    that cannot be read. The array is read-only where the buffer is, and a file is mapped, not loaded.
     """
     dtype = np.dtype(np.uint64).newbyteorder(arch.byteorder)
     if isinstance(buffer, str | os.PathLike):
         size = Path(buffer).stat().st_size
         _check_length(size, str(buffer))
         return np.memmap(buffer, dtype, "r") if size else np.empty(0, dtype)
-    data = memoryview(buffer).cast("B")
+    try:
+        data = memoryview(buffer).cast("B")
+    except (TypeError, ValueError) as error:
+        raise DecodeError(f"words are read from a contiguous buffer or from a file: {error}") from None
     _check_length(len(data), "the buffer")
     return np.frombuffer(data, dtype)
 
@@ -254,7 +258,7 @@ def _filler(arch: Arch, level: Level, size: int, *, jit: bool | None) -> _Filler
 
 
 def _by_loop(loop: Callable[..., None], words: Words, targets: list[NDArray[Any]]) -> None:
-    if words.dtype.isnative:
+    if words.dtype.isnative and words.flags.aligned:
         loop(words, *targets)
         return
     for part in _chunks(words.size):
@@ -280,7 +284,7 @@ def classify(arch: Arch, level: Level, words: Words, *, jit: bool | None = None,
 # --- encode -------------------------------------------------------------------------------------------------
 
 
-def encode(arch: Arch, level: Level, swp_type: Bytes, offset: Words, flags: Bytes | int = 0) -> Words:
+def encode(arch: Arch, level: Level, swp_type: Numbers, offset: Numbers, flags: Numbers = 0) -> Words:
     """The words that hold these leaves and flags (bits of `Flags`); the three are broadcast together.
 
     `EncodeError` names the first type above 31, offset above `max_swap_offset` or flag that the configuration lacks,
@@ -310,7 +314,7 @@ def _in_range(name: str, given: object, is_outside: Callable[[Words], Truths], a
     if number.dtype.kind == "i" and number.size and number.min() < 0:
         raise EncodeError(f"{name} {int(number.min())} is not within {allowed}")
     if number.dtype.kind not in "iu":
-        raise EncodeError(f"{name}: dtype {number.dtype} is not one of integers")
+        raise EncodeError(f"{name}: dtype {number.dtype} is not one of integers within {allowed}")
     words = number.astype(np.uint64)
     outside = is_outside(words)
     if outside.any():
@@ -371,12 +375,7 @@ def join(arch: Arch, ptes: Words) -> Joined:
     if ptes.shape[1] != nr:
         raise DecodeError(f"ptes: rows of {ptes.shape[1]} PTEs, but one PMD stands for {nr}")
     deltas = _deltas(arch)
-    joins = np.empty(len(ptes), np.bool_)
-    rows = max(1, CHUNK // 2 // nr)
-    space = np.empty((rows, nr), np.uint64)
-    for start in range(0, len(ptes), rows):
-        part = slice(start, start + rows)
-        joins[part] = _are_runs(arch, _native(ptes[part]), deltas, space)
+    joins = _are_runs(arch, ptes, deltas)
     heads = _native(np.ascontiguousarray(ptes[:, 0]))
     columns = decode(arch, "pte", heads)
     joins &= np.isin(columns.kind, np.array([kind.value for kind in arch.pmd_kinds], np.uint8))
@@ -388,22 +387,45 @@ def join(arch: Arch, ptes: Words) -> Joined:
     return Joined(np.where(joins, words, np.uint64(0)), joins, arch, ptes)
 
 
-def _are_runs(arch: Arch, ptes: Words, deltas: Words, space: Words) -> Truths:
-    """Whether all PTEs of each row are softleaves that step by one offset and are otherwise alike.
-
-    `space` has room for as many rows; its content is lost.
-    """
-    ignored = sum(field.mask for field in arch.pte_layout if field.kind is FieldKind.IGNORED)
-    meant = sum(field.mask for field in arch.pte_layout if field.kind in {FieldKind.VALUE, FieldKind.FLAG})
-    steps = np.bitwise_xor(ptes, deltas, out=space[: len(ptes)])
-    differs = np.bitwise_or.reduce(steps, axis=1) ^ np.bitwise_and.reduce(steps, axis=1)
+def _are_runs(arch: Arch, ptes: Words, deltas: Words) -> Truths:
+    """Whether all PTEs of each row are softleaves that step by one offset and are otherwise alike."""
+    differs = _differing_bits(ptes, deltas)
+    first, last = _native(ptes[:, 0]), _native(ptes[:, -1])
     # where only ignored bits differ, no PTE is present if the first is not, and only an end can be none
-    are_runs = cast("Truths", (differs & np.uint64(MASK64 ^ ignored)) == 0)
-    are_runs &= ~(_none(arch, ptes[:, 0]) | _present(arch, ptes[:, 0]) | _none(arch, ptes[:, -1]))
-    [others] = np.nonzero(~are_runs & ((differs & np.uint64(meant)) == 0))
-    gone = _none(arch, ptes[others]) | _present(arch, ptes[others])
-    are_runs[others] = ~gone.any(axis=1)
+    are_runs = cast("Truths", (differs & np.uint64(MASK64 ^ _ignored_bits(arch))) == 0)
+    are_runs &= ~(_none(arch, first) | _present(arch, first) | _none(arch, last))
+    [others] = np.nonzero(~are_runs & ((differs & np.uint64(_meant_bits(arch))) == 0))
+    rows = max(1, CHUNK // ptes.shape[1])
+    for start in range(0, len(others), rows):
+        part = others[start : start + rows]
+        some = _native(ptes[part])
+        are_runs[part] = ~(_none(arch, some) | _present(arch, some)).any(axis=1)
     return are_runs
+
+
+def _differing_bits(ptes: Words, deltas: Words) -> Words:
+    """The bits of each row that are not as in a run."""
+    rows = max(1, CHUNK // len(deltas))
+    space = np.empty((rows, len(deltas)), np.uint64)
+    found = np.empty(len(ptes), np.uint64)
+    for start in range(0, len(ptes), rows):
+        part = slice(start, start + rows)
+        some = ptes[part]
+        steps = np.bitwise_xor(some, deltas, out=space[: len(some)])
+        found[part] = np.bitwise_or.reduce(steps, axis=1) ^ np.bitwise_and.reduce(steps, axis=1)
+    return found
+
+
+def _ignored_bits(arch: Arch) -> int:
+    """The bits of a PTE that no predicate and no field looks at."""
+    return sum(field.mask for field in arch.pte_layout if field.kind is FieldKind.IGNORED)
+
+
+def _meant_bits(arch: Arch) -> int:
+    """The bits of a PTE softleaf that say what it is: type, as far as the generic entry keeps it, offset and flags."""
+    layout = arch.pte_layout
+    swp_type = layout.type.mask & GENERIC_TYPE_MAX << layout.type.lsb
+    return swp_type | layout.offset.mask | sum(layout.flags.values())
 
 
 def _none(arch: Arch, ptes: Words) -> Truths:

@@ -26,7 +26,7 @@ from pmdswp.formula import Formula
 from pmdswp.layout import Layout
 from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, Level, SoftLeaf, State
 
-__all__ = ["COLUMNS", "Words", "compiled_loop", "numpy_function", "source"]
+__all__ = ["COLUMNS", "Words", "compiled_loop", "kinds_as_sum", "numpy_function", "source"]
 
 Words = NDArray[np.uint64]
 
@@ -65,9 +65,10 @@ def _typed(node: ast.expr) -> tuple[str, str]:
     if isinstance(node, ast.BinOp):
         symbol, right = _SYMBOLS[type(node.op)], node.right
         if symbol == "&" and isinstance(node.left, ast.Name) and isinstance(right, ast.Constant):
+            bits = cast("int", right.value)
             for name, (low, limit) in _LOW.items():
-                if cast("int", right.value) < limit:
-                    return f"({name} & {low}({right.value:#x}))", low
+                if bits < limit:
+                    return f"({name} & {low}({bits:#x}))", low
         left = node.left
     else:
         comparison = cast("ast.Compare", node)
@@ -92,17 +93,17 @@ def _chain(name: str, formula: Formula) -> Iterator[str]:
 def source(arch: Arch, level: Level) -> str:
     """Python source of ``columns(v)``, which gives the five columns of a word or of an array of them."""
     found = formulas(arch.architecture, arch.config)
+    has_leaf = level in arch.levels
     lines = [
         f"none = {_text(found[f'{level}_none'])}",
         f"present = {_text(found[f'{level}_present'])} & (none == False)",
         "left = (none | present) == False",
-        f"state = B(present) * B({State.PRESENT.code})",
+        f"state = {_times('left', State.SOFTLEAF.code if has_leaf else State.BAD.code)}",
+        f"state += {_times('present', State.PRESENT.code)}",
     ]
     if level == "pmd":
-        lines.append(f"table = present & ({_text(found['pmd_leaf'])} == False)")
-        lines.append(f"state = state + B(table) * B({State.TABLE.code - State.PRESENT.code})")
-    has_leaf = level in arch.levels
-    lines.append(f"state = state + B(left) * B({(State.SOFTLEAF if has_leaf else State.BAD).code})")
+        lines.append(f"table = present & {_text(found['pmd_leaf'] == False)}")  # noqa: E712
+        lines.append(f"state += {_times('table', State.TABLE.code - State.PRESENT.code)}")
     if has_leaf:
         lines.extend(_leaf_lines(arch.layout(level)))
     else:
@@ -118,14 +119,29 @@ def _leaf_lines(layout: Layout) -> Iterator[str]:
     """What a softleaf holds, and nothing for other words."""
     v = Formula("v")
     yield from _chain("offset", layout.offset.get(v))
-    yield "offset &= U(0) - U(left)"
+    yield "offset &= mask(left)"
     yield "left = B(left)"
-    yield f"swp_type = B({_text(leaf_type(layout, v))}) * left"
-    yield "kind = kinds(swp_type) * B((offset != U(0)) | (swp_type != B(0)))"
-    yield "flags = B(0) * left"
-    for name, bit in layout.flags.items():
-        yield f"flags |= B({_text((v & bit) != 0)}) * B({Flags[name.upper()].value})"
-    yield "flags *= left"
+    yield f"swp_type = {_low_byte(leaf_type(layout, v))}"
+    yield "swp_type *= left"
+    yield "kind = kinds(swp_type)"
+    yield "kind *= B((offset != U(0)) | (swp_type != B(0)))"
+    flags = [_times(_text((v & bit) != 0), Flags[name.upper()].value) for name, bit in layout.flags.items()]
+    yield f"flags = {' | '.join(flags)}" if flags else "flags = B(0)"
+    yield "flags = flags * left"
+
+
+def _low_byte(formula: Formula) -> str:
+    """The low byte of a number: masks are applied to bytes, eight times as many at once."""
+    node, masks = ast.parse(str(formula), mode="eval").body, ""
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd):
+        masks = f" & B({ast.unparse(node.right)}){masks}"
+        node = node.left
+    return f"B({_typed(node)[0]}){masks}"
+
+
+def _times(truth: str, number: int) -> str:
+    """A number where something is true, and 0 elsewhere."""
+    return f"B({truth})" if number == 1 else f"B({truth}) * B({number})"
 
 
 def _kinds(arch: Arch) -> list[int]:
@@ -133,11 +149,23 @@ def _kinds(arch: Arch) -> list[int]:
     return [arch.softleaf_type(SoftLeaf(number, 1)).value for number in range(GENERIC_TYPE_MAX + 1)]
 
 
+def _as_bytes(given: Any) -> Any:
+    """Truth as 0 and 1 without a copy, numbers cut to a byte."""
+    if isinstance(given, np.ndarray) and given.dtype == np.bool_:
+        return given.view(np.uint8)
+    return np.uint8(given)
+
+
 @cache
 def numpy_function(arch: Arch, level: Level) -> Callable[[Words], tuple[NDArray[Any], ...]]:
     """The columns of an array, by NumPy."""
     table = np.array(_kinds(arch), np.uint8)
-    namespace: dict[str, Any] = {**_DTYPES, "kinds": lambda numbers: table.take(numbers, mode="clip")}
+    namespace: dict[str, Any] = {
+        **_DTYPES,
+        "B": _as_bytes,
+        "mask": lambda truth: (-truth.view(np.int8)).astype(np.int64).view(np.uint64),
+        "kinds": lambda numbers: table.take(numbers, mode="clip"),
+    }
     exec(source(arch, level), namespace)  # noqa: S102  # our own text, built from validated numbers
     columns: Callable[[Words], tuple[NDArray[Any], ...]] = namespace["columns"]
     return columns
@@ -149,6 +177,11 @@ import numpy
 from numba.types import Array, uint8, uint64, void
 
 U, W, H, B = numpy.uint64, numpy.uint32, numpy.uint16, numpy.uint8
+
+
+@numba.njit(nogil=True, cache=CACHE)
+def mask(truth):
+    return U(0) - U(truth)
 
 
 @numba.njit(nogil=True, cache=CACHE)
@@ -169,7 +202,7 @@ def loop(words, {", ".join(COLUMNS)}):
 """
 
 
-def _kinds_without_table(arch: Arch) -> str:
+def kinds_as_sum(arch: Arch) -> str:
     """The kind of ``number`` as a sum, which a compiler can do for many words at once, as it cannot with a table."""
     codes = _kinds(arch)
     # differences wrap around within a byte, and so does their sum
@@ -186,15 +219,17 @@ def compiled_loop(arch: Arch, level: Level) -> Callable[..., None]:
     """
     import numba  # noqa: F401, PLC0415  # it takes half a second, and is an extra
 
-    text = _MODULE.format(columns=source(arch, level), kinds=_kinds_without_table(arch))
+    text = _MODULE.format(columns=source(arch, level), kinds=kinds_as_sum(arch))
     name = f"pmdswp_kernel_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     # numba finds what it kept by the module's name, so it has to be a module
     module = sys.modules[name] = ModuleType(name)
+    kept = text.replace("CACHE", "True")
     try:
-        path = _written(Path(root, "pmdswp", f"{name}.py"), text.replace("CACHE", "True"))
+        # no home is a RuntimeError
+        root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        path = _written(Path(root, "pmdswp", f"{name}.py"), kept)
         module.__file__ = str(path)
-        exec(compile(path.read_text(encoding="utf-8"), path, "exec"), vars(module))  # noqa: S102
+        exec(compile(kept, path, "exec"), vars(module))  # noqa: S102
     except (OSError, RuntimeError):
         # no place to write: compile for this process alone
         exec(text.replace("CACHE", "False"), vars(module))  # noqa: S102

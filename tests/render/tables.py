@@ -29,7 +29,8 @@ def doctree(text: str) -> nodes.document:
     """The document in reStructuredText; an error if docutils has anything to say about it."""
     settings = {"report_level": 1, "halt_level": 5, "warning_stream": False}
     tree = publish_doctree(text, settings_overrides=settings)
-    complaints = [message.astext() for message in tree.findall(nodes.system_message)]
+    messages = [*tree.findall(nodes.system_message), *tree.parse_messages, *tree.transform_messages]
+    complaints = [message.astext() for message in messages]
     assert not complaints, "\n".join(complaints)
     return tree
 

@@ -65,7 +65,8 @@ _NAME = re.compile(r"\b[A-Za-z]\w*\(\)|(?<![\w`])(?:[A-Za-z]\w*)?_[A-Za-z0-9_]+(
 
 def marked(text: str) -> str:
     """`text` with the kernel's names in it in fixed width."""
-    return _NAME.sub(lambda name: code(name[0]), text)
+    pieces = inline(text)
+    return "".join(code(piece) if is_code else _NAME.sub(r"`\g<0>`", piece) for is_code, piece in pieces)
 
 
 def inline(text: str) -> Iterator[tuple[bool, str]]:

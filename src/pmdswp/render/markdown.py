@@ -16,7 +16,7 @@ def _text(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"([\\*_<\[|])", r"\\\1", text)
+    return re.sub(r"([\\*_<\[\]|]|&(?=[#\w]+;))", r"\\\1", text)
 
 
 def _cell(text: str) -> str:
@@ -34,13 +34,14 @@ def pipe_table(table: Table) -> Iterator[str]:
 
 def _block(block: Block) -> Iterator[str]:
     if isinstance(block, Paragraph):
-        yield _text(block.text)
+        # a dash at the start would begin a list
+        yield re.sub(r"^(?=- )", r"\\", _text(block.text))
     elif isinstance(block, Diagram):
         yield "```text"
         yield from diagram_lines(block)
         yield "```"
     elif isinstance(block, Picture):
-        yield f"![{block.text}]({block.path})"
+        yield f"![{_text(block.text)}]({block.path})"
     else:
         yield from pipe_table(block)
 

@@ -1,0 +1,309 @@
+"""What the comparison says is recomputed from what the codec does with words; the layouts are not asked."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import combinations, pairwise
+from typing import NamedTuple
+
+import pytest
+
+import pmdswp
+from pmdswp import Arch, SoftLeaf, SoftLeafType
+from pmdswp.arch import ARCHITECTURES
+from pmdswp.formula import MASK64
+from pmdswp.render import comparison, formats
+from pmdswp.render.comparison import fullest
+from pmdswp.softleaf import FLAGS, NR_SWAP_TYPES
+from render.tables import Grid, markdown_grids
+from slots import Slot
+
+NEWEST = pmdswp.kernels()[-1]
+NAMES = pmdswp.names()
+BITS = [1 << bit for bit in range(64)]
+PREDICATES = ("pte_none", "pte_present", "pmd_none", "pmd_present", "pmd_leaf", "pmd_trans_huge", "pmd_bad")
+
+
+@cache
+def grids() -> Mapping[str, Grid]:
+    """The tables of the whole comparison as a reader of Markdown sees them."""
+    found = markdown_grids(formats.compare(NAMES, "markdown"))
+    return dict(zip(("fields", "limits", "levels", "types", "revisions"), found, strict=True))
+
+
+class Role(NamedTuple):
+    """What one bit of a swap entry does: a number's bit, a flag, a bit that must be so, or nothing."""
+
+    what: str
+    bit: int = 0
+
+
+def numbers_of(slot: Slot, word: int) -> tuple[int, int]:
+    """The type and the offset that the architecture's own entry holds when it is read out of a word."""
+    entry = slot.apply("to_arch_swp_entry", word)
+    return slot.arch.arch_swp_type(entry), slot.arch.arch_swp_offset(entry)
+
+
+def answers(slot: Slot, word: int) -> list[bool]:
+    """What all the kernel's tests say of a word."""
+    names = ("none", "present") if slot.level == "pte" else ("none", "present", "leaf", "trans_huge", "bad")
+    return [slot.test(name, word) for name in names]
+
+
+@cache
+def roles(slot: Slot) -> Mapping[int, Role]:
+    """Bit number -> what it does, found by setting it."""
+    swp_type, offset = numbers_of(slot, 0)
+    flags = {slot.apply(f"swp_mk{flag}", 0): flag for flag in slot.flags}
+    entries = [slot.softleaf_to(SoftLeaf(1, 1 << shift)) for shift in (0, 3)]
+    found = {}
+    for number, bit in enumerate(BITS):
+        of_type, of_offset = numbers_of(slot, bit)
+        if of_type != swp_type:
+            role = Role("type", of_type ^ swp_type)
+        elif of_offset != offset:
+            role = Role("offset", of_offset ^ offset)
+        elif bit in flags:
+            role = Role(flags[bit])
+        elif all(entry & bit for entry in entries):
+            role = Role("must be 1")
+        elif any(answers(slot, entry | bit) != answers(slot, entry) for entry in entries):
+            role = Role("must be 0")
+        else:
+            role = Role("nothing")
+        found[number] = role
+    return found
+
+
+def bits_of(cell: str) -> list[int]:
+    """The bit numbers in a cell such as `63-12 (0-51)`, from the highest."""
+    high, _, low = cell.split(",")[0].split(" ")[0].partition("-")
+    return list(range(int(high), int(low or high) - 1, -1))
+
+
+SLOTS = [Slot(fullest(name, NEWEST), level) for name in NAMES for level in ("pte", "pmd")]
+EVERY_SLOT = pytest.mark.parametrize("slot", SLOTS, ids=lambda slot: f"{slot.arch.name}-{slot.level}")
+
+
+@EVERY_SLOT
+def test_each_field_is_where_encoding_and_the_helpers_put_it(slot: Slot) -> None:
+    rows = [row for row in grids()["fields"].rows if row["Architecture"] == slot.arch.name]
+    [row] = (row for row in rows if row["Level"] == slot.level.upper())
+    for flag in FLAGS:
+        mask = slot.apply(f"swp_mk{flag}", 0)
+        assert row[flag].split(" ")[0] == (str(mask.bit_length() - 1) if mask else "-")
+    base = slot.softleaf_to(SoftLeaf(0, 0))
+    for name, largest in (("type", SoftLeaf(NR_SWAP_TYPES - 1, 0)), ("offset", SoftLeaf(0, slot.arch.max_swap_offset))):
+        places = bits_of(row[name])
+        assert places == [number for number, role in sorted(roles(slot).items(), reverse=True) if role.what == name]
+        # upwards in order, as far as the generic entry reaches
+        count = max(largest).bit_length()
+        for i, place in enumerate(reversed(places[-count:])):
+            assert slot.softleaf_to(largest._make(n >> i & 1 and 1 << i for n in largest)) ^ base == 1 << place
+    assert row["offset"].endswith(", inverted") == (numbers_of(slot, 0)[1] != 0)
+
+
+def test_msb0_numbers_stand_in_parentheses_where_manuals_count_so() -> None:
+    for row in grids()["fields"].rows:
+        for name in ("type", "offset", *FLAGS):
+            lsb0, _, msb0 = row[name].partition(" (")
+            if row["Architecture"] in {"s390x", "ppc64"} and lsb0 != "-":
+                assert msb0 == "-".join(str(63 - int(bit)) for bit in lsb0.split("-")) + ")"
+            else:
+                assert not msb0
+
+
+def differing(one: Slot, other: Slot) -> set[int]:
+    """The bits that do one thing in one slot and another in the other."""
+    return {number for number in range(64) if roles(one)[number] != roles(other)[number]}
+
+
+def _agrees(cell: str, role: Role) -> bool:
+    """Whether a cell says what a bit does. What must be 0 by the manual alone, no predicate tells."""
+    if role.what in ("type", "offset"):
+        return cell.startswith(role.what)
+    if role.what in FLAGS:
+        return cell == f"{role.what}, flag"
+    if role.what == "must be 1":
+        return cell.endswith(", must be 1")
+    return cell.endswith(", must be 0") or (role.what == "nothing" and cell == "unused")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_bits_that_differ_between_pte_and_pmd_are_those_that_do_something_else(name: str) -> None:
+    pte, pmd = (slot for slot in SLOTS if slot.arch.name == name)
+    rows = [row for row in grids()["levels"].rows if row["Architecture"] == name]
+    listed = [bit for row in rows for bit in bits_of(row["Bits"])]
+    assert listed == sorted(differing(pte, pmd), reverse=True)
+    for row in rows:
+        for bit in bits_of(row["Bits"]):
+            assert _agrees(row["In a PTE"], roles(pte)[bit]), (row, bit)
+            assert _agrees(row["In a PMD"], roles(pmd)[bit]), (row, bit)
+
+
+CHANGES = [(name, before, after) for name in NAMES for before, after in pairwise(pmdswp.kernels())]
+EVERY_CHANGE = pytest.mark.parametrize(("name", "before", "after"), CHANGES)
+
+
+def change_rows(name: str, before: str, after: str) -> list[Mapping[str, str]]:
+    rows = grids()["revisions"].rows
+    return [row for row in rows if (row["Architecture"], row["Kernels"]) == (name, f"{before} to {after}")]
+
+
+@EVERY_CHANGE
+def test_the_bits_that_differ_between_revisions_are_those_that_do_something_else(
+    name: str, before: str, after: str
+) -> None:
+    rows = change_rows(name, before, after)
+    for level in ("pte", "pmd"):
+        old, new = (Slot(fullest(name, kernel), level) for kernel in (before, after))
+        of_level = [row for row in rows if row["What"].startswith(f"{level.upper()} bit")]
+        if not old.holds_softleaf:
+            assert new.holds_softleaf
+            [row] = (row for row in rows if row["What"] == f"{level.upper()} layout")
+            assert (row["Before"], not of_level) == ("none", True)
+            continue
+        listed = [(bit, row) for row in of_level for bit in bits_of(row["What"].split(" ")[2])]
+        assert [bit for bit, _ in listed] == sorted(differing(old, new), reverse=True)
+        for bit, row in listed:
+            assert _agrees(row["Before"], roles(old)[bit]), row
+            assert _agrees(row["After"], roles(new)[bit]), row
+
+
+def _telling_words() -> Iterator[int]:
+    """Words among which two different tests are sure to be told apart: few bits, many bits, and any."""
+    draw = random.Random(1)  # noqa: S311  # no secret
+    few = [0, *BITS, *(one | other for one, other in combinations(BITS, 2))]
+    yield from few
+    yield from (word ^ MASK64 for word in few)
+    yield from (draw.getrandbits(64) for _ in range(500))
+
+
+WORDS = list(_telling_words())
+
+
+@EVERY_CHANGE
+def test_a_predicate_is_listed_exactly_if_it_answers_otherwise_for_some_word(
+    name: str, before: str, after: str
+) -> None:
+    old, new = fullest(name, before), fullest(name, after)
+    rows = {row["What"]: row for row in change_rows(name, before, after)}
+    for predicate in PREDICATES:
+        differ = any(getattr(old, predicate)(word) != getattr(new, predicate)(word) for word in WORDS)
+        assert differ == (predicate in rows), predicate
+        if differ:
+            for arch, text in ((old, rows[predicate]["Before"]), (new, rows[predicate]["After"])):
+                told = eval(f"lambda v: {text}")  # noqa: S307  # the table's own text
+                assert all(told(word) == getattr(arch, predicate)(word) for word in WORDS[:1000])
+
+
+def _pmd_kinds(arch: Arch) -> set[str]:
+    """The kinds that the kernel takes for valid in a PMD."""
+    if not arch.has_pmd_softleaf:
+        return set()
+    leaves = [SoftLeaf(number, 1) for number in range(NR_SWAP_TYPES)]
+    return {arch.softleaf_type(leaf).name for leaf in leaves if arch.pmd_is_valid_softleaf(arch.softleaf_to_pmd(leaf))}
+
+
+@EVERY_CHANGE
+def test_the_kinds_that_a_revision_adds_are_those_that_its_pmds_newly_hold(name: str, before: str, after: str) -> None:
+    added = _pmd_kinds(fullest(name, after)) - _pmd_kinds(fullest(name, before))
+    cells = [row["After"] for row in change_rows(name, before, after) if row["What"] == "kinds in a PMD"]
+    assert {kind for cell in cells for kind in cell.removeprefix("also ").split(", ")} == added
+
+
+@EVERY_CHANGE
+def test_every_row_of_a_revision_is_of_a_kind_that_is_checked(name: str, before: str, after: str) -> None:
+    for row in change_rows(name, before, after):
+        what = row["What"]
+        assert what in {*PREDICATES, "kinds in a PMD", "PMD layout"} or what.startswith(("PTE bit", "PMD bit"))
+        assert row["Before"] != row["After"]
+
+
+def test_no_row_of_a_revision_is_of_anything_else() -> None:
+    assert sum(len(change_rows(*change)) for change in CHANGES) == len(grids()["revisions"].rows)
+
+
+def test_the_type_numbers_are_those_of_the_codec() -> None:
+    rows = grids()["types"].rows
+    assert [(row["Architecture"], row["Kernel"]) for row in rows] == [
+        (name, kernel) for name in NAMES for kernel in pmdswp.kernels()
+    ]
+    for row in rows:
+        arch = fullest(row["Architecture"], row["Kernel"])
+        told = {}
+        for kind in list(row)[2:]:
+            if row[kind] != "-":
+                first, _, last = row[kind].partition("-")
+                told.update(dict.fromkeys(range(int(first), int(last or first) + 1), kind))
+        assert told == {number: arch.softleaf_type(SoftLeaf(number, 1)).name for number in range(NR_SWAP_TYPES)}
+        for kind, number in arch.swp_types.items():
+            assert row[kind.name].startswith(str(number if isinstance(number, int) else number.start))
+
+
+UNITS = {unit: 1 << 10 * power for power, unit in enumerate(["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"])}
+
+
+def _in_bytes(cell: str) -> int:
+    count, unit = cell.split(" ")
+    return int(count) * UNITS[unit]
+
+
+def test_the_limits_are_the_attributes_of_the_architecture() -> None:
+    seen = set()
+    for row in grids()["limits"].rows:
+        name, _, mmu = row["Architecture"].partition(" ")
+        options = {"page_size": _in_bytes(row["Page size"]), **({"mmu": mmu} if mmu else {})}
+        arch = fullest(name, NEWEST, **options)
+        seen.add((name, *options.values()))
+        assert arch.page_size == options["page_size"]
+        assert _in_bytes(row["PMD size"]) == arch.pmd_size
+        assert int(row["HPAGE_PMD_NR"]) == arch.hpage_pmd_nr == arch.pmd_size // arch.page_size
+        assert (1 << int(row["Offset bits"])) - 1 == arch.max_swap_offset
+        assert _in_bytes(row["Largest swap device"]) == (arch.max_swap_offset + 1) * arch.page_size
+        assert int(row["Swap devices"]) == arch.max_swapfiles
+        assert int(row["PFN bits"]) == arch.swp_pfn_bits
+        assert row["Young and dirty kept"] == ("yes" if arch.migration_ad else "no")
+    expected = {
+        (name, page_size, *mmu)
+        for name, architecture in ARCHITECTURES.items()
+        for page_size in architecture.options["page_size"].examples
+        for mmu in ([("radix",), ("hash",)] if name == "ppc64" else [()])
+    }
+    assert seen == expected
+    assert len(grids()["limits"].rows) == len(expected)
+
+
+def test_young_and_dirty_are_not_kept_where_no_offset_bits_are_left_above_the_pfn() -> None:
+    table = comparison.limit_table(["x86_64"])
+    assert table.rows[0][-1] == "yes"
+    # every default has room for both; whoever has not is told so
+    assert not pmdswp.get("x86_64", max_physmem_bits=61).migration_ad
+
+
+def test_the_fullest_configuration_has_every_flag_that_some_configuration_has() -> None:
+    for name in NAMES:
+        for kernel in pmdswp.kernels():
+            full = fullest(name, kernel)
+            flags = {flag for flag in FLAGS if getattr(full, f"pte_swp_mk{flag}")(0)}
+            svrsw = name == "riscv64" and kernel != pmdswp.kernels()[0]
+            assert ("soft_dirty" in flags) == (name in {"x86_64", "s390x", "ppc64"} or svrsw)
+            assert ("uffd" in flags) == (name in {"x86_64", "arm64"} or svrsw)
+            assert "exclusive" in flags
+
+
+def test_a_comparison_of_some_architectures_is_that_part_of_the_whole() -> None:
+    names = ["s390x", "arm64"]
+    for part, whole in zip(markdown_grids(formats.compare(names, "markdown")), grids().values(), strict=True):
+        assert set(part.cells) <= set(whole.cells) or part.head != whole.head
+        assert [name for name in dict.fromkeys(cells[0].split(" ")[0] for cells in part.cells)] == [
+            name for name in names if any(cells[0].split(" ")[0] == name for cells in whole.cells)
+        ]
+
+
+def test_a_kind_that_no_compared_architecture_has_is_no_column() -> None:
+    [types] = [grid for grid in markdown_grids(formats.compare(["s390x"], "markdown")) if "Kernel" in grid.head]
+    assert SoftLeafType.HWPOISON.name not in types.head
+    assert SoftLeafType.MARKER.name in types.head
