@@ -36,7 +36,7 @@ try:
 
     from pmdswp.columns import COLUMNS, Words, compiled_loop, numpy_function
 except ImportError as error:
-    raise ImportError("pmdswp.array needs NumPy: pip install pmdswp[array]", name="numpy") from error
+    raise ImportError("pmdswp.array needs NumPy: pip install 'pmdswp[array]'", name="numpy") from error
 
 __all__ = ["Classes", "Columns", "Joined", "classify", "decode", "encode", "from_buffer", "join", "split"]
 
@@ -211,6 +211,8 @@ def _check_level(level: object) -> None:
 def _output(out: Columns | None, shape: tuple[int, ...]) -> Columns:
     if out is None:
         return Columns.empty(shape)
+    if not isinstance(out, Columns):
+        raise DecodeError(f"out: {type(out).__name__} is no Columns; Columns.empty({shape}) makes one")
     for name, dtype in COLUMNS.items():
         column: NDArray[Any] = getattr(out, name)
         if column.dtype != dtype or column.shape != shape or not column.flags.carray:
@@ -293,7 +295,7 @@ def encode(arch: Arch, level: Level, swp_type: Numbers, offset: Numbers, flags: 
     layout = arch.layout(level)
     known = sum(Flags[name.upper()] for name in layout.flags)
     numbers = [
-        _in_range("type", swp_type, lambda number: number >= NR_SWAP_TYPES, f"0..{NR_SWAP_TYPES - 1}"),
+        _in_range("type", swp_type, lambda number: number >= NR_SWAP_TYPES, f"0..{NR_SWAP_TYPES - 1:#x}"),
         _in_range("offset", offset, lambda number: number > arch.max_swap_offset, f"0..{arch.max_swap_offset:#x}"),
         _in_range("flags", flags, lambda number: (number & (MASK64 ^ known)) != 0, f"the bits {known:#x}"),
     ]
@@ -310,9 +312,12 @@ def encode(arch: Arch, level: Level, swp_type: Numbers, offset: Numbers, flags: 
 
 
 def _in_range(name: str, given: object, is_outside: Callable[[Words], Truths], allowed: str) -> Words:
-    number = np.asarray(given)
+    try:
+        number = np.asarray(given)
+    except (TypeError, ValueError) as error:
+        raise EncodeError(f"{name}: {error}; integers within {allowed} are needed") from None
     if number.dtype.kind == "i" and number.size and number.min() < 0:
-        raise EncodeError(f"{name} {int(number.min())} is not within {allowed}")
+        raise EncodeError(f"{name} {int(number.min()):#x} is not within {allowed}")
     if number.dtype.kind not in "iu":
         raise EncodeError(f"{name}: dtype {number.dtype} is not one of integers within {allowed}")
     words = number.astype(np.uint64)
@@ -338,7 +343,7 @@ def split(arch: Arch, pmds: Words, *, out: Words | None = None) -> Words:
 
     `DecodeError` names the first word that `Arch.split_pmd` refuses, and why. `out` takes the answer.
     """
-    arch.require_pmd_layout("split")
+    arch.require_pmd_layout("split_pmd")
     pmds = _native(_checked(pmds, DecodeError, "pmds", ndim=1))
     shape = (pmds.size, arch.hpage_pmd_nr)
     if out is None:
@@ -369,7 +374,7 @@ def join(arch: Arch, ptes: Words) -> Joined:
 
     `DecodeError` for anything but an (n, `hpage_pmd_nr`) array of contiguous uint64.
     """
-    layout = arch.require_pmd_layout("join")
+    layout = arch.require_pmd_layout("join_ptes")
     ptes = _checked(ptes, DecodeError, "ptes", ndim=2)
     nr = arch.hpage_pmd_nr
     if ptes.shape[1] != nr:

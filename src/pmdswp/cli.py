@@ -61,6 +61,12 @@ _HELP = {
 LAYOUT_FORMATS = ("text", "rst", "rst-list", "markdown", "ascii", "json", "svg", "html")
 """What `pmdswp layout` writes: the keys of `pmdswp.render.formats.FORMATS`, which is not loaded for other commands."""
 
+SCAN_FORMATS = ("table", "json", "csv", "parquet", "arrow")
+"""What `pmdswp scan` writes: `pmdswp.scan.FORMATS`, which is not loaded for other commands."""
+
+SCAN_SUMMARIES = ("text", "json", "none")
+"""`pmdswp.scan.SUMMARIES`."""
+
 _OPTION = "option_"
 """Sets the options of `pmdswp.get` apart from the command's own among the parsed arguments."""
 
@@ -163,6 +169,8 @@ def commands() -> dict[str, _Parser]:
     layout.add_argument("-o", "--output", metavar="DIR", help="one file for each layout")
     _add_options(layout)
 
+    _add_scan(add("scan", _scan, "summarise a raw file of page tables of any size (needs the extra `scan`)"))
+
     prove = add("prove", _prove, "prove the laws of the codec for every word (needs the extra `prove`)")
     _add_arch(prove, nargs="?")
     prove.add_argument("--all", action="store_true", help="every kernel and option set whose helpers differ")
@@ -170,6 +178,39 @@ def commands() -> dict[str, _Parser]:
     arches = add("arches", _arches, "the architectures and their options")
     arches.add_argument("--kernel", default=KERNELS[-1], choices=KERNELS, help=_HELP["kernel"])
     return parsers
+
+
+def _add_scan(parser: _Parser) -> None:
+    parser.add_argument("file", metavar="FILE", help="raw page tables, as in memory; - is standard input")
+    parser.add_argument("--arch", metavar="ARCH", required=True, help="architecture: see `pmdswp arches`")
+    _add_level(parser)
+    parser.add_argument(
+        "--offset", metavar="BYTES", type=_bytes, default=0, help="where the first table begins (default: 0)"
+    )
+    parser.add_argument("--length", metavar="BYTES", type=_bytes, help="how much to read (default: all)")
+    parser.add_argument(
+        "--format",
+        choices=SCAN_FORMATS,
+        default=SCAN_FORMATS[0],
+        help=f"that of the records (default: {SCAN_FORMATS[0]}, which has none without --only)",
+    )
+    parser.add_argument(
+        "--only",
+        metavar="WHAT,...",
+        help="record these words: states, kinds, migration, device_private (default: softleaf)",
+    )
+    parser.add_argument("-o", "--output", metavar="PATH", help="write the records there, not to standard output")
+    parser.add_argument(
+        "--summary",
+        choices=SCAN_SUMMARIES,
+        default=SCAN_SUMMARIES[0],
+        help=f"on standard output for {SCAN_FORMATS[0]}, else on standard error (default: {SCAN_SUMMARIES[0]})",
+    )
+    parser.add_argument("--threads", metavar="N", type=int, default=1, help="work with so many threads (default: 1)")
+    parser.add_argument(
+        "--jit", action=argparse.BooleanOptionalAction, help="compile with numba (default: if the file is large)"
+    )
+    _add_options(parser)
 
 
 def _add_arch(parser: _Parser, nargs: str | None = None) -> None:
@@ -206,6 +247,16 @@ def _add_words(parser: _Parser) -> None:
 
 def _add_level(parser: _Parser, *more: str) -> None:
     parser.add_argument("--level", choices=("pte", "pmd", *more), default="pmd", help="page-table level (default: pmd)")
+
+
+def _bytes(text: str) -> int:
+    """A number of bytes, perhaps with K, M or G behind it."""
+    digits = text.rstrip("kKmMgG")
+    unit = text[len(digits) :].lower()
+    try:
+        return int(digits, 0) * {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}[unit]
+    except (KeyError, ValueError):
+        raise argparse.ArgumentTypeError(f"{_excerpt(text)} is not a number of bytes") from None
 
 
 def _number_or_none(text: str) -> int | None:
@@ -450,6 +501,8 @@ def _layout(options: argparse.Namespace) -> int:
 
     format_name: str = "json" if options.json else options.format
     if options.compare:
+        if _given(options) or options.all or options.output is not None:
+            raise UnsupportedError("--compare takes ARCHs and --format alone")
         print(formats.compare(options.arches or list(ARCHITECTURES), format_name), end="")
         return 0
     slots = [
@@ -488,6 +541,27 @@ def _slots(options: argparse.Namespace) -> Iterator[tuple[Arch, Level]]:
         arch = get_with(name, given)
         # both levels: those that there are; one level: it has to be there
         yield from ((arch, level) for level in (arch.levels if options.level == "both" else wanted))
+
+
+def _scan(options: argparse.Namespace) -> int:
+    try:
+        from pmdswp import scan  # noqa: PLC0415  # NumPy is an extra, and takes a while to load
+    except ImportError as error:
+        raise UnsupportedError(str(error)) from None
+    request = scan.Request(
+        arch=_arch(options),
+        level=options.level,
+        path=options.file,
+        offset=options.offset,
+        length=options.length,
+        format="json" if options.json else options.format,
+        only=options.only,
+        output=options.output,
+        summary=options.summary,
+        threads=options.threads,
+        jit=options.jit,
+    )
+    return scan.command(request, lambda complaint: print(f"pmdswp: {complaint}", file=sys.stderr))
 
 
 def _prove(options: argparse.Namespace) -> int:

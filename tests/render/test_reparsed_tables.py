@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -75,6 +75,7 @@ def field_of(row: Row) -> Field:
     )
 
 
+@cache
 def reparsed(arch: Arch, level: Level, format: str, *, msb0: bool | None = None) -> list[Row]:
     """The rows of the table of fields, which is the first of the document."""
     return READERS[format](formats.layout(arch, level, format, msb0=msb0))[0].rows
@@ -126,7 +127,7 @@ SLOTS = default_layouts()
 @pytest.mark.parametrize("name", pmdswp.names())
 def test_the_msb0_column_counts_from_the_other_end_and_stands_where_manuals_count_so(name: str, format: str) -> None:
     arch = pmdswp.get(name)
-    for level, msb0 in product(arch.levels, (None, False, True)):
+    for level, msb0 in product(arch.levels, (None, True)):
         rows = reparsed(arch, level, format, msb0=msb0)
         if not (msb0 or (msb0 is None and name in {"s390x", "ppc64"})):
             assert all("MSB0" not in row for row in rows)

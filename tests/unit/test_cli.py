@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 import pmdswp
-from pmdswp.cli import main
+from pmdswp import UnsupportedError
+from pmdswp.cli import LAYOUT_FORMATS, main
 from pmdswp.prove import Result
+from pmdswp.render import formats
 
 WORD = "0x07fffffffffbfe0e"
 PAGE = Path(__file__).parents[2] / "examples" / "x86_64-7.3.4-pmd-page.bin"
@@ -389,7 +391,7 @@ def test_colour_is_for_terminals_only_and_not_if_no_color_is_set(run: Run, monke
 
 
 def test_an_interrupt_ends_the_command_without_a_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("pmdswp.cli.layout_table", interrupted)
@@ -464,3 +466,183 @@ def test_prove_without_z3_names_the_extra_to_install(run: Run, monkeypatch: pyte
     monkeypatch.delattr(pmdswp, "prove", raising=False)
     assert run("prove", "arm64") == 2
     assert run.err.startswith("pmdswp: no proofs without z3: pip install 'pmdswp[prove]'")
+
+
+# --- layout ---------------------------------------------------------------------------------------------------
+
+STARTS = {
+    "text": "arm64 swap pmd, kernel pmd-swap-v3, 4096 byte pages\n",
+    "rst": "arm64 swap PMD, kernel pmd-swap-v3\n==================================\n",
+    "rst-list": "arm64 swap PMD, kernel pmd-swap-v3\n==================================\n",
+    "markdown": "# arm64 swap PMD, kernel pmd-swap-v3\n",
+    "ascii": "/*\n * arm64 swap PMD, kernel pmd-swap-v3\n",
+    "json": '{"arch": "arm64", "kernel": "pmd-swap-v3", "level": "pmd", ',
+    "svg": '<svg xmlns="http://www.w3.org/2000/svg" ',
+    "html": "<!doctype html>\n",
+}
+SUFFIXES = {"text": "txt", "rst-list": "rst", "markdown": "md", "ascii": "h"}
+COMPARED = ("rst", "rst-list", "markdown", "html")
+
+
+def test_the_formats_that_the_command_offers_are_those_that_there_are() -> None:
+    assert list(LAYOUT_FORMATS) == list(formats.FORMATS) == list(STARTS)
+
+
+@pytest.mark.parametrize("format", STARTS)
+def test_layout_writes_every_format_as_the_library_does(run: Run, format: str) -> None:
+    assert run("layout", "arm64", "--format", format) == 0
+    assert run.out == formats.layout(pmdswp.get("arm64"), "pmd", format)
+    assert run.out.startswith(STARTS[format])
+    assert run.out.endswith("\n")
+    assert not run.out.endswith("\n\n")
+
+
+def test_json_is_the_format_json_of_a_layout(run: Run) -> None:
+    run("layout", "arm64", "riscv64", "--level", "both", "--format", "json")
+    lines = run.out
+    assert run("layout", "arm64", "riscv64", "--level", "both", "--json") == 0
+    assert run.out == lines
+    slots = [(record["arch"], record["level"]) for record in run.records()]
+    assert slots == [("arm64", "pte"), ("arm64", "pmd"), ("riscv64", "pte"), ("riscv64", "pmd")]
+
+
+@pytest.mark.parametrize("format", [name for name in STARTS if name != "svg"])
+def test_several_layouts_stand_in_the_order_asked_for(run: Run, format: str) -> None:
+    assert run("layout", "riscv64", "aarch64", "--level", "both", "--kernel", "7.3", "--format", format) == 0
+    arches = [pmdswp.get(name, kernel="7.3") for name in ("riscv64", "arm64")]
+    slots = [formats.Slot(arch, level, msb0=False) for arch in arches for level in ("pte", "pmd")]
+    assert run.out == formats.collection(slots, format)
+    names = ["riscv64 swap pte", "riscv64 swap pmd", "arm64 swap pte", "arm64 swap pmd"]
+    if format == "json":
+        assert [f"{record['arch']} swap {record['level']}" for record in run.records()] == names
+    else:
+        places = [run.out.lower().index(name) for name in names]
+        assert places == sorted(places)
+
+
+@pytest.mark.parametrize("bits", ["lsb0", "both"])
+@pytest.mark.parametrize("format", ["text", "rst", "markdown", "ascii"])
+def test_bits_are_numbered_both_ways_if_asked_for(run: Run, format: str, bits: str) -> None:
+    for name in ("arm64", "s390x"):
+        assert run("layout", name, "--bits", bits, "--format", format) == 0
+        assert ("MSB0" in run.out) == (bits == "both")
+
+
+def test_layout_all_is_every_layout_once(run: Run) -> None:
+    assert run("layout", "--all", "s390x", "loongarch64", "--level", "both", "--json") == 0
+    slots = [(record["arch"], record["level"], record["kernel"]) for record in run.records()]
+    expected = formats.distinct(["s390x", "loongarch64"])
+    assert slots == [(arch.name, level, arch.kernel) for arch, level in expected]
+    assert run("layout", "--all", "loongarch64", "--level", "pte", "--json") == 0
+    assert {record["level"] for record in run.records()} == {"pte"}
+
+
+def test_layout_all_without_an_architecture_is_of_all_of_them(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "distinct", lambda names: [(pmdswp.get(name), "pmd") for name in names])
+    assert run("layout", "--all", "--json") == 0
+    assert [record["arch"] for record in run.records()] == list(pmdswp.names())
+
+
+@pytest.mark.parametrize("format", STARTS)
+def test_layouts_in_a_directory_are_files_that_hold_what_is_printed(run: Run, tmp_path: Path, format: str) -> None:
+    directory = tmp_path / "new" / "layouts"
+    arguments = ("--no-uffd", "--kernel", "7.3", "--format", format)
+    assert run("layout", "x86_64", "arm64", "--level", "both", *arguments, "-o", str(directory)) == 0
+    suffix = SUFFIXES.get(format, format)
+    stems = {
+        (name, level): f"{name}-{level}-7.3-uffd-False" for name in ("x86_64", "arm64") for level in ("pte", "pmd")
+    }
+    assert run.out.splitlines() == [str(directory / f"{stem}.{suffix}") for stem in stems.values()]
+    assert {path.name for path in directory.iterdir()} == {f"{stem}.{suffix}" for stem in stems.values()}
+    for (name, level), stem in stems.items():
+        assert run("layout", name, "--level", level, *arguments) == 0
+        assert (directory / f"{stem}.{suffix}").read_text(encoding="utf-8") == run.out
+
+
+def test_no_two_layouts_have_a_file_name_in_common() -> None:
+    slots = [formats.Slot(arch, level, msb0=False) for arch, level in formats.distinct(["ppc64", "riscv64"])]
+    names = [formats.file_name(slot, "svg") for slot in slots]
+    assert len(set(names)) == len(names) > 20
+    assert "ppc64-pmd-pmd-swap-v3-page_size-4096-mmu-hash.svg" in names
+
+
+def test_options_of_get_choose_the_configuration_of_a_layout(run: Run) -> None:
+    assert run("layout", "ppc64", "--mmu", "hash", "--page-size", "4K", "--no-soft-dirty", "--json") == 0
+    [record] = run.records()
+    assert (record["options"]["mmu"], record["page_size"], record["hpage_pmd_nr"]) == ("hash", 4096, 512)
+    assert "soft_dirty" not in {field["name"] for field in record["fields"]}
+
+
+@pytest.mark.parametrize("format", COMPARED)
+def test_layout_compares_the_architectures_side_by_side(run: Run, format: str) -> None:
+    assert run("layout", "--compare", "--format", format) == 0
+    assert run.out == formats.compare(pmdswp.names(), format)
+    assert run("layout", "--compare", "--format", format, "riscv64", "s390x") == 0
+    assert run.out == formats.compare(["riscv64", "s390x"], format)
+    assert "arm64" not in run.out
+
+
+def test_both_levels_are_those_that_there_are_and_a_level_asked_for_has_to_be_there(run: Run) -> None:
+    assert run("layout", "s390x", "--kernel", "6.12", "--level", "both", "--json") == 0
+    assert [record["level"] for record in run.records()] == ["pte"]
+    assert run("layout", "s390x", "--kernel", "6.12", "--level", "pmd") == 2
+    assert "it comes with PMD softleaves on s390 (since 6.17" in run.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("x86_64", "arm64", "--format", "svg"), "one SVG holds one picture"),
+        (("x86_64", "--level", "both", "--format", "svg"), "one SVG holds one picture"),
+        ((), "name an architecture, or give --all"),
+        (("--kernel", "7.3"), "name an architecture, or give --all"),
+        (("--all", "--no-uffd"), "options of one configuration cannot go with --all"),
+        (("--all", "arm64", "--kernel", "7.3"), "options of one configuration cannot go with --all"),
+        (("--compare", "--format", "json"), "no comparison in format 'json'; allowed: rst, rst-list, markdown, html"),
+        (("--compare", "--json"), "no comparison in format 'json'"),
+        (("--compare",), "no comparison in format 'text'"),
+        (("--compare", "vax", "--format", "html"), "vax"),
+        (("x86_64", "--format", "pdf"), "invalid choice: 'pdf'"),
+        (("x86_64", "--bits", "msb0"), "invalid choice: 'msb0'"),
+        (("vax",), "no architecture 'vax'"),
+        (("arm64", "s390x", "--pa-bits", "52"), "s390x has no option 'pa_bits'"),
+        (("arm64", "-o", "/dev/null/layouts"), "/dev/null"),
+    ],
+)
+def test_a_layout_that_cannot_be_is_one_line_and_status_2(run: Run, arguments: tuple[str, ...], complaint: str) -> None:
+    assert run("layout", *arguments) == 2
+    assert run.out == ""
+    assert complaint in run.err
+    assert run.err.startswith("pmdswp")
+    assert run.err.count("\n") == 1
+
+
+def test_the_library_refuses_a_format_that_there_is_not() -> None:
+    slot = formats.Slot(pmdswp.get("arm64"), "pmd", msb0=False)
+    refused = r"no format 'pdf'; allowed: text, rst, .*html$"
+    with pytest.raises(UnsupportedError, match=refused):
+        formats.layout(slot.arch, slot.level, "pdf")
+    with pytest.raises(UnsupportedError, match=refused):
+        formats.compare(["arm64"], "pdf")
+    with pytest.raises(UnsupportedError, match=refused):
+        formats.file_name(slot, "pdf")
+
+
+def test_a_layout_on_a_terminal_is_in_colour_and_in_a_file_never(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr("pmdswp.cli._is_terminal", lambda: True)
+    assert run("layout", "x86_64") == 0
+    assert "\x1b[36mttttt\x1b[0m" in run.out
+    assert run("layout", "x86_64", "-o", str(tmp_path)) == 0
+    [path] = tmp_path.iterdir()
+    assert "\x1b[" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("extra", [["--kernel", "7.3"], ["--all"], ["-o", "somewhere"]])
+def test_a_comparison_refuses_what_it_would_have_to_ignore(
+    extra: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["layout", "--compare", *extra]) == 2
+    assert capsys.readouterr().err == "pmdswp: --compare takes ARCHs and --format alone\n"

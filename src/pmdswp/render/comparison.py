@@ -39,7 +39,8 @@ def fullest(name: str, kernel: str, **options: Value) -> Arch:
 
 
 def comparison(names: Sequence[str] = tuple(ARCHITECTURES)) -> Section:
-    """All comparisons of these architectures."""
+    """All comparisons of these architectures; `UnsupportedError` for a name that there is not."""
+    names = [get_with(name, {}).name for name in names]
     newest = KERNELS[-1]
     full = "Every configuration here has all the bits that its kernel can have: riscv64 with Svrsw60t59b."
     return Section(
@@ -162,7 +163,10 @@ def _meaning(layout: Layout, bit: int) -> str:
         return "unused"
     if field.kind is FieldKind.FIXED:
         return f"{code(field.name)}, must be {field.value >> (bit - field.lsb) & 1}"
-    return f"{code(field.name)}, {field.kind.value}" if field.kind is not FieldKind.VALUE else code(field.name)
+    if field.kind is FieldKind.VALUE:
+        # with its place: where that differs, one bit is two different bits of the number
+        return f"{code(field.name)} ({lsb0_bits(field)})"
+    return f"{code(field.name)}, {field.kind.value}"
 
 
 def revision_table(names: Sequence[str]) -> Table:

@@ -23,9 +23,6 @@ _TITLE_LINE = 20
 _NUMBERS = 16
 _GAP = 14
 _KEY_LINE = 22
-_CHARACTER = 7.6
-"""Width of a character of a label at 13 px."""
-
 _ROW_BITS = 32
 _WIDTH = _ROW_BITS * _CELL + 2 * _MARGIN
 _TITLE_CHARACTERS = 86
@@ -47,13 +44,6 @@ class _Part(NamedTuple):
     def x(self) -> int:
         """Left edge."""
         return _MARGIN + (_ROW_BITS - 1 - self.high % _ROW_BITS) * _CELL
-
-    @property
-    def label(self) -> str:
-        """The name if there is room for it, or else its symbol."""
-        has_room = len(self.field.name) * _CHARACTER < self.width
-        named = self.field.kind in {FieldKind.FLAG, FieldKind.IGNORED}
-        return self.field.name if named and has_room else symbol(self.field)
 
 
 def _theme_rules(theme: Theme, scope: str = "") -> str:
@@ -98,9 +88,9 @@ def svg(diagram: Diagram, *, heading: bool = True) -> str:
         f"<style>{_STYLE}</style>",
         f'<rect class="pmdswp-paper" width="{_WIDTH}" height="{height}" rx="6"/>',
     ]
-    for number, line in enumerate(title_lines):
+    for number, words in enumerate(title_lines):
         y = _MARGIN + 14 + number * _TITLE_LINE
-        parts.append(_text(_MARGIN, y, line, "pmdswp-ink", size=16, anchor="start", weight=600))
+        parts.append(_text(_MARGIN, y, words, "pmdswp-ink", size=16, anchor="start", weight=600))
     for row, highest in enumerate((63, 31)):
         parts.extend(_row(diagram, highest, top + row * row_height))
     for number, field in enumerate(key):
@@ -148,7 +138,7 @@ def _box(part: _Part, top: int) -> Iterator[str]:
         x = _MARGIN + (_ROW_BITS - bit % _ROW_BITS) * _CELL
         yield f'<path class="pmdswp-{tone}-edge" d="M{x} {top + _BOX - 5}v5" stroke-width="1"/>'
     middle = part.x + part.width / 2
-    yield _text(middle, top + _BOX / 2 + 5, part.label, f"pmdswp-code pmdswp-{tone}-ink", size=13, weight=600)
+    yield _text(middle, top + _BOX / 2 + 5, symbol(part.field), f"pmdswp-code pmdswp-{tone}-ink", size=13, weight=600)
 
 
 def _numbers(part: _Part, first: int, last: int, y: int, style: str = "pmdswp-ink") -> Iterator[str]:

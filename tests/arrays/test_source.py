@@ -1,0 +1,126 @@
+"""No formula is written twice: NumPy and numba read one text, and that text is made of the formulas of the library."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arrays.readings import DEFAULTS, LEVELS
+from pmdswp import Arch, SoftLeaf, columns, strategies
+from pmdswp.arch.base import formulas, leaf_type
+from pmdswp.formula import Formula
+from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, Level, State
+
+TYPES = {"U", "W", "H", "B"}
+LOW_BITS = {"h", "w"}
+
+
+class _Untyped(ast.NodeTransformer):
+    """Takes the types off the numbers, and the low bits of a word for the word."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        return node.args[0] if isinstance(node.func, ast.Name) and node.func.id in TYPES else node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return ast.Name("v", ast.Load()) if node.id in LOW_BITS else node
+
+
+def values(text: str) -> dict[str, list[ast.expr]]:
+    """What is assigned to each name of the function ``columns``, without types; what changes a name in place as well."""
+    [function] = cast("ast.Module", _Untyped().visit(ast.parse(text))).body
+    found: dict[str, list[ast.expr]] = {}
+    for line in cast("ast.FunctionDef", function).body:
+        if isinstance(line, ast.Assign):
+            for target in line.targets:
+                found.setdefault(ast.unparse(target), []).append(line.value)
+        elif isinstance(line, ast.AugAssign):
+            name = ast.unparse(line.target)
+            found[name].append(ast.BinOp(found[name][-1], line.op, line.value))
+    return found
+
+
+def _all(trees: Iterator[ast.expr]) -> set[str]:
+    """Every expression within the trees, as text."""
+    return {ast.unparse(node) for tree in trees for node in ast.walk(tree) if isinstance(node, ast.expr)}
+
+
+def _formulas(arch: Arch, level: Level) -> dict[str, Formula]:
+    """The formulas of the library that the columns are made of."""
+    v, found = Formula("v"), formulas(arch.architecture, arch.config)
+    wanted = {name: found[f"{level}_{name}"] for name in ("none", "present")}
+    if level == "pmd":
+        wanted["leaf"] = found["pmd_leaf"]
+    if level in arch.levels:
+        layout = arch.layout(level)
+        wanted["offset"], wanted["type"] = layout.offset.get(v), leaf_type(layout, v)
+        wanted.update({flag: (v & mask) != 0 for flag, mask in layout.flags.items()})
+    return wanted
+
+
+@given(strategies.architectures(), st.sampled_from(LEVELS))
+def test_every_formula_of_the_library_stands_in_the_text_as_it_is(arch: Arch, level: Level) -> None:
+    found = _all(tree for trees in values(columns.source(arch, level)).values() for tree in trees)
+    for name, formula in _formulas(arch, level).items():
+        assert ast.unparse(ast.parse(str(formula), mode="eval")) in found, name
+
+
+@given(strategies.architectures(), st.sampled_from(LEVELS))
+def test_the_text_has_no_number_of_its_own_but_codes(arch: Arch, level: Level) -> None:
+    def numbers(tree: ast.AST) -> set[int]:
+        return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and type(node.value) is int}
+
+    known = {0, 1, *(state.code for state in State), *(flag.value for flag in Flags)}
+    for formula in _formulas(arch, level).values():
+        known |= numbers(ast.parse(str(formula)))
+    assert numbers(ast.parse(columns.source(arch, level))) <= known
+
+
+@given(strategies.architectures(), st.sampled_from(LEVELS))
+def test_none_is_asked_by_the_formula_of_the_library_alone(arch: Arch, level: Level) -> None:
+    [none] = values(columns.source(arch, level))["none"]
+    expected = ast.parse(str(formulas(arch.architecture, arch.config)[f"{level}_none"]), mode="eval")
+    assert ast.unparse(none) == ast.unparse(expected)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("arch", DEFAULTS, ids=lambda arch: arch.name)
+def test_numpy_and_numba_read_one_text(arch: Arch, level: Level) -> None:
+    text = columns.source(arch, level)
+    namespace: dict[str, object] = {}
+    exec(text, namespace)  # noqa: S102  # the library's own text
+    assert columns.numpy_function(arch, level).__code__ == getattr(namespace["columns"], "__code__", None)
+    loop = columns.compiled_loop(arch, level)
+    module = sys.modules[loop.py_func.__module__]  # type: ignore[attr-defined]  # numba's
+    assert module.__file__ is not None
+    written = Path(module.__file__).read_text(encoding="utf-8")
+    assert text in written
+    assert columns.kinds_as_sum(arch) in written
+
+
+@given(strategies.architectures())
+def test_the_kind_of_every_type_number_is_that_of_the_library_by_table_and_by_sum(arch: Arch) -> None:
+    numbers = np.arange(GENERIC_TYPE_MAX + 1, dtype=np.uint8)
+    expected = [arch.softleaf_type(SoftLeaf(number, 1)).value for number in numbers.tolist()]
+    names = {"B": lambda value: np.asarray(value).astype(np.uint8), "number": numbers}
+    by_sum = eval(columns.kinds_as_sum(arch), names)  # noqa: S307  # the library's own text
+    assert by_sum.dtype == np.uint8
+    assert by_sum.tolist() == expected
+    by_table = columns.numpy_function(arch, "pte").__globals__["kinds"](numbers)  # type: ignore[attr-defined]
+    assert by_table.dtype == np.uint8
+    assert by_table.tolist() == expected
+
+
+def test_the_text_of_one_configuration_is_always_the_same() -> None:
+    for arch in DEFAULTS:
+        for level in LEVELS:
+            assert columns.source(arch, level) == columns.source(arch, level)
+    assert len({columns.source(arch, level) for arch in DEFAULTS for level in LEVELS}) > len(DEFAULTS)
