@@ -40,18 +40,27 @@ def inline_pictures(app: Sphinx, doctree: nodes.document, _docname: str) -> None
     if app.builder.format == "html":
         for image in list(doctree.findall(nodes.image)):
             picture = Path(app.srcdir, image["uri"])
-            if picture.suffix == ".svg":
-                text = f'<div class="pmdswp-figure">{picture.read_text(encoding="utf-8")}</div>'
-                image.parent.replace(image, nodes.raw("", text, format="html"))
+            text = picture.read_text(encoding="utf-8") if picture.suffix == ".svg" else ""
+            if 'class="pmdswp-diagram"' in text:
+                figure = f'<div class="pmdswp-figure">{text}</div>'
+                image.parent.replace(image, nodes.raw("", figure, format="html"))
+
+
+def mark_generated_tables(_app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Give the tables of the reference the style of the directives' tables: bit ranges do not break."""
+    if docname.startswith("reference/"):
+        for table in doctree.findall(nodes.table):
+            table["classes"].append("pmdswp")
 
 
 def write_decoder(app: Sphinx, error: Exception | None) -> None:
     """Put the interactive decoder beside the pages."""
     if error is None and app.builder.format == "html":
-        Path(app.outdir, "decoder.html").write_text(page(), encoding="utf-8")
+        Path(app.outdir, "decoder.html").write_text(page(documentation="index.html"), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> None:
     """What Sphinx calls."""
     app.connect("doctree-resolved", inline_pictures)
+    app.connect("doctree-resolved", mark_generated_tables)
     app.connect("build-finished", write_decoder)

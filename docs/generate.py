@@ -8,21 +8,35 @@ import sys
 from collections.abc import Iterator, Sequence
 from inspect import getdoc
 from pathlib import Path
+from typing import cast
 
 from pmdswp.arch import ARCHITECTURES, Arch
 from pmdswp.cli import commands
 from pmdswp.config import KERNELS, show
 from pmdswp.hazards import hazards
 from pmdswp.render import markdown
-from pmdswp.render.comparison import comparison, fullest, limit_table, revision_table, type_number_table
+from pmdswp.render.comparison import (
+    comparison,
+    distinct_variants,
+    fullest,
+    limit_table,
+    revision_table,
+    type_numbers_of,
+)
 from pmdswp.render.document import Block, Paragraph, Picture, Section, Table, code, marked
 from pmdswp.render.fields import LEVEL_NAMES
 from pmdswp.render.formats import Slot, collection
 from pmdswp.render.records import layout_schema
 from pmdswp.render.tables import field_table, hazard_blocks, predicate_table, title
+from pmdswp.softleaf import Level
 
 REFERENCE = Path(__file__).parent / "reference"
 
+
+SINCE = (
+    "`Since` is the release, and the commit, that put a field at these bits with this meaning; the series is not "
+    "merged, and its commit is that of the tree that was read."
+)
 
 BESIDE = """
 Facts that surprise, and that no law forbids:
@@ -47,8 +61,10 @@ def pages() -> Iterator[tuple[str, str]]:
     for name, arch in newest.items():
         slots = [Slot(arch, level, arch.architecture.msb0) for level in reversed(arch.levels)]
         yield f"architectures/{name}.md", _markdown(_architecture(arch))
-        for slot in slots:
-            yield f"architectures/{name}-{slot.level}.svg", collection([slot], "svg")
+        for level in arch.levels:
+            for _, other in distinct_variants(name, lambda arch, level=level: arch.layout(level)):  # type: ignore[misc]
+                pictured = Slot(other, level, other.architecture.msb0)
+                yield f"architectures/{picture_name(other, level)}", collection([pictured], "svg")
         yield f"kernel-doc/{name}.rst", collection(slots, "rst")
         yield f"kernel-doc/{name}.h", collection(slots, "ascii")
     every = [Slot(arch, level, msb0=False) for arch in newest.values() for level in arch.levels]
@@ -65,38 +81,58 @@ def _markdown(section: Section) -> str:
 
 def _architecture(arch: Arch) -> Section:
     """The page of one architecture: the newest kernel in full, then how others differ."""
-    name, msb0 = arch.name, arch.architecture.msb0
+    name = arch.name
     module = sys.modules[arch.architecture.facts.__module__]
     about = (getdoc(module) or "").partition(": ")[2]
     sources, *paragraphs = about.split("\n\n")
     headers = Paragraph(f"Facts from the kernel's {marked(' '.join(sources.split()))}")
-    layouts = tuple(
-        Section(
-            f"Swap {LEVEL_NAMES[level]}",
-            (
-                Picture(f"The bits of a {title(arch, level)}", f"{name}-{level}.svg"),
-                field_table(arch, level, msb0=msb0),
-            ),
-        )
-        for level in reversed(arch.levels)
-    )
     return Section(
         code(name),
         (
             headers,
             *(Paragraph(marked(" ".join(paragraph.split()))) for paragraph in paragraphs),
-            Paragraph(f"The layouts are those of `{arch!r}`."),
+            Paragraph(f"The layouts are those of `{arch!r}`. {SINCE}"),
         ),
         (
-            *layouts,
-            Section("Predicates", tuple(predicate_table(arch, level) for level in reversed(arch.levels))),
+            *_layouts(arch),
+            Section("Predicates", tuple(_predicates(name))),
             Section("Known hazards", tuple(_hazards_of(arch))),
             Section("Sizes and limits", (_of_one(limit_table([name])),)),
-            Section("Type numbers", (_of_one(type_number_table([name])),)),
+            Section("Type numbers", (type_numbers_of(name),)),
             Section("Other kernels", (_of_one(revision_table([name])),)),
             Section("Options", (_option_table(arch),)),
         ),
     )
+
+
+def _layouts(arch: Arch) -> Iterator[Section]:
+    """The layouts at both levels, for each page size that has its own."""
+    for level in reversed(arch.levels):
+        for variant, other in distinct_variants(arch.name, lambda arch, level=level: arch.layout(level)):  # type: ignore[misc]
+            path = picture_name(other, level)
+            yield Section(
+                f"Swap {LEVEL_NAMES[level]}" + (f" with {variant}" if variant else ""),
+                (
+                    Picture(f"The bits of the {title(other, level)}", path),
+                    field_table(other, level, msb0=other.architecture.msb0),
+                ),
+            )
+
+
+def picture_name(arch: Arch, level: Level) -> str:
+    """The file of a picture."""
+    size = "" if arch == fullest(arch.name, arch.kernel) else f"-{arch.page_size // 1024}k"
+    return f"{arch.name}-{level}{size}.svg"
+
+
+def _predicates(name: str) -> Iterator[Block]:
+    levels: tuple[Level, ...] = ("pmd", "pte")
+    for level in levels:
+        variants = distinct_variants(name, lambda arch, level=level: predicate_table(arch, level))  # type: ignore[misc]
+        for variant, arch in variants:
+            if variant:
+                yield Paragraph(f"{LEVEL_NAMES[level]} with {variant}:")
+            yield predicate_table(arch, level)
 
 
 def _of_one(table: Table) -> Table:
@@ -105,11 +141,12 @@ def _of_one(table: Table) -> Table:
 
 
 def _hazards_of(arch: Arch) -> Iterator[Block]:
-    for level in arch.levels:
-        if hazards(arch, level):
-            yield Paragraph(f"{LEVEL_NAMES[level]}:")
-            yield from hazard_blocks(arch, level)
-    if not any(hazards(arch, level) for level in arch.levels):
+    """Each hazard once, with the levels that it concerns."""
+    of_level = {level: hazard_blocks(arch, level) for level in arch.levels if hazards(arch, level)}
+    for block in dict.fromkeys(block for blocks in of_level.values() for block in blocks):
+        levels = " and ".join(LEVEL_NAMES[level] for level in of_level if block in of_level[level])
+        yield Paragraph(f"{levels}: {cast('Paragraph', block).text}")
+    if not of_level:
         yield from hazard_blocks(arch, "pmd")
 
 

@@ -357,9 +357,8 @@ def split(arch: Arch, pmds: Words, *, out: Words | None = None) -> Words:
     columns = decode(arch, "pmd", pmds)
     kinds = np.array([kind.value for kind in arch.pmd_kinds], np.uint8)
     fits = np.isin(columns.kind, kinds) & (columns.offset % arch.hpage_pmd_nr == 0)
-    # of an aligned run only an end can read as none
-    for delta in (deltas[0], deltas[-1]):
-        fits &= ~_none(arch, heads ^ delta)
+    # of what else an aligned entry stands for, nothing reads as none
+    fits &= ~_none(arch, heads ^ deltas[-1])
     if not fits.all():
         row = int(np.argmin(fits))
         try:
@@ -393,12 +392,14 @@ def join(arch: Arch, ptes: Words) -> Joined:
 
 
 def _are_runs(arch: Arch, ptes: Words, deltas: Words) -> Truths:
-    """Whether all PTEs of each row are softleaves that step by one offset and are otherwise alike."""
+    """Whether the PTEs of each row step by one offset, are otherwise alike, and are softleaves if the first is.
+
+    That is so if the first is aligned; otherwise the answer means nothing.
+    """
     differs = _differing_bits(ptes, deltas)
-    first, last = _native(ptes[:, 0]), _native(ptes[:, -1])
     # where only ignored bits differ, no PTE is present if the first is not, and only an end can be none
     are_runs = cast("Truths", (differs & np.uint64(MASK64 ^ _ignored_bits(arch))) == 0)
-    are_runs &= ~(_none(arch, first) | _present(arch, first) | _none(arch, last))
+    are_runs &= ~_none(arch, _native(ptes[:, -1]))
     [others] = np.nonzero(~are_runs & ((differs & np.uint64(_meant_bits(arch))) == 0))
     rows = max(1, CHUNK // ptes.shape[1])
     for start in range(0, len(others), rows):

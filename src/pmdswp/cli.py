@@ -22,7 +22,6 @@ import pmdswp
 from pmdswp.arch import ARCHITECTURES, Arch, configurations, get_with
 from pmdswp.config import KERNELS, Options
 from pmdswp.errors import DecodeError, EncodeError, PmdSwpError, UnsupportedError
-from pmdswp.layout import check_word
 from pmdswp.render.records import entry_record, hexadecimal
 from pmdswp.render.text import (
     Palette,
@@ -35,6 +34,7 @@ from pmdswp.render.text import (
     table_listing,
 )
 from pmdswp.softleaf import FLAGS, Entry, Level
+from pmdswp.words import excerpt, parse_word
 
 if TYPE_CHECKING:
     from pmdswp.prove import Result
@@ -256,7 +256,7 @@ def _bytes(text: str) -> int:
     try:
         return int(digits, 0) * {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}[unit]
     except (KeyError, ValueError):
-        raise argparse.ArgumentTypeError(f"{_excerpt(text)} is not a number of bytes") from None
+        raise argparse.ArgumentTypeError(f"{excerpt(text)} is not a number of bytes") from None
 
 
 def _number_or_none(text: str) -> int | None:
@@ -264,7 +264,7 @@ def _number_or_none(text: str) -> int | None:
     try:
         return None if text.lower() == "none" else int(text.rstrip("kK"), 0) * kibi
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{_excerpt(text)} is not a number") from None
+        raise argparse.ArgumentTypeError(f"{excerpt(text)} is not a number") from None
 
 
 def _given(options: argparse.Namespace) -> dict[str, object]:
@@ -284,26 +284,12 @@ _ADDRESS = re.compile(r"(?:0x)?[0-9a-f]+(?: <[^>]*>)?:\s+", re.IGNORECASE)
 _TEXT_COLUMN = re.compile(r" {2,}\S.*$")
 """What crash and xxd print after them; single spaces or tabs part the words."""
 
-_WORD = re.compile(r"0x[0-9a-f]+|[0-9a-f]{16}|0", re.IGNORECASE)
-"""A word: hex, and 16 digits if bare, as kernels and debuggers print it (%016lx). Bare short ones might be decimal."""
-
-
-def _word(text: str) -> int:
-    if not _WORD.fullmatch(text):
-        raise DecodeError(f"{_excerpt(text)} is no word: 0x and hex digits, or 16 bare hex digits")
-    return check_word(int(text, 16), DecodeError)
-
-
-def _excerpt(text: str) -> str:
-    longest = 40
-    return repr(text if len(text) <= longest else f"{text[:longest]}...")
-
 
 def _words_in_bytes(arch: Arch, text: str) -> list[int]:
     try:
         data = bytes.fromhex(text.lower().replace("0x", "").replace(":", ""))
     except ValueError:
-        raise DecodeError(f"{_excerpt(text)} is not bytes in hex") from None
+        raise DecodeError(f"{excerpt(text)} is not bytes in hex") from None
     size = arch.entry_size
     # at least one word, so that no bytes at all are an error too
     return [arch.pte_from_bytes(data[i : i + size]) for i in range(0, max(len(data), 1), size)]
@@ -318,8 +304,8 @@ def _words_in_line(arch: Arch, line: str, *, as_bytes: bool) -> list[int]:
         return _words_in_bytes(arch, text)
     words = text.split()
     if address is None and len(words) > 1:
-        raise DecodeError(f"{_excerpt(line)} is more than one word, and no ADDRESS: before them")
-    return [_word(word) for word in words]
+        raise DecodeError(f"{excerpt(line)} is more than one word, and no ADDRESS: before them")
+    return [parse_word(word) for word in words]
 
 
 @dataclass
@@ -375,7 +361,7 @@ class _Words:
     def _arguments(self) -> list[int]:
         if self.options.bytes:
             return _words_in_bytes(self.arch, "".join(self.options.words))
-        return [_word(text) for text in self.options.words]
+        return [parse_word(text) for text in self.options.words]
 
     def _lines(self) -> Iterator[tuple[int, str]]:
         """Numbered lines that are neither empty nor a comment."""
@@ -539,6 +525,8 @@ def _slots(options: argparse.Namespace) -> Iterator[tuple[Arch, Level]]:
         raise UnsupportedError("name an architecture, or give --all")
     for name in names:
         arch = get_with(name, given)
+        if options.level == "both" and len(arch.levels) == 1:
+            print(f"pmdswp: {arch!r} has no PMD layout", file=sys.stderr)
         # both levels: those that there are; one level: it has to be there
         yield from ((arch, level) for level in (arch.levels if options.level == "both" else wanted))
 

@@ -6,7 +6,6 @@ runs it word by word in one loop. Needs NumPy; used by `pmdswp.array` alone.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import os
 import sys
@@ -15,13 +14,14 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pmdswp.arch import Arch
 from pmdswp.arch.base import formulas, leaf_type
+from pmdswp.expressions import Operation, Tree, tree
 from pmdswp.formula import Formula
 from pmdswp.layout import Layout
 from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, Level, SoftLeaf, State
@@ -39,52 +39,40 @@ _DTYPES = {"U": np.uint64, "W": np.uint32, "H": np.uint16, "B": np.uint8}
 _LOW = {"h": ("H", 1 << 16), "w": ("W", 1 << 32)}
 """The low bits of the word by themselves: tests of them alone take a quarter, or half, of the time."""
 
-_SYMBOLS: dict[type[ast.AST], str] = {
-    ast.BitAnd: "&",
-    ast.BitOr: "|",
-    ast.BitXor: "^",
-    ast.LShift: "<<",
-    ast.RShift: ">>",
-    ast.Eq: "==",
-    ast.NotEq: "!=",
-    ast.Lt: "<",
-}
+_TRUTH = ("==", "!=", "<")
+"""The operators that give truth."""
 
 
 def _text(formula: Formula) -> str:
     """A formula with the type of each number spelled out: numba would take them for signed ones."""
-    return _typed(ast.parse(str(formula), mode="eval").body)[0]
+    return _typed(tree(str(formula)))[0]
 
 
-def _typed(node: ast.expr) -> tuple[str, str]:
+def _is_number(node: Tree) -> TypeGuard[str]:
+    return isinstance(node, str) and node[0].isdigit()
+
+
+def _typed(node: Tree) -> tuple[str, str]:
     """The text of an expression, and the type of what it gives; truth has none."""
-    if isinstance(node, ast.Name):
-        return node.id, "U"
-    if isinstance(node, ast.Constant):
-        return str(node.value), ""
-    if isinstance(node, ast.BinOp):
-        symbol, right = _SYMBOLS[type(node.op)], node.right
-        if symbol == "&" and isinstance(node.left, ast.Name) and isinstance(right, ast.Constant):
-            bits = cast("int", right.value)
-            for name, (low, limit) in _LOW.items():
-                if bits < limit:
-                    return f"({name} & {low}({bits:#x}))", low
-        left = node.left
-    else:
-        comparison = cast("ast.Compare", node)
-        symbol, left, right = _SYMBOLS[type(comparison.ops[0])], comparison.left, comparison.comparators[0]
+    if isinstance(node, str):
+        return node, "" if _is_number(node) else "U"
+    symbol, left, right = node
+    if symbol == "&" and left == "v" and _is_number(right):
+        for name, (low, limit) in _LOW.items():
+            if int(right, 16) < limit:
+                return f"({name} & {low}({right}))", low
     (one, kind), (other, other_kind) = _typed(left), _typed(right)
     if kind and not other_kind:
         other = f"{kind}({other})"
-    return f"({one} {symbol} {other})", "" if isinstance(node, ast.Compare) else kind
+    return f"({one} {symbol} {other})", "" if symbol in _TRUTH else kind
 
 
 def _chain(name: str, formula: Formula) -> Iterator[str]:
     """Lines that compute a formula into `name` step by step, so that an array is changed in place."""
-    node = ast.parse(str(formula), mode="eval").body
+    node = tree(str(formula))
     steps: list[tuple[str, str]] = []
-    while isinstance(node, ast.BinOp) and isinstance(node.left, ast.BinOp):
-        steps.append((_SYMBOLS[type(node.op)], _typed(node.right)[0]))
+    while isinstance(node, Operation) and isinstance(node.left, Operation):
+        steps.append((node.symbol, _typed(node.right)[0]))
         node = node.left
     yield f"{name} = {_typed(node)[0]}"
     yield from (f"{name} {symbol}= U({right})" for symbol, right in reversed(steps))
@@ -132,9 +120,9 @@ def _leaf_lines(layout: Layout) -> Iterator[str]:
 
 def _low_byte(formula: Formula) -> str:
     """The low byte of a number: masks are applied to bytes, eight times as many at once."""
-    node, masks = ast.parse(str(formula), mode="eval").body, ""
-    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd):
-        masks = f" & B({ast.unparse(node.right)}){masks}"
+    node, masks = tree(str(formula)), ""
+    while isinstance(node, Operation) and node.symbol == "&":
+        masks = f" & B({_typed(node.right)[0]}){masks}"
         node = node.left
     return f"B({_typed(node)[0]}){masks}"
 

@@ -19,6 +19,7 @@ __all__ = [
     "DEVMAP_REMOVED",
     "KERNELS",
     "LOONGARCH_EXCLUSIVE",
+    "LOONGARCH_RESPELLED",
     "MARKER_GUARD",
     "PMD_DEVICE_PRIVATE",
     "PMD_SWAP",
@@ -27,6 +28,8 @@ __all__ = [
     "RISCV_UFFD",
     "S390_PMD_PRESENT_BIT",
     "S390_PMD_SOFTLEAF",
+    "S390_RSTE_SWAP",
+    "S390_SOFT_BITS",
     "UFFD_RENAMED",
     "Address",
     "Change",
@@ -71,6 +74,8 @@ LOONGARCH_EXCLUSIVE = Change("the exclusive bit on loongarch, a bit narrower typ
 ARM64_SWAP_LAYOUT = Change("arm64 swap entries clear of PTE_NG, which is PTE_PRESENT_INVALID", "6.10", "55564814a838")
 ARM64_UFFD = Change("the uffd bit in arm64 swap entries", "6.10", "5b32510af77b")
 MARKER_GUARD = Change("the GUARD PTE marker", "6.13", "7c53dfbdb024")
+S390_SOFT_BITS = Change("the soft bits of s390 segment-table entries where they are", "6.13", "ae1b9fb2d556")
+S390_RSTE_SWAP = Change("the swap form of s390 segment-table entries", "6.13", "f934f6be76c1")
 S390_PMD_PRESENT_BIT = Change("the present bit in s390 segment-table entries", "6.13", "03e6db16b808")
 DEVICE_EXCLUSIVE_MERGED = Change("one device-exclusive type instead of two", "6.15", "c25465eb7630")
 DEVMAP_REMOVED = Change("page tables without a DEVMAP bit", "6.17", "d438d2734170")
@@ -78,6 +83,7 @@ S390_PMD_SOFTLEAF = Change("PMD softleaves on s390", "6.17", "10dd5a000989")
 PMD_DEVICE_PRIVATE = Change("device-private PMD entries", "6.19", "368076f52ebe")
 RISCV_SOFT_DIRTY = Change("the soft-dirty bit on riscv with Svrsw60t59b", "6.19", "2a3ebad4db63")
 RISCV_UFFD = Change("the uffd bit on riscv with Svrsw60t59b", "6.19", "c64da3950cf4")
+LOONGARCH_RESPELLED = Change("named constants for the swap fields on loongarch", "6.19")
 UFFD_RENAMED = Change("UFFD in the names of the bits instead of UFFD_WP", "7.3")
 PMD_SWAP = Change("PMD swap entries", "pmd-swap-v3", "75e78aeacb86")
 

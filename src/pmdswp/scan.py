@@ -62,7 +62,7 @@ WORD = 8
 """Bytes of a page-table word."""
 
 BLOCK = 1 << 18
-"""Words that are read and decoded at a time, in whole tables: 2 MiB, and some 10 MiB with all that is made of them."""
+"""Words that are read and decoded at a time, in whole tables: 2 MiB, and some 15 MiB with all that is made of them."""
 
 UNIT = 4096
 """Bytes that are given up together where a file cannot be read."""
@@ -419,6 +419,11 @@ class _Tail(NamedTuple):
 _Piece = _Tables | _Zeros | _Lost | _Tail
 
 
+def _opened(path: str | os.PathLike[str]) -> AbstractContextManager[BinaryIO]:
+    # a buffer would read on into what cannot be read
+    return cast("AbstractContextManager[BinaryIO]", Path(path).open("rb", buffering=0))
+
+
 class _Span(NamedTuple):
     """What is to be read of a file, in bytes."""
 
@@ -486,7 +491,8 @@ def _extents(file: BinaryIO, begin: int, end: int, table: int, *, skip_holes: bo
         if position < hole_end:
             yield position, hole_end, True
         data_end = _sought(file, data, os.SEEK_HOLE, end, otherwise=end)
-        position = min(end, data_end + (begin - data_end) % table)
+        # a table at least, whatever a file that changes meanwhile tells
+        position = min(end, max(data_end + (begin - data_end) % table, hole_end + table))
         if hole_end < position:
             yield hole_end, position, False
 
@@ -659,8 +665,7 @@ class _Scanner:
                 return _Part(piece, _of_zeros(self.arch, self.level, piece.size // WORD))
             case _Lost():
                 return _Part(piece, Summary(self.arch, self.level, unreadable=piece.size, is_complete=False))
-            case _Tail():
-                return _Part(piece, Summary(self.arch, self.level, tail=piece.size, is_complete=False))
+        return _Part(piece, Summary(self.arch, self.level, tail=piece.size, is_complete=False))
 
     def _of_words(self, piece: _Tables) -> _Part:
         words = np.ascontiguousarray(array.from_buffer(self.arch, piece.data), np.uint64)
@@ -718,15 +723,14 @@ def scan_file(
     """The summary of `length` bytes of a raw file from byte `offset` on, where a table begins; of all without them.
 
     The positions of runs are those in the file. Holes of a sparse file count as the zeros that they are, unread.
-    What cannot be read is counted in the summary, and told to `complain`, a line at a time. Memory: some 10 MiB for
+    What cannot be read is counted in the summary, and told to `complain`, a line at a time. Memory: some 15 MiB for
     each of `threads`.
 
     `OSError` for a file that cannot be opened; `DecodeError` for an offset beyond its end, or a number below 0;
     `UnsupportedError` as for `scan`.
     """
     total = Summary(arch, level)
-    with Path(path).open("rb", buffering=0) as raw:
-        file = cast("BinaryIO", raw)
+    with _opened(path) as file:
         span = _Span.of(file, offset, length, is_stream=False)
         complaints = _Complaints(os.fspath(path), complain or (lambda _: None))
         for part in _Scanner(arch, level, jit=jit).parts(file, span, threads):
@@ -1045,7 +1049,7 @@ def command(request: Request, complain: Callable[[str], None]) -> int:
     _check_output(request, selection)
     total, is_interrupted = Summary(request.arch, request.level), False
     with ExitStack() as stack:
-        file = stack.enter_context(_opened(request.path))
+        file = stack.enter_context(_input(request.path))
         span = _Span.of(file, request.offset, request.length, is_stream=request.path == _STANDARD)
         write = stack.enter_context(_writer(request))
         advance = stack.enter_context(_progress(request, span))
@@ -1074,10 +1078,9 @@ def command(request: Request, complain: Callable[[str], None]) -> int:
 _STANDARD = "-"
 
 
-def _opened(path: str) -> AbstractContextManager[BinaryIO]:
+def _input(path: str) -> AbstractContextManager[BinaryIO]:
     if path != _STANDARD:
-        # a buffer would read on into what cannot be read
-        return cast("AbstractContextManager[BinaryIO]", Path(path).open("rb", buffering=0))
+        return _opened(path)
     if sys.stdin is None:
         raise DecodeError("standard input is closed")
     return nullcontext(sys.stdin.buffer)

@@ -149,7 +149,6 @@ class State(enum.StrEnum):
     BAD = "BAD"
     """A PMD neither none nor present in a kernel that has no PMD software leaf: nothing may write it."""
 
-
     @property
     def code(self) -> int:
         """The number of this state in arrays (`pmdswp.array`): NONE 0, PRESENT 1, TABLE 2, SOFTLEAF 3, BAD 4."""

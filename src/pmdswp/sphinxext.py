@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, get_type_hints
 from pmdswp import __version__
 from pmdswp.arch import ARCHITECTURES, Arch, get_with
 from pmdswp.config import Options
-from pmdswp.errors import DecodeError, PmdSwpError, UnsupportedError
+from pmdswp.errors import PmdSwpError, UnsupportedError
 from pmdswp.render import rst
 from pmdswp.render.ascii import diagram_lines
 from pmdswp.render.comparison import comparison
@@ -25,6 +25,7 @@ from pmdswp.render.svg import svg
 from pmdswp.render.tables import layout_section, title
 from pmdswp.render.text import Palette, entry_block
 from pmdswp.softleaf import Level
+from pmdswp.words import parse_word
 
 try:
     from docutils import nodes
@@ -102,7 +103,7 @@ class _Directive(SphinxDirective):
         return level
 
     def run(self) -> list[nodes.Node]:
-        """The nodes; what the library refuses is a warning at the directive."""
+        """The nodes; what the library refuses is an error at the directive."""
         try:
             return list(self.content_nodes())
         except PmdSwpError as error:
@@ -116,7 +117,8 @@ class _Directive(SphinxDirective):
         """One block of a document."""
         if isinstance(block, Diagram):
             lines = "\n".join(diagram_lines(block))
-            return [diagram(lines, lines, svg=svg(block, heading=False), language="text")]
+            ident = f"pmdswp-{self.env.docname.replace('/', '-')}-{self.env.new_serialno('pmdswp')}"
+            return [diagram(lines, lines, svg=svg(block, heading=False, ident=ident), language="text")]
         made = self.parse_text_to_nodes("\n".join(rst.block(block, rst.grid_table)))
         for node in made:
             if isinstance(node, nodes.table):
@@ -182,13 +184,10 @@ class WordDirective(_Directive):
 
     def content_nodes(self) -> Iterator[nodes.Node]:
         arch, text = self.arch, self.arguments[1]
-        try:
-            word = int(text, 16)
-        except ValueError:
-            raise DecodeError(f"{text!r} is no word: hex digits") from None
+        word = parse_word(text)
         entry = (arch.decode_pte if self.level == "pte" else arch.decode_pmd)(word)
         lines = "\n".join(entry_block(arch, entry, Palette()))
-        yield from self.block_nodes(Paragraph(f"`{word:#018x}` as a {title(arch, self.level)}:"))
+        yield from self.block_nodes(Paragraph(f"`{word:#018x}` as the {title(arch, self.level)}:"))
         yield nodes.literal_block(lines, lines, language="text")
 
 

@@ -16,9 +16,13 @@ from pmdswp.softleaf import Entry, Flags, Level, SoftLeaf
 Words = npt.NDArray[np.uint64]
 
 LEVELS: tuple[Level, ...] = ("pte", "pmd")
-DEFAULTS = [pmdswp.get(name) for name in pmdswp.names()]
-"""The configurations whose loops the tests compile, which takes a second for each level."""
+ARCHES = [
+    *(pmdswp.get(name) for name in ("x86_64", "arm64", "riscv64", "s390x", "ppc64")),
+    pmdswp.get("loongarch64", page_size=4096, invalid_pte_table=0x83B000),
+]
+"""A configuration of each architecture, of which there are vectors; few others are compiled, as that takes time."""
 
+NO_LEAF = SoftLeaf(0, 0)
 CODES = {State.NONE: 0, State.PRESENT: 1, State.TABLE: 2, State.SOFTLEAF: 3, State.BAD: 4}
 
 
@@ -33,9 +37,9 @@ def entries(arch: Arch, level: Level, words: Iterable[int]) -> list[Entry]:
 
 
 def _row(entry: Entry) -> tuple[int, ...]:
-    swp_type, offset = entry.leaf if entry.leaf is not None else SoftLeaf(0, 0)
-    flags = entry.exclusive | entry.soft_dirty << 1 | entry.uffd << 2
-    return CODES[entry.state], entry.kind.value, swp_type, flags, offset
+    _, _, state, leaf, kind, exclusive, soft_dirty, uffd = entry
+    swp_type, offset = leaf or NO_LEAF
+    return CODES[state], kind.value, swp_type, exclusive | soft_dirty << 1 | uffd << 2, offset
 
 
 def said_of(arch: Arch, level: Level, words: Iterable[int]) -> Words:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pmdswp
-from arrays.readings import DEFAULTS, array_of
+from arrays.readings import ARCHES, array_of
 from pmdswp import Arch, EncodeError, State, UnsupportedError, array, strategies
 from pmdswp.softleaf import FLAGS, Flags, Level
 
@@ -98,11 +98,11 @@ def test_what_the_scalar_library_refuses_is_refused_with_field_value_and_range(c
 @pytest.mark.parametrize("unknown", [8, 0x80, MAX64])
 def test_flags_that_no_configuration_has_are_refused(unknown: int) -> None:
     with pytest.raises(EncodeError, match=f"flags {unknown:#x} is not within the bits 0x7"):
-        array.encode(DEFAULTS[0], "pmd", 1, 2, array_of([0, unknown, 8]))
+        array.encode(ARCHES[0], "pmd", 1, 2, array_of([0, unknown, 8]))
 
 
 def test_negative_numbers_are_refused() -> None:
-    arch = DEFAULTS[0]
+    arch = ARCHES[0]
     for given_numbers, name in (([-1, 2, 0], "type"), ([1, -1, 0], "offset"), ([1, 2, -1], "flags")):
         with pytest.raises(EncodeError, match=f"^{name} -0x1 is not within "):
             array.encode(arch, "pmd", *(np.array([1, number]) for number in given_numbers))
@@ -113,19 +113,19 @@ def test_negative_numbers_are_refused() -> None:
 )
 def test_what_is_no_64_bit_integer_is_refused(given_numbers: object) -> None:
     with pytest.raises(EncodeError, match=r"^offset: .* within 0\.\.0x3ffffffffffff"):
-        array.encode(DEFAULTS[0], "pmd", 1, given_numbers)  # type: ignore[arg-type]
+        array.encode(ARCHES[0], "pmd", 1, given_numbers)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int64, ">u8", ">i4"])
 def test_integers_of_every_type_are_taken(dtype: npt.DTypeLike) -> None:
-    arch = DEFAULTS[0]
+    arch = ARCHES[0]
     numbers = np.array([0, 1, 7], dtype)
     expected = [encoded(arch, "pmd", number, number, number) for number in (0, 1, 7)]
     assert array.encode(arch, "pmd", numbers, numbers, numbers).tolist() == expected
 
 
 def test_the_three_are_broadcast_together() -> None:
-    arch = DEFAULTS[0]
+    arch = ARCHES[0]
     types, offsets = np.arange(3, dtype=np.uint8)[:, None], np.arange(4, dtype=np.uint64)
     words = array.encode(arch, "pmd", types, offsets, Flags.UFFD | Flags.EXCLUSIVE)
     assert words.tolist() == [[encoded(arch, "pmd", t, offset, 5) for offset in range(4)] for t in range(3)]
@@ -135,11 +135,11 @@ def test_the_three_are_broadcast_together() -> None:
 
 def test_shapes_that_do_not_go_together_are_refused() -> None:
     with pytest.raises(EncodeError, match=r"type, offset and flags: shapes \(2,\), \(3,\), \(\) do not go together"):
-        array.encode(DEFAULTS[0], "pmd", np.zeros(2, np.uint8), np.zeros(3, np.uint64))
+        array.encode(ARCHES[0], "pmd", np.zeros(2, np.uint8), np.zeros(3, np.uint64))
 
 
 def test_nothing_encodes_to_nothing() -> None:
-    words = array.encode(DEFAULTS[0], "pmd", np.zeros((0, 3), np.int64), np.zeros(3, np.uint64))
+    words = array.encode(ARCHES[0], "pmd", np.zeros((0, 3), np.int64), np.zeros(3, np.uint64))
     assert words.shape == (0, 3)
     assert words.dtype == np.uint64
 
@@ -148,4 +148,4 @@ def test_a_level_without_softleaves_is_unsupported() -> None:
     with pytest.raises(UnsupportedError, match=r"s390x kernel 6\.12 has no pmd_layout"):
         array.encode(pmdswp.get("s390x", kernel="6.12"), "pmd", 1, 2)
     with pytest.raises(UnsupportedError, match="no level 'pud'"):
-        array.encode(DEFAULTS[0], "pud", 1, 2)  # type: ignore[arg-type]
+        array.encode(ARCHES[0], "pud", 1, 2)  # type: ignore[arg-type]

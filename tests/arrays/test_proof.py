@@ -1,7 +1,7 @@
 """The shortcuts of `split` and `join` are sound for every 64-bit word: proved over the helpers that they call.
 
-Both take the PTEs of a run for PTE 0 with a delta for each slot, the same for all runs, and ask only at the ends whether
-they are none or present. z3 finds no word for which that is wrong, on any kernel in its default configuration.
+Both take the PTEs of a run for PTE 0 with a delta for each slot, the same for all runs, and look only at the ends for
+what reads as none or present. z3 finds no word for which that is wrong, on any kernel in its default configuration.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import pytest
 
 import pmdswp
 from pmdswp import Arch, array
+from pmdswp.arch import get_with
 from pmdswp.layout import Layout
 from pmdswp.softleaf import GENERIC_TYPE_MAX
 from pmdswp.term import Solver, Term
@@ -26,7 +27,7 @@ CASES = [
     for name in pmdswp.names()
     for kernel in pmdswp.kernels()
     for page_size in pmdswp.get(name).architecture.options["page_size"].examples
-    if (arch := pmdswp.get(name, kernel=kernel, page_size=page_size)).pmd_kinds  # type: ignore[misc]
+    if (arch := get_with(name, {"kernel": kernel, "page_size": page_size})).pmd_kinds
 ]
 
 
@@ -84,6 +85,14 @@ def only_an_end_of_a_split_pmd_is_none(q: Question) -> Word:
     return none == False  # noqa: E712
 
 
+def pte_0_of_a_pmd_is_not_none_unless_it_is_of_type_0_and_offset_0(q: Question) -> Word:
+    q.assume_aligned(q.arch.layout("pmd"))
+    swp_type, offset = fields(q.arch.layout("pmd"), q.v)
+    q.solver.assume(swp_type | offset != 0)
+    none: Word = q.arch.pte_none(q.arch.pmd_entry_to_pte(q.v, 0))
+    return none == False  # noqa: E712
+
+
 def only_an_end_of_an_aligned_run_is_none(q: Question) -> Word:
     q.assume_aligned(q.arch.pte_layout)
     q.assume_not_at_an_end()
@@ -127,6 +136,7 @@ def the_pmd_of_a_pte_has_its_type_and_offset(q: Question) -> Word:
     [
         pte_i_of_a_pmd_is_pte_0_and_a_delta,
         only_an_end_of_a_split_pmd_is_none,
+        pte_0_of_a_pmd_is_not_none_unless_it_is_of_type_0_and_offset_0,
         only_an_end_of_an_aligned_run_is_none,
         a_delta_makes_no_pte_present,
         ignored_bits_make_no_pte_none_or_present,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pmdswp
-from arrays.readings import DEFAULTS, Words, array_of, words_of
+from arrays.readings import ARCHES, Words, array_of, words_of
 from pmdswp import Arch, DecodeError, JoinError, SoftLeafType, UnsupportedError, array, strategies
 from pmdswp.layout import FieldKind
 from pmdswp.softleaf import FLAGS, Flags
@@ -232,6 +232,15 @@ def test_a_flag_that_a_pmd_of_the_kernel_lacks_does_not_join(name: str) -> None:
     assert str(joined.error(1)) == "PTE 0: exclusive is set, and a PMD of kernel 7.3 has no such bit"
 
 
+@pytest.mark.parametrize("arch", WITH_PMDS, ids=lambda arch: f"{arch.name}-{arch.kernel}")
+def test_offsets_that_are_exchanged_in_pairs_are_no_run(arch: Arch) -> None:
+    # each PTE differs from the first by just the bits by which it would in a run: offsets 1, 0, 3, 2, ...
+    run = arch.split_pmd(arch.encode_pmd(next(_numbers(arch, arch.pmd_kinds[0])), arch.hpage_pmd_nr))
+    joined = expect_joined(arch, [run, [pte for pair in zip(run[1::2], run[::2], strict=True) for pte in pair]])
+    assert joined.joined.tolist() == [True, False]
+    assert "not a multiple" in str(joined.error(1))
+
+
 # --- bits without a meaning -----------------------------------------------------------------------------------
 
 
@@ -283,7 +292,7 @@ def test_rows_are_answered_each_for_itself_across_blocks(monkeypatch: pytest.Mon
         expect_split(PPC, pmds)
 
 
-@pytest.mark.parametrize("arch", DEFAULTS, ids=lambda arch: arch.name)
+@pytest.mark.parametrize("arch", ARCHES, ids=lambda arch: arch.name)
 def test_nothing_splits_and_joins_to_nothing(arch: Arch) -> None:
     ptes = array.split(arch, array_of([]))
     assert ptes.shape == (0, arch.hpage_pmd_nr)
@@ -365,7 +374,7 @@ def test_without_pmd_softleaves_split_and_join_are_unsupported(arch: Arch) -> No
 
 def test_read_only_words_split_and_join() -> None:
     pmds = np.frombuffer(PPC.pmd_to_bytes(PMD) * 2, ">u8")
-    ptes = array.split(PPC, pmds)  # type: ignore[arg-type]
+    ptes = array.split(PPC, pmds)
     ptes.flags.writeable = False
     assert array.join(PPC, ptes).words.tolist() == [PMD, PMD]
 

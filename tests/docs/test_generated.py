@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from difflib import unified_diff
 from pathlib import Path
 from types import ModuleType
@@ -61,3 +62,13 @@ def test_the_link_check_finds_exactly_what_leads_nowhere(tmp_path: Path, link: s
     (tmp_path / "index.html").write_text(f'<a href="{link}">x</a><p id="here">', encoding="utf-8")
     expected = [] if complaint is None else [f"index.html: {link}: {complaint}"]
     assert _program("check_links").broken_links(tmp_path) == expected
+
+
+def test_every_page_of_the_table_of_contents_is_there() -> None:
+    for source in DOCS.rglob("*.rst"):
+        for block in re.findall(
+            r"^\.\. toctree::\n((?:   .*\n|\n)+)", source.read_text(encoding="utf-8"), re.MULTILINE
+        ):
+            pages = [line.strip() for line in block.splitlines() if line.strip() and not line.strip().startswith(":")]
+            for page in pages:
+                assert any((source.parent / f"{page}.{suffix}").is_file() for suffix in ("md", "rst")), page

@@ -192,3 +192,22 @@ def test_without_sphinx_the_error_says_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.delitem(sys.modules, "pmdswp.sphinxext", raising=False)
     with pytest.raises(ImportError, match=r"pip install pmdswp\[sphinx\]"):
         import pmdswp.sphinxext  # noqa: F401, PLC0415
+
+
+def test_pictures_of_one_page_share_no_id(project: Project) -> None:
+    built = project.build({"page": ".. pmdswp-diagram:: arm64\n\n.. pmdswp-diagram:: arm64"})
+    ids = re.findall(r'\bid="([^"]+-(?:title|desc))"', built.pages["page"])
+    assert len(ids) == len(set(ids)) == 4
+
+
+def test_generated_rst_builds_as_kernel_documentation_does(project: Project) -> None:
+    # the kernel's configuration refers to sections by their titles, which must not occur twice in a page
+    labels = (
+        'extensions.append("sphinx.ext.autosectionlabel")\n'
+        "autosectionlabel_prefix_document = True\nautosectionlabel_maxdepth = 2\n"
+    )
+    (project.folder / "conf.py").write_text(CONF + labels, encoding="utf-8")
+    files = sorted((Path(__file__).parents[2] / "docs" / "reference" / "kernel-doc").glob("*.rst"))
+    assert len(files) == len(pmdswp.names())
+    pages = {path.stem: path.read_text(encoding="utf-8").replace("=\n", "~\n") for path in files}
+    assert project.build(pages).warnings == ""

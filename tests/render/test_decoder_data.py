@@ -100,7 +100,9 @@ def _check_level(data: Any, arch: Arch, level: Level, record: Any) -> None:
     assert record["layout"] is not None
     expected: Any = layout_record(arch, level)
     fields = [data["fields"][number] for number in record["layout"]["fields"]]
-    assert [{key: value for key, value in field.items() if key != "tone"} for field in fields] == expected["fields"]
+    assert [
+        {key: value for key, value in field.items() if key not in {"tone", "source"}} for field in fields
+    ] == expected["fields"]
     assert {name: data["expressions"][number] for name, number in record["helpers"].items()} == expected["helpers"]
     assert data["expressions"][record["layout"]["encode"]] == expected["encode"]
     assert [data["hazards"][number] for number in record["layout"]["hazards"]] == expected["hazards"]

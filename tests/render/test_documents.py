@@ -206,7 +206,8 @@ def test_every_layout_and_the_comparison_are_written_without_a_fault(format: str
     for arch, level in default_layouts():
         read = READ[format](formats.layout(arch, level, format))
         options = f"{arch.name} swap {level.upper()}, kernel {arch.kernel}"
-        assert read.titles == [options, "Predicates", "Geometry", "Type numbers", "Known hazards"]
+        parts = ("Predicates", "Geometry", "Type numbers", "Known hazards")
+        assert read.titles == [options, *(f"{part}, {arch.name} {level.upper()}" for part in parts)]
         assert read.paragraphs[0] == f"As read by {arch!r}."
     read = READ[format](formats.compare(pmdswp.names(), format))
     assert read.titles[0] == "Comparison"

@@ -287,8 +287,8 @@ def test_a_picture_has_a_title_and_says_in_words_what_it_shows() -> None:
         assert (title.tag, description.tag) == (f"{SVG}title", f"{SVG}desc")
         assert (title.text or "").startswith(f"{diagram.arch.name} swap {diagram.level.upper()}, kernel ")
         for field in drawn.fields:
-            bits = str(field.lsb) if field.width == 1 else f"{field.msb}-{field.lsb}"
-            assert f"bits {bits}: {field.name}, {field.meaning}" in (description.text or "")
+            bits = f"bit {field.lsb}" if field.width == 1 else f"bits {field.msb}-{field.lsb}"
+            assert f"{bits}: {field.name}, {field.meaning}" in (description.text or "")
 
 
 def test_a_heading_is_there_only_where_asked_for() -> None:

@@ -22,7 +22,7 @@ def _layout(config: Config, level: Level) -> Layout:
     return Layout(
         (
             fixed("valid", VALID, 0, "PTE_VALID", "not present"),
-            zero(TABLE, kernel_name="PTE_TABLE_BIT"),
+            zero(TABLE),
             flag(
                 "exclusive",
                 EXCLUSIVE,

@@ -692,7 +692,7 @@ def expressions(arch: Arch) -> dict[str, str]:
     """Name -> the expression over the word ``v`` that the helper of that name computes, as Python text.
 
     Every helper that is one expression and that the configuration has. The text is that of `Arch.source`, except that
-    the address of `invalid_pte_table`, which differs from boot to boot, goes by its name.
+    the address of `invalid_pte_table`, which differs from build to build, goes by its name.
     """
     address = Formula("invalid_pte_table")
     config = arch.config._replace(invalid_pte_table=cast("int", address))

@@ -1,15 +1,24 @@
 """loongarch64: arch/loongarch/include/asm/pgtable.h, pgtable-bits.h.
 
 A swap PMD is the PTE form with _PAGE_HUGE set; an empty PMD is not 0 but the address of `invalid_pte_table`, which
-differs from boot to boot. pmd_present() tests bit 60 of a huge entry, and that is bit 36 of the swap offset: a PMD
-entry with it set reads back as present (with 4K pages it is the migration young bit). There is no soft-dirty and no
-uffd bit. The type has 7 bits in the word, of which the generic layer uses 5.
+differs from build to build and may be relocated at boot. pmd_present() tests bit 60 of a huge entry, and that is bit 36
+of the swap offset: a PMD entry with it set reads back as present (with 4K pages it is the migration young bit). There
+is no soft-dirty and no uffd bit. The type has 7 bits in the word, of which the generic layer uses 5.
 """
 
 from __future__ import annotations
 
 from pmdswp.arch.base import Architecture, Facts
-from pmdswp.config import LOONGARCH_EXCLUSIVE, PMD_SWAP, Address, Choice, Config, Switch, common_options
+from pmdswp.config import (
+    LOONGARCH_EXCLUSIVE,
+    LOONGARCH_RESPELLED,
+    PMD_SWAP,
+    Address,
+    Choice,
+    Config,
+    Switch,
+    common_options,
+)
 from pmdswp.formula import MASK64
 from pmdswp.hazards import Hazard, zero_entry
 from pmdswp.layout import Layout, bits, fixed, flag, value, zero
@@ -22,6 +31,8 @@ PRESENT, PROTNONE, EXCLUSIVE, OFFSET, PRESENT_INVALID = 7, 10, 23, 24, 60
 
 
 def _layout(config: Config, level: Level) -> Layout:
+    # before, the header had the numbers
+    named = config.has(LOONGARCH_RESPELLED)
     return Layout(
         (
             zero(0, 6),
@@ -32,7 +43,7 @@ def _layout(config: Config, level: Level) -> Layout:
             zero(8, 2),
             fixed("protnone", PROTNONE, 0, "_PAGE_PROTNONE", "not present"),
             zero(11, 5),
-            value("type", 16, 7, "__SWP_TYPE_SHIFT", "swap type", since=LOONGARCH_EXCLUSIVE),
+            value("type", 16, 7, "__SWP_TYPE_SHIFT" if named else "", "swap type", since=LOONGARCH_EXCLUSIVE),
             flag(
                 "exclusive",
                 EXCLUSIVE,
@@ -41,7 +52,7 @@ def _layout(config: Config, level: Level) -> Layout:
                 configured=config.has_exclusive(level),
                 since=PMD_SWAP if level == "pmd" else LOONGARCH_EXCLUSIVE,
             ),
-            value("offset", OFFSET, 40, "__SWP_OFFSET_SHIFT", "swap offset"),
+            value("offset", OFFSET, 40, "__SWP_OFFSET_SHIFT" if named else "", "swap offset"),
         )
     )
 

@@ -2,7 +2,7 @@
 
 One layout for PTE and PMD, radix and hash. Page-table words are big-endian in memory under little-endian kernels
 too, and the manuals number bits from the most significant one (MSB0). The kernel's `swp_entry_t` is the word without
-_PAGE_PTE.
+_PAGE_PTE. Hash with 4K pages has PMD softleaves by the kernel's gate, but no THPs, so that none occurs.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """s390x: arch/s390/include/asm/pgtable.h. Big-endian; the manuals number bits from the other end (MSB0).
 
 A PMD is a segment-table entry, and a swap PMD has the region/segment-table-entry form (RSTE), in which the type
-stands elsewhere than in a PTE. The kernel's `swp_entry_t` always has the PTE form. Before 6.17 (10dd5a000989) there
-is no PMD softleaf; before 6.13 (03e6db16b808) a PMD has no present bit and everything but the empty entry is present.
+stands elsewhere than in a PTE. The kernel's `swp_entry_t` always has the PTE form. The RSTE form came with 6.13
+(f934f6be76c1) for hugetlb and is in use for THPs since 6.17 (10dd5a000989); before, there is no PMD softleaf. Before
+6.13 (03e6db16b808) a PMD has no present bit and everything but the empty entry is present.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from pmdswp.config import (
     PMD_SWAP,
     S390_PMD_PRESENT_BIT,
     S390_PMD_SOFTLEAF,
+    S390_RSTE_SWAP,
+    S390_SOFT_BITS,
     Choice,
     Config,
     Switch,
@@ -61,12 +64,12 @@ def _pmd_layout(config: Config) -> Layout:
                 "_SEGMENT_ENTRY_SOFT_DIRTY",
                 "soft-dirty",
                 configured=config.soft_dirty,
-                since=S390_PMD_SOFTLEAF,
+                since=S390_SOFT_BITS,
             ),
             fixed("tt", 2, 0, "_SEGMENT_ENTRY_TYPE_MASK", "segment table (1: region-third)", width=2),
-            fixed("comm", RSTE_COMM, 1, "_RST_ENTRY_COMM", "marks a swap entry", since=S390_PMD_SOFTLEAF),
+            fixed("comm", RSTE_COMM, 1, "_RST_ENTRY_COMM", "marks a swap entry", since=S390_RSTE_SWAP),
             fixed("invalid", RSTE_INVALID, 1, "_RST_ENTRY_INVALID", "the hardware must fault"),
-            value("type", 6, 5, "__SWP_TYPE_SHIFT_RSTE", "swap type", since=S390_PMD_SOFTLEAF),
+            value("type", 6, 5, "__SWP_TYPE_SHIFT_RSTE", "swap type", since=S390_RSTE_SWAP),
             flag(
                 "exclusive",
                 EXCLUSIVE,
@@ -75,7 +78,7 @@ def _pmd_layout(config: Config) -> Layout:
                 configured=config.has_exclusive("pmd"),
                 since=PMD_SWAP,
             ),
-            value("offset", 12, 52, "__SWP_OFFSET_SHIFT_RSTE", "swap offset", since=S390_PMD_SOFTLEAF),
+            value("offset", 12, 52, "__SWP_OFFSET_SHIFT_RSTE", "swap offset", since=S390_RSTE_SWAP),
         )
     )
 

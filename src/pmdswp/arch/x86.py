@@ -96,8 +96,8 @@ X86_64 = Architecture(
             entries="type 0, offset 2^50 - 1, no flag",
             entry=lambda swp_type, offset, flags: (swp_type == 0) & (offset == (1 << OFFSET_BITS) - 1) & no_flag(flags),
             explanation="The offset is stored inverted, so the largest one of type 0 without a flag is stored as 0, "
-            "the empty entry. A device would need 4 EiB to have that slot, and the L1TF limit lies below it on most "
-            "machines.",
+            "the empty entry. A device would need 4 EiB to have that slot, and on CPUs with the L1TF bug the limit "
+            "lies far below.",
         ),
     ),
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pmdswp.layout import Field, FieldKind, Layout
+from pmdswp.layout import FieldKind, Layout
 from pmdswp.render.document import Diagram
-from pmdswp.render.fields import lsb0_bits, msb0_bits, symbol
+from pmdswp.render.fields import lsb0_bits, msb0_bits, numbered_bits, symbol
 
 __all__ = ["boxes", "comment", "diagram_lines"]
 
@@ -38,11 +38,7 @@ def comment(title: str, diagram: Diagram) -> Iterator[str]:
         if field.kind not in {FieldKind.ZERO, FieldKind.VALUE}
     ]
     lines = [title, "", *diagram_lines(diagram), ""]
-    lines += [f"{_bits(field)}: {field.kernel_name}, {field.meaning}" for field in fields]
+    lines += [f"{numbered_bits(field)}: {field.kernel_name}, {field.meaning}" for field in fields]
     yield "/*"
     yield from (f" * {line}".rstrip() for line in lines)
     yield " */"
-
-
-def _bits(field: Field) -> str:
-    return f"bit{'s' if field.width > 1 else ''} {lsb0_bits(field)}"

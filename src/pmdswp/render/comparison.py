@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, pairwise
 
 from pmdswp.arch import ARCHITECTURES, Arch, get_with
@@ -12,18 +12,21 @@ from pmdswp.errors import UnsupportedError
 from pmdswp.layout import WORD_BITS, Field, FieldKind, Layout
 from pmdswp.render.document import Paragraph, Section, Table, code
 from pmdswp.render.fields import LEVEL_NAMES, bit_range, lsb0_bits, msb0_bits
-from pmdswp.render.tables import DASH, PREDICATES, size
+from pmdswp.render.tables import DASH, PREDICATES, largest_swap, size, type_numbers, yes
 from pmdswp.softleaf import FLAGS, Level, SoftLeafType
 
 __all__ = [
     "comparison",
     "differences",
+    "distinct_variants",
     "flag_table",
     "fullest",
+    "geometries",
     "level_table",
     "limit_table",
     "revision_table",
     "type_number_table",
+    "type_numbers_of",
 ]
 
 
@@ -42,7 +45,10 @@ def comparison(names: Sequence[str] = tuple(ARCHITECTURES)) -> Section:
     """All comparisons of these architectures; `UnsupportedError` for a name that there is not."""
     names = [get_with(name, {}).name for name in names]
     newest = KERNELS[-1]
-    full = "Every configuration here has all the bits that its kernel can have: riscv64 with Svrsw60t59b."
+    full = (
+        "Every configuration here has all the bits that its kernel can have: riscv64 with Svrsw60t59b. Where nothing "
+        "else is said, page size and MMU are the default ones of `pmdswp.get`."
+    )
     return Section(
         "Comparison",
         (Paragraph(full),),
@@ -51,7 +57,16 @@ def comparison(names: Sequence[str] = tuple(ARCHITECTURES)) -> Section:
                 "Where each field is",
                 (Paragraph(f"Kernel {newest}. Bits are LSB0; MSB0 numbers in parentheses."), flag_table(names)),
             ),
-            Section("Sizes and limits", (Paragraph(f"Kernel {newest}."), limit_table(names))),
+            Section(
+                "Sizes and limits",
+                (
+                    Paragraph(
+                        f"Kernel {newest}. The bits of a PFN are those of `la57=False` and `pa_bits=48`; the largest "
+                        "device is what the offset reaches, and on x86 CPUs with the L1TF bug less is usable."
+                    ),
+                    limit_table(names),
+                ),
+            ),
             Section(
                 "What differs between PTE and PMD",
                 (Paragraph(f"Kernel {newest}; bits that do not stand here mean the same."), level_table(names)),
@@ -66,7 +81,7 @@ def comparison(names: Sequence[str] = tuple(ARCHITECTURES)) -> Section:
             Section(
                 "What differs between revisions",
                 (
-                    Paragraph("Layouts, predicates, and the kinds that PMDs hold. All else is the same in both."),
+                    Paragraph("Layouts, predicates, and the kinds that PMDs hold; type numbers are above."),
                     revision_table(names),
                 ),
             ),
@@ -79,13 +94,12 @@ def flag_table(names: Sequence[str]) -> Table:
     fields = ("type", "offset", *FLAGS)
     rows = []
     for name in names:
-        arch = fullest(name, KERNELS[-1])
-        for level in arch.levels:
-            present = {field.name: field for field in arch.layout(level)}
-            bits = (
-                _bits(present[field], msb0=arch.architecture.msb0) if field in present else DASH for field in fields
-            )
-            rows.append((code(name), LEVEL_NAMES[level], *bits))
+        for level in ("pte", "pmd"):
+            for variant, arch in distinct_variants(name, lambda arch, level=level: arch.layout(level)):  # type: ignore[misc]
+                present = {field.name: field for field in arch.layout(level)}
+                msb0 = arch.architecture.msb0
+                bits = (_bits(present[field], msb0=msb0) if field in present else DASH for field in fields)
+                rows.append((code(name) + (f" with {variant}" if variant else ""), LEVEL_NAMES[level], *bits))
     return Table(("Architecture", "Level", *(code(field) for field in fields)), tuple(rows))
 
 
@@ -109,33 +123,50 @@ def limit_table(names: Sequence[str]) -> Table:
     )
     rows = []
     for name in names:
-        for options in _geometries(name):
+        for options in geometries(name):
             arch = fullest(name, KERNELS[-1], **options)
-            variant = "".join(f" {value}" for option, value in options.items() if option != "page_size")
             rows.append(
                 (
-                    f"{code(name)}{variant}",
-                    size(arch.page_size),
+                    code(name),
+                    ", ".join([size(arch.page_size), *(str(options[name]) for name in options if name == "mmu")]),
                     size(arch.pmd_size),
                     str(arch.hpage_pmd_nr),
                     str(arch.pte_layout.offset.width),
-                    size((arch.max_swap_offset + 1) * arch.page_size),
+                    largest_swap(arch),
                     str(arch.max_swapfiles),
                     str(arch.swp_pfn_bits),
-                    "yes" if arch.migration_ad else "no",
+                    yes(is_so=arch.migration_ad),
                 )
             )
     return Table(head, tuple(rows))
 
 
-def _geometries(name: str) -> Iterator[dict[str, Value]]:
-    """The options that change sizes, each combination once."""
+def geometries(name: str) -> Iterator[dict[str, Value]]:
+    """The options that change sizes, each combination once; the default first."""
     options = ARCHITECTURES[name].options
     for page_size in options["page_size"].examples:
         if "mmu" in options:
             yield from ({"page_size": page_size, "mmu": mmu} for mmu in options["mmu"].examples)
         else:
             yield {"page_size": page_size}
+
+
+def distinct_variants(name: str, aspect: Callable[[Arch], object]) -> list[tuple[str, Arch]]:
+    """The page sizes and MMUs of an architecture that differ in an aspect, named by what they do not share."""
+    found: dict[object, list[Arch]] = {}
+    for options in geometries(name):
+        arch = fullest(name, KERNELS[-1], **options)
+        found.setdefault(aspect(arch), []).append(arch)
+    everywhere = [arch for arches in found.values() for arch in arches]
+    return [(" and ".join(_shared(arches, everywhere)), arches[0]) for arches in found.values()]
+
+
+def _shared(arches: Sequence[Arch], everywhere: Sequence[Arch]) -> Iterator[str]:
+    """The page sizes and MMUs of some configurations, where others have others."""
+    for words in (lambda arch: f"{size(arch.page_size)} pages", lambda arch: f"the {arch.config.mmu} MMU"):
+        mine = dict.fromkeys(map(words, arches))
+        if mine.keys() != set(map(words, everywhere)):
+            yield " or ".join(mine)
 
 
 def level_table(names: Sequence[str]) -> Table:
@@ -192,20 +223,29 @@ def _changes(before: Arch, after: Arch) -> Iterator[tuple[str, str, str]]:
         yield "kinds in a PMD", DASH, "also " + ", ".join(code(kind.name) for kind in added)
 
 
+def type_numbers_of(name: str) -> Table:
+    """The numbers of the kinds of one architecture, kernel by kernel."""
+    table = type_number_table([name])
+    columns = zip(table.head, *table.rows, strict=True)
+    next(columns)
+    head, *rows = columns
+    return Table(("Kind", *head[1:]), tuple(rows))
+
+
 def type_number_table(names: Sequence[str]) -> Table:
     """The numbers of the kinds, by architecture and kernel."""
-    kinds = [kind for kind in SoftLeafType if any(kind in fullest(name, KERNELS[0]).swp_types for name in names)]
+    kinds = [
+        kind
+        for kind in SoftLeafType
+        if any(kind in fullest(name, kernel).swp_types for name in names for kernel in KERNELS)
+    ]
     rows = []
     for name in names:
         for kernel in KERNELS:
             arch = fullest(name, kernel)
-            numbers = (_numbers(arch.swp_types[kind]) if kind in arch.swp_types else DASH for kind in kinds)
+            numbers = (type_numbers(arch.swp_types[kind]) if kind in arch.swp_types else DASH for kind in kinds)
             rows.append((code(name), kernel, bit_range(0, arch.max_swapfiles - 1), *numbers))
     return Table(("Architecture", "Kernel", code("SWAP"), *(code(kind.name) for kind in kinds)), tuple(rows))
-
-
-def _numbers(number: int | range) -> str:
-    return str(number) if isinstance(number, int) else bit_range(number.start, number.stop - 1)
 
 
 def _layout_changes(before: Arch, after: Arch, level: Level) -> Iterator[tuple[str, str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
+from html import escape
 from importlib import resources
 from itertools import product
 from string import Template
@@ -18,6 +19,8 @@ from pmdswp.errors import UnsupportedError
 from pmdswp.formula import Formula
 from pmdswp.hazards import hazards
 from pmdswp.layout import WORD_BITS, Field
+from pmdswp.render.document import plain
+from pmdswp.render.fields import source
 from pmdswp.render.palette import style_sheet, tone_name
 from pmdswp.render.records import Json, expression_record, field_record, hazard_record, kind_numbers
 from pmdswp.softleaf import (
@@ -162,7 +165,7 @@ def _option_record(name: str, option: Option) -> Json:
 
 
 def _field(field: Field) -> Json:
-    return {**field_record(field), "tone": tone_name(field)}
+    return {**field_record(field), "tone": tone_name(field), "source": plain(source(field))}
 
 
 def _configurations(architecture: Architecture) -> Iterator[tuple[str, Arch]]:
@@ -239,10 +242,14 @@ def _web(name: str) -> str:
     return resources.files("pmdswp.render").joinpath("web", name).read_text(encoding="utf-8")
 
 
-def page() -> str:
-    """The decoder as one HTML page that needs no other file and asks nothing of a network."""
+def page(documentation: str = "") -> str:
+    """The decoder as one HTML page that needs no other file and asks nothing of a network.
+
+    `documentation`: where its link to the documentation leads; none without it.
+    """
     data = json.dumps(decoder_data(), separators=(",", ":"))
     return Template(_web("decoder.html")).substitute(
+        documentation=f'<a href="{escape(documentation)}">Documentation</a>' if documentation else "",
         style=style_sheet() + _web("decoder.css"),
         # no "<" at all: neither "</script" nor "<!--" can then end or change the element early
         data=data.replace("<", "\\u003c"),

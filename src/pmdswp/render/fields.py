@@ -5,7 +5,7 @@ from __future__ import annotations
 from pmdswp.layout import Field, FieldKind
 from pmdswp.softleaf import Level
 
-__all__ = ["LEVEL_NAMES", "bit_range", "lsb0_bits", "msb0_bits", "source", "symbol"]
+__all__ = ["LEVEL_NAMES", "bit_range", "lsb0_bits", "msb0_bits", "numbered_bits", "source", "symbol"]
 
 LEVEL_NAMES: dict[Level, str] = {"pte": "PTE", "pmd": "PMD"}
 
@@ -36,6 +36,11 @@ def symbol(field: Field) -> str:
     if field.kind is FieldKind.FIXED:
         return f"{field.value:0{field.width}b}"
     return "X" if field.kind is FieldKind.IGNORED else "-"
+
+
+def numbered_bits(field: Field) -> str:
+    """The bits as words: bit 3, bits 58-9."""
+    return f"bit{'s' if field.width > 1 else ''} {lsb0_bits(field)}"
 
 
 def source(field: Field) -> str:

@@ -16,7 +16,7 @@ body { margin: 2rem auto; max-width: 64rem; padding: 0 1rem; color: var(--pmdswp
   font: 16px/1.5 system-ui, sans-serif; color-scheme: light dark; }
 h1, h2, h3 { line-height: 1.2; margin: 2rem 0 .6rem; }
 code { font: .9em ui-monospace, monospace; }
-svg { max-width: 100%; height: auto; }
+svg { display: block; max-width: 100%; min-width: 42rem; height: auto; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .92rem; }
 th, td { border: 1px solid var(--pmdswp-zero-edge); padding: .25rem .6rem; text-align: left; vertical-align: top; }
@@ -45,7 +45,7 @@ def _block(block: Block) -> Iterator[str]:
     if isinstance(block, Paragraph):
         yield f"<p>{_text(block.text)}</p>"
     elif isinstance(block, Diagram):
-        yield svg(block, heading=False)
+        yield f'<div class="scroll" tabindex="0">{svg(block, heading=False)}</div>'
     elif isinstance(block, Picture):
         yield f'<img src="{escape(block.path)}" alt="{escape(block.text)}">'
     else:

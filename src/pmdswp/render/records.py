@@ -5,7 +5,6 @@ A layout's record is described by ``layout.schema.json`` beside this module (JSO
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Mapping
 from importlib import resources
@@ -13,6 +12,7 @@ from typing import cast
 
 from pmdswp.arch import Arch
 from pmdswp.arch.base import expressions
+from pmdswp.expressions import Tree, tree
 from pmdswp.formula import Formula
 from pmdswp.hazards import Hazard, hazards
 from pmdswp.layout import Field
@@ -30,7 +30,6 @@ __all__ = [
     "layout_schema",
     "marker_names",
     "stray_bits",
-    "tree",
 ]
 
 Json = Mapping[str, object]
@@ -152,36 +151,12 @@ def hazard_record(hazard: Hazard) -> Json:
 
 
 def expression_record(text: str) -> Json:
-    """An expression as text, and taken apart as `tree` does it."""
-    return {"text": text, "tree": tree(text)}
+    """An expression as text, and as [operator, left, right] all the way down."""
+    return {"text": text, "tree": _listed(tree(text))}
 
 
-_OPERATORS: Mapping[type[ast.AST], str] = {
-    ast.BitAnd: "&",
-    ast.BitOr: "|",
-    ast.BitXor: "^",
-    ast.LShift: "<<",
-    ast.RShift: ">>",
-    ast.Eq: "==",
-    ast.NotEq: "!=",
-    ast.Lt: "<",
-}
-
-
-def tree(text: str) -> object:
-    """A formula's text as [operator, left, right]; leaves are names, or numbers as text. True is 1 and False 0."""
-    return _tree(ast.parse(text, mode="eval").body)
-
-
-def _tree(node: ast.expr) -> object:
-    if isinstance(node, ast.BinOp):
-        return [_OPERATORS[type(node.op)], _tree(node.left), _tree(node.right)]
-    if isinstance(node, ast.Compare):
-        [operator], [right] = node.ops, node.comparators
-        return [_OPERATORS[type(operator)], _tree(node.left), _tree(right)]
-    if isinstance(node, ast.Name):
-        return node.id
-    return hex(cast("int", cast("ast.Constant", node).value))
+def _listed(node: Tree) -> object:
+    return node if isinstance(node, str) else [node.symbol, _listed(node.left), _listed(node.right)]
 
 
 def layout_schema() -> Json:

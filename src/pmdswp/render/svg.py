@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pmdswp.layout import Field, FieldKind
 from pmdswp.render.document import Diagram
-from pmdswp.render.fields import LEVEL_NAMES, lsb0_bits, msb0_bits, symbol
+from pmdswp.render.fields import LEVEL_NAMES, lsb0_bits, msb0_bits, numbered_bits, symbol
 from pmdswp.render.palette import DARK, LIGHT, Theme, tone_name
 from pmdswp.render.tables import title
 
@@ -61,7 +61,7 @@ def _theme_rules(theme: Theme, scope: str = "") -> str:
 
 
 _STYLE = (
-    "text{font-family:system-ui,sans-serif}"
+    ".pmdswp-diagram text{font-family:system-ui,sans-serif}"
     ".pmdswp-code{font-family:ui-monospace,monospace}"
     f"{_theme_rules(LIGHT)}@media (prefers-color-scheme:dark){{{_theme_rules(DARK)}}}"
     # a page may let its reader choose
@@ -69,8 +69,12 @@ _STYLE = (
 )
 
 
-def svg(diagram: Diagram, *, heading: bool = True) -> str:
-    """The picture as one SVG element. `heading`: whether it carries its title in letters."""
+def svg(diagram: Diagram, *, heading: bool = True, ident: str = "") -> str:
+    """The picture as one SVG element.
+
+    `heading`: whether it carries its title in letters. `ident` begins its ids, which the page must not have elsewhere;
+    without one they are made of the title.
+    """
     layout = diagram.arch.layout(diagram.level)
     key = [field for field in reversed(layout.fields) if field.kind is not FieldKind.ZERO]
     name = title(diagram.arch, diagram.level)
@@ -79,7 +83,7 @@ def svg(diagram: Diagram, *, heading: bool = True) -> str:
     row_height = _NUMBERS * (2 if diagram.msb0 else 1) + _BOX + _GAP
     key_top = top + 2 * row_height + _GAP
     height = key_top + (len(key) + 1) // 2 * _KEY_LINE + _MARGIN // 2
-    slug = "".join(character if character.isalnum() else "-" for character in name)
+    slug = ident or "".join(character if character.isalnum() else "-" for character in name)
     size = f'width="{_WIDTH}" height="{height}" role="img" aria-labelledby="{slug}-title {slug}-desc"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="pmdswp-diagram" viewBox="0 0 {_WIDTH} {height}" {size}>',
@@ -103,7 +107,7 @@ def _description(diagram: Diagram) -> str:
     """The picture in words."""
     fields = reversed(diagram.arch.layout(diagram.level).fields)
     level = LEVEL_NAMES[diagram.level]
-    named = (f"bits {lsb0_bits(field)}: {field.name}, {field.meaning}" for field in fields)
+    named = (f"{numbered_bits(field)}: {field.name}, {field.meaning}" for field in fields)
     return f"The 64 bits of a swap {level} from the most significant one. {'; '.join(named)}."
 
 
@@ -158,4 +162,4 @@ def _key(field: Field, x: int, top: int, *, msb0: bool) -> Iterator[str]:
     bits = f"{lsb0_bits(field)} ({msb0_bits(field)})" if msb0 else lsb0_bits(field)
     yield _text(x + 40, top + 12, bits, "pmdswp-muted pmdswp-code", anchor="start")
     yield _text(x + (130 if msb0 else 90), top + 12, field.name, "pmdswp-ink", size=13, anchor="start", weight=600)
-    yield _text(x + (250 if msb0 else 210), top + 12, field.kernel_name, "pmdswp-muted pmdswp-code", anchor="start")
+    yield _text(x + (250 if msb0 else 212), top + 12, field.kernel_name, "pmdswp-muted pmdswp-code", anchor="start")

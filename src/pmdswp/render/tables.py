@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pmdswp.arch import Arch
-from pmdswp.arch.base import expressions
+from pmdswp.arch.base import expressions, never
 from pmdswp.config import show
+from pmdswp.formula import Formula
 from pmdswp.hazards import Hazard, hazards
 from pmdswp.layout import Field, FieldKind
 from pmdswp.render.document import Block, Diagram, Paragraph, Section, Table, code, marked
-from pmdswp.render.fields import LEVEL_NAMES, lsb0_bits, msb0_bits, source
+from pmdswp.render.fields import LEVEL_NAMES, bit_range, lsb0_bits, msb0_bits, source
 from pmdswp.softleaf import Level
 
 __all__ = [
@@ -16,11 +17,14 @@ __all__ = [
     "PREDICATES",
     "field_table",
     "geometry_table",
+    "largest_swap",
     "layout_section",
     "predicate_table",
     "size",
     "title",
+    "type_numbers",
     "type_table",
+    "yes",
 ]
 
 PREDICATES: dict[Level, tuple[str, ...]] = {
@@ -46,6 +50,8 @@ def layout_section(arch: Arch, level: Level, *, msb0: bool | None = None) -> Sec
     `UnsupportedError` where there is no such layout.
     """
     both = arch.architecture.msb0 if msb0 is None else msb0
+    # titles that differ between levels, since documents refer to sections by title
+    what = f"{arch.name} {LEVEL_NAMES[level]}"
     return Section(
         title(arch, level),
         (
@@ -54,10 +60,10 @@ def layout_section(arch: Arch, level: Level, *, msb0: bool | None = None) -> Sec
             field_table(arch, level, msb0=both),
         ),
         (
-            Section("Predicates", (predicate_table(arch, level),)),
-            Section("Geometry", (geometry_table(arch),)),
-            Section("Type numbers", (type_table(arch, level),)),
-            Section("Known hazards", hazard_blocks(arch, level)),
+            Section(f"Predicates, {what}", (predicate_table(arch, level),)),
+            Section(f"Geometry, {what}", (geometry_table(arch),)),
+            Section(f"Type numbers, {what}", (type_table(arch, level),)),
+            Section(f"Known hazards, {what}", hazard_blocks(arch, level)),
         ),
     )
 
@@ -86,7 +92,11 @@ def _field_row(field: Field, *, msb0: bool) -> tuple[str, ...]:
 def predicate_table(arch: Arch, level: Level) -> Table:
     """What the kernel's tests of a word `v` compute."""
     texts = expressions(arch)
-    return Table(("Helper", "True for"), tuple((code(name), code(texts[name])) for name in PREDICATES[level]))
+    return Table(("Helper", "True for"), tuple((code(name), _condition(texts[name])) for name in PREDICATES[level]))
+
+
+def _condition(text: str) -> str:
+    return "no word" if text == str(never(Formula("v")).unwrapped) else code(text)
 
 
 def size(number: int) -> str:
@@ -108,32 +118,38 @@ def geometry_table(arch: Arch) -> Table:
         ("entries of a PTE table", "PTRS_PER_PTE", str(arch.ptrs_per_pte)),
         ("entries of a PMD table", "PTRS_PER_PMD", str(arch.ptrs_per_pmd)),
         ("bytes of an entry in memory", "", f"{arch.entry_size}, {arch.byteorder}-endian"),
-        ("largest offset", "", f"{arch.max_swap_offset:#x}, so {size(_largest_swap(arch))} for each swap device"),
+        ("largest offset", "", f"{arch.max_swap_offset:#x}, so {largest_swap(arch)} for each swap device"),
         ("swap devices", "MAX_SWAPFILES", str(arch.max_swapfiles)),
         ("bits of a physical address", "MAX_PHYSMEM_BITS", physmem),
         ("bits of a PFN", "SWP_PFN_BITS", str(arch.swp_pfn_bits)),
-        ("migration entries keep young and dirty", "", _yes(is_so=arch.migration_ad)),
+        ("migration entries keep young and dirty", "", yes(is_so=arch.migration_ad)),
     )
     return Table(("What", "Kernel name", "Value"), tuple((what, code(name) or DASH, text) for what, name, text in rows))
 
 
-def _largest_swap(arch: Arch) -> int:
-    return (arch.max_swap_offset + 1) * arch.page_size
+def largest_swap(arch: Arch) -> str:
+    """The largest swap device that offsets reach, as a size."""
+    return size((arch.max_swap_offset + 1) * arch.page_size)
 
 
-def _yes(*, is_so: bool) -> str:
+def yes(*, is_so: bool) -> str:
+    """Truth as a word."""
     return "yes" if is_so else "no"
+
+
+def type_numbers(number: int | range) -> str:
+    """The type number of a kind, or the first and the last of them."""
+    return str(number) if isinstance(number, int) else bit_range(number.start, number.stop - 1)
 
 
 def type_table(arch: Arch, level: Level) -> Table:
     """What each type number stands for, and whether this level can hold it."""
     rows = [("SWAP", f"0-{arch.max_swapfiles - 1}", level == "pte" or arch.has_pmd_swap)]
     for kind, number in arch.swp_types.items():
-        numbers = str(number) if isinstance(number, int) else f"{number.start}-{number.stop - 1}"
-        rows.append((kind.name, numbers, level == "pte" or kind in arch.pmd_kinds))
+        rows.append((kind.name, type_numbers(number), level == "pte" or kind in arch.pmd_kinds))
     return Table(
         ("Kind", "Type", f"In a {LEVEL_NAMES[level]}"),
-        tuple((code(name), numbers, _yes(is_so=is_held)) for name, numbers, is_held in rows),
+        tuple((code(name), numbers, yes(is_so=is_held)) for name, numbers, is_held in rows),
     )
 
 

@@ -910,16 +910,11 @@ function fieldValue(field, word) {
   return text ? [shown, element("span", { className: "complaint" }, text)] : shown;
 }
 
-function sinceText(since) {
-  if (!since) return "";
-  return since.commit ? `${since.release} (${since.commit})` : since.release;
-}
-
 function fieldRow(field, word) {
   const isMsb0 = page.configuration.arch.msb0;
   const places = [range(field.msb, field.lsb), ...(isMsb0 ? [range(msb0(field.msb), msb0(field.lsb))] : [])];
   const swatch = element("span", { className: "swatch", tone: field.tone }, field.name);
-  const said = [field.meaning, sinceText(field.since)];
+  const said = [field.meaning, field.source];
   return [...places, String(field.width), swatch, code(field.kernel_name), fieldValue(field, word), ...said];
 }
 
