@@ -1,0 +1,70 @@
+"""Runs the command in this process, with bytes for standard input."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, BinaryIO, cast
+
+import pytest
+
+from pmdswp.cli import main
+from pmdswp.columns import compiled_loop
+
+
+class Run:
+    """Runs ``pmdswp scan`` and keeps what it printed."""
+
+    def __init__(self, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._captured, self._monkeypatch = capfdbinary, monkeypatch
+        self.raw = b""
+        self.err = ""
+
+    def __call__(self, *arguments: object, stdin: bytes | io.BytesIO = b"") -> int:
+        memory = stdin if isinstance(stdin, io.BytesIO) else io.BytesIO(stdin)
+        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(memory))
+        try:
+            status = main(["scan", *map(str, arguments)])
+        except SystemExit as exit_:
+            status = exit_.code if isinstance(exit_.code, int) else 1
+        self.raw, complaints = self._captured.readouterr()
+        self.err = complaints.decode()
+        return status
+
+    @property
+    def out(self) -> str:
+        return self.raw.decode()
+
+    def records(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def summary(self) -> dict[str, Any]:
+        [record] = self.records()
+        return record
+
+
+def put(monkeypatch: pytest.MonkeyPatch, file: BinaryIO) -> None:
+    """Let whatever is scanned be `file`."""
+
+    def opened(_path: object) -> AbstractContextManager[BinaryIO]:
+        return cast("AbstractContextManager[BinaryIO]", nullcontext(file))
+
+    monkeypatch.setattr("pmdswp.scan._opened", opened)
+
+
+@pytest.fixture
+def run(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Run:
+    return Run(capfdbinary, monkeypatch)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compiled loops are kept in a directory of the test session, not in the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp()))
+        compiled_loop.cache_clear()
+        yield
+    compiled_loop.cache_clear()

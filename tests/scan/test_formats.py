@@ -1,0 +1,227 @@
+"""Records are those of ``pmdswp decode``, in every format, and come in batches."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pmdswp
+from pmdswp import Arch
+from pmdswp.render.records import entry_record
+from pmdswp.scan import COLUMNS, FORMATS, SELECTABLE, Selection
+from pmdswp.softleaf import Level
+from scan.conftest import Run
+from scan.files import PMD_PAGE, PTE_PAGE, X86
+from scan.model import entries_of
+
+# imported so, since pyarrow has no types
+pa, parquet, ipc = (import_module(f"pyarrow{name}") for name in ("", ".parquet", ".ipc"))
+
+ARCH = pmdswp.get("x86_64", kernel="7.3")
+Records = list[dict[str, Any]]
+
+
+def everything(arch: Arch, level: Level) -> list[int]:
+    """Words of every state and kind, with flags and stray bits."""
+    words = [0, 1, 0x67, 0x8000000012345067, arch.hpage_pmd_nr, (1 << 64) - 1, 0x5500000000000000]
+    if level in arch.levels:
+        encode = arch.encode_pte if level == "pte" else arch.encode_pmd
+        young = 1 << arch.swp_pfn_bits
+        words += [encode(number, arch.hpage_pmd_nr * (number + 1)) for number in range(32)]
+        words += [encode(number, (young | 5) if arch.migration_ad else 5) for number in range(20, 31)]
+        words += [encode(31, bits) for bits in range(8)]
+        words += [encode(3, arch.max_swap_offset, exclusive=level == "pte" or arch.has_pmd_swap)]
+        words += [encode(0, 0), encode(3, 7) | 1 << 62, encode(3, 7) ^ 1 << 9]
+    return words
+
+
+def expected(arch: Arch, level: Level, words: list[int], names: str) -> Records:
+    """What ``pmdswp decode`` tells of the words that are wanted, with their places."""
+    wanted = {what for name in names.split(",") for what in SELECTABLE[name]}
+    entries = enumerate(entries_of(arch, level, words))
+    return [
+        {"position": place * 8, **entry_record(arch, entry)}
+        for place, entry in entries
+        if (entry.kind if entry.leaf is not None else entry.state) in wanted
+    ]
+
+
+CASES: list[tuple[Arch, Level]] = [
+    (pmdswp.get("x86_64"), "pte"),
+    (pmdswp.get("x86_64", kernel="7.3"), "pmd"),
+    (pmdswp.get("s390x"), "pte"),
+    (pmdswp.get("s390x", kernel="6.12"), "pmd"),
+    (pmdswp.get("ppc64"), "pmd"),
+    (pmdswp.get("loongarch64", page_size=4096), "pmd"),
+]
+
+
+@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]!r}-{case[1]}")
+def dump(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Arch, Level, list[int], list[object]]:
+    """Words of one configuration, and what to ask the command for."""
+    arch, level = request.param
+    words = everything(arch, level)
+    path = tmp_path / "dump"
+    path.write_bytes(b"".join(map(arch.pte_to_bytes, words)))
+    options = [option for name, value in arch.config.chosen for option in (f"--{name.replace('_', '-')}", value)]
+    return arch, level, words, [path, "--arch", arch.name, "--level", level, *options]
+
+
+@pytest.mark.parametrize("names", ["softleaf", "swap,migration", "none,present,table,bad,softleaf", "marker,unknown"])
+def test_json_has_the_records_of_decode_with_their_places(
+    run: Run, dump: tuple[Arch, Level, list[int], list[object]], names: str
+) -> None:
+    arch, level, words, arguments = dump
+    assert run(*arguments, "--format", "json", "--only", names) == 0
+    assert run.records() == expected(arch, level, words, names)
+    assert f"{len(words)} words, " in run.err
+
+
+def cell(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(value)
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def test_csv_has_the_same_columns(run: Run, dump: tuple[Arch, Level, list[int], list[object]]) -> None:
+    arch, level, words, arguments = dump
+    names = "none,present,table,bad,softleaf"
+    assert run(*arguments, "--format", "csv", "--only", names, "--summary", "none") == 0
+    reader = csv.DictReader(io.StringIO(run.out))
+    rows = list(reader)
+    assert tuple(reader.fieldnames or ()) == COLUMNS
+    records = expected(arch, level, words, names)
+    assert rows == [{name: cell(record.get(name)) for name in COLUMNS} for record in records]
+    assert {name for record in records for name in record} <= set(COLUMNS)
+    assert run.err == ""
+
+
+def read_back(format_name: str, content: bytes) -> Any:
+    if format_name == "parquet":
+        return parquet.read_table(io.BytesIO(content))
+    return ipc.open_file(io.BytesIO(content)).read_all()
+
+
+NUMBERS = ("raw", "offset", "stray_bits", "pfn")
+
+
+def typed(record: dict[str, Any]) -> dict[str, Any]:
+    """A record of JSON as Arrow has it: numbers are numbers, bytes are bytes."""
+    row: dict[str, Any] = {name: record.get(name) for name in COLUMNS}
+    row.update({name: None if row[name] is None else int(row[name], 16) for name in NUMBERS})
+    return {**row, "bytes": bytes.fromhex(record["bytes"])}
+
+
+@pytest.mark.parametrize("format_name", ["parquet", "arrow"])
+@pytest.mark.parametrize("to_file", [False, True])
+def test_parquet_and_arrow_have_the_same_records_with_types(
+    run: Run, dump: tuple[Arch, Level, list[int], list[object]], format_name: str, *, to_file: bool, tmp_path: Path
+) -> None:
+    arch, level, words, arguments = dump
+    names = "none,present,table,bad,softleaf"
+    output = ["-o", tmp_path / "out"] if to_file else []
+    assert run(*arguments, "--format", format_name, "--only", names, "--summary", "json", *output) == 0
+    assert json.loads(run.err)["words"] == len(words)
+    content = (tmp_path / "out").read_bytes() if to_file else run.raw
+    table = read_back(format_name, content)
+    assert table.to_pylist() == [typed(record) for record in expected(arch, level, words, names)]
+    types = {column: table.schema.field(column).type for column in COLUMNS}
+    assert [types[name] for name in ("position", *NUMBERS)] == [pa.uint64()] * 5
+    assert (types["type"], types["uffd"], types["young"]) == (pa.uint8(), pa.bool_(), pa.bool_())
+    assert types["bytes"] == pa.binary(8)
+    assert pa.types.is_dictionary(types["kind"])
+
+
+@pytest.mark.parametrize("format_name", ["parquet", "arrow"])
+def test_records_come_in_batches(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, format_name: str) -> None:
+    monkeypatch.setattr("pmdswp.scan.BATCH", 600)
+    monkeypatch.setattr("pmdswp.scan.BLOCK", 512)
+    (tmp_path / "dump").write_bytes(PTE_PAGE.read_bytes() * 4)
+    arguments = (tmp_path / "dump", *X86, "--level", "pte", "--only", "none,swap", "--format", format_name)
+    for threads in (1, 3):
+        assert run(*arguments, "--threads", threads) == 0
+        table = read_back(format_name, run.raw)
+        assert table.column("position").to_pylist() == list(range(0, 4 * 4096, 8))
+        if format_name == "parquet":
+            file = parquet.ParquetFile(io.BytesIO(run.raw))
+            sizes = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
+        else:
+            reader = ipc.open_file(io.BytesIO(run.raw))
+            sizes = [reader.get_batch(i).num_rows for i in range(reader.num_record_batches)]
+        assert sizes == [1024, 1024]
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_nothing_selected_is_an_empty_file_that_can_be_read(run: Run, format_name: str, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    assert run(PTE_PAGE, *X86, "--only", "unknown", "--format", format_name, "-o", output, "--summary", "none") == 0
+    content = output.read_bytes()
+    if format_name in ("parquet", "arrow"):
+        assert read_back(format_name, content).num_rows == 0
+    else:
+        assert content == (f"{','.join(COLUMNS)}\n".encode() if format_name == "csv" else b"")
+
+
+def test_zeros_of_a_hole_are_recorded_if_they_are_wanted(run: Run, tmp_path: Path) -> None:
+    with (tmp_path / "dump").open("wb") as file:
+        file.truncate(40 * 4096)
+    assert run(tmp_path / "dump", *X86, "--only", "none", "--format", "json") == 0
+    assert [record["position"] for record in run.records()] == list(range(0, 40 * 4096, 8))
+    assert run(tmp_path / "dump", *X86, "--only", "present", "--format", "json") == 0
+    assert run.out == ""
+
+
+def test_text_has_a_line_for_each_record_and_then_the_summary(run: Run, tmp_path: Path) -> None:
+    arguments = (PMD_PAGE, *X86, "--only", "MIGRATION,table", "--offset", "0xbf8")
+    assert run(*arguments) == 0
+    assert run.err == ""
+    lines, _, summary = run.out.partition("\n\n")
+    assert lines.splitlines()[0] == (
+        "0x000000000c00  0xd7ffefffff47fe04  MIGRATION_READ_EXCLUSIVE type 26 pfn 0x5c00 dirty uffd"
+    )
+    assert summary.startswith(f"{PMD_PAGE}: read as pmd by {ARCH!r}\n129 words, 0 whole tables of 512\n\n")
+    assert run(*arguments, "-o", tmp_path / "out") == 0
+    assert (run.out, (tmp_path / "out").read_text()) == (summary, f"{lines}\n")
+
+
+def test_every_name_selects_what_it_names() -> None:
+    for name, wanted in SELECTABLE.items():
+        selection = Selection.named(f" {name.upper()} ")
+        for arch, level in CASES:
+            for entry in entries_of(arch, level, everything(arch, level)):
+                assert selection.takes(entry) == ((entry.kind if entry.leaf is not None else entry.state) in wanted)
+
+
+def without(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    """Let a module and what is in it not be installed."""
+    for name in [name for name in sys.modules if name == module or name.startswith(f"{module}.")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, module, None)
+
+
+@pytest.mark.parametrize("format_name", ["parquet", "arrow"])
+def test_without_pyarrow_the_extra_is_named_and_nothing_is_overwritten(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, format_name: str
+) -> None:
+    (tmp_path / "out").write_text("old")
+    without(monkeypatch, "pyarrow")
+    assert run(PTE_PAGE, *X86, "--format", format_name, "-o", tmp_path / "out") == 2
+    assert run.err.startswith(f"pmdswp: no {format_name} without pyarrow: pip install 'pmdswp[scan]' (")
+    assert run.err.count("\n") == 1
+    assert (tmp_path / "out").read_text() == "old"
+
+
+def test_without_numpy_the_extra_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, "numpy")
+    for name in ("scan", "array", "columns"):
+        monkeypatch.delitem(sys.modules, f"pmdswp.{name}", raising=False)
+        monkeypatch.delattr(pmdswp, name, raising=False)
+    assert run(PTE_PAGE, *X86) == 2
+    assert run.err == "pmdswp: pmdswp.scan needs NumPy: pip install 'pmdswp[scan]'\n"
