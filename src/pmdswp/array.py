@@ -332,10 +332,10 @@ def _in_range(name: str, given: object, is_outside: Callable[[Words], Truths], a
 
 def _deltas(arch: Arch) -> Words:
     """What sets PTE i of a run apart from PTE 0, by exclusive or: the same for every run, since it is aligned."""
-    layout = arch.require_pmd_layout()
-    head = arch.pmd_entry_to_pte(layout.encode(1, 0), 0)
-    slots = range(arch.hpage_pmd_nr)
-    return np.array([arch.pmd_entry_to_pte(layout.encode(1, 0), i) ^ head for i in slots], np.uint64)
+    word = np.array([arch.require_pmd_layout().encode(1, 0)], np.uint64)
+    slots = np.arange(arch.hpage_pmd_nr, dtype=np.uint64)
+    ptes = cast("Words", arch.pmd_entry_to_pte(cast("int", word), cast("int", slots)))
+    return cast("Words", ptes ^ ptes[0])
 
 
 def split(arch: Arch, pmds: Words, *, out: Words | None = None) -> Words:

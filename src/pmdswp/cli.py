@@ -62,10 +62,10 @@ LAYOUT_FORMATS = ("text", "rst", "rst-list", "markdown", "ascii", "json", "svg",
 """What `pmdswp layout` writes: the keys of `pmdswp.render.formats.FORMATS`, which is not loaded for other commands."""
 
 SCAN_FORMATS = ("table", "json", "csv", "parquet", "arrow")
-"""What `pmdswp scan` writes: `pmdswp.scan.FORMATS`, which is not loaded for other commands."""
+"""What `pmdswp scan` writes: `pmdswp.scan.records.FORMATS`, which is not loaded for other commands."""
 
 SCAN_SUMMARIES = ("text", "json", "none")
-"""`pmdswp.scan.SUMMARIES`."""
+"""`pmdswp.scan.report.SUMMARIES`."""
 
 _OPTION = "option_"
 """Sets the options of `pmdswp.get` apart from the command's own among the parsed arguments."""
@@ -533,10 +533,10 @@ def _slots(options: argparse.Namespace) -> Iterator[tuple[Arch, Level]]:
 
 def _scan(options: argparse.Namespace) -> int:
     try:
-        from pmdswp import scan  # noqa: PLC0415  # NumPy is an extra, and takes a while to load
+        from pmdswp.scan.command import Request, command  # noqa: PLC0415  # NumPy is an extra, and takes a while to load
     except ImportError as error:
         raise UnsupportedError(str(error)) from None
-    request = scan.Request(
+    request = Request(
         arch=_arch(options),
         level=options.level,
         path=options.file,
@@ -549,7 +549,7 @@ def _scan(options: argparse.Namespace) -> int:
         threads=options.threads,
         jit=options.jit,
     )
-    return scan.command(request, lambda complaint: print(f"pmdswp: {complaint}", file=sys.stderr))
+    return command(request, lambda complaint: print(f"pmdswp: {complaint}", file=sys.stderr))
 
 
 def _prove(options: argparse.Namespace) -> int:

@@ -61,7 +61,7 @@ def _theme_rules(theme: Theme, scope: str = "") -> str:
 
 
 _STYLE = (
-    ".pmdswp-diagram text{font-family:system-ui,sans-serif}"
+    ".pmdswp-diagram{font-family:system-ui,sans-serif}"
     ".pmdswp-code{font-family:ui-monospace,monospace}"
     f"{_theme_rules(LIGHT)}@media (prefers-color-scheme:dark){{{_theme_rules(DARK)}}}"
     # a page may let its reader choose

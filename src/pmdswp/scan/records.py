@@ -1,0 +1,204 @@
+"""Records of words, in every format that they can be written in."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from importlib import import_module
+from typing import IO, Any, cast
+
+import numpy as np
+
+from pmdswp import array
+from pmdswp.arch import Arch
+from pmdswp.columns import Words
+from pmdswp.render.records import Json, entry_record, marker_names
+from pmdswp.render.text import describe
+from pmdswp.scan.kinds import HAS_PFN, KIND_INDEX, KINDS
+from pmdswp.scan.selection import Selected
+from pmdswp.scan.tables import WORD
+from pmdswp.softleaf import FLAGS, Entry, Level, SoftLeaf, SoftLeafType, State
+
+__all__ = ["BATCH", "BINARY_FORMATS", "COLUMNS", "FORMATS", "WRITERS", "Write"]
+
+BATCH = 1 << 16
+"""Records that a Parquet row group or an Arrow record batch has at least; the last may have fewer."""
+
+
+COLUMNS = (
+    "position",
+    "arch",
+    "kernel",
+    "level",
+    "raw",
+    "state",
+    "kind",
+    "type",
+    "offset",
+    "exclusive",
+    "soft_dirty",
+    "uffd",
+    "bytes",
+    "stray_bits",
+    "pfn",
+    "young",
+    "dirty",
+    "markers",
+)
+"""The columns of a record: where the word stands, in bytes, and what `entry_record` tells of it."""
+
+
+Write = Callable[[Selected], object]
+"""What writes the records of words; a writer below gives it while its file is open."""
+
+
+def _entries(arch: Arch, level: Level, selected: Selected) -> Iterator[tuple[int, Entry]]:
+    decode = arch.decode_pte if level == "pte" else arch.decode_pmd
+    for position, word in zip(selected.positions.tolist(), selected.words.tolist(), strict=True):
+        yield position, decode(word)
+
+
+def _records(arch: Arch, level: Level, selected: Selected) -> Iterator[Json]:
+    for position, entry in _entries(arch, level, selected):
+        yield {"position": position, **entry_record(arch, entry)}
+
+
+def _lines(arch: Arch, level: Level, selected: Selected) -> Iterator[str]:
+    for position, entry in _entries(arch, level, selected):
+        yield f"{position:#014x}  {entry.raw:#018x}  {describe(arch, entry)}\n"
+
+
+@contextmanager
+def _table_writer(arch: Arch, level: Level, file: IO[str]) -> Iterator[Write]:
+    yield lambda selected: file.writelines(_lines(arch, level, selected))
+
+
+@contextmanager
+def _json_writer(arch: Arch, level: Level, file: IO[str]) -> Iterator[Write]:
+    yield lambda selected: file.writelines(f"{json.dumps(record)}\n" for record in _records(arch, level, selected))
+
+
+@contextmanager
+def _csv_writer(arch: Arch, level: Level, file: IO[str]) -> Iterator[Write]:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+
+    def rows(selected: Selected) -> Iterator[list[object]]:
+        for record in _records(arch, level, selected):
+            yield [_cell(record.get(name)) for name in COLUMNS]
+
+    yield lambda selected: writer.writerows(rows(selected))
+
+
+def _cell(value: object) -> object:
+    """A value of a record as CSV has it: nothing for none, true or false, and a space between the names of a list."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return " ".join(value) if isinstance(value, list) else value
+
+
+@contextmanager
+def _arrow_writer(arch: Arch, level: Level, file: IO[bytes], *, is_parquet: bool) -> Iterator[Write]:
+    pa = import_module("pyarrow")
+    schema = _schema(pa)
+    waiting: list[Selected] = []
+
+    def flush() -> None:
+        rows = Selected(*(np.concatenate(column) for column in zip(*waiting, strict=True)))
+        waiting.clear()
+        writer.write_batch(pa.record_batch(_arrow_columns(pa, schema, arch, level, rows), schema=schema))
+
+    def write(selected: Selected) -> None:
+        waiting.append(selected)
+        if sum(rows.words.size for rows in waiting) >= BATCH:
+            flush()
+
+    if is_parquet:
+        new_writer = import_module("pyarrow.parquet").ParquetWriter(file, schema)
+    else:
+        new_writer = pa.ipc.new_file(file, schema)
+    with new_writer as writer:
+        yield write
+        if waiting:
+            flush()
+
+
+def _schema(pa: Any) -> Any:
+    name = pa.dictionary(pa.uint8(), pa.string())
+    types = {
+        **dict.fromkeys(("arch", "kernel", "level", "state", "kind"), name),
+        **dict.fromkeys(("position", "raw", "offset", "stray_bits", "pfn"), pa.uint64()),
+        **dict.fromkeys((*FLAGS, "young", "dirty"), pa.bool_()),
+        "type": pa.uint8(),
+        "bytes": pa.binary(WORD),
+        "markers": pa.list_(pa.string()),
+    }
+    return pa.schema([(column, types[column]) for column in COLUMNS])
+
+
+def _arrow_columns(pa: Any, schema: Any, arch: Arch, level: Level, rows: Selected) -> list[Any]:
+    """The columns of a batch, null where a word does not have the thing."""
+    columns = array.decode(arch, level, rows.words)
+    is_none = columns.state != State.SOFTLEAF.code
+    strays: object = np.zeros(rows.words.size, np.uint64)
+    if level in arch.levels:
+        strays = arch.layout(level).stray_bits(cast("int", rows.words))
+    memory = rows.words.astype(rows.words.dtype.newbyteorder(arch.byteorder)).tobytes()
+
+    def names(indices: Words, of: Sequence[str]) -> object:
+        return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.uint8)), pa.array(of))
+
+    def same(text: str) -> object:
+        return names(np.zeros(rows.words.size, np.uint64), [text])
+
+    found = {
+        "position": rows.positions,
+        "arch": same(arch.name),
+        "kernel": same(arch.kernel),
+        "level": same(level),
+        "raw": rows.words,
+        "state": names(columns.state.astype(np.uint64), [state.name for state in State]),
+        "kind": names(KIND_INDEX[columns.kind].astype(np.uint64), [kind.name for kind in KINDS]),
+        "type": pa.array(columns.swp_type, mask=is_none),
+        "offset": pa.array(columns.offset, mask=is_none),
+        "exclusive": columns.exclusive,
+        "soft_dirty": columns.soft_dirty,
+        "uffd": columns.uffd,
+        "bytes": pa.Array.from_buffers(pa.binary(WORD), rows.words.size, [None, pa.py_buffer(memory)]),
+        "stray_bits": pa.array(strays, mask=is_none),
+        **{name: pa.array(values, schema.field(name).type) for name, values in _rare_columns(arch, columns).items()},
+    }
+    return [found[name] for name in COLUMNS]
+
+
+def _rare_columns(arch: Arch, columns: array.Columns) -> dict[str, list[object]]:
+    """The columns that swap entries, by far the most, do not have: made word by word."""
+    rare: dict[str, list[object]] = {name: [None] * columns.state.size for name in ("pfn", "young", "dirty", "markers")}
+    for place in np.flatnonzero(HAS_PFN[columns.kind]).tolist():
+        leaf = SoftLeaf(int(columns.swp_type[place]), int(columns.offset[place]))
+        rare["pfn"][place] = arch.softleaf_pfn(leaf)
+        rare["young"][place], rare["dirty"][place] = arch.softleaf_young(leaf), arch.softleaf_dirty(leaf)
+    for place in np.flatnonzero(columns.kind == SoftLeafType.MARKER.value).tolist():
+        leaf = SoftLeaf(int(columns.swp_type[place]), int(columns.offset[place]))
+        rare["markers"][place] = marker_names(arch.softleaf_markers(leaf))
+    return rare
+
+
+WRITERS: Mapping[str, Callable[[Arch, Level, IO[Any]], AbstractContextManager[Write]]] = {
+    "table": _table_writer,
+    "json": _json_writer,
+    "csv": _csv_writer,
+    "parquet": partial(_arrow_writer, is_parquet=True),
+    "arrow": partial(_arrow_writer, is_parquet=False),
+}
+"""Format -> what writes records so, to a file of text or, for `BINARY_FORMATS`, of bytes."""
+
+FORMATS = tuple(WRITERS)
+
+BINARY_FORMATS = ("parquet", "arrow")
+"""Those that need pyarrow."""

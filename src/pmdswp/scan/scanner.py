@@ -1,0 +1,100 @@
+"""The pieces of a file, each with its summary and the words that are wanted of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+from pmdswp import array
+from pmdswp.arch import Arch
+from pmdswp.scan.blocks import scan_block, scan_zeros
+from pmdswp.scan.complaints import Complaints
+from pmdswp.scan.files import Lost, Piece, Span, Tables, Zeros, opened, pieces
+from pmdswp.scan.selection import Selected, Selection
+from pmdswp.scan.summary import Summary
+from pmdswp.scan.tables import WORD, block_entries, table_entries
+from pmdswp.scan.threads import in_order
+from pmdswp.softleaf import Level
+
+__all__ = ["Part", "Scanner", "scan_file"]
+
+
+class Part(NamedTuple):
+    """What became of a piece."""
+
+    piece: Piece
+    summary: Summary
+    selected: Selected | None = None
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """Turns pieces into parts, in any thread."""
+
+    arch: Arch
+    level: Level
+    selection: Selection | None = None
+    jit: bool | None = None
+
+    def parts(self, file: BinaryIO, span: Span, threads: int) -> Iterator[Part]:
+        """Every piece of the span, in order; `UnsupportedError` for fewer than one thread."""
+        table = table_entries(self.arch, self.level) * WORD
+        block = block_entries(self.arch, self.level) * WORD
+        decode = self.arch.decode_pte if self.level == "pte" else self.arch.decode_pmd
+        # words that are to be recorded have to be read, were they in a hole
+        skip_holes = self.selection is None or not self.selection.takes(decode(0))
+        return in_order(self._part, pieces(file, span, block, table, skip_holes=skip_holes), threads)
+
+    def _part(self, piece: Piece) -> Part:
+        match piece:
+            case Tables():
+                return self._of_words(piece)
+            case Zeros():
+                return Part(piece, scan_zeros(self.arch, self.level, piece.size // WORD))
+            case Lost():
+                return Part(piece, Summary(self.arch, self.level, unreadable=piece.size, is_complete=False))
+        return Part(piece, Summary(self.arch, self.level, tail=piece.size, is_complete=False))
+
+    def _of_words(self, piece: Tables) -> Part:
+        words = np.ascontiguousarray(array.from_buffer(self.arch, piece.data), np.uint64)
+        summary, columns = scan_block(self.arch, self.level, words, piece.position, jit=self.jit)
+        if self.selection is None:
+            return Part(piece, summary)
+        if columns is None:
+            columns = array.decode(self.arch, self.level, words, jit=self.jit)
+        return Part(piece, summary, self.selection.of(words, columns, piece.position))
+
+
+def scan_file(
+    arch: Arch,
+    level: Level,
+    path: str | os.PathLike[str],
+    *,
+    offset: int = 0,
+    length: int | None = None,
+    jit: bool | None = None,
+    threads: int = 1,
+    complain: Callable[[str], None] | None = None,
+) -> Summary:
+    """The summary of `length` bytes of a raw file from byte `offset` on, where a table begins; of all without them.
+
+    The positions of runs are those in the file. Holes of a sparse file count as the zeros that they are, unread.
+    What cannot be read is counted in the summary, and told to `complain`, a line at a time. Memory: some 15 MiB for
+    each of `threads`.
+
+    `OSError` for a file that cannot be opened; `DecodeError` for an offset beyond its end, or a number below 0;
+    `UnsupportedError` as for `scan`.
+    """
+    total = Summary(arch, level)
+    with opened(path) as file:
+        span = Span.of(file, offset, length, is_stream=False)
+        complaints = Complaints(os.fspath(path), complain or (lambda _: None))
+        for part in Scanner(arch, level, jit=jit).parts(file, span, threads):
+            total += part.summary
+            complaints.see(part.piece)
+        complaints.end()
+    return total
