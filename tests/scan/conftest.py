@@ -52,7 +52,8 @@ def put(monkeypatch: pytest.MonkeyPatch, file: BinaryIO) -> None:
     def opened(_path: object) -> AbstractContextManager[BinaryIO]:
         return cast("AbstractContextManager[BinaryIO]", nullcontext(file))
 
-    monkeypatch.setattr("pmdswp.scan._opened", opened)
+    for reader in ("scanner", "command"):
+        monkeypatch.setattr(f"pmdswp.scan.{reader}.opened", opened)
 
 
 @pytest.fixture

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from pmdswp import cli, scan
+from pmdswp import cli
+from pmdswp.scan.records import FORMATS
+from pmdswp.scan.report import SUMMARIES
+from pmdswp.scan.tables import BLOCK, WORD
 from scan.conftest import Run, put
 from scan.files import PMD_PAGE, PTE_PAGE, X86, BrokenFile
 
@@ -208,7 +211,7 @@ def test_ranges_lost_for_different_reasons_are_told_apart(run: Run, monkeypatch:
 def test_an_interrupt_leaves_the_summary_so_far(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, threads: int
 ) -> None:
-    monkeypatch.setattr("pmdswp.scan.BLOCK", 512)
+    monkeypatch.setattr("pmdswp.scan.tables.BLOCK", 512)
     put(monkeypatch, BrokenFile(PAGE * 40, interrupt_at=20 * 4096))
     arguments = (*X86, "--level", "pte", "--format", "parquet", "-o", tmp_path / "out", "--threads", threads)
     assert run("dump", *arguments, "--summary", "json") == 130
@@ -224,7 +227,7 @@ def test_an_interrupt_leaves_the_summary_so_far(
 
 def test_ctrl_c_ends_a_scan_that_waits_for_input() -> None:
     command = [sys.executable, "-m", "pmdswp", "scan", "-", *X86, "--level", "pte", "--summary", "json"]
-    block, pipe = scan.BLOCK * scan.WORD, 1 << 16
+    block, pipe = BLOCK * WORD, 1 << 16
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
     ) as process:
@@ -236,7 +239,7 @@ def test_ctrl_c_ends_a_scan_that_waits_for_input() -> None:
     assert process.returncode == 130
     assert complaint == b"pmdswp: -: interrupted; the summary is that of what was read\n"
     record = json.loads(summary)
-    assert (record["words"], record["complete"]) == (scan.BLOCK, False)
+    assert (record["words"], record["complete"]) == (BLOCK, False)
 
 
 @pytest.mark.parametrize("arguments", ["--json --only none", "--format csv --only none", "--only none"])
@@ -267,8 +270,8 @@ def test_a_closed_standard_input_is_an_error(
     assert capsys.readouterr().err == "pmdswp: standard input is closed\n"
 
 
-def test_the_choices_of_the_command_line_are_those_of_the_module() -> None:
-    assert (cli.SCAN_FORMATS, cli.SCAN_SUMMARIES) == (scan.FORMATS, scan.SUMMARIES)
+def test_the_choices_of_the_command_line_are_those_of_the_package() -> None:
+    assert (cli.SCAN_FORMATS, cli.SCAN_SUMMARIES) == (FORMATS, SUMMARIES)
 
 
 # --- terminals ----------------------------------------------------------------------------------------------
@@ -303,11 +306,11 @@ def test_a_terminal_sees_how_far_it_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     stderr = put_terminal(monkeypatch, "stderr")
-    monkeypatch.setattr("pmdswp.scan.BLOCK", 512)
+    monkeypatch.setattr("pmdswp.scan.tables.BLOCK", 512)
     file = BrokenFile(PAGE * 8, [(4096, 4097)])
     if name == "stream":
         file = BrokenFile(PAGE * 8)
-        monkeypatch.setattr("pmdswp.scan._size", lambda _: None)
+        monkeypatch.setattr("pmdswp.scan.files._size", lambda _: None)
     put(monkeypatch, file)
     assert cli.main(["scan", "[dump]", *X86]) == (1 if name == "file" else 0)
     assert "[dump]" in stderr.text

@@ -15,7 +15,8 @@ import pytest
 import pmdswp
 from pmdswp import Arch
 from pmdswp.render.records import entry_record
-from pmdswp.scan import COLUMNS, FORMATS, SELECTABLE, Selection
+from pmdswp.scan.records import COLUMNS, FORMATS
+from pmdswp.scan.selection import SELECTABLE, Selection
 from pmdswp.softleaf import Level
 from scan.conftest import Run
 from scan.files import PMD_PAGE, PTE_PAGE, X86
@@ -141,8 +142,8 @@ def test_parquet_and_arrow_have_the_same_records_with_types(
 
 @pytest.mark.parametrize("format_name", ["parquet", "arrow"])
 def test_records_come_in_batches(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, format_name: str) -> None:
-    monkeypatch.setattr("pmdswp.scan.BATCH", 600)
-    monkeypatch.setattr("pmdswp.scan.BLOCK", 512)
+    monkeypatch.setattr("pmdswp.scan.records.BATCH", 600)
+    monkeypatch.setattr("pmdswp.scan.tables.BLOCK", 512)
     (tmp_path / "dump").write_bytes(PTE_PAGE.read_bytes() * 4)
     arguments = (tmp_path / "dump", *X86, "--level", "pte", "--only", "none,swap", "--format", format_name)
     for threads in (1, 3):
@@ -221,7 +222,8 @@ def test_without_pyarrow_the_extra_is_named_and_nothing_is_overwritten(
 def test_without_numpy_the_extra_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, "numpy")
     for name in ("scan", "array", "columns"):
-        monkeypatch.delitem(sys.modules, f"pmdswp.{name}", raising=False)
         monkeypatch.delattr(pmdswp, name, raising=False)
+    for name in [name for name in sys.modules if name.startswith(("pmdswp.scan", "pmdswp.array", "pmdswp.columns"))]:
+        monkeypatch.delitem(sys.modules, name)
     assert run(PTE_PAGE, *X86) == 2
     assert run.err == "pmdswp: pmdswp.scan needs NumPy: pip install 'pmdswp[scan]'\n"

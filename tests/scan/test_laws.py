@@ -91,7 +91,7 @@ def test_blocks_and_threads_do_not_matter(count: int) -> None:
     words = array_of([0] * 512 + X86.split_pmd(0x07FFFFFFFFFBFE0E) * 3 + list(range(512)) * count)
     whole = scan(X86, "pte", words)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pmdswp.scan.BLOCK", 1024)
+        patch.setattr("pmdswp.scan.tables.BLOCK", 1024)
         for threads in (1, 2, 3):
             assert scan(X86, "pte", words, threads=threads) == whole
     assert whole.joinable == 3

@@ -41,7 +41,7 @@ def words_in(memory: bytes, arch: Arch = ARCH) -> list[int]:
 def test_a_file_of_many_blocks_has_the_summary_of_its_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
-    monkeypatch.setattr("pmdswp.scan.BLOCK", SMALL_BLOCK)
+    monkeypatch.setattr("pmdswp.scan.tables.BLOCK", SMALL_BLOCK)
     content = PAGE * 3 + bytes(TABLE) + PMD_PAGE.read_bytes() + PAGE[:80]
     (tmp_path / "dump").write_bytes(content)
     summary = scan_file(ARCH, "pte", tmp_path / "dump", threads=threads)
@@ -63,7 +63,7 @@ def test_entries_are_read_in_the_byte_order_of_the_architecture(arch: Arch, tmp_
 def test_tables_begin_at_the_offset(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offset: int, length: int | None
 ) -> None:
-    monkeypatch.setattr("pmdswp.scan.BLOCK", SMALL_BLOCK)
+    monkeypatch.setattr("pmdswp.scan.tables.BLOCK", SMALL_BLOCK)
     content = bytes(5) + PAGE * 6
     (tmp_path / "dump").write_bytes(content)
     found = scan_file(ARCH, "pte", tmp_path / "dump", offset=offset, length=length)
@@ -190,7 +190,7 @@ BROKEN = [
 def test_what_cannot_be_read_is_counted_and_the_rest_is_read(
     monkeypatch: pytest.MonkeyPatch, complaints: list[str], bad: BadRanges, *, all_or_nothing: bool, offset: int
 ) -> None:
-    monkeypatch.setattr("pmdswp.scan.BLOCK", SMALL_BLOCK)
+    monkeypatch.setattr("pmdswp.scan.tables.BLOCK", SMALL_BLOCK)
     content = PAGE * 8
     put(monkeypatch, BrokenFile(content, bad, all_or_nothing=all_or_nothing))
     found = scan_file(ARCH, "pte", "dump", offset=offset, complain=complaints.append)
@@ -304,7 +304,7 @@ def test_a_pipe_in_place_of_a_file_is_read_as_a_stream(monkeypatch: pytest.Monke
 def test_standard_input_has_the_summary_of_the_file(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offset: int, length: int | None
 ) -> None:
-    monkeypatch.setattr("pmdswp.scan.BLOCK", SMALL_BLOCK)
+    monkeypatch.setattr("pmdswp.scan.tables.BLOCK", SMALL_BLOCK)
     (tmp_path / "dump").write_bytes(PAGE * 6)
     options = [*X86, "--level", "pte", "--summary", "json", "--offset", offset]
     options += [] if length is None else ["--length", length]

@@ -70,7 +70,6 @@ def scan_zeros(arch: Arch, level: Level, count: int) -> Summary:
 
 
 def _of_block(arch: Arch, level: Level, words: Words, columns: array.Columns, position: int) -> Summary:
-    is_leaf = columns.state == State.SOFTLEAF.code
     states = {state: int(np.count_nonzero(columns.state == state.code)) for state in State}
     summary = Summary(
         arch,
@@ -81,7 +80,7 @@ def _of_block(arch: Arch, level: Level, words: Words, columns: array.Columns, po
     )
     if not states[State.SOFTLEAF]:
         return summary
-    [places] = np.nonzero(is_leaf)
+    [places] = np.nonzero(columns.state == State.SOFTLEAF.code)
     strays = arch.layout(level).stray_bits(cast("int", _at(places, words)))
     summary = replace(summary, leaves=_leaves(columns, places), stray_words=int(np.count_nonzero(strays)))
     return summary if level == "pmd" else _with_runs(summary, words, columns, position)

@@ -1,4 +1,4 @@
-"""Tables by the value of a kind, which the columns of many words are looked up in."""
+"""What is known of kinds, as arrays that whole columns of kinds are looked up in at once."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ CODES = 1 << 8
 
 
 def marked(kinds: Iterable[SoftLeafType]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """A table by the value of a kind: whether it is one of `kinds`."""
-    table = np.zeros(CODES, np.bool_)
-    table[[kind.value for kind in kinds]] = True
-    return table
+    """By the value of a kind: whether it is one of `kinds`."""
+    found = np.zeros(CODES, np.bool_)
+    found[[kind.value for kind in kinds]] = True
+    return found
 
 
 KIND_INDEX = np.zeros(CODES, np.uint16)

@@ -22,11 +22,10 @@ from pmdswp.scan.selection import Selected
 from pmdswp.scan.tables import WORD
 from pmdswp.softleaf import FLAGS, Entry, Level, SoftLeaf, SoftLeafType, State
 
-__all__ = ["BATCH", "BINARY_FORMATS", "COLUMNS", "FORMATS", "WRITERS", "Write"]
+__all__ = ["BINARY_FORMATS", "COLUMNS", "FORMATS", "WRITERS", "Write"]
 
 BATCH = 1 << 16
 """Records that a Parquet row group or an Arrow record batch has at least; the last may have fewer."""
-
 
 COLUMNS = (
     "position",
@@ -49,7 +48,6 @@ COLUMNS = (
     "markers",
 )
 """The columns of a record: where the word stands, in bytes, and what `entry_record` tells of it."""
-
 
 Write = Callable[[Selected], object]
 """What writes the records of words; a writer below gives it while its file is open."""
