@@ -274,11 +274,12 @@ def _document(name: str) -> str:
 
 
 def test_the_reference_lists_every_hazard() -> None:
-    document = _document("reference/hazards.md")
+    document = _document("reference/hazards.md").replace("`", "")
     for name, hazard in HAZARDS:
         assert f"{name} {' and '.join(level.upper() for level in hazard.levels)}: {hazard.entries}" in document
         assert f"Reads as {hazard.reads_as.name}. {hazard.explanation}" in document
-    assert document.count("###") == len(HAZARDS)
+    # one section each, and one for what no law forbids
+    assert document.count(" ## ") == len(HAZARDS) + 1
 
 
 def test_the_explanation_states_every_law() -> None:

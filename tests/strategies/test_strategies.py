@@ -194,7 +194,7 @@ print(hypothesis.find(st.from_type(pmdswp.Arch), lambda arch: True))
 
 
 def test_a_level_that_is_none_is_refused() -> None:
-    with pytest.raises(pmdswp.UnsupportedError, match="no level 'pud'; allowed: pte, pmd"):
+    with pytest.raises(pmdswp.UnsupportedError, match="no level 'pud'; allowed: 'pte', 'pmd'"):
         ps.flag_sets(pmdswp.get("arm64"), "pud")  # type: ignore[arg-type]
 
 

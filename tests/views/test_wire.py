@@ -80,7 +80,7 @@ def test_no_pmd_without_pmd_softleaves(arch: pmdswp.Arch) -> None:
 
 def test_no_other_level() -> None:
     for make in (wire.entry, wire.table):
-        with pytest.raises(UnsupportedError, match="no level 'pud'; allowed: pte, pmd"):
+        with pytest.raises(UnsupportedError, match="no level 'pud'; allowed: 'pte', 'pmd'"):
             make(X86_64, "pud")  # type: ignore[arg-type]
 
 
