@@ -1,6 +1,6 @@
 """Arrays of words: `pmdswp.array` against C with the same output, memcpy, a Python loop, construct and bitstring.
 
-``python benchmarks/bulk.py`` prints the ratios; ``--update`` writes docs/reference/speed.md and its picture too. Rounds
+``python -m benchmarks.bulk`` prints the ratios; ``--update`` writes docs/reference/speed.md and its picture too. Rounds
 alternate between the contenders, so that a machine that slows down slows all of them; a ratio is the median of those of
 the rounds. Compilers that are not installed are left out.
 """

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -111,14 +112,17 @@ class Joined(NamedTuple):
     ptes: Words
 
     def error(self, row: int) -> JoinError | None:
-        """Why a row does not join, as the scalar `join_ptes` says it; None for one that does."""
+        """Why a row does not join, as the scalar `join_ptes` says it; None for one that does.
+
+        It reads the row again: `DecodeError` if the PTEs were changed since, so that it would join now.
+        """
         if self.joined[row]:
             return None
         try:
             self.arch.join_ptes(self.ptes[row].tolist())
         except JoinError as error:
             return error
-        raise AssertionError(f"row {row} joins, but not here")  # pragma: no cover  # a test of equality would fail
+        raise DecodeError(f"row {row} was changed since it was refused: it joins now")
 
 
 # --- input --------------------------------------------------------------------------------------------------
@@ -127,18 +131,26 @@ class Joined(NamedTuple):
 def from_buffer(arch: Arch, buffer: bytes | bytearray | memoryview | mmap.mmap | str | os.PathLike[str]) -> Words:
     """The words of a buffer, or of the file of that name, as they stand in memory there; nothing is copied.
 
-    `DecodeError` for a length that is no multiple of 8 bytes and for what is no contiguous buffer, `OSError` for a file
-    that cannot be read. The array is read-only where the buffer is, and a file is mapped, not loaded.
+    `DecodeError` for a length that is no multiple of 8 bytes, for what is no contiguous buffer, and for a pipe or a
+    device, which has no size (`pmdswp.scan` reads those); `OSError` for a file that cannot be read. The array is
+    read-only where the buffer is, and a file is mapped, not loaded.
     """
     dtype = np.dtype(np.uint64).newbyteorder(arch.byteorder)
     if isinstance(buffer, str | os.PathLike):
-        size = Path(buffer).stat().st_size
+        try:
+            with Path(buffer).open("rb") as file:
+                status = os.fstat(file.fileno())
+        except ValueError as error:
+            raise DecodeError(f"{buffer!r} is no file name: {error}") from None
+        if not stat.S_ISREG(status.st_mode):
+            raise DecodeError(f"{buffer} is no regular file; pmdswp.scan reads streams")
+        size = status.st_size
         _check_length(size, str(buffer))
         return np.memmap(buffer, dtype, "r") if size else np.empty(0, dtype)
     try:
         data = memoryview(buffer).cast("B")
     except (TypeError, ValueError) as error:
-        raise DecodeError(f"words are read from a contiguous buffer or from a file: {error}") from None
+        raise DecodeError(f"words are read from a contiguous buffer, or from the file of a name: {error}") from None
     _check_length(len(data), "the buffer")
     return np.frombuffer(data, dtype)
 
@@ -153,13 +165,15 @@ def _checked(
 ) -> Words:
     if not isinstance(words, np.ndarray):
         raise error(f"{what}: a numpy.ndarray is needed, not {type(words).__name__}")
-    if words.dtype.newbyteorder("=") != np.uint64:
+    if isinstance(words, np.ma.MaskedArray):
+        raise error(f"{what}: a masked array has places without a word")
+    if words.dtype.kind != "u" or words.dtype.itemsize != np.dtype(np.uint64).itemsize:
         raise error(f"{what}: dtype {words.dtype} is not uint64")
     if ndim is not None and words.ndim != ndim:
         raise error(f"{what}: shape {words.shape} has {words.ndim} dimensions, not {ndim}")
     if not words.flags.c_contiguous:
         raise error(f"{what}: strides {words.strides} are not contiguous; numpy.ascontiguousarray makes them so")
-    return words
+    return np.asarray(words)
 
 
 def _native(words: Words) -> Words:
@@ -215,6 +229,8 @@ def _output(out: Columns | None, shape: tuple[int, ...]) -> Columns:
         raise DecodeError(f"out: {type(out).__name__} is no Columns; Columns.empty({shape}) makes one")
     for name, dtype in COLUMNS.items():
         column: NDArray[Any] = getattr(out, name)
+        if not isinstance(column, np.ndarray):
+            raise DecodeError(f"out.{name}: a numpy.ndarray is needed, not {type(column).__name__}")
         if column.dtype != dtype or column.shape != shape or not column.flags.carray:
             raise DecodeError(
                 f"out.{name}: dtype {column.dtype}, shape {column.shape}; a contiguous, writeable array of dtype "
@@ -246,11 +262,13 @@ def _filler(arch: Arch, level: Level, size: int, *, jit: bool | None) -> _Filler
     if wanted:
         try:
             loop = compiled_loop(arch, level)
-        except ImportError as error:
-            if jit:
+        except Exception as error:  # a numba that does not go with this NumPy fails in ways of its own
+            if jit and isinstance(error, ImportError):
                 raise UnsupportedError(
                     f"no compiled loops without numba: pip install 'pmdswp[jit]' ({error})"
                 ) from None
+            if jit:
+                raise
             _seen[key] = -(1 << 62)  # do not ask again
         else:
             _seen[key] = WORTH_COMPILING

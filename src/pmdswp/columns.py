@@ -1,7 +1,7 @@
 """The formulas of one configuration as a function from words to columns: one source text, read by NumPy or by numba.
 
 NumPy runs the text over chunks that stay in the cache. numba, where it is installed, compiles the very same text and
-runs it word by word in one loop. Needs NumPy; used by `pmdswp.array` alone.
+runs it word by word in one loop. Needs NumPy; the engine of `pmdswp.array`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -199,12 +200,20 @@ def kinds_as_sum(arch: Arch) -> str:
     return f"B({' + '.join([f'B({codes[0]})', *steps])})"
 
 
-@cache
+_COMPILING = threading.Lock()
+
+
 def compiled_loop(arch: Arch, level: Level) -> Callable[..., None]:
     """A loop that fills five columns from an array of words, by numba; `ImportError` where that is not installed.
 
-    Compiling takes a second; the result is kept in the user's cache directory.
+    Compiling takes a second; the result is kept in the user's cache directory, if nobody else can write there.
     """
+    with _COMPILING:
+        return _compiled_loop(arch, level)
+
+
+@cache
+def _compiled_loop(arch: Arch, level: Level) -> Callable[..., None]:
     import numba  # noqa: F401, PLC0415  # it takes half a second, and is an extra
 
     text = _MODULE.format(columns=source(arch, level), kinds=kinds_as_sum(arch))
@@ -213,22 +222,30 @@ def compiled_loop(arch: Arch, level: Level) -> Callable[..., None]:
     module = sys.modules[name] = ModuleType(name)
     kept = text.replace("CACHE", "True")
     try:
-        # no home is a RuntimeError
-        root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        path = _written(Path(root, "pmdswp", f"{name}.py"), kept)
+        path = _written(_cache_folder() / f"{name}.py", kept)
         module.__file__ = str(path)
         exec(compile(kept, path, "exec"), vars(module))  # noqa: S102
-    except (OSError, RuntimeError):
-        # no place to write: compile for this process alone
+    except Exception:  # noqa: BLE001  # no place to write, or a file there that numba cannot read: many kinds of errors
+        # compile for this process alone
         exec(text.replace("CACHE", "False"), vars(module))  # noqa: S102
     loop: Callable[..., None] = module.loop
     return loop
 
 
+def _cache_folder() -> Path:
+    """The folder for compiled loops; `OSError` unless it is the user's alone to write, since what lies there is run."""
+    root = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    folder = (root if root.is_absolute() else Path.home() / ".cache") / "pmdswp"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    state = folder.lstat()
+    if state.st_uid != os.geteuid() or state.st_mode & 0o022:
+        raise PermissionError(f"{folder} can be written by others")
+    return folder
+
+
 def _written(path: Path, text: str) -> Path:
     """The file of that name with that text, made in one step, since other processes may make it too."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
             file.write(text)
         Path(file.name).replace(path)

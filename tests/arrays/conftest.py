@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pmdswp.columns import compiled_loop
+from pmdswp.columns import _compiled_loop
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -16,6 +16,6 @@ def _cache_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         # the workers of pytest-xdist share what they compile
         patch.setenv("XDG_CACHE_HOME", str(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base))
-        compiled_loop.cache_clear()
+        _compiled_loop.cache_clear()
         yield
-    compiled_loop.cache_clear()
+    _compiled_loop.cache_clear()

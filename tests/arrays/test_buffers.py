@@ -107,7 +107,7 @@ def test_a_file_that_cannot_be_read_is_an_os_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("buffer", [None, 8, [0] * 8, memoryview(MEMORY)[::2], np.zeros((3, 3), np.uint64).T])
 def test_what_is_no_contiguous_buffer_is_refused(buffer: bytes) -> None:
-    with pytest.raises(DecodeError, match=r"^words are read from a contiguous buffer or from a file: "):
+    with pytest.raises(DecodeError, match=r"^words are read from a contiguous buffer, or from the file of a name: "):
         array.from_buffer(X86, buffer)
 
 

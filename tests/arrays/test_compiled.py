@@ -175,7 +175,7 @@ def expect_loop(loop: Callable[..., None]) -> None:
 
 def compiled() -> Callable[..., None]:
     """The loop for PTEs of OLD, compiled anew, or loaded from what was kept."""
-    return columns.compiled_loop.__wrapped__(OLD, "pte")
+    return columns._compiled_loop.__wrapped__(OLD, "pte")
 
 
 @pytest.mark.parametrize("place", ["file", "no home"])

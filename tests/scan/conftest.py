@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 import pytest
 
 from pmdswp.cli import main
-from pmdswp.columns import compiled_loop
+from pmdswp.columns import _compiled_loop
 
 
 class Run:
@@ -66,6 +66,6 @@ def _cache_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     """Compiled loops are kept in a directory of the test session, not in the user's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp()))
-        compiled_loop.cache_clear()
+        _compiled_loop.cache_clear()
         yield
-    compiled_loop.cache_clear()
+    _compiled_loop.cache_clear()

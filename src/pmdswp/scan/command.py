@@ -15,6 +15,7 @@ from pmdswp.arch import Arch
 from pmdswp.errors import DecodeError, UnsupportedError
 from pmdswp.scan.complaints import Complaints
 from pmdswp.scan.files import Span, opened
+from pmdswp.scan.interrupts import held
 from pmdswp.scan.progress import progress
 from pmdswp.scan.records import BINARY_FORMATS, FORMATS, WRITERS, Write
 from pmdswp.scan.report import SUMMARIES, summary_lines, summary_record
@@ -69,22 +70,25 @@ def command(request: Request, complain: Callable[[str], None]) -> int:
         scanner = Scanner(request.arch, request.level, selection, request.jit)
         try:
             for part in scanner.parts(file, span, request.threads):
-                total += part.summary
-                complaints.see(part.piece)
-                if part.selected is not None and part.selected.words.size:
-                    write(part.selected)
+                with held():
+                    if part.selected is not None and part.selected.words.size:
+                        write(part.selected)
+                    total += part.summary
+                    complaints.see(part.piece)
                 advance(part.piece.position + part.piece.size - span.begin)
         except KeyboardInterrupt:
             is_interrupted = True
             total = replace(total, is_complete=False)
         complaints.end()
+        with held():
+            stack.close()
+    is_empty = total == Summary(request.arch, request.level)
     if is_interrupted:
         complain(f"{request.path}: interrupted; the summary is that of what was read")
-    elif total == Summary(request.arch, request.level):
+    elif is_empty:
         complain(f"{request.path}: no words to read")
-        total = replace(total, is_complete=False)
     _print_summary(request, total)
-    return 130 if is_interrupted else int(not total.is_complete)
+    return 130 if is_interrupted else int(is_empty or not total.is_complete)
 
 
 def _input(path: str) -> AbstractContextManager[BinaryIO]:
@@ -104,6 +108,11 @@ def _check_output(request: Request, selection: Selection | None) -> None:
             raise UnsupportedError(
                 f"no {request.format} without pyarrow: pip install 'pmdswp[scan]' ({error})"
             ) from None
+    if request.jit:
+        try:
+            import_module("numba")
+        except ImportError as error:
+            raise UnsupportedError(f"no compiled loops without numba: pip install 'pmdswp[jit]' ({error})") from None
     if request.output is None:
         if request.format in BINARY_FORMATS and sys.stdout.isatty():
             raise UnsupportedError(f"{request.format} is not for a terminal: name a file with -o")

@@ -108,8 +108,8 @@ def _arrow_writer(arch: Arch, level: Level, file: IO[bytes], *, is_parquet: bool
 
     def flush() -> None:
         rows = Selected(*(np.concatenate(column) for column in zip(*waiting, strict=True)))
-        waiting.clear()
         writer.write_batch(pa.record_batch(_arrow_columns(pa, schema, arch, level, rows), schema=schema))
+        waiting.clear()
 
     def write(selected: Selected) -> None:
         waiting.append(selected)
