@@ -35,6 +35,16 @@ def label(path: Path) -> str:
     return f"{path.parent.name}/{path.name.removesuffix('.ndjson.xz')}"
 
 
+def vector_cases() -> Iterator[tuple[Path, str]]:
+    """Each file of vectors, and each layout revision that it holds for."""
+    for path in VECTOR_FILES:
+        release = path.parent.name
+        yield path, release
+        # the series adds to 7.3, and these words carry its exclusive bit already
+        if release == "7.3":
+            yield path, "pmd-swap-v3"
+
+
 class UnknownFieldError(Exception):
     """A record has a field that no test knows."""
 

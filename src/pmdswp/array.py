@@ -29,7 +29,7 @@ from pmdswp.arch import Arch
 from pmdswp.errors import DecodeError, EncodeError, JoinError, UnsupportedError
 from pmdswp.formula import MASK64, Formula
 from pmdswp.layout import FieldKind
-from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX, NR_SWAP_TYPES, Flags, Level, SoftLeaf
+from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX, NR_SWAP_TYPES, Flags, Level, SoftLeaf, check_level
 
 try:
     import numpy as np
@@ -196,7 +196,7 @@ def decode(
     `DecodeError` for words that are not a contiguous uint64 array and for an `out` that does not fit;
     `UnsupportedError` for an unknown level, fewer than one thread, or ``jit=True`` without numba.
     """
-    _check_level(level)
+    check_level(level)
     words = _checked(words, DecodeError)
     columns = _output(out, words.shape)
     if type(threads) is not int or threads < 1:
@@ -217,11 +217,6 @@ def decode(
     return columns
 
 
-def _check_level(level: object) -> None:
-    if level not in ("pte", "pmd"):
-        raise UnsupportedError(f"no level {level!r}; allowed: 'pte', 'pmd'")
-
-
 def _output(out: Columns | None, shape: tuple[int, ...]) -> Columns:
     if out is None:
         return Columns.empty(shape)
@@ -240,10 +235,9 @@ def _output(out: Columns | None, shape: tuple[int, ...]) -> Columns:
 
 
 def _decode_few(arch: Arch, level: Level, words: Words, columns: Columns) -> None:
-    read = arch.decode_pte if level == "pte" else arch.decode_pmd
     targets = [column.reshape(-1) for column in columns]
     for i, word in enumerate(words.reshape(-1).tolist()):
-        entry = read(word)
+        entry = arch.decode(level, word)
         swp_type, offset = entry.leaf or SoftLeaf.none()
         values = (entry.state.code, entry.kind.value, swp_type, entry.flags, offset)
         for target, value in zip(targets, values, strict=True):

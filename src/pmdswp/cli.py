@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn, cast, get_type_hints
 
@@ -385,7 +386,7 @@ def _opened(path: str) -> AbstractContextManager[BinaryIO]:
 
 def _decode(options: argparse.Namespace) -> int:
     arch = _arch(options)
-    decode = arch.decode_pte if options.level == "pte" else arch.decode_pmd
+    decode = partial(arch.decode, options.level)
     if options.table is not None:
         if options.words or options.file is not None:
             raise DecodeError("give words or --table PATH, not both")

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from pmdswp.config import DEVICE_EXCLUSIVE_MERGED, MARKER_GUARD, PMD_DEVICE_PRIVATE, PMD_SWAP, Config, show
+from pmdswp.errors import UnsupportedError
 
 __all__ = [
     "DEVICE_PRIVATE_KINDS",
@@ -30,6 +31,7 @@ __all__ = [
     "SoftLeaf",
     "SoftLeafType",
     "State",
+    "check_level",
     "marker_mask",
     "max_swapfiles",
     "migration_ad",
@@ -48,6 +50,13 @@ GENERIC_TYPE_MAX = (1 << (64 - SWP_TYPE_SHIFT)) - 1
 """The largest type that a 64-bit generic entry can hold; larger ones lose their upper bits."""
 
 Level = Literal["pte", "pmd"]
+
+
+def check_level(level: Level) -> Level:
+    """The level itself; `UnsupportedError` if it is none."""
+    if level not in ("pte", "pmd"):
+        raise UnsupportedError(f"no level {level!r}; allowed: 'pte', 'pmd'")
+    return level
 
 
 class SoftLeafType(enum.Enum):

@@ -185,7 +185,7 @@ class WordDirective(_Directive):
     def content_nodes(self) -> Iterator[nodes.Node]:
         arch, text = self.arch, self.arguments[1]
         word = parse_word(text)
-        entry = (arch.decode_pte if self.level == "pte" else arch.decode_pmd)(word)
+        entry = arch.decode(self.level, word)
         lines = "\n".join(entry_block(arch, entry, Palette()))
         yield from self.block_nodes(Paragraph(f"`{word:#018x}` as the {title(arch, self.level)}:"))
         yield nodes.literal_block(lines, lines, language="text")

@@ -150,8 +150,7 @@ def encoded_words(arch: Arch, level: Level, *kinds: SoftLeafType) -> SearchStrat
 
 
 def _reads_as_softleaf(arch: Arch, level: Level, word: int) -> bool:
-    decode = arch.decode_pte if level == "pte" else arch.decode_pmd
-    return decode(word).state is State.SOFTLEAF
+    return arch.decode(level, word).state is State.SOFTLEAF
 
 
 def near_valid_words(arch: Arch, level: Level) -> SearchStrategy[int]:
@@ -167,7 +166,7 @@ def arbitrary_words() -> SearchStrategy[int]:
 
 def entries(arch: Arch, level: Level, *kinds: SoftLeafType) -> SearchStrategy[Entry]:
     """What `encoded_words` decode to."""
-    return encoded_words(arch, level, *kinds).map(arch.decode_pte if level == "pte" else arch.decode_pmd)
+    return encoded_words(arch, level, *kinds).map(lambda word: arch.decode(level, word))
 
 
 def splittable_pmds(arch: Arch) -> SearchStrategy[int]:

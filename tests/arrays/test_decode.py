@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from hypothesis import given
 
 import pmdswp
 from arrays.readings import ARCHES, CODES, array_of, cases, entries, expect, names_of, said_of
-from data_files import VECTOR_FILES, label, read_records
+from data_files import VECTOR_FILES, label, read_records, vector_cases
 from pmdswp import Arch, SoftLeafType, State, array
 from pmdswp.softleaf import FLAGS, Flags, Level
 from vectors import records
@@ -41,15 +40,8 @@ class VectorWords:
 load = lru_cache(maxsize=1)(VectorWords)
 
 
-def _files() -> Iterator[tuple[Path, str]]:
-    for path in VECTOR_FILES:
-        yield path, path.parent.name
-        if path.parent.name == "7.3":
-            yield path, "pmd-swap-v3"
-
-
 @pytest.mark.parametrize(
-    ("path", "kernel"), [pytest.param(*case, id=f"{label(case[0])}-as-{case[1]}") for case in _files()]
+    ("path", "kernel"), [pytest.param(*case, id=f"{label(case[0])}-as-{case[1]}") for case in vector_cases()]
 )
 def test_words_of_real_kernels_read_alike_one_by_one_as_arrays_and_in_a_compiled_loop(path: Path, kernel: str) -> None:
     vectors = load(path)
@@ -64,7 +56,7 @@ def test_words_of_real_kernels_read_alike_one_by_one_as_arrays_and_in_a_compiled
 
 def test_there_are_words_of_a_real_kernel_for_every_compiled_loop() -> None:
     found = set()
-    for path, kernel in _files():
+    for path, kernel in vector_cases():
         geometry = records._geometry(next(read_records(path)).without("k"))
         found.add(pmdswp.get(geometry.arch, **geometry.options(kernel)))
     assert found >= set(ARCHES)

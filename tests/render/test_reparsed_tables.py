@@ -9,13 +9,12 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from itertools import product
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 import pmdswp
-from data_files import VECTOR_FILES, label
+from data_files import label, vector_cases
 from pmdswp import Arch, Layout
 from pmdswp.layout import Field, FieldKind
 from pmdswp.render import formats
@@ -35,18 +34,9 @@ class Source(NamedTuple):
     arch: Arch
 
 
-def _cases() -> Iterator[tuple[Path, str]]:
-    for path in VECTOR_FILES:
-        release = path.parent.name
-        yield path, release
-        # these words carry the exclusive bit of the series already
-        if release == "7.3":
-            yield path, "pmd-swap-v3"
-
-
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(case, id=f"{label(case[0])}-as-{case[1]}") for case in _cases()],
+    params=[pytest.param(case, id=f"{label(case[0])}-as-{case[1]}") for case in vector_cases()],
 )
 def source(request: pytest.FixtureRequest) -> Source:
     path, kernel = request.param

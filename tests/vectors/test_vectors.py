@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
 import pmdswp
-from data_files import VECTOR_FILES, label
+from data_files import label, vector_cases
 from facts import REFUSED, Fact, Facts, expect, or_refused
 from pmdswp import Arch, EncodeError, Entry, SoftLeaf, SoftLeafType, State, UnsupportedError
 from pmdswp.arch.x86 import l1tf_max_swapfile_size
@@ -46,18 +45,9 @@ class Replay:
         expect(self.file, self.arch, found, facts_of)
 
 
-def _cases() -> Iterator[tuple[Path, str]]:
-    for path in VECTOR_FILES:
-        release = path.parent.name
-        yield path, release
-        # the series adds to 7.3, and these words carry its exclusive bit already
-        if release == "7.3":
-            yield path, "pmd-swap-v3"
-
-
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(case, id=f"{label(case[0])}-as-{case[1]}") for case in _cases()],
+    params=[pytest.param(case, id=f"{label(case[0])}-as-{case[1]}") for case in vector_cases()],
 )
 def replay(request: pytest.FixtureRequest) -> Replay:
     path, kernel = request.param

@@ -39,6 +39,7 @@ from pmdswp.softleaf import (
     SoftLeaf,
     SoftLeafType,
     State,
+    check_level,
     marker_mask,
     max_swapfiles,
     migration_ad,
@@ -461,6 +462,10 @@ class Arch(ABC):
             return Entry("pmd", v, State.BAD)
         return self._softleaf_entry("pmd", v, self.softleaf_from_pmd(v), self.pmd_layout)
 
+    def decode(self, level: Level, v: int) -> Entry:
+        """`decode_pte` or `decode_pmd`; `UnsupportedError` for any other level."""
+        return self.decode_pte(v) if check_level(level) == "pte" else self.decode_pmd(v)
+
     def _softleaf_entry(self, level: Level, v: int, leaf: SoftLeaf, layout: Layout) -> Entry:
         exclusive, soft_dirty, uffd = (v & layout.flags.get(name, 0) != 0 for name in FLAGS)
         return Entry(level, v, State.SOFTLEAF, leaf, self.softleaf_type(leaf), exclusive, soft_dirty, uffd)
@@ -529,11 +534,7 @@ class Arch(ABC):
 
     def layout(self, level: Level) -> Layout:
         """`pte_layout` or `pmd_layout`; `UnsupportedError` for any other level, and where there is none."""
-        if level == "pmd":
-            return self.require_pmd_layout()
-        if level != "pte":
-            raise UnsupportedError(f"no level {level!r}; allowed: 'pte', 'pmd'")
-        return self.pte_layout
+        return self.pte_layout if check_level(level) == "pte" else self.require_pmd_layout()
 
     def require_pmd_layout(self, name: str = "pmd_layout") -> Layout:
         """`pmd_layout`, for what cannot do without it; `UnsupportedError` names `name` and says what has it."""

@@ -22,16 +22,14 @@ from pmdswp.layout import WORD_BITS, Field
 from pmdswp.render.document import plain
 from pmdswp.render.fields import source
 from pmdswp.render.palette import style_sheet, tone_name
-from pmdswp.render.records import Json, expression_record, field_record, hazard_record, kind_numbers
+from pmdswp.render.records import Json, expression_record, field_record, hazard_record, kind_numbers, known_marker_bits
 from pmdswp.softleaf import (
     FLAGS,
-    MARKER_BITS,
     NR_SWAP_TYPES,
     Level,
     SoftLeaf,
     SoftLeafType,
     State,
-    marker_mask,
     migration_ad,
     swp_pfn_bits,
 )
@@ -112,7 +110,7 @@ class _Pools:
         types = {
             "numbers": kind_numbers(arch),
             "max_swapfiles": arch.max_swapfiles,
-            "marker_bits": {name: hex(bit) for name, bit in MARKER_BITS.items() if bit & marker_mask(arch.config)},
+            "marker_bits": known_marker_bits(arch),
             "pmd_kinds": [kind.name for kind in arch.pmd_kinds],
         }
         geometry = {

@@ -26,6 +26,7 @@ __all__ = [
     "hazard_record",
     "hexadecimal",
     "kind_numbers",
+    "known_marker_bits",
     "layout_record",
     "layout_schema",
     "marker_names",
@@ -97,7 +98,7 @@ def layout_record(arch: Arch, level: Level) -> Json:
         "max_physmem_bits": arch.max_physmem_bits,
         "swp_pfn_bits": arch.swp_pfn_bits,
         "migration_ad": arch.migration_ad,
-        "marker_bits": {name: hex(bit) for name, bit in MARKER_BITS.items() if bit & marker_mask(arch.config)},
+        "marker_bits": known_marker_bits(arch),
         "swp_types": kind_numbers(arch),
         "kinds": [kind.name for kind in _kinds(arch, level)],
         "fields": [field_record(field) for field in layout],
@@ -119,6 +120,11 @@ def _kinds(arch: Arch, level: Level) -> tuple[SoftLeafType, ...]:
 def kind_numbers(arch: Arch) -> dict[str, list[int]]:
     """Name of each special kind -> its type numbers."""
     return {kind.name: [number] if isinstance(number, int) else list(number) for kind, number in arch.swp_types.items()}
+
+
+def known_marker_bits(arch: Arch) -> dict[str, str]:
+    """Name -> bit of the PTE markers that the kernel knows."""
+    return {name: hex(bit) for name, bit in MARKER_BITS.items() if bit & marker_mask(arch.config)}
 
 
 def field_record(field: Field) -> Json:

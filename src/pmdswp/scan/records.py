@@ -54,9 +54,8 @@ Write = Callable[[Selected], object]
 
 
 def _entries(arch: Arch, level: Level, selected: Selected) -> Iterator[tuple[int, Entry]]:
-    decode = arch.decode_pte if level == "pte" else arch.decode_pmd
     for position, word in zip(selected.positions.tolist(), selected.words.tolist(), strict=True):
-        yield position, decode(word)
+        yield position, arch.decode(level, word)
 
 
 def _records(arch: Arch, level: Level, selected: Selected) -> Iterator[Json]:

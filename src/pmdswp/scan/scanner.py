@@ -44,9 +44,8 @@ class Scanner:
         """Every piece of the span, in order; `UnsupportedError` for fewer than one thread."""
         table = table_entries(self.arch, self.level) * WORD
         block = block_entries(self.arch, self.level) * WORD
-        decode = self.arch.decode_pte if self.level == "pte" else self.arch.decode_pmd
         # words that are to be recorded have to be read, were they in a hole
-        skip_holes = self.selection is None or not self.selection.takes(decode(0))
+        skip_holes = self.selection is None or not self.selection.takes(self.arch.decode(self.level, 0))
         return in_order(self._part, pieces(file, span, block, table, skip_holes=skip_holes), threads)
 
     def _part(self, piece: Piece) -> Part:

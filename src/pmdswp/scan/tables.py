@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pmdswp.arch import Arch
-from pmdswp.errors import UnsupportedError
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import Level, check_level
 
 __all__ = ["BLOCK", "WORD", "block_entries", "table_entries"]
 
@@ -20,10 +19,7 @@ def table_entries(arch: Arch, level: Level) -> int:
 
     A PTE table has just as many as one PMD entry stands for.
     """
-    entries = {"pte": arch.ptrs_per_pte, "pmd": arch.ptrs_per_pmd}
-    if level not in entries:
-        raise UnsupportedError(f"no level {level!r}; allowed: 'pte', 'pmd'")
-    return entries[level]
+    return arch.ptrs_per_pte if check_level(level) == "pte" else arch.ptrs_per_pmd
 
 
 def block_entries(arch: Arch, level: Level) -> int:
