@@ -12,7 +12,7 @@ from typing import cast
 
 from pmdswp.arch import ARCHITECTURES, Arch
 from pmdswp.cli import commands
-from pmdswp.config import KERNELS, show
+from pmdswp.config import show
 from pmdswp.hazards import hazards
 from pmdswp.render import markdown
 from pmdswp.render.comparison import (
@@ -28,6 +28,7 @@ from pmdswp.render.fields import LEVEL_NAMES
 from pmdswp.render.formats import Slot, collection
 from pmdswp.render.records import layout_schema
 from pmdswp.render.tables import field_table, hazard_blocks, predicate_table, title
+from pmdswp.revisions import KERNELS
 from pmdswp.softleaf import Level
 
 REFERENCE = Path(__file__).parent / "reference"

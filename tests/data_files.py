@@ -26,6 +26,7 @@ SPECIAL_TYPES = {
     "DEVICE_EXCLUSIVE_WRITE": SoftLeafType.DEVICE_EXCLUSIVE,
     "DEVICE_EXCLUSIVE_READ": SoftLeafType.DEVICE_EXCLUSIVE,
     "PTE_MARKER": SoftLeafType.MARKER,
+    "SWAPIN_ERROR": SoftLeafType.SWAPIN_ERROR,
 }
 """What the special types mean, by the kernel's names for their numbers (less the SWP_ in front)."""
 

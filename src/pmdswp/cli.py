@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn, cast, get_type_hints
 
 import pmdswp
 from pmdswp.arch import ARCHITECTURES, Arch, configurations, get_with
-from pmdswp.config import KERNELS, Options
+from pmdswp.config import Options
 from pmdswp.errors import DecodeError, EncodeError, PmdSwpError, UnsupportedError
 from pmdswp.render.records import entry_record, hexadecimal
 from pmdswp.render.text import (
@@ -34,6 +34,7 @@ from pmdswp.render.text import (
     proof_summary,
     table_listing,
 )
+from pmdswp.revisions import KERNELS
 from pmdswp.softleaf import FLAGS, Entry, Level
 from pmdswp.words import excerpt, parse_word
 

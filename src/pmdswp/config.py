@@ -1,7 +1,6 @@
 """Which kernel, built and booted how: the options of `pmdswp.get`, checked and with their defaults filled in.
 
-Kernel releases are compared here and nowhere else. Everything that differs between releases is a `Change` that
-names the release and the commit that made it; other modules ask ``config.has(CHANGE)``.
+What a kernel release has, `pmdswp.revisions` tells; other modules ask ``config.has(CHANGE)``.
 """
 
 from __future__ import annotations
@@ -11,28 +10,10 @@ from itertools import product
 from typing import Any, NamedTuple, Protocol, TypedDict
 
 from pmdswp.errors import UnsupportedError
+from pmdswp.revisions import AGES, PMD_SWAP, RELEASES, UFFD_RENAMED, Change, revisions
 
 __all__ = [
-    "ARM64_SWAP_LAYOUT",
-    "ARM64_UFFD",
-    "DEVICE_EXCLUSIVE_MERGED",
-    "DEVMAP_REMOVED",
-    "KERNELS",
-    "LOONGARCH_EXCLUSIVE",
-    "LOONGARCH_RESPELLED",
-    "MARKER_GUARD",
-    "PMD_DEVICE_PRIVATE",
-    "PMD_SWAP",
-    "RISCV_EXCLUSIVE",
-    "RISCV_SOFT_DIRTY",
-    "RISCV_UFFD",
-    "S390_PMD_PRESENT_BIT",
-    "S390_PMD_SOFTLEAF",
-    "S390_RSTE_SWAP",
-    "S390_SOFT_BITS",
-    "UFFD_RENAMED",
     "Address",
-    "Change",
     "Choice",
     "Config",
     "Option",
@@ -44,48 +25,6 @@ __all__ = [
     "resolve",
     "show",
 ]
-
-KERNELS = ("6.12", "7.3", "pmd-swap-v3")
-"""The layout revisions, oldest first; the last is the default.
-
-`6.12` is the LTS release (as of 6.12.117), `7.3` the release (as of 7.3.4), and `pmd-swap-v3` is 7.3 with the series
-"mm: PMD-level swap entries for anonymous THPs", v3, whose per-architecture helpers are linux-mm commit 75e78aeacb86.
-"""
-
-
-def _age(release: str) -> tuple[int, ...]:
-    return (1000,) if release == "pmd-swap-v3" else tuple(int(part) for part in release.split("."))
-
-
-class Change(NamedTuple):
-    """Something that kernels have `since` a release, made by `commit` (abbreviated; empty where it is not known)."""
-
-    what: str
-    since: str
-    commit: str = ""
-
-    def __str__(self) -> str:
-        commit = f", commit {self.commit}" if self.commit else ""
-        return f"{self.what} (since {self.since}{commit})"
-
-
-RISCV_EXCLUSIVE = Change("the exclusive bit on riscv, type and offset moved for it", "6.3", "51a1007d4113")
-LOONGARCH_EXCLUSIVE = Change("the exclusive bit on loongarch, a bit narrower type", "6.3", "ad3150f11b09")
-ARM64_SWAP_LAYOUT = Change("arm64 swap entries clear of PTE_NG, which is PTE_PRESENT_INVALID", "6.10", "55564814a838")
-ARM64_UFFD = Change("the uffd bit in arm64 swap entries", "6.10", "5b32510af77b")
-MARKER_GUARD = Change("the GUARD PTE marker", "6.13", "7c53dfbdb024")
-S390_SOFT_BITS = Change("the soft bits of s390 segment-table entries where they are", "6.13", "ae1b9fb2d556")
-S390_RSTE_SWAP = Change("the swap form of s390 segment-table entries", "6.13", "f934f6be76c1")
-S390_PMD_PRESENT_BIT = Change("the present bit in s390 segment-table entries", "6.13", "03e6db16b808")
-DEVICE_EXCLUSIVE_MERGED = Change("one device-exclusive type instead of two", "6.15", "c25465eb7630")
-DEVMAP_REMOVED = Change("page tables without a DEVMAP bit", "6.17", "d438d2734170")
-S390_PMD_SOFTLEAF = Change("PMD softleaves on s390", "6.17", "10dd5a000989")
-PMD_DEVICE_PRIVATE = Change("device-private PMD entries", "6.19", "368076f52ebe")
-RISCV_SOFT_DIRTY = Change("the soft-dirty bit on riscv with Svrsw60t59b", "6.19", "2a3ebad4db63")
-RISCV_UFFD = Change("the uffd bit on riscv with Svrsw60t59b", "6.19", "c64da3950cf4")
-LOONGARCH_RESPELLED = Change("named constants for the swap fields on loongarch", "6.19")
-UFFD_RENAMED = Change("UFFD in the names of the bits instead of UFFD_WP", "7.3")
-PMD_SWAP = Change("PMD swap entries", "pmd-swap-v3", "75e78aeacb86")
 
 
 class Options(TypedDict, total=False):
@@ -103,6 +42,8 @@ class Options(TypedDict, total=False):
     la57: bool
     pa_bits: int
     svrsw60t59b: bool
+    pte_marker: bool
+    static_pa_bits: bool
     mmu: str
     invalid_pte_table: int
 
@@ -128,6 +69,8 @@ class Config(NamedTuple):
     la57: bool = False
     pa_bits: int = 48
     svrsw60t59b: bool = False
+    pte_marker: bool = False
+    static_pa_bits: bool = False
     mmu: str = ""
     invalid_pte_table: int = 0
     chosen: tuple[tuple[str, Value], ...] = ()
@@ -135,7 +78,7 @@ class Config(NamedTuple):
 
     def has(self, change: Change) -> bool:
         """Whether this kernel has `change`."""
-        return _age(self.kernel) >= _age(change.since)
+        return AGES[self.kernel] >= AGES[change.since]
 
     def has_exclusive(self, level: str) -> bool:
         """Whether a swap entry at that level has the exclusive bit; in PMDs it is new with the series."""
@@ -171,26 +114,39 @@ class Option(Protocol):
         """Why `given` is not allowed, naming what is; None when it is."""
 
 
+Unless = Callable[[Value, Config], str | None]
+"""Why an option cannot have a value in a configuration, and what is allowed; None where it can."""
+
+
+def _never(_value: Value, _config: Config) -> None:
+    return None
+
+
 class Switch(NamedTuple):
     """True or False. True is the default wherever the kernel can be so, unless `on` is False.
 
     `possible` is False where no kernel of the architecture has it; `since` and `needs` name the change and the
-    option without which it cannot be True.
+    option without which it cannot be True, `until` the change with which it ceased to be possible, and `unless` any
+    other obstacle.
     """
 
     possible: bool = True
     since: Change | None = None
+    until: Change | None = None
     needs: str | None = None
     on: bool = True
+    unless: Unless = _never
 
     def _obstacle(self, config: Config) -> str | None:
         if not self.possible:
             return f"no {config.arch} kernel has it; allowed: False"
         if self.since is not None and not config.has(self.since):
             return f"kernel {config.kernel} lacks {self.since}; allowed: False"
+        if self.until is not None and config.has(self.until):
+            return f"kernel {config.kernel} has {self.until}; allowed: False"
         if self.needs is not None and not getattr(config, self.needs):
             return f"that needs {self.needs}=True; allowed: False"
-        return None
+        return self.unless(True, config)  # noqa: FBT003  # the value it is asked about
 
     @property
     def examples(self) -> tuple[bool, ...]:
@@ -199,8 +155,14 @@ class Switch(NamedTuple):
     def __str__(self) -> str:
         if not self.possible:
             return "no"
-        condition = "" if self.needs is None else f", needs {self.needs}"
-        return f"yes or no{condition}" if self.since is None else f"yes or no, since {self.since.since}"
+        conditions = ["yes or no"]
+        if self.since is not None:
+            conditions.append(f"since {self.since.since}")
+        if self.until is not None:
+            conditions.append(f"before {self.until.since}")
+        if self.needs is not None:
+            conditions.append(f"needs {self.needs}")
+        return ", ".join(conditions)
 
     def default(self, config: Config) -> bool:
         return self.on and self._obstacle(config) is None
@@ -216,6 +178,7 @@ class Choice(NamedTuple):
 
     values: tuple[int, ...] | tuple[str, ...]
     usual: int | str
+    unless: Unless = _never
 
     @property
     def examples(self) -> tuple[int | str, ...]:
@@ -228,8 +191,9 @@ class Choice(NamedTuple):
         return self.usual
 
     def refusal(self, given: object, config: Config) -> str | None:
-        if type(given) is type(self.usual) and given in self.values:
-            return None
+        for value in self.values:
+            if type(given) is type(value) and given == value:
+                return self.unless(value, config)
         return f"allowed: {', '.join(map(show, self.values))}"
 
 
@@ -284,15 +248,17 @@ def common_options(
     device_private: Switch,
     memory_failure: Switch,
     max_physmem_bits: Callable[[Config], int],
+    pte_marker: Switch | None = None,
     **particular: Option,
 ) -> Mapping[str, Option]:
     """The options of an architecture in the order in which they are resolved: `particular` ones early."""
     return {
-        "kernel": Choice(KERNELS, KERNELS[-1]),
+        "kernel": Choice(RELEASES, RELEASES[-1]),
         "page_size": page_size,
         **particular,
         "soft_dirty": soft_dirty,
         "uffd": uffd,
+        **({} if pte_marker is None else {"pte_marker": pte_marker}),
         "device_private": device_private,
         "memory_failure": memory_failure,
         "migration": Switch(),
@@ -306,7 +272,7 @@ def resolve(arch: str, options: Mapping[str, Option], given: Mapping[str, object
     for name in given:
         if name not in options:
             raise UnsupportedError(f"{arch} has no option {name!r}; allowed: {', '.join(options)}")
-    config = Config(arch, KERNELS[-1])
+    config = Config(arch, RELEASES[-1])
     chosen: list[tuple[str, Value]] = []
     for name, option in options.items():
         default = option.default(config)
@@ -321,19 +287,30 @@ def resolve(arch: str, options: Mapping[str, Option], given: Mapping[str, object
     return config._replace(chosen=tuple(chosen))
 
 
-ALONE = ("device_private", "memory_failure", "migration", "max_physmem_bits", "invalid_pte_table")
+ALONE = (
+    "device_private",
+    "memory_failure",
+    "migration",
+    "pte_marker",
+    "static_pa_bits",
+    "max_physmem_bits",
+    "invalid_pte_table",
+)
 """Options that change numbers and no layout."""
 
 
 def option_sets(arch: str, options: Mapping[str, Option]) -> Iterator[Mapping[str, Value]]:
     """Option sets of an architecture in which every value occurs, for proofs and tests; the defaults come first.
 
-    All combinations of the options that change a layout or a predicate, and with each of them those in `ALONE`, one
-    at a time. Only sets that make a configuration of their own are given.
+    Of the releases, those that differ on this architecture; all combinations of the options that change a layout or a
+    predicate, and with each of them those in `ALONE`, one at a time. Only sets that make a configuration of their own
+    are given.
     """
     seen: set[Config] = set()
-    layouts = [[(name, value) for value in option.examples] for name, option in options.items() if name not in ALONE]
-    alone = [(name, value) for name in ALONE if name in options for value in options[name].examples]
+    examples = {name: option.examples for name, option in options.items()}
+    examples["kernel"] = revisions(arch)[::-1]
+    layouts = [[(name, value) for value in values] for name, values in examples.items() if name not in ALONE]
+    alone = [(name, value) for name in ALONE if name in options for value in examples[name]]
     for chosen in product(*layouts):
         for other in ((), *((choice,) for choice in alone)):
             option_set = dict((*chosen, *other))

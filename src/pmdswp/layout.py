@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple, NoReturn, TypeVar
 
-from pmdswp.config import Change
 from pmdswp.errors import DecodeError, EncodeError, LayoutError
 from pmdswp.formula import MASK64, Formula
+from pmdswp.revisions import Change
 
 __all__ = ["Field", "FieldKind", "Layout", "bits", "check_word", "fixed", "flag", "ignored", "value", "zero"]
 

@@ -12,8 +12,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from pmdswp.config import DEVICE_EXCLUSIVE_MERGED, MARKER_GUARD, PMD_DEVICE_PRIVATE, PMD_SWAP, Config, show
+from pmdswp.config import Config, show
 from pmdswp.errors import UnsupportedError
+from pmdswp.revisions import (
+    DEVICE_EXCLUSIVE_MERGED,
+    MARKER_ALWAYS,
+    MARKER_GUARD,
+    PMD_DEVICE_PRIVATE,
+    PMD_SWAP,
+    SWAP_ERROR_MARKER,
+)
 
 __all__ = [
     "DEVICE_PRIVATE_KINDS",
@@ -75,6 +83,8 @@ class SoftLeafType(enum.Enum):
     DEVICE_EXCLUSIVE = 7
     HWPOISON = 8
     MARKER = 9
+    SWAPIN_ERROR = 254
+    """A page that could not be read back, in 6.1 only; later a PTE marker. No number of the kernel's enum."""
     UNKNOWN = 255
     """A type number above 31, which no kernel writes."""
 
@@ -107,7 +117,10 @@ FLAGS = ("exclusive", "soft_dirty", "uffd")
 """The flags of a swap entry, in the order in which this library lists them."""
 
 MARKER_BITS: Mapping[str, int] = MappingProxyType({"uffd_wp": 0x1, "poisoned": 0x2, "guard": 0x4})
-"""Name -> bit in the offset of a PTE marker (include/linux/swapops.h; `guard` since 6.13, 7c53dfbdb024)."""
+"""Name -> bit in the offset of a PTE marker (include/linux/swapops.h).
+
+`poisoned` since 6.2 (15520a3f0469; named SWAPIN_ERROR before 6.6), `guard` since 6.13 (7c53dfbdb024).
+"""
 
 
 class SoftLeaf(NamedTuple):
@@ -205,8 +218,10 @@ class Entry(NamedTuple):
 def special_types(config: Config) -> Mapping[SoftLeafType, int | range]:
     """Kind -> its type number, or range of numbers, above the swap devices; kinds not configured are left out.
 
-    include/linux/swap.h gives the highest numbers away, upwards in this order; the PTE marker is always 31. Until
-    6.15 (c25465eb7630) device-exclusive entries had two types, for write and for read.
+    include/linux/swap.h gives the highest numbers away, upwards in this order. The PTE marker is 31, and in every
+    kernel, since 6.2 (ca92ea3dc5a2); in 6.1 it is there with CONFIG_PTE_MARKER only, below the swap errors, which
+    then had a type of their own (until 15520a3f0469). Until 6.15 (c25465eb7630) device-exclusive entries had two
+    types, for write and for read.
     """
     kinds: list[SoftLeafType] = []
     if config.memory_failure:
@@ -218,7 +233,10 @@ def special_types(config: Config) -> Mapping[SoftLeafType, int | range]:
         kinds.append(SoftLeafType.DEVICE_EXCLUSIVE)
         if not config.has(DEVICE_EXCLUSIVE_MERGED):
             kinds.append(SoftLeafType.DEVICE_EXCLUSIVE)
-    kinds.append(SoftLeafType.MARKER)
+    if config.has(MARKER_ALWAYS) or config.pte_marker:
+        kinds.append(SoftLeafType.MARKER)
+    if not config.has(SWAP_ERROR_MARKER):
+        kinds.append(SoftLeafType.SWAPIN_ERROR)
     first = NR_SWAP_TYPES - len(kinds)
     numbers: dict[SoftLeafType, int | range] = {}
     for kind in dict.fromkeys(kinds):
@@ -242,7 +260,9 @@ def max_swapfiles(swp_types: Mapping[SoftLeafType, int | range]) -> int:
 
 def marker_mask(config: Config) -> int:
     """PTE_MARKER_MASK: the offset bits of a PTE marker that mean something to this kernel."""
-    known = MARKER_BITS["uffd_wp"] | MARKER_BITS["poisoned"]
+    known = MARKER_BITS["uffd_wp"]
+    if config.has(SWAP_ERROR_MARKER):
+        known |= MARKER_BITS["poisoned"]
     return known | MARKER_BITS["guard"] if config.has(MARKER_GUARD) else known
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from pmdswp import Arch, SoftLeaf, SoftLeafType, UnsupportedError
 from pmdswp.layout import FieldKind, Layout
-from pmdswp.softleaf import MAX_SWAPFILES_SHIFT
+from pmdswp.softleaf import MAX_SWAPFILES_SHIFT, marker_mask
 
 MASK64 = (1 << 64) - 1
 
@@ -48,7 +48,7 @@ def _kind_number(kind: SoftLeafType) -> Answer:
 
 
 def _marker_bits(offset: int) -> Answer:
-    return lambda arch: arch.softleaf_markers(SoftLeaf(31, offset))
+    return lambda arch: marker_mask(arch.config) & offset
 
 
 def _sets(helper: Callable[[Arch, int], int]) -> Answer:
@@ -114,6 +114,8 @@ STATED: Mapping[str, Answer] = {
         SoftLeafType.MIGRATION_WRITE,
     ),
     "SWP_HWPOISON_NUM": _type_count(SoftLeafType.HWPOISON),
+    "SWP_SWAPIN_ERROR_NUM": _type_count(SoftLeafType.SWAPIN_ERROR),
+    "SWP_SWAPIN_ERROR": _type_number(SoftLeafType.SWAPIN_ERROR),
     "SWP_PTE_MARKER": _type_number(SoftLeafType.MARKER),
     "SWP_DEVICE_WRITE": _type_number(SoftLeafType.DEVICE_PRIVATE_WRITE),
     "SWP_DEVICE_READ": _type_number(SoftLeafType.DEVICE_PRIVATE_READ),
@@ -130,7 +132,7 @@ STATED: Mapping[str, Answer] = {
     "PTE_MARKER_GUARD": _marker_bits(0x4),
     "PTE_MARKER_MASK": _marker_bits(SoftLeaf.from_val(MASK64).offset),
     # enum softleaf_type
-    **{f"SOFTLEAF_{kind.name}": _kind_number(kind) for kind in SoftLeafType if kind is not SoftLeafType.UNKNOWN},
+    **{f"SOFTLEAF_{kind.name}": _kind_number(kind) for kind in SoftLeafType if kind.value <= SoftLeafType.MARKER.value},
     # flags, by what the helpers do and by the layout
     "swp_exclusive_bits": _sets(lambda arch, v: arch.pte_swp_mkexclusive(v)),
     "swp_soft_dirty_bits": _sets(lambda arch, v: arch.pte_swp_mksoft_dirty(v)),
@@ -218,6 +220,7 @@ NOT_STATED = frozenset(
         "CONFIG_PGTABLE_LEVELS",
         "CONFIG_PPC_64S_HASH_MMU",
         "CONFIG_PPC_RADIX_MMU",
+        "CONFIG_PTE_MARKER",
         "CONFIG_PTE_MARKER_UFFD_WP",
         "CONFIG_RISCV_ISA_SVRSW60T59B",
         "CONFIG_SPARSEMEM",

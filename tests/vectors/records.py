@@ -134,6 +134,7 @@ class Geometry:
             options["max_physmem_bits"] = self.max_physmem_bits
         if self.arch == "x86_64":
             options["la57"] = self.mode == "la57"
+            options["pte_marker"] = symbols.get("PTE_MARKER", False)
         elif self.arch == "arm64":
             options["pa_bits"] = self.numbers["PHYS_MASK_SHIFT"]
         elif self.arch == "ppc64le":

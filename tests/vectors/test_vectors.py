@@ -316,6 +316,7 @@ CLASSES: Mapping[str, Callable[[Arch, SoftLeaf], int]] = {
     "dev_excl_w": _is_device_exclusive_write,
     "hwpoison": _is_kind(SoftLeafType.HWPOISON),
     "hwpoison_old": _is_kind(SoftLeafType.HWPOISON),
+    "swapin_error": _is_kind(SoftLeafType.SWAPIN_ERROR),
     "marker": _is_kind(SoftLeafType.MARKER),
     "marker_bits": lambda arch, leaf: arch.softleaf_markers(leaf),
     "mk_uffd_wp": _has_marker(0x1),

@@ -13,8 +13,9 @@ from pmdswp.arch.powerpc import PPC64
 from pmdswp.arch.riscv import RISCV64
 from pmdswp.arch.s390 import S390X
 from pmdswp.arch.x86 import X86_64
-from pmdswp.config import KERNELS, Config, Options, option_sets, resolve
+from pmdswp.config import Config, Options, option_sets, resolve
 from pmdswp.errors import UnsupportedError
+from pmdswp.revisions import KERNELS
 
 __all__ = ["ARCHITECTURES", "Arch", "Architecture", "configurations", "get", "get_with", "kernels", "names"]
 

@@ -1,21 +1,26 @@
 """arm64: arch/arm64/include/asm/pgtable.h, pgtable-prot.h, pgtable-hwdef.h.
 
-One layout for PTE and PMD, for every page size and address width, since 6.10 (55564814a838 moved
-PTE_PRESENT_INVALID, 5b32510af77b added the uffd bit). There is no soft-dirty bit. Neither type nor offset is
-masked when it is stored.
+One layout for PTE and PMD, for every page size and address width. It moved with 6.10 (55564814a838, when PROT_NONE lost
+its own bit and PTE_PRESENT_INVALID became PTE_NG; 5b32510af77b added the uffd bit). There is no soft-dirty bit. Neither
+type nor offset is masked when it is stored.
 """
 
 from __future__ import annotations
 
 from pmdswp.arch.base import Architecture, Facts
-from pmdswp.config import ARM64_SWAP_LAYOUT, ARM64_UFFD, PMD_SWAP, Choice, Config, Switch, common_options
+from pmdswp.config import Choice, Config, Switch, Value, common_options
 from pmdswp.hazards import zero_entry
 from pmdswp.layout import Layout, bits, fixed, flag, value, zero
+from pmdswp.revisions import ARM64_LPA2, ARM64_RUN_TIME_PA_BITS, ARM64_SWAP_LAYOUT, ARM64_UFFD, PMD_SWAP
 from pmdswp.softleaf import Level
 
 __all__ = ["ARM64"]
 
+LARGE_PAGE = 65536
+
 VALID, TABLE, EXCLUSIVE, UFFD, PRESENT_INVALID = 0, 1, 2, 3, 11
+OLD_PROT_NONE, OLD_PRESENT_INVALID = 58, 59
+"""Before 6.10."""
 
 
 def _layout(config: Config, level: Level) -> Layout:
@@ -55,16 +60,44 @@ def _layout(config: Config, level: Level) -> Layout:
     )
 
 
+def _layout_before_6_10(config: Config, level: Level) -> Layout:
+    return Layout(
+        (
+            fixed("valid", VALID, 0, "PTE_VALID", "not present"),
+            zero(TABLE),
+            flag(
+                "exclusive",
+                EXCLUSIVE,
+                "PTE_SWP_EXCLUSIVE",
+                "exclusive to one process",
+                configured=config.has_exclusive(level),
+            ),
+            value("type", 3, 5, "__SWP_TYPE_SHIFT", "swap type", masked=False),
+            value("offset", 8, 50, "__SWP_OFFSET_SHIFT", "swap offset", masked=False),
+            fixed("prot_none", OLD_PROT_NONE, 0, "PTE_PROT_NONE", "not present"),
+            fixed("present_invalid", OLD_PRESENT_INVALID, 0, "PMD_PRESENT_INVALID", "not present")
+            if level == "pmd"
+            else zero(OLD_PRESENT_INVALID),
+            zero(60, 4),
+        )
+    )
+
+
 def _facts(config: Config) -> Facts:
-    present = bits(VALID, PRESENT_INVALID)
+    if config.has(ARM64_SWAP_LAYOUT):
+        layout, pte_present = _layout, bits(VALID, PRESENT_INVALID)
+        present = pte_present
+    else:
+        layout, pte_present = _layout_before_6_10, bits(VALID, OLD_PROT_NONE)
+        present = pte_present | bits(OLD_PRESENT_INVALID)
     table = bits(VALID, TABLE)
     return Facts(
-        pte_layout=_layout(config, "pte"),
-        pmd_layout=_layout(config, "pmd"),
+        pte_layout=layout(config, "pte"),
+        pmd_layout=layout(config, "pmd"),
         pmd_shift=2 * config.page_shift - 3,
         ptrs_per_pmd=config.page_size // 8,
         pte_none=lambda v: v == 0,
-        pte_present=lambda v: (v & present) != 0,
+        pte_present=lambda v: (v & pte_present) != 0,
         pmd_none=lambda v: v == 0,
         pmd_present=lambda v: (v & present) != 0,
         pmd_leaf=lambda v: ((v & present) != 0) & ((v & table) != table),
@@ -73,18 +106,36 @@ def _facts(config: Config) -> Facts:
     )
 
 
+def _no_lpa2(value: Value, config: Config) -> str | None:
+    if value == 48 or config.page_size == LARGE_PAGE or config.has(ARM64_LPA2):
+        return None
+    return f"kernel {config.kernel} lacks {ARM64_LPA2}; allowed: 48"
+
+
+def _large_pages(_value: Value, config: Config) -> str | None:
+    if config.page_size != LARGE_PAGE:
+        return None
+    return f"with pages of {LARGE_PAGE} bytes pa_bits is CONFIG_ARM64_PA_BITS in every kernel; allowed: False"
+
+
 ARM64 = Architecture(
     name="arm64",
     aliases=("aarch64",),
     byteorder="little",
     options=common_options(
         page_size=Choice((4096, 16384, 65536), 4096),
-        pa_bits=Choice((48, 52), 48),
+        pa_bits=Choice((48, 52), 48, unless=_no_lpa2),
+        static_pa_bits=Switch(
+            since=ARM64_LPA2,
+            until=ARM64_RUN_TIME_PA_BITS,
+            on=False,
+            unless=_large_pages,
+        ),
         soft_dirty=Switch(possible=False),
-        uffd=Switch(),
+        uffd=Switch(since=ARM64_UFFD),
         device_private=Switch(),
         memory_failure=Switch(),
-        max_physmem_bits=lambda config: config.pa_bits,
+        max_physmem_bits=lambda config: 52 if config.static_pa_bits else config.pa_bits,
     ),
     facts=_facts,
     hazards=(zero_entry("pte", "pmd"),),

@@ -13,19 +13,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, cast
 
 from pmdswp import huge
-from pmdswp.config import (
-    PMD_DEVICE_PRIVATE,
-    PMD_SWAP,
-    Change,
-    Config,
-    Option,
-    Value,
-    show,
-)
+from pmdswp.config import Config, Option, Value, show
 from pmdswp.errors import DecodeError, EncodeError, UnsupportedError
 from pmdswp.formula import MASK64, Formula, compile_methods, method_source
 from pmdswp.hazards import Hazard
 from pmdswp.layout import Layout, check_word
+from pmdswp.revisions import PMD_DEVICE_PRIVATE, PMD_SWAP, Change
 from pmdswp.softleaf import (
     DEVICE_PRIVATE_KINDS,
     FLAGS,
@@ -130,7 +123,7 @@ class Arch(ABC):
     name: str
     """One of `pmdswp.names()`."""
     kernel: str
-    """One of `pmdswp.kernels()`."""
+    """The release asked for: one of `pmdswp.revisions.RELEASES`."""
     byteorder: Literal["little", "big"]
     """How page-table words stand in memory; big on ppc64 under little-endian kernels too."""
     entry_size: int
@@ -654,7 +647,7 @@ def _formulas(config: Config, facts: Facts, swp_types: Mapping[SoftLeafType, int
     pte, pmd = facts.pte_layout, facts.pmd_layout
     is_pte_leaf = _is_leaf(facts.pte_none, facts.pte_present)
     is_pmd_leaf = _is_leaf(facts.pmd_none, facts.pmd_present)
-    [marker] = _numbers(swp_types, SoftLeafType.MARKER)
+    has_marker_type = _has_type(pte, _numbers(swp_types, SoftLeafType.MARKER))
     has_swap_type = _has_swap_type(pmd, max_swapfiles(swp_types))
     has_migration_type = _has_type(pmd, _numbers(swp_types, *MIGRATION_KINDS))
     has_device_private_type = _has_type(pmd, _numbers(swp_types, *DEVICE_PRIVATE_KINDS))
@@ -672,7 +665,7 @@ def _formulas(config: Config, facts: Facts, swp_types: Mapping[SoftLeafType, int
         "pmd_trans_huge": facts.pmd_trans_huge(v) if config.thp else never(v),
         "pmd_bad": facts.pmd_bad(v),
         "pte_swp_clear_flags": v & (MASK64 ^ sum(pte.flags.values())),
-        "pte_is_marker": is_pte_leaf(v) & (leaf_type(pte, v) == marker),
+        "pte_is_marker": is_pte_leaf(v) & has_marker_type(v),
         "pmd_is_swap_entry": is_pmd_leaf(v) & has_swap_type(v),
         "pmd_is_migration_entry": is_pmd_leaf(v) & has_migration_type(v),
         "pmd_is_device_private_entry": is_pmd_leaf(v) & has_device_private_type(v),

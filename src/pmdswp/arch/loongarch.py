@@ -3,31 +3,41 @@
 A swap PMD is the PTE form with _PAGE_HUGE set; an empty PMD is not 0 but the address of `invalid_pte_table`, which
 differs from build to build and may be relocated at boot. pmd_present() tests bit 60 of a huge entry, and that is bit 36
 of the swap offset: a PMD entry with it set reads back as present (with 4K pages it is the migration young bit). There
-is no soft-dirty and no uffd bit. The type has 7 bits in the word, of which the generic layer uses 5.
+is no soft-dirty and no uffd bit. The type has 7 bits in the word, of which the generic layer uses 5; before 6.3
+(ad3150f11b09) it had 8, and there was no exclusive bit.
 """
 
 from __future__ import annotations
 
 from pmdswp.arch.base import Architecture, Facts
-from pmdswp.config import (
-    LOONGARCH_EXCLUSIVE,
-    LOONGARCH_RESPELLED,
-    PMD_SWAP,
-    Address,
-    Choice,
-    Config,
-    Switch,
-    common_options,
-)
+from pmdswp.config import Address, Choice, Config, Switch, common_options
 from pmdswp.formula import MASK64
 from pmdswp.hazards import Hazard, zero_entry
-from pmdswp.layout import Layout, bits, fixed, flag, value, zero
+from pmdswp.layout import Field, Layout, bits, fixed, flag, value, zero
+from pmdswp.revisions import LOONGARCH_EXCLUSIVE, LOONGARCH_RESPELLED, LOONGARCH_ZONE_DEVICE, PMD_SWAP
 from pmdswp.softleaf import Level, State
 
 __all__ = ["LOONGARCH64"]
 
 GLOBAL = HUGE = 6
-PRESENT, PROTNONE, EXCLUSIVE, OFFSET, PRESENT_INVALID = 7, 10, 23, 24, 60
+PRESENT, PROTNONE, TYPE, EXCLUSIVE, OFFSET, PRESENT_INVALID = 7, 10, 16, 23, 24, 60
+
+
+def _type_and_exclusive(config: Config, level: Level, name: str) -> tuple[Field, ...]:
+    """Bits 16 to 23: a type of seven bits below the exclusive bit, or one of eight, which is not masked."""
+    if not config.has(LOONGARCH_EXCLUSIVE):
+        return (value("type", TYPE, 8, name, "swap type", masked=False),)
+    return (
+        value("type", TYPE, 7, name, "swap type", since=LOONGARCH_EXCLUSIVE),
+        flag(
+            "exclusive",
+            EXCLUSIVE,
+            "_PAGE_SWP_EXCLUSIVE",
+            "exclusive to one process",
+            configured=config.has_exclusive(level),
+            since=PMD_SWAP if level == "pmd" else LOONGARCH_EXCLUSIVE,
+        ),
+    )
 
 
 def _layout(config: Config, level: Level) -> Layout:
@@ -43,15 +53,7 @@ def _layout(config: Config, level: Level) -> Layout:
             zero(8, 2),
             fixed("protnone", PROTNONE, 0, "_PAGE_PROTNONE", "not present"),
             zero(11, 5),
-            value("type", 16, 7, "__SWP_TYPE_SHIFT" if named else "", "swap type", since=LOONGARCH_EXCLUSIVE),
-            flag(
-                "exclusive",
-                EXCLUSIVE,
-                "_PAGE_SWP_EXCLUSIVE",
-                "exclusive to one process",
-                configured=config.has_exclusive(level),
-                since=PMD_SWAP if level == "pmd" else LOONGARCH_EXCLUSIVE,
-            ),
+            *_type_and_exclusive(config, level, name="__SWP_TYPE_SHIFT" if named else ""),
             value("offset", OFFSET, 40, "__SWP_OFFSET_SHIFT" if named else "", "swap offset"),
         )
     )
@@ -88,7 +90,7 @@ LOONGARCH64 = Architecture(
         invalid_pte_table=Address(0x9000000001A50000),
         soft_dirty=Switch(possible=False),
         uffd=Switch(possible=False),
-        device_private=Switch(),
+        device_private=Switch(since=LOONGARCH_ZONE_DEVICE),
         memory_failure=Switch(possible=False),
         max_physmem_bits=lambda config: 48,
     ),

@@ -8,9 +8,10 @@ _PAGE_PTE. Hash with 4K pages has PMD softleaves by the kernel's gate, but no TH
 from __future__ import annotations
 
 from pmdswp.arch.base import Architecture, Facts, Predicate, never
-from pmdswp.config import DEVMAP_REMOVED, PMD_SWAP, Choice, Config, Switch, common_options
+from pmdswp.config import Choice, Config, Switch, common_options
 from pmdswp.formula import MASK64, Formula
 from pmdswp.layout import Layout, bits, fixed, flag, value, zero
+from pmdswp.revisions import DEVMAP_REMOVED, PMD_SWAP
 from pmdswp.softleaf import Level
 
 __all__ = ["PPC64"]

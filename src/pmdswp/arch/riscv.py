@@ -1,25 +1,20 @@
 """riscv64: arch/riscv/include/asm/pgtable.h, pgtable-bits.h; the same for Sv39, Sv48 and Sv57.
 
-One layout for PTE and PMD. Soft-dirty and uffd exist since 6.19 (2a3ebad4db63, c64da3950cf4), and only where the
-CPU has Svrsw60t59b. Swap soft-dirty is _PAGE_EXEC, one of the leaf bits that pmd_present() tests: a soft-dirty PMD
-entry reads back as present.
+One layout for PTE and PMD. Before 6.3 (51a1007d4113) there was no exclusive bit, and type and offset stood one bit
+lower; the comment in the 6.1 header says that the offset begins at bit 10, and the macros put it at 11. Soft-dirty and
+uffd exist since 6.19 (2a3ebad4db63, c64da3950cf4), and only where the CPU has Svrsw60t59b. Swap soft-dirty is
+_PAGE_EXEC, one of the leaf bits that pmd_present() tests: a soft-dirty PMD entry reads back as present.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 from pmdswp.arch.base import Architecture, Facts
-from pmdswp.config import (
-    PMD_SWAP,
-    RISCV_EXCLUSIVE,
-    RISCV_SOFT_DIRTY,
-    RISCV_UFFD,
-    Choice,
-    Config,
-    Switch,
-    common_options,
-)
+from pmdswp.config import Choice, Config, Switch, common_options
 from pmdswp.hazards import Hazard, zero_entry
 from pmdswp.layout import Layout, bits, fixed, flag, value, zero
+from pmdswp.revisions import PMD_SWAP, RISCV_EXCLUSIVE, RISCV_SOFT_DIRTY, RISCV_UFFD, RISCV_ZONE_DEVICE
 from pmdswp.softleaf import Level, State
 
 __all__ = ["RISCV64"]
@@ -75,12 +70,28 @@ def _layout(config: Config, level: Level) -> Layout:
     )
 
 
+def _layout_before_6_3(level: Level) -> Layout:
+    return Layout(
+        (
+            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "not present"),
+            fixed("leaf", READ, 0, "_PAGE_LEAF", "pmd_present() tests them", width=3)
+            if level == "pmd"
+            else zero(READ, 3, kernel_name="_PAGE_LEAF"),
+            zero(USER, kernel_name="_PAGE_USER"),
+            fixed("prot_none", PROT_NONE, 0, "_PAGE_PROT_NONE", "not present (= _PAGE_GLOBAL)"),
+            value("type", 6, 5, "__SWP_TYPE_SHIFT", "swap type", masked=False),
+            value("offset", 11, 53, "__SWP_OFFSET_SHIFT", "swap offset"),
+        )
+    )
+
+
 def _facts(config: Config) -> Facts:
+    layout = partial(_layout, config) if config.has(RISCV_EXCLUSIVE) else _layout_before_6_3
     pte_present = bits(PRESENT, PROT_NONE)
     pmd_present = pte_present | LEAF if config.thp else pte_present
     return Facts(
-        pte_layout=_layout(config, "pte"),
-        pmd_layout=_layout(config, "pmd"),
+        pte_layout=layout("pte"),
+        pmd_layout=layout("pmd"),
         pmd_shift=21,
         ptrs_per_pmd=512,
         pte_none=lambda v: v == 0,
@@ -102,7 +113,7 @@ RISCV64 = Architecture(
         svrsw60t59b=Switch(since=RISCV_SOFT_DIRTY, on=False),
         soft_dirty=Switch(needs="svrsw60t59b"),
         uffd=Switch(needs="svrsw60t59b"),
-        device_private=Switch(),
+        device_private=Switch(since=RISCV_ZONE_DEVICE),
         memory_failure=Switch(possible=False),
         max_physmem_bits=lambda config: 56,
     ),

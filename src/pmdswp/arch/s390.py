@@ -9,19 +9,16 @@ stands elsewhere than in a PTE. The kernel's `swp_entry_t` always has the PTE fo
 from __future__ import annotations
 
 from pmdswp.arch.base import Architecture, Facts, Predicate
-from pmdswp.config import (
+from pmdswp.config import Choice, Config, Switch, common_options
+from pmdswp.layout import Layout, bits, fixed, flag, value, zero
+from pmdswp.revisions import (
     DEVMAP_REMOVED,
     PMD_SWAP,
     S390_PMD_PRESENT_BIT,
     S390_PMD_SOFTLEAF,
     S390_RSTE_SWAP,
     S390_SOFT_BITS,
-    Choice,
-    Config,
-    Switch,
-    common_options,
 )
-from pmdswp.layout import Layout, bits, fixed, flag, value, zero
 
 __all__ = ["S390X"]
 

@@ -7,16 +7,19 @@ points at memory that does not exist (L1TF); the type is not. Bits 5 and 6 may b
 
 from __future__ import annotations
 
-from pmdswp.arch.base import Architecture, Facts
-from pmdswp.config import DEVMAP_REMOVED, PMD_SWAP, Choice, Config, Switch, common_options
+from pmdswp.arch.base import Architecture, Facts, Predicate
+from pmdswp.config import Choice, Config, Switch, common_options
 from pmdswp.formula import MASK64
 from pmdswp.hazards import Hazard, no_flag
 from pmdswp.layout import Layout, bits, fixed, flag, ignored, value, zero
+from pmdswp.revisions import DEVMAP_REMOVED, MARKER_ALWAYS, PMD_SWAP, X86_SAVED_DIRTY
 from pmdswp.softleaf import Level, State
 
 __all__ = ["X86_64", "l1tf_max_swapfile_size"]
 
 PRESENT, RW, USER, PWT, PCD, ACCESSED, DIRTY, PSE, PROTNONE, DEVMAP = 0, 1, 2, 3, 4, 5, 6, 7, 8, 57
+OLD_DEVMAP = 58
+"""Before 6.6."""
 PAGE_SHIFT = 12
 PFN = (1 << 52) - (1 << PAGE_SHIFT)
 KNL_ERRATUM = bits(DIRTY, ACCESSED)
@@ -55,6 +58,13 @@ def _layout(config: Config, level: Level) -> Layout:
     )
 
 
+def _pmd_trans_huge(config: Config) -> Predicate:
+    if config.has(DEVMAP_REMOVED):
+        return lambda v: (v & bits(PSE)) != 0
+    devmap = DEVMAP if config.has(X86_SAVED_DIRTY) else OLD_DEVMAP
+    return lambda v: (v & bits(PSE, devmap)) == bits(PSE)
+
+
 def _facts(config: Config) -> Facts:
     return Facts(
         pte_layout=_layout(config, "pte"),
@@ -66,11 +76,7 @@ def _facts(config: Config) -> Facts:
         pmd_none=lambda v: (v & (MASK64 ^ KNL_ERRATUM)) == 0,
         pmd_present=lambda v: (v & bits(PRESENT, PSE, PROTNONE)) != 0,
         pmd_leaf=lambda v: (v & bits(PSE)) != 0,
-        pmd_trans_huge=(
-            (lambda v: (v & bits(PSE)) != 0)
-            if config.has(DEVMAP_REMOVED)
-            else (lambda v: (v & bits(PSE, DEVMAP)) == bits(PSE))
-        ),
+        pmd_trans_huge=_pmd_trans_huge(config),
         pmd_bad=lambda v: (v & (MASK64 ^ PFN ^ bits(USER, ACCESSED))) != bits(PRESENT, RW, DIRTY),
     )
 
@@ -84,6 +90,7 @@ X86_64 = Architecture(
         la57=Switch(on=False),
         soft_dirty=Switch(),
         uffd=Switch(),
+        pte_marker=Switch(until=MARKER_ALWAYS, needs="uffd"),
         device_private=Switch(),
         memory_failure=Switch(),
         max_physmem_bits=lambda config: 52 if config.la57 else 46,

@@ -7,12 +7,13 @@ from itertools import groupby, pairwise
 
 from pmdswp.arch import ARCHITECTURES, Arch, get_with
 from pmdswp.arch.base import expressions
-from pmdswp.config import KERNELS, Value
+from pmdswp.config import Value
 from pmdswp.errors import UnsupportedError
 from pmdswp.layout import WORD_BITS, Field, FieldKind, Layout
 from pmdswp.render.document import Paragraph, Section, Table, code
 from pmdswp.render.fields import LEVEL_NAMES, bit_range, lsb0_bits, msb0_bits
 from pmdswp.render.tables import DASH, PREDICATES, largest_swap, size, type_numbers, yes
+from pmdswp.revisions import KERNELS
 from pmdswp.softleaf import FLAGS, Level, SoftLeafType
 
 __all__ = [

@@ -14,7 +14,7 @@ from typing import cast, get_type_hints
 from pmdswp import __version__
 from pmdswp.arch import ARCHITECTURES, Arch, get, get_with
 from pmdswp.arch.base import Architecture, expressions, leaf_type
-from pmdswp.config import KERNELS, Address, Choice, Option, PhysmemBits, Switch, Value
+from pmdswp.config import Address, Choice, Option, PhysmemBits, Switch, Value
 from pmdswp.errors import UnsupportedError
 from pmdswp.formula import Formula
 from pmdswp.hazards import hazards
@@ -23,6 +23,7 @@ from pmdswp.render.document import plain
 from pmdswp.render.fields import source
 from pmdswp.render.palette import style_sheet, tone_name
 from pmdswp.render.records import Json, expression_record, field_record, hazard_record, kind_numbers, known_marker_bits
+from pmdswp.revisions import KERNELS
 from pmdswp.softleaf import (
     FLAGS,
     NR_SWAP_TYPES,
