@@ -15,19 +15,14 @@ from pmdswp.cli import commands
 from pmdswp.config import show
 from pmdswp.hazards import hazards
 from pmdswp.render import markdown
-from pmdswp.render.comparison import (
-    comparison,
-    distinct_variants,
-    fullest,
-    limit_table,
-    revision_table,
-    type_numbers_of,
-)
+from pmdswp.render.comparison import comparison, limit_table
 from pmdswp.render.document import Block, Paragraph, Picture, Section, Table, code, marked
+from pmdswp.render.drift import drift, drift_of, type_numbers_of
 from pmdswp.render.fields import LEVEL_NAMES
 from pmdswp.render.formats import Slot, collection
 from pmdswp.render.records import layout_schema
 from pmdswp.render.tables import field_table, hazard_blocks, predicate_table, title
+from pmdswp.render.variants import distinct_variants, fullest
 from pmdswp.revisions import KERNELS
 from pmdswp.softleaf import Level
 
@@ -72,6 +67,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "layouts.ndjson", collection(every, "json")
     yield "layout.schema.json", json.dumps(layout_schema(), indent=2) + "\n"
     yield "comparison.md", _markdown(comparison())
+    yield "drift.md", _markdown(drift())
     yield "hazards.md", _markdown(_hazards())
     yield "command-line.md", _markdown(_command_line())
 
@@ -100,7 +96,7 @@ def _architecture(arch: Arch) -> Section:
             Section("Known hazards", tuple(_hazards_of(arch))),
             Section("Sizes and limits", (_of_one(limit_table([name])),)),
             Section("Type numbers", (type_numbers_of(name),)),
-            Section("Other kernels", (_of_one(revision_table([name])),)),
+            Section("Other kernels", (), drift_of(name)),
             Section("Options", (_option_table(arch),)),
         ),
     )

@@ -34,7 +34,7 @@ from pmdswp.render.text import (
     proof_summary,
     table_listing,
 )
-from pmdswp.revisions import KERNELS
+from pmdswp.revisions import RELEASES
 from pmdswp.softleaf import FLAGS, Entry, Level
 from pmdswp.words import excerpt, parse_word
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["commands", "main"]
 
 _HELP = {
-    "kernel": "layout revision",
+    "kernel": "release of the kernel, 6.1 to 7.3, or pmd-swap-v3",
     "page_size": "page size in bytes",
     "soft_dirty": "whether the kernel has the soft-dirty bit configured",
     "uffd": "whether the kernel has the userfaultfd bit configured",
@@ -56,6 +56,8 @@ _HELP = {
     "la57": "x86_64: 5-level paging is active",
     "pa_bits": "arm64: 52 if LPA or LPA2 is active",
     "svrsw60t59b": "riscv64: the CPU has the extension",
+    "pte_marker": "x86_64, 6.1: CONFIG_PTE_MARKER",
+    "static_pa_bits": "arm64, 6.9 to 6.13: built for 52 bits, and MAX_PHYSMEM_BITS is 52 though the CPU has no LPA2",
     "mmu": "ppc64: radix or hash",
     "invalid_pte_table": "loongarch64: the address that an empty PMD holds",
 }
@@ -178,7 +180,7 @@ def commands() -> dict[str, _Parser]:
     prove.add_argument("--all", action="store_true", help="every kernel and option set whose helpers differ")
 
     arches = add("arches", _arches, "the architectures and their options")
-    arches.add_argument("--kernel", default=KERNELS[-1], choices=KERNELS, help=_HELP["kernel"])
+    arches.add_argument("--kernel", default=RELEASES[-1], choices=RELEASES, metavar="VALUE", help=_HELP["kernel"])
     return parsers
 
 

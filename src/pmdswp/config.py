@@ -308,7 +308,7 @@ def option_sets(arch: str, options: Mapping[str, Option]) -> Iterator[Mapping[st
     """
     seen: set[Config] = set()
     examples = {name: option.examples for name, option in options.items()}
-    examples["kernel"] = revisions(arch)[::-1]
+    examples["kernel"] = tuple(revision.name for revision in reversed(revisions(arch)))
     layouts = [[(name, value) for value in values] for name, values in examples.items() if name not in ALONE]
     alone = [(name, value) for name in ALONE if name in options for value in examples[name]]
     for chosen in product(*layouts):

@@ -53,6 +53,7 @@ __all__ = [
     "X86_SAVED_DIRTY",
     "Change",
     "Effect",
+    "Revision",
     "revisions",
 ]
 
@@ -244,11 +245,22 @@ CHANGES = tuple(_changes)
 """Everything that the releases in `RELEASES` changed in swap entries or their names, oldest first."""
 
 
-def revisions(arch: str | None = None) -> tuple[str, ...]:
-    """One release for each run of releases that agree, on the architecture of that name or on all; oldest first.
+class Revision(NamedTuple):
+    """A run of releases, `first` to `last`, that agree; `name` is the long-term one among them, or else the first."""
 
-    It is the long-term release of the run where there is one, or else the first.
-    """
+    name: str
+    first: str
+    last: str
+
+    def __contains__(self, release: object) -> bool:
+        return isinstance(release, str) and AGES[self.first] <= AGES.get(release, -1) <= AGES[self.last]
+
+    def __str__(self) -> str:
+        return self.first if self.first == self.last else f"{self.first} to {self.last}"
+
+
+def revisions(arch: str | None = None) -> tuple[Revision, ...]:
+    """The runs of releases that agree on the architecture of that name, or on all architectures; oldest first."""
     firsts = {
         change.since
         for change in CHANGES
@@ -256,8 +268,10 @@ def revisions(arch: str | None = None) -> tuple[str, ...]:
     }
     starts = [age for age, release in enumerate(RELEASES) if age == 0 or release in firsts]
     runs = [RELEASES[start:end] for start, end in zip(starts, [*starts[1:], len(RELEASES)], strict=True)]
-    return tuple(next((release for release in run if release in LTS_RELEASES), run[0]) for run in runs)
+    return tuple(
+        Revision(next((release for release in run if release in LTS_RELEASES), run[0]), run[0], run[-1]) for run in runs
+    )
 
 
-KERNELS = revisions()
-"""The distinct layout revisions: `revisions` of all architectures."""
+KERNELS = tuple(revision.name for revision in revisions())
+"""The names of the distinct layout revisions: `revisions` of all architectures."""

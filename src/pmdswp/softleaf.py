@@ -18,6 +18,7 @@ from pmdswp.revisions import (
     DEVICE_EXCLUSIVE_MERGED,
     MARKER_ALWAYS,
     MARKER_GUARD,
+    MARKER_POISONED,
     PMD_DEVICE_PRIVATE,
     PMD_SWAP,
     SWAP_ERROR_MARKER,
@@ -40,6 +41,7 @@ __all__ = [
     "SoftLeafType",
     "State",
     "check_level",
+    "marker_bits",
     "marker_mask",
     "max_swapfiles",
     "migration_ad",
@@ -117,7 +119,7 @@ FLAGS = ("exclusive", "soft_dirty", "uffd")
 """The flags of a swap entry, in the order in which this library lists them."""
 
 MARKER_BITS: Mapping[str, int] = MappingProxyType({"uffd_wp": 0x1, "poisoned": 0x2, "guard": 0x4})
-"""Name -> bit in the offset of a PTE marker (include/linux/swapops.h).
+"""Name -> bit in the offset of a PTE marker (include/linux/swapops.h), by the newest names.
 
 `poisoned` since 6.2 (15520a3f0469; named SWAPIN_ERROR before 6.6), `guard` since 6.13 (7c53dfbdb024).
 """
@@ -258,12 +260,20 @@ def max_swapfiles(swp_types: Mapping[SoftLeafType, int | range]) -> int:
     return min(number if isinstance(number, int) else number.start for number in swp_types.values())
 
 
+def marker_bits(config: Config) -> Mapping[str, int]:
+    """Name -> bit in the offset of a PTE marker that means something to this kernel, by this kernel's names."""
+    swap_error = "poisoned" if config.has(MARKER_POISONED) else "swapin_error"
+    names = {"uffd_wp": None, swap_error: SWAP_ERROR_MARKER, "guard": MARKER_GUARD}
+    return {
+        name: bit
+        for (name, since), bit in zip(names.items(), MARKER_BITS.values(), strict=True)
+        if since is None or config.has(since)
+    }
+
+
 def marker_mask(config: Config) -> int:
     """PTE_MARKER_MASK: the offset bits of a PTE marker that mean something to this kernel."""
-    known = MARKER_BITS["uffd_wp"]
-    if config.has(SWAP_ERROR_MARKER):
-        known |= MARKER_BITS["poisoned"]
-    return known | MARKER_BITS["guard"] if config.has(MARKER_GUARD) else known
+    return sum(marker_bits(config).values())
 
 
 def swp_pfn_bits(config: Config) -> int:

@@ -34,7 +34,11 @@ def names() -> tuple[str, ...]:
 
 
 def kernels() -> tuple[str, ...]:
-    """The layout revisions, oldest first; the last is the default of `get`."""
+    """The layout revisions that differ, oldest first; the last is the default of `get`.
+
+    `get` takes every release in `pmdswp.revisions.RELEASES`. One that is not named here is like the one that is in its
+    run of releases: `pmdswp.revisions.revisions` tells which, for all architectures or for one.
+    """
     return KERNELS
 
 
@@ -44,7 +48,7 @@ def get(name: str, /, **options: Unpack[Options]) -> Arch:
     `name` is one of `names()`, an alias ("x86", "riscv", "s390", "powerpc", "loongarch"), or what
     `platform.machine()` prints ("aarch64", "ppc64le"). Options and their defaults, those of a full configuration:
 
-    - ``kernel``: one of `kernels()`; the last.
+    - ``kernel``: a release from "6.1" to "7.3", or "pmd-swap-v3" (default), which is 7.3 with the series.
     - ``page_size`` in bytes: arm64 4096 (default), 16384, 65536; ppc64 4096, 65536 (default); loongarch64 4096,
       16384 (default), 65536; elsewhere 4096.
     - ``soft_dirty``, ``uffd``: whether the kernel has the bit configured; True wherever it can have it.
@@ -54,7 +58,10 @@ def get(name: str, /, **options: Unpack[Options]) -> Arch:
     - ``max_physmem_bits``: MAX_PHYSMEM_BITS; x86_64 46 (52 with ``la57``), arm64 ``pa_bits``, riscv64 56, s390x 46,
       ppc64 51, loongarch64 48; None where it is undefined (FLATMEM).
     - ``la57`` (x86_64): whether 5-level paging is active; False.
-    - ``pa_bits`` (arm64): 48 (default) or 52, which means that LPA or LPA2 is active.
+    - ``pa_bits`` (arm64): 48 (default) or 52, which means that LPA or, since 6.9, LPA2 is active.
+    - ``static_pa_bits`` (arm64, 6.9 to 6.13, pages below 64K): whether MAX_PHYSMEM_BITS is 52 because the kernel was
+      built so, though the CPU has no LPA2; False. Stable updates ended that within 6.12 and 6.13 (bf74bb73cd87).
+    - ``pte_marker`` (x86_64, 6.1): CONFIG_PTE_MARKER; True with ``uffd``. From 6.2 on every kernel has PTE markers.
     - ``svrsw60t59b`` (riscv64, since 6.19): whether the CPU has the extension; False.
     - ``mmu`` (ppc64): "radix" (default) or "hash".
     - ``invalid_pte_table`` (loongarch64): the address that an empty PMD holds. It differs from kernel to kernel: the

@@ -23,7 +23,7 @@ from pmdswp.render.document import plain
 from pmdswp.render.fields import source
 from pmdswp.render.palette import style_sheet, tone_name
 from pmdswp.render.records import Json, expression_record, field_record, hazard_record, kind_numbers, known_marker_bits
-from pmdswp.revisions import KERNELS
+from pmdswp.revisions import KERNELS, RELEASES, Revision, revisions
 from pmdswp.softleaf import (
     FLAGS,
     NR_SWAP_TYPES,
@@ -55,6 +55,7 @@ _KINDS = {
     SoftLeafType.DEVICE_PRIVATE_WRITE: "A page in the private memory of a device, mapped writable.",
     SoftLeafType.DEVICE_EXCLUSIVE: "A page to which a device has exclusive access for a while.",
     SoftLeafType.HWPOISON: "A page frame with a memory error.",
+    SoftLeafType.SWAPIN_ERROR: "A page that could not be read back from its swap device.",
     SoftLeafType.MARKER: "No page: bits that say what is to happen at the next fault.",
     SoftLeafType.UNKNOWN: "A type number that no kernel writes.",
 }
@@ -168,14 +169,24 @@ def _field(field: Field) -> Json:
 
 
 def _configurations(architecture: Architecture) -> Iterator[tuple[str, Arch]]:
-    """Key -> configuration, for every combination of the options that are not free; the key is their values in JSON."""
-    listed = {name: option for name, option in architecture.options.items() if not isinstance(option, _FREE)}
-    for values in product(*(option.examples for option in listed.values())):
+    """Key -> configuration, for every combination of the options that are not free; the key is their values in JSON.
+
+    In place of a release it has the name of its revision.
+    """
+    listed = {name: option.examples for name, option in architecture.options.items() if not isinstance(option, _FREE)}
+    listed["kernel"] = tuple(revision.name for revision in reversed(revisions(architecture.name)))
+    for values in product(*listed.values()):
         options: Mapping[str, Value] = dict(zip(listed, values, strict=True))
         try:
             yield json.dumps(values, separators=(",", ":")), get_with(architecture.name, options)
         except UnsupportedError:
             continue
+
+
+def _revision(arch: str, release: str) -> Revision:
+    """The revision of an architecture to which a release belongs."""
+    [found] = (revision for revision in revisions(arch) if release in revision)
+    return found
 
 
 def _predicates() -> list[str]:
@@ -211,6 +222,7 @@ def decoder_data() -> Json:
             "byteorder": architecture.byteorder,
             "msb0": architecture.msb0,
             "options": [_option_record(name, option) for name, option in architecture.options.items()],
+            "revisions": {release: _revision(architecture.name, release).name for release in RELEASES},
             "configurations": {key: pools.configuration(arch) for key, arch in _configurations(architecture)},
         }
         for architecture in ARCHITECTURES.values()

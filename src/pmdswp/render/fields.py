@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from pmdswp.layout import Field, FieldKind
+from collections.abc import Iterator
+from itertools import groupby
+
+from pmdswp.layout import WORD_BITS, Field, FieldKind, Layout
+from pmdswp.render.document import code
 from pmdswp.softleaf import Level
 
-__all__ = ["LEVEL_NAMES", "bit_range", "lsb0_bits", "msb0_bits", "numbered_bits", "source", "symbol"]
+__all__ = ["LEVEL_NAMES", "bit_range", "differences", "lsb0_bits", "msb0_bits", "numbered_bits", "source", "symbol"]
 
 LEVEL_NAMES: dict[Level, str] = {"pte": "PTE", "pmd": "PMD"}
 
@@ -49,4 +53,26 @@ def source(field: Field) -> str:
         return ""
     if field.since is None:
         return "6.1 or earlier"
-    return f"{field.since.since} (`{field.since.commit}`)"
+    inferred = ", inferred" if field.since.inferred else ""
+    return f"{field.since.since} (`{field.since.commit}`{inferred})"
+
+
+def differences(one: Layout, other: Layout) -> Iterator[tuple[str, str, str]]:
+    """The bits in which two layouts differ, from bit 63 down, and what they mean in each."""
+    meanings = [(_meaning(one, bit), _meaning(other, bit)) for bit in range(WORD_BITS)]
+    for (mine, theirs), run in groupby(reversed(range(WORD_BITS)), key=meanings.__getitem__):
+        numbers = list(run)
+        if mine != theirs:
+            yield bit_range(numbers[0], numbers[-1]), mine, theirs
+
+
+def _meaning(layout: Layout, bit: int) -> str:
+    [field] = (field for field in layout if field.lsb <= bit <= field.msb)
+    if field.kind is FieldKind.ZERO:
+        return "unused"
+    if field.kind is FieldKind.FIXED:
+        return f"{code(field.name)}, must be {field.value >> (bit - field.lsb) & 1}"
+    if field.kind is FieldKind.VALUE:
+        # with its place: where that differs, one bit is two different bits of the number
+        return f"{code(field.name)} ({lsb0_bits(field)})"
+    return f"{code(field.name)}, {field.kind.value}"

@@ -16,7 +16,7 @@ from pmdswp.expressions import Tree, tree
 from pmdswp.formula import Formula
 from pmdswp.hazards import Hazard, hazards
 from pmdswp.layout import Field
-from pmdswp.softleaf import FLAGS, MARKER_BITS, Entry, Level, SoftLeafType, marker_mask
+from pmdswp.softleaf import FLAGS, Entry, Level, SoftLeafType, marker_bits
 
 __all__ = [
     "Json",
@@ -42,9 +42,9 @@ def hexadecimal(number: int) -> str:
     return f"{number:#018x}"
 
 
-def marker_names(bits: int) -> list[str]:
-    """The names of the marker bits that are set."""
-    return [name for name, bit in MARKER_BITS.items() if bits & bit]
+def marker_names(arch: Arch, bits: int) -> list[str]:
+    """The kernel's names of the marker bits that are set."""
+    return [name for name, bit in marker_bits(arch.config).items() if bits & bit]
 
 
 def stray_bits(arch: Arch, entry: Entry) -> int:
@@ -75,7 +75,7 @@ def entry_record(arch: Arch, entry: Entry) -> Json:
         record["pfn"] = hex(arch.softleaf_pfn(leaf))
         record["young"], record["dirty"] = arch.softleaf_young(leaf), arch.softleaf_dirty(leaf)
     if leaf is not None and entry.kind is SoftLeafType.MARKER:
-        record["markers"] = marker_names(arch.softleaf_markers(leaf))
+        record["markers"] = marker_names(arch, arch.softleaf_markers(leaf))
     return record
 
 
@@ -124,7 +124,7 @@ def kind_numbers(arch: Arch) -> dict[str, list[int]]:
 
 def known_marker_bits(arch: Arch) -> dict[str, str]:
     """Name -> bit of the PTE markers that the kernel knows."""
-    return {name: hex(bit) for name, bit in MARKER_BITS.items() if bit & marker_mask(arch.config)}
+    return {name: hex(bit) for name, bit in marker_bits(arch.config).items()}
 
 
 def field_record(field: Field) -> Json:

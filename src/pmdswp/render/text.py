@@ -70,7 +70,7 @@ def _leaf(arch: Arch, kind: SoftLeafType, leaf: SoftLeaf) -> str:
         ]
         return " ".join([f"type {leaf.swp_type} pfn {arch.softleaf_pfn(leaf):#x}", *ad])
     if kind is SoftLeafType.MARKER:
-        return " ".join(marker_names(arch.softleaf_markers(leaf))) or "no known bit"
+        return " ".join(marker_names(arch, arch.softleaf_markers(leaf))) or "no known bit"
     return f"type {leaf.swp_type} offset {leaf.offset:#x}"
 
 

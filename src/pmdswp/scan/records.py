@@ -182,7 +182,7 @@ def _rare_columns(arch: Arch, columns: array.Columns) -> dict[str, list[object]]
         rare["young"][place], rare["dirty"][place] = arch.softleaf_young(leaf), arch.softleaf_dirty(leaf)
     for place in np.flatnonzero(columns.kind == SoftLeafType.MARKER.value).tolist():
         leaf = SoftLeaf(int(columns.swp_type[place]), int(columns.offset[place]))
-        rare["markers"][place] = marker_names(arch.softleaf_markers(leaf))
+        rare["markers"][place] = marker_names(arch, arch.softleaf_markers(leaf))
     return rare
 
 

@@ -81,17 +81,22 @@ function possibleBeginnings(arch) {
   return beginnings.get(arch.name);
 }
 
+// In the key of a configuration the name of a revision stands for each of its releases.
+const inKey = (arch, option, value) => (option.name === "kernel" ? arch.revisions[value] : value);
+
 // Every listed option with its value, the values that are possible after the earlier ones, and the default, which is
-// the first of these. What is asked for and not possible gives way to the default.
+// the first of these; and the key of the configuration. What is asked for and not possible gives way to the default.
 function resolveListed(arch, wanted) {
   const possible = possibleBeginnings(arch);
   const earlier = [];
-  return listedOptions(arch).map((option) => {
-    const allowed = option.values.filter((value) => possible.has(sameList([...earlier, value])));
+  const listed = listedOptions(arch).map((option) => {
+    const isPossible = (value) => possible.has(sameList([...earlier, inKey(arch, option, value)]));
+    const allowed = option.values.filter(isPossible);
     const value = allowed.includes(wanted[option.name]) ? wanted[option.name] : allowed[0];
-    earlier.push(value);
+    earlier.push(inKey(arch, option, value));
     return { option, value, allowed, usual: allowed[0] };
   });
+  return { listed, key: sameList(earlier) };
 }
 
 const physmemKey = (bits) => (bits === null ? "none" : String(bits));
@@ -124,8 +129,8 @@ function resolveAddress(arch, pageSize, wanted) {
 // One configuration: the options as resolved, and what the data has for them. Only a bad address is refused here.
 function configure(archName, wanted = {}) {
   const arch = findArch(archName);
-  const listed = resolveListed(arch, wanted);
-  const numbers = arch.configurations[sameList(listed.map((choice) => choice.value))];
+  const { listed, key } = resolveListed(arch, wanted);
+  const numbers = arch.configurations[key];
   const [pte, pmd, types, geometry, physmem] = numbers;
   const memory = resolvePhysmem(arch, DATA.physmem[physmem], wanted);
   const address = resolveAddress(arch, DATA.geometries[geometry].page_size, wanted);

@@ -1,0 +1,148 @@
+"""The drift of swap entries from release to release: which commit changed what, and what that did to every word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby, pairwise
+
+from pmdswp.arch import ARCHITECTURES, Arch, get_with
+from pmdswp.arch.base import expressions
+from pmdswp.render.document import Paragraph, Section, Table, code, marked
+from pmdswp.render.fields import LEVEL_NAMES, bit_range, differences
+from pmdswp.render.records import known_marker_bits
+from pmdswp.render.tables import DASH, PREDICATES, type_numbers
+from pmdswp.render.variants import fullest
+from pmdswp.revisions import CHANGES, RELEASES, Change, Revision, revisions
+from pmdswp.softleaf import Level, SoftLeafType
+
+__all__ = ["change_table", "drift", "drift_of", "revision_table", "type_number_table", "type_numbers_of"]
+
+
+def drift(names: Sequence[str] = tuple(ARCHITECTURES)) -> Section:
+    """The drift of these architectures; `UnsupportedError` for a name that there is not."""
+    names = [get_with(name, {}).name for name in names]
+    intro = (
+        f"What changed in swap entries from {RELEASES[0]} to {RELEASES[-2]}, and with the series ({RELEASES[-1]}): "
+        "the commits, and below them what these did to layouts, predicates and numbers, as computed from the codec. A "
+        "commit that is marked inferred follows from dates, neighbours or arithmetic; of the others, source or merge "
+        "log were read. 6.1, 6.12 and 7.3 are held by what those kernels computed, the others by worked examples."
+    )
+    return Section(
+        "What changed in which release",
+        (Paragraph(intro),),
+        (
+            Section("On all architectures", (change_table([change for change in CHANGES if not change.arches]),)),
+            *(Section(code(name), (), drift_of(name)) for name in names),
+        ),
+    )
+
+
+def drift_of(name: str) -> tuple[Section, ...]:
+    """The commits of one architecture, and what all commits did to it."""
+    own = [change for change in CHANGES if change.arches and change.concerns(name)]
+    commits = change_table(own) if own else Paragraph("No commit of its own.")
+    table = revision_table([name])
+    return (
+        Section(f"Commits to {code(name)}", (commits,)),
+        Section(f"What differs on {code(name)}", (Table(table.head[1:], tuple(row[1:] for row in table.rows)),)),
+    )
+
+
+def change_table(changes: Sequence[Change]) -> Table:
+    """Changes with their release and commit, and what they mean for an entry."""
+    return Table(
+        ("Since", "Commit", "What", "Changes", "Evidence"),
+        tuple(
+            (
+                change.since,
+                code(change.commit) or DASH,
+                marked(change.what + (f"; {change.remark}" if change.remark else "")),
+                change.effect.value,
+                "inferred" if change.inferred else "source or log",
+            )
+            for change in changes
+        ),
+    )
+
+
+def revision_table(names: Sequence[str]) -> Table:
+    """What differs from one revision to the next, for each architecture; names only where the bits have names."""
+    rows = [
+        (code(name), f"{before.last} to {after.first}", *difference)
+        for name in names
+        for before, after in pairwise(revisions(name))
+        for difference in _differences(fullest(name, before.name), fullest(name, after.name))
+    ]
+    return Table(("Architecture", "Kernels", "What", "Before", "After"), tuple(rows))
+
+
+def _differences(before: Arch, after: Arch) -> Iterator[tuple[str, str, str]]:
+    for level in ("pte", "pmd"):
+        yield from _layout_differences(before, after, level)
+    old, new = expressions(before), expressions(after)
+    for name in (name for names in PREDICATES.values() for name in names):
+        if old[name] != new[name]:
+            yield code(name), code(old[name]), code(new[name])
+    for what, told in (
+        ("kinds in a PMD", [_kinds(arch) for arch in (before, after)]),
+        ("special types", [_numbers(arch) for arch in (before, after)]),
+        ("marker bits", [_marker_bits(arch) for arch in (before, after)]),
+    ):
+        if told[0] != told[1]:
+            yield what, told[0], told[1]
+
+
+def _kinds(arch: Arch) -> str:
+    return ", ".join(code(kind.name) for kind in arch.pmd_kinds) or "none"
+
+
+def _numbers(arch: Arch) -> str:
+    return ", ".join(f"{type_numbers(number)} {code(kind.name)}" for kind, number in arch.swp_types.items())
+
+
+def _marker_bits(arch: Arch) -> str:
+    return ", ".join(f"{bit} {code(name)}" for name, bit in known_marker_bits(arch).items())
+
+
+def _layout_differences(before: Arch, after: Arch, level: Level) -> Iterator[tuple[str, str, str]]:
+    if level not in before.levels:
+        if level in after.levels:
+            yield f"{LEVEL_NAMES[level]} layout", "none", "new: see its table"
+        return
+    for bits, mine, theirs in differences(before.layout(level), after.layout(level)):
+        yield f"{LEVEL_NAMES[level]} bit{'s' if '-' in bits else ''} {bits}", mine, theirs
+
+
+def type_numbers_of(name: str) -> Table:
+    """The numbers of the kinds of one architecture, kernel by kernel."""
+    table = type_number_table([name])
+    columns = zip(table.head, *table.rows, strict=True)
+    next(columns)
+    head, *rows = columns
+    return Table(("Kind", *head[1:]), tuple(rows))
+
+
+def type_number_table(names: Sequence[str]) -> Table:
+    """The numbers of the kinds, by architecture and by the kernels that agree on them."""
+    found = {name: list(_eras(name)) for name in names}
+    known = {kind for eras in found.values() for _, arch in eras for kind in arch.swp_types}
+    kinds = [kind for kind in SoftLeafType if kind in known]
+    rows = [
+        (code(name), kernels, bit_range(0, arch.max_swapfiles - 1), *_cells(arch.swp_types, kinds))
+        for name, eras in found.items()
+        for kernels, arch in eras
+    ]
+    return Table(("Architecture", "Kernel", code("SWAP"), *(code(kind.name) for kind in kinds)), tuple(rows))
+
+
+def _cells(numbers: Mapping[SoftLeafType, int | range], kinds: Sequence[SoftLeafType]) -> Iterator[str]:
+    return (type_numbers(numbers[kind]) if kind in numbers else DASH for kind in kinds)
+
+
+def _eras(name: str) -> Iterator[tuple[str, Arch]]:
+    """Runs of releases that agree on the type numbers, and a kernel of each."""
+    arches = ((revision, fullest(name, revision.name)) for revision in revisions(name))
+    for _, run in groupby(arches, key=lambda pair: pair[1].swp_types):
+        (first, arch), *rest = run
+        last = rest[-1][0] if rest else first
+        yield str(Revision(first.name, first.first, last.last)), arch
