@@ -79,7 +79,8 @@ class Effect(enum.Enum):
     """What a change in the kernel means for a swap entry."""
 
     BITS = "bits, predicates or numbers"
-    NAMES = "names only"
+    NAMES = "names of bits"
+    SYMBOLS = "names of functions or symbols"
     ELSEWHERE = "no swap entry"
     """Touches present entries or other levels only; said because a reader of the history will ask."""
 
@@ -161,12 +162,12 @@ X86_SAVED_DIRTY = _change(
     remark="bit 58 is as compiled in 6.1, 57 as in 6.12; the series that added shadow stacks moved it",
 )
 PMD_LARGE_DROPPED = _change(
-    "pmd_leaf() alone, pmd_large() dropped", "6.9", "e72c7c2b8866", effect=Effect.ELSEWHERE, inferred=True
+    "pmd_leaf() alone, pmd_large() dropped", "6.9", "e72c7c2b8866", effect=Effect.SYMBOLS, inferred=True
 )
 ARM64_LPA2 = _change(
     "52-bit physical addresses with 4K and 16K pages on arm64", "6.9", "352b0395b505", arches=_ARM64, inferred=True
 )
-PMD_HUGE_DROPPED = _change("pmd_huge() dropped", "6.10", effect=Effect.ELSEWHERE, inferred=True)
+PMD_HUGE_DROPPED = _change("pmd_huge() dropped", "6.10", effect=Effect.SYMBOLS, inferred=True)
 ARM64_SWAP_LAYOUT = _change(
     "arm64 swap entries clear of PTE_NG, which is PTE_PRESENT_INVALID",
     "6.10",
@@ -203,7 +204,12 @@ ARM64_RUN_TIME_PA_BITS = _change(
     inferred=True,
     remark="in stable updates too, from about 6.12.14 and 6.13.3; before, it is CONFIG_ARM64_PA_BITS: static_pa_bits",
 )
-DEVICE_EXCLUSIVE_MERGED = _change("one device-exclusive type instead of two", "6.15", "c25465eb7630")
+DEVICE_EXCLUSIVE_MERGED = _change(
+    "one device-exclusive type instead of two",
+    "6.15",
+    "c25465eb7630",
+    arches=("x86_64", "arm64", "riscv64", "ppc64", "loongarch64"),
+)
 ARM64_PMD_TABLE = _change(
     "pmd_trans_huge() of arm64 by pmd_table(), with the same answers",
     "6.15",
@@ -211,14 +217,20 @@ ARM64_PMD_TABLE = _change(
     arches=_ARM64,
     effect=Effect.ELSEWHERE,
 )
-EXCLUSIVE_BOOL = _change("pte_swp_exclusive() as bool", "6.16", "403d1338a4a5", effect=Effect.ELSEWHERE)
-DEVMAP_REMOVED = _change("page tables without a DEVMAP bit", "6.17", "d438d2734170")
+EXCLUSIVE_BOOL = _change("pte_swp_exclusive() as bool", "6.16", "403d1338a4a5", effect=Effect.SYMBOLS)
+DEVMAP_REMOVED = _change(
+    "page tables without a DEVMAP bit",
+    "6.17",
+    "d438d2734170",
+    arches=("x86_64", "s390x", "ppc64"),
+    remark="pmd_trans_huge() of x86_64 and ppc64 excluded it; s390x may have device-private memory without it",
+)
 S390_PMD_SOFTLEAF = _change("PMD softleaves on s390", "6.17", "10dd5a000989", arches=_S390X)
 SOFTLEAF_NAMES = _change(
     "softleaf_t and its functions, none for present and empty entries",
     "6.19",
     "68aa2fdbf57f",
-    effect=Effect.NAMES,
+    effect=Effect.SYMBOLS,
     remark="until then pte_to_swp_entry() and pmd_to_swp_entry() (0ac881efe164), which test nothing",
 )
 PMD_DEVICE_PRIVATE = _change("device-private PMD entries", "6.19", "368076f52ebe")
@@ -226,7 +238,7 @@ RUN_TIME_GATES = _change(
     "pgtable_supports_soft_dirty() and pgtable_supports_uffd_wp()",
     "6.19",
     "277a1ae3879a",
-    effect=Effect.ELSEWHERE,
+    effect=Effect.SYMBOLS,
     remark="the second by f59c0924d61a",
 )
 RISCV_SOFT_DIRTY = _change("the soft-dirty bit on riscv with Svrsw60t59b", "6.19", "2a3ebad4db63", arches=_RISCV64)
@@ -234,10 +246,15 @@ RISCV_UFFD = _change("the uffd bit on riscv with Svrsw60t59b", "6.19", "c64da395
 LOONGARCH_RESPELLED = _change(
     "named constants for the swap fields on loongarch", "6.19", arches=_LOONGARCH64, effect=Effect.NAMES
 )
-VALID_PMD_NAME = _change("softleaf_is_valid_pmd_entry()", "7.1", effect=Effect.ELSEWHERE, inferred=True)
-UFFD_RENAMED = _change("UFFD in the names of the bits instead of UFFD_WP", "7.3", effect=Effect.NAMES)
+VALID_PMD_NAME = _change("softleaf_is_valid_pmd_entry()", "7.1", effect=Effect.SYMBOLS, inferred=True)
+UFFD_RENAMED = _change(
+    "UFFD in the names of the bits instead of UFFD_WP",
+    "7.3",
+    arches=("x86_64", "arm64", "riscv64"),
+    effect=Effect.NAMES,
+)
 PMD_SOFTLEAVES_RENAMED = _change(
-    "ARCH_HAS_PMD_SOFTLEAVES as the name of ARCH_ENABLE_THP_MIGRATION", "7.3", effect=Effect.NAMES
+    "ARCH_HAS_PMD_SOFTLEAVES as the name of ARCH_ENABLE_THP_MIGRATION", "7.3", effect=Effect.SYMBOLS
 )
 PMD_SWAP = _change("PMD swap entries", "pmd-swap-v3", "75e78aeacb86")
 
@@ -264,7 +281,7 @@ def revisions(arch: str | None = None) -> tuple[Revision, ...]:
     firsts = {
         change.since
         for change in CHANGES
-        if change.effect is not Effect.ELSEWHERE and (arch is None or change.concerns(arch))
+        if change.effect in (Effect.BITS, Effect.NAMES) and (arch is None or change.concerns(arch))
     }
     starts = [age for age, release in enumerate(RELEASES) if age == 0 or release in firsts]
     runs = [RELEASES[start:end] for start, end in zip(starts, [*starts[1:], len(RELEASES)], strict=True)]

@@ -59,15 +59,31 @@ def source(field: Field) -> str:
 
 def differences(one: Layout, other: Layout) -> Iterator[tuple[str, str, str]]:
     """The bits in which two layouts differ, from bit 63 down, and what they mean in each."""
-    meanings = [(_meaning(one, bit), _meaning(other, bit)) for bit in range(WORD_BITS)]
-    for (mine, theirs), run in groupby(reversed(range(WORD_BITS)), key=meanings.__getitem__):
-        numbers = list(run)
-        if mine != theirs:
-            yield bit_range(numbers[0], numbers[-1]), mine, theirs
+    numbers = [bit for bit in reversed(range(WORD_BITS)) if _role(one, bit) != _role(other, bit)]
+    for (mine, theirs, _), run in groupby(
+        enumerate(numbers), key=lambda pair: (_meaning(one, pair[1]), _meaning(other, pair[1]), sum(pair))
+    ):
+        bits = [bit for _, bit in run]
+        yield bit_range(bits[0], bits[-1]), mine, theirs
+
+
+def _field_at(layout: Layout, bit: int) -> Field:
+    [field] = (field for field in layout if field.lsb <= bit <= field.msb)
+    return field
+
+
+def _role(layout: Layout, bit: int) -> tuple[object, ...]:
+    """What a bit is for, whatever else its field has: two types of different widths begin with the same bits."""
+    field = _field_at(layout, bit)
+    if field.kind is FieldKind.VALUE:
+        return (field.name, bit - field.lsb, field.inverted)
+    if field.kind is FieldKind.FIXED:
+        return (field.kind, field.value >> (bit - field.lsb) & 1)
+    return (field.kind, field.name)
 
 
 def _meaning(layout: Layout, bit: int) -> str:
-    [field] = (field for field in layout if field.lsb <= bit <= field.msb)
+    field = _field_at(layout, bit)
     if field.kind is FieldKind.ZERO:
         return "unused"
     if field.kind is FieldKind.FIXED:
