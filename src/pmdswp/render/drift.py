@@ -111,10 +111,10 @@ def _layout_differences(before: Arch, after: Arch, level: Level) -> Iterator[tup
         return
     for bits, mine, theirs in differences(before.layout(level), after.layout(level)):
         yield f"{LEVEL_NAMES[level]} bit{'s' if '-' in bits else ''} {bits}", mine, theirs
-    names = [{field.name: field.kernel_name for field in arch.layout(level)} for arch in (before, after)]
-    for name in (name for name in names[0] if name in names[1] and name != "zero"):
-        if names[0][name] != names[1][name]:
-            yield f"{LEVEL_NAMES[level]} {code(name)}, name", *(code(told[name]) or DASH for told in names)
+    old, new = ({field.name: field.kernel_name for field in arch.layout(level)} for arch in (before, after))
+    for name in (name for name in old if name in new and name != "zero"):
+        if old[name] != new[name]:
+            yield f"{LEVEL_NAMES[level]} {code(name)}, name", code(old[name]) or DASH, code(new[name]) or DASH
 
 
 def type_numbers_of(name: str) -> Table:
