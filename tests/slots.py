@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import pmdswp
 from pmdswp import Arch, Entry, Layout, SoftLeaf
 from pmdswp.softleaf import FLAGS, Level
-
-OLDEST_KERNEL = pmdswp.kernels()[0]
+from timeline import PMD_DEVICE_PRIVATE
 
 
 class Slot(NamedTuple):
@@ -32,7 +30,7 @@ class Slot(NamedTuple):
 
     @property
     def has_exclusive(self) -> bool:
-        """Whether this level has the exclusive helpers: PMDs have had them since the series."""
+        """Whether this level has the exclusive helpers: PMDs have had them since the series, PTEs at least as stubs."""
         return self.level == "pte" or self.arch.has_pmd_swap
 
     @property
@@ -45,7 +43,7 @@ class Slot(NamedTuple):
         """The `pmd_is_*` questions of one kind of softleaf that this kernel answers."""
         if self.level == "pte" or not self.holds_softleaf:
             return ()
-        if self.arch.kernel == OLDEST_KERNEL:
+        if self.arch.kernel not in PMD_DEVICE_PRIVATE:
             return ("is_migration_entry",)
         device = ("is_migration_entry", "is_device_private_entry")
         return (*device, "is_swap_entry") if self.arch.has_pmd_swap else device

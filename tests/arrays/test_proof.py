@@ -16,6 +16,7 @@ import pmdswp
 from pmdswp import Arch, array
 from pmdswp.arch import get_with
 from pmdswp.layout import Layout
+from pmdswp.revisions import revisions
 from pmdswp.softleaf import GENERIC_TYPE_MAX
 from pmdswp.term import Solver, Term
 
@@ -25,9 +26,9 @@ Word = Any
 CASES = [
     pytest.param(arch, id=f"{arch.name}-{arch.kernel}-{arch.page_size}")
     for name in pmdswp.names()
-    for kernel in pmdswp.kernels()
+    for revision in revisions(name)
     for page_size in pmdswp.get(name).architecture.options["page_size"].examples
-    if (arch := get_with(name, {"kernel": kernel, "page_size": page_size})).pmd_kinds
+    if (arch := get_with(name, {"kernel": revision.name, "page_size": page_size})).pmd_kinds
 ]
 
 

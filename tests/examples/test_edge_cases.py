@@ -7,23 +7,43 @@ from itertools import product
 import pytest
 
 import pmdswp
-from examples.common import configure
+from examples.common import configure, kernels_of
 from pmdswp import Arch, DecodeError, EncodeError, SoftLeaf, SoftLeafType, State
 from pmdswp.arch.x86 import l1tf_max_swapfile_size
 from pmdswp.config import Options
 from pmdswp.softleaf import FLAGS, Level
 from slots import Slot
+from timeline import (
+    A1,
+    A2,
+    EVER,
+    L1,
+    L2,
+    MEMORY_FAILURE,
+    PMD_SOFTLEAF,
+    PTE_EXCLUSIVE,
+    R1,
+    S390_NO_PRESENT_BIT,
+    S390_PRESENT_BIT,
+    SVRSW60T59B,
+    T1,
+    Releases,
+    span,
+)
 
 LEVELS: tuple[Level, ...] = ("pte", "pmd")
-KERNELS = pmdswp.kernels()
-SVRSW_KERNELS = ("7.3", "pmd-swap-v3")
 FLAG_SETS = [
     {flag: True for flag, on in zip(FLAGS, switches, strict=True) if on}
     for switches in product((False, True), repeat=len(FLAGS))
 ]
 SOME_OFFSETS = (0, 1, 0x200, 0x1234_5678, 2**36, 2**40 - 1)
 
-every_kernel = pytest.mark.parametrize("kernel", KERNELS)
+
+def on_kernels_of(name: str, releases: Releases = EVER) -> pytest.MarkDecorator:
+    """A run on each kernel of one architecture that differs from the one before it."""
+    return pytest.mark.parametrize("kernel", kernels_of(name, releases))
+
+
 both_levels = pytest.mark.parametrize("level", LEVELS)
 
 
@@ -76,7 +96,7 @@ def test_type_0_offset_0_with_a_flag_is_not_none_but_decodes_to_the_none_leaf(na
 # x86_64
 
 
-@every_kernel
+@on_kernels_of("x86_64")
 @both_levels
 def test_x86_64_type_0_last_offset_is_none_until_a_flag_is_set(kernel: str, level: Level) -> None:
     slot = Slot(pmdswp.get("x86_64", kernel=kernel), level)
@@ -90,7 +110,7 @@ def test_x86_64_type_0_last_offset_is_none_until_a_flag_is_set(kernel: str, leve
             assert slot.decode(word).leaf == last
 
 
-@every_kernel
+@on_kernels_of("x86_64")
 @both_levels
 def test_x86_64_accessed_and_dirty_neither_fill_an_empty_entry_nor_change_a_leaf(kernel: str, level: Level) -> None:
     slot = Slot(pmdswp.get("x86_64", kernel=kernel), level)
@@ -102,13 +122,13 @@ def test_x86_64_accessed_and_dirty_neither_fill_an_empty_entry_nor_change_a_leaf
         assert slot.apply("swp_clear_uffd", slot.apply("swp_mkuffd", word)) == word
 
 
-@every_kernel
+@on_kernels_of("x86_64")
 @both_levels
 def test_x86_64_type_31_is_stored_as_it_is_and_not_inverted(kernel: str, level: Level) -> None:
     assert Slot(pmdswp.get("x86_64", kernel=kernel), level).encode(31, 0) == 0xFFFF_FFFF_FFFF_FE00
 
 
-@every_kernel
+@on_kernels_of("x86_64")
 def test_x86_64_pse_makes_a_pmd_present_and_leaves_a_pte_a_softleaf(kernel: str) -> None:
     arch = pmdswp.get("x86_64", kernel=kernel)
     leaf = SoftLeaf(1, 0x200)
@@ -143,9 +163,15 @@ def test_no_encoded_entry_reads_as_present_but_for_the_two_traps() -> None:
         "ppc64": [{}, {"mmu": "hash"}, {"page_size": 4096}],
         "loongarch64": [{"page_size": 4096}, {}, {"page_size": 65536}],
     }
-    for name in pmdswp.names():
-        for one, level in product(options[name], LEVELS):
-            slot = Slot(configure(name, "pmd-swap-v3", one), level)
+    # the kernels on which a layout or what pmd_present() tests was another
+    older = {"arm64": A1[-1], "riscv64": R1[-1], "s390x": S390_PRESENT_BIT[0], "loongarch64": L1[-1]}
+    slots = [
+        *((name, "pmd-swap-v3", one, level) for name in pmdswp.names() for one in options[name] for level in LEVELS),
+        *((name, kernel, options[name][0], level) for name, kernel in older.items() for level in LEVELS),
+    ]
+    for name, kernel, one, level in slots:
+        slot = Slot(configure(name, kernel, one), level)
+        if slot.holds_softleaf:
             offsets = [offset for offset in SOME_OFFSETS if offset <= slot.arch.max_swap_offset]
             for swp_type, offset, flags in product(range(32), offsets, FLAG_SETS):
                 if set(flags) <= flags_of(slot):
@@ -156,7 +182,7 @@ def test_no_encoded_entry_reads_as_present_but_for_the_two_traps() -> None:
                     assert slot.test("present", slot.encode(swp_type, offset, **flags)) is trapped
 
 
-@every_kernel
+@on_kernels_of("loongarch64")
 @pytest.mark.parametrize("page_size", [4096, 16384, 65536])
 def test_loongarch64_pmd_with_offset_bit_36_reads_as_present_and_huge(kernel: str, page_size: int) -> None:
     arch = pmdswp.get("loongarch64", kernel=kernel, page_size=page_size)
@@ -168,7 +194,7 @@ def test_loongarch64_pmd_with_offset_bit_36_reads_as_present_and_huge(kernel: st
     assert arch.decode_pte(arch.encode_pte(0, 1 << 36)).state is State.SOFTLEAF
 
 
-@every_kernel
+@on_kernels_of("loongarch64")
 def test_loongarch64_young_migration_pmd_reads_as_present_with_4k_pages_only(kernel: str) -> None:
     for page_size, trapped in ((4096, True), (16384, False), (65536, False)):
         arch = pmdswp.get("loongarch64", kernel=kernel, page_size=page_size)
@@ -179,7 +205,7 @@ def test_loongarch64_young_migration_pmd_reads_as_present_with_4k_pages_only(ker
         assert arch.pmd_present(arch.softleaf_to_pmd(young)) is trapped
 
 
-@every_kernel
+@on_kernels_of("loongarch64")
 def test_loongarch64_word_of_the_compiled_kernel_reads_as_present_and_huge(kernel: str) -> None:
     arch = pmdswp.get("loongarch64", kernel=kernel, page_size=4096)
     assert arch.pmd_present(0x1000_0ABC_DE1B_0040)
@@ -187,7 +213,7 @@ def test_loongarch64_word_of_the_compiled_kernel_reads_as_present_and_huge(kerne
     assert arch.softleaf_from_pmd(0x1000_0ABC_DE1B_0040).is_none
 
 
-@pytest.mark.parametrize("kernel", SVRSW_KERNELS)
+@on_kernels_of("riscv64", SVRSW60T59B)
 def test_riscv64_soft_dirty_pmd_reads_as_present_huge_and_no_softleaf(kernel: str) -> None:
     arch = pmdswp.get("riscv64", kernel=kernel, svrsw60t59b=True)
     leaf = SoftLeaf(0, 0x200)
@@ -204,7 +230,7 @@ def test_riscv64_soft_dirty_pmd_reads_as_present_huge_and_no_softleaf(kernel: st
     assert arch.softleaf_from_pte(word) == leaf
 
 
-@pytest.mark.parametrize("kernel", SVRSW_KERNELS)
+@on_kernels_of("riscv64", SVRSW60T59B)
 @pytest.mark.parametrize("name", ["soft_dirty", "uffd"])
 def test_riscv64_flag_helpers_do_nothing_without_svrsw60t59b(kernel: str, name: str) -> None:
     arch = pmdswp.get("riscv64", kernel=kernel, svrsw60t59b=False)
@@ -218,7 +244,7 @@ def test_riscv64_flag_helpers_do_nothing_without_svrsw60t59b(kernel: str, name: 
 # arm64
 
 
-@every_kernel
+@on_kernels_of("arm64", A2)
 @both_levels
 def test_arm64_bits_4_5_62_63_are_overlooked(kernel: str, level: Level) -> None:
     slot = Slot(pmdswp.get("arm64", kernel=kernel), level)
@@ -227,7 +253,19 @@ def test_arm64_bits_4_5_62_63_are_overlooked(kernel: str, level: Level) -> None:
         assert slot.softleaf_from(slot.softleaf_to(leaf) | 1 << bit) == leaf
 
 
-@every_kernel
+@on_kernels_of("arm64", A1)
+@both_levels
+def test_arm64_bits_60_to_63_are_overlooked_before_6_10_and_bit_59_in_ptes(kernel: str, level: Level) -> None:
+    slot = Slot(pmdswp.get("arm64", kernel=kernel), level)
+    leaf = SoftLeaf(5, 0xABCDE00)
+    for bit in (60, 61, 62, 63):
+        assert slot.softleaf_from(slot.softleaf_to(leaf) | 1 << bit) == leaf
+    with_59 = slot.softleaf_to(leaf) | 1 << 59
+    assert slot.test("present", with_59) is (level == "pmd")
+    assert slot.softleaf_from(with_59) == (leaf if level == "pte" else SoftLeaf.none())
+
+
+@on_kernels_of("arm64")
 @both_levels
 def test_arm64_table_bit_alone_does_not_make_an_entry_present(kernel: str, level: Level) -> None:
     slot = Slot(pmdswp.get("arm64", kernel=kernel), level)
@@ -235,7 +273,7 @@ def test_arm64_table_bit_alone_does_not_make_an_entry_present(kernel: str, level
     assert slot.softleaf_from(slot.softleaf_to(leaf) | 0b10) == leaf
 
 
-@every_kernel
+@on_kernels_of("arm64", A2)
 @both_levels
 def test_arm64_type_32_would_set_the_bit_that_means_present(kernel: str, level: Level) -> None:
     slot = Slot(pmdswp.get("arm64", kernel=kernel), level)
@@ -246,7 +284,18 @@ def test_arm64_type_32_would_set_the_bit_that_means_present(kernel: str, level: 
         slot.encode(32, 1)
 
 
-@every_kernel
+@on_kernels_of("arm64", A1)
+@both_levels
+def test_arm64_type_32_would_be_offset_1_before_6_10(kernel: str, level: Level) -> None:
+    slot = Slot(pmdswp.get("arm64", kernel=kernel), level)
+    assert slot.arch.arch_swp_entry(32, 2) == 0x300
+    assert slot.softleaf_to(SoftLeaf(32, 2), truncate=True) == 0x300
+    assert slot.softleaf_from(0x300) == SoftLeaf(0, 3)
+    with pytest.raises(EncodeError):
+        slot.encode(32, 2)
+
+
+@on_kernels_of("arm64", A2)
 @both_levels
 @pytest.mark.parametrize("bit", [50, 51])
 def test_arm64_offset_bits_50_and_51_are_stored_but_not_read_back(kernel: str, level: Level, bit: int) -> None:
@@ -256,11 +305,93 @@ def test_arm64_offset_bits_50_and_51_are_stored_but_not_read_back(kernel: str, l
     assert slot.softleaf_from(word) == SoftLeaf(1, 0x200)
 
 
+@on_kernels_of("arm64", A1)
+@both_levels
+@pytest.mark.parametrize(("bit", "present_at"), [(50, {"pte", "pmd"}), (51, {"pmd"}), (52, set())])
+def test_arm64_offset_bits_from_50_would_make_an_entry_present_before_6_10(
+    kernel: str, level: Level, bit: int, present_at: set[Level]
+) -> None:
+    slot = Slot(pmdswp.get("arm64", kernel=kernel), level)
+    word = slot.softleaf_to(SoftLeaf(1, 0x200 | 1 << bit), truncate=True)
+    assert word == 0x0002_0008 | 1 << bit + 8
+    assert slot.test("present", word) is (level in present_at)
+    assert slot.softleaf_from(word) == (SoftLeaf.none() if level in present_at else SoftLeaf(1, 0x200))
+
+
+def test_arm64_protnone_is_a_bit_of_its_own_before_6_10() -> None:
+    # without the valid bit; since 6.10 bit 58 of a swap entry belongs to the offset
+    for kernel in EVER:
+        arch = pmdswp.get("arm64", kernel=kernel)
+        assert arch.pte_present(1 << 58) is (kernel in A1), arch
+        assert arch.pmd_present(1 << 58) is (kernel in A1), arch
+        assert arch.pmd_present(1 << 59) is (kernel in A1), arch
+        assert arch.pte_present(1 << 11) is (kernel in A2), arch
+
+
+# riscv64 and loongarch64 before the exclusive bit
+
+
+@on_kernels_of("riscv64", R1)
+@both_levels
+def test_riscv64_offset_began_at_bit_11_and_not_at_10_as_its_comment_said(kernel: str, level: Level) -> None:
+    slot = Slot(pmdswp.get("riscv64", kernel=kernel), level)
+    assert slot.encode(0, 1) == 1 << 11
+    assert slot.encode(16, 0) == 1 << 10
+
+
+@pytest.mark.parametrize("name", ["riscv64", "loongarch64"])
+def test_exclusive_helpers_of_ptes_are_stubs_before_the_bit_is_required(name: str) -> None:
+    bit = {"riscv64": 1 << 6, "loongarch64": 1 << 23}[name]
+    for kernel in EVER:
+        arch, has_bit = pmdswp.get(name, kernel=kernel), kernel in PTE_EXCLUSIVE[name]
+        word = arch.encode_pte(0, 0x200)
+        assert arch.pte_swp_mkexclusive(word) == (word | bit if has_bit else word), arch
+        assert arch.pte_swp_clear_exclusive(word | bit) == (word if has_bit else word | bit), arch
+        assert arch.pte_swp_exclusive(word | bit) is has_bit, arch
+        assert arch.pte_swp_clear_flags(word | bit) == (word if has_bit else word | bit), arch
+        if not has_bit:
+            with pytest.raises(EncodeError):
+                arch.encode_pte(0, 0x200, exclusive=True)
+
+
+def test_loongarch64_entries_without_flags_are_the_same_before_and_after_the_exclusive_bit() -> None:
+    leaves = [SoftLeaf(swp_type, offset) for swp_type in range(32) for offset in SOME_OFFSETS]
+    before, after = (pmdswp.get("loongarch64", kernel=kernel) for kernel in (L1[-1], L2[0]))
+    for leaf in leaves:
+        assert before.softleaf_to_pte(leaf) == after.softleaf_to_pte(leaf)
+        assert before.softleaf_to_pmd(leaf) == after.softleaf_to_pmd(leaf)
+
+
+# 6.1
+
+
+@pytest.mark.parametrize("name", pmdswp.names())
+def test_a_swap_error_of_6_1_holds_the_number_of_its_page_and_no_marker_bits(name: str) -> None:
+    arch = pmdswp.get(name, kernel=T1[0])
+    entry = arch.decode_pte(arch.encode_pte(31, 0x1234))
+    assert (entry.leaf, entry.kind) == (SoftLeaf(31, 0x1234), SoftLeafType.SWAPIN_ERROR)
+    # the page's number is for a human to read: the kernel asks nothing of it
+    for ask in (arch.softleaf_pfn, arch.softleaf_young, arch.softleaf_markers):
+        with pytest.raises(DecodeError, match="SWAPIN_ERROR"):
+            ask(SoftLeaf(31, 0x1234))
+
+
+def test_6_1_without_markers_numbers_all_else_as_6_2_does() -> None:
+    for name in pmdswp.names():
+        options: Options = {"pte_marker": False} if name == "x86_64" else {}
+        old, new = configure(name, T1[0], options), configure(name, "6.2", {})
+        without = {kind: number for kind, number in new.swp_types.items() if kind is not SoftLeafType.MARKER}
+        assert dict(old.swp_types) == {**without, SoftLeafType.SWAPIN_ERROR: 31}, name
+        assert old.max_swapfiles == new.max_swapfiles
+        with_failure = SoftLeafType.HWPOISON in new.swp_types
+        assert with_failure is ("6.2" in MEMORY_FAILURE[name])
+
+
 # s390x
 
 
 def s390x_arches() -> list[Arch]:
-    return [pmdswp.get("s390x", kernel=kernel) for kernel in ("7.3", "pmd-swap-v3")]
+    return [pmdswp.get("s390x", kernel=kernel) for kernel in kernels_of("s390x", PMD_SOFTLEAF["s390x"])]
 
 
 @pytest.mark.parametrize("arch", s390x_arches(), ids=repr)
@@ -293,12 +424,35 @@ def test_s390x_pmd_of_zero_is_neither_none_nor_present(arch: Arch) -> None:
     assert not arch.pmd_present(0)
 
 
-def test_s390x_pmds_of_6_12_are_present_unless_exactly_the_empty_entry() -> None:
-    arch = pmdswp.get("s390x", kernel="6.12")
+@on_kernels_of("s390x", S390_NO_PRESENT_BIT)
+def test_s390x_pmds_before_6_13_are_present_unless_exactly_the_empty_entry(kernel: str) -> None:
+    arch = pmdswp.get("s390x", kernel=kernel)
     for word in (0, 1, 0x30, 0x21, 0x4030, *(1 << bit for bit in range(64))):
         assert arch.pmd_none(word) is (word == 0x20)
         assert arch.pmd_present(word) is (word != 0x20)
         assert arch.decode_pmd(word).state not in (State.SOFTLEAF, State.BAD)
+
+
+def test_s390x_pmds_neither_none_nor_present_are_bad_until_they_can_be_softleaves() -> None:
+    for kernel in S390_PRESENT_BIT:
+        arch = pmdswp.get("s390x", kernel=kernel)
+        for word in (0, 0x30, 0x4030, 0x400):
+            is_softleaf = kernel in PMD_SOFTLEAF["s390x"]
+            assert arch.decode_pmd(word).state is (State.SOFTLEAF if is_softleaf else State.BAD), arch
+
+
+@pytest.mark.parametrize("kernel", span("6.1", "6.16"))
+def test_s390x_pmd_softleaves_are_refused_before_6_17(kernel: str) -> None:
+    arch = pmdswp.get("s390x", kernel=kernel)
+    assert arch.pmd_layout is None
+    for refused in (
+        lambda: arch.encode_pmd(1, 1),
+        lambda: arch.softleaf_from_pmd(0x30),
+        lambda: arch.pmd_swp_soft_dirty(0x30),
+        lambda: arch.pmd_to_arch_swp_entry(0x30),
+    ):
+        with pytest.raises(pmdswp.UnsupportedError, match=r"since 6\.17"):
+            refused()
 
 
 def test_s390x_conversion_drops_the_flags_of_a_pmd_and_keeps_the_pte_form() -> None:
@@ -309,7 +463,7 @@ def test_s390x_conversion_drops_the_flags_of_a_pmd_and_keeps_the_pte_form() -> N
     assert arch.arch_swp_entry_to_pmd(arch.encode_pte(5, 0xABCDE00, exclusive=True, soft_dirty=True)) == bare
 
 
-@every_kernel
+@on_kernels_of("s390x")
 def test_s390x_empty_pte_needs_exactly_the_invalid_bit(kernel: str) -> None:
     arch = pmdswp.get("s390x", kernel=kernel)
     assert arch.pte_none(0x400)
@@ -324,7 +478,7 @@ PPC64: list[Options] = [
 ]
 
 
-@every_kernel
+@on_kernels_of("ppc64")
 @pytest.mark.parametrize("options", PPC64, ids=str)
 def test_ppc64_encoded_pmds_are_leaves_but_not_huge(kernel: str, options: Options) -> None:
     arch = configure("ppc64", kernel, options)
@@ -334,7 +488,7 @@ def test_ppc64_encoded_pmds_are_leaves_but_not_huge(kernel: str, options: Option
         assert not arch.pmd_trans_huge(word)
 
 
-@every_kernel
+@on_kernels_of("ppc64")
 @pytest.mark.parametrize("options", PPC64, ids=str)
 def test_ppc64_encoded_pmds_are_bad_under_radix_and_under_hash_with_a_type(kernel: str, options: Options) -> None:
     arch = configure("ppc64", kernel, options)
@@ -343,7 +497,7 @@ def test_ppc64_encoded_pmds_are_bad_under_radix_and_under_hash_with_a_type(kerne
         assert arch.pmd_bad(arch.encode_pmd(swp_type, 0x100)) is bad
 
 
-@every_kernel
+@on_kernels_of("ppc64")
 def test_ppc64_words_are_the_same_under_radix_and_hash(kernel: str) -> None:
     for page_size in (4096, 65536):
         radix, hashed = (pmdswp.get("ppc64", kernel=kernel, page_size=page_size, mmu=mmu) for mmu in ("radix", "hash"))
@@ -352,13 +506,13 @@ def test_ppc64_words_are_the_same_under_radix_and_hash(kernel: str) -> None:
             assert radix.encode_pmd(swp_type, offset) == hashed.encode_pmd(swp_type, offset)
 
 
-@every_kernel
+@on_kernels_of("ppc64")
 def test_ppc64_entry_without_the_pte_bit_is_still_a_pmd_softleaf(kernel: str) -> None:
     arch = pmdswp.get("ppc64", kernel=kernel)
     assert arch.decode_pmd(arch.arch_swp_entry(1, 0x20)).leaf == SoftLeaf(1, 0x20)
 
 
-@every_kernel
+@on_kernels_of("ppc64")
 def test_ppc64_pte_presence_wants_the_pte_bit_and_pmd_presence_does_not(kernel: str) -> None:
     arch = pmdswp.get("ppc64", kernel=kernel)
     for present in (1 << 63, 1 << 61):
@@ -370,7 +524,7 @@ def test_ppc64_pte_presence_wants_the_pte_bit_and_pmd_presence_does_not(kernel: 
 # loongarch64
 
 
-@every_kernel
+@on_kernels_of("loongarch64")
 def test_loongarch64_bit_6_of_a_stray_type_is_lost_in_the_generic_entry(kernel: str) -> None:
     arch = pmdswp.get("loongarch64", kernel=kernel)
     assert arch.arch_swp_type(0x40_0000) == 0x40
@@ -379,13 +533,13 @@ def test_loongarch64_bit_6_of_a_stray_type_is_lost_in_the_generic_entry(kernel: 
     assert arch.softleaf_from_pmd(0x40_0040) == SoftLeaf(0, 0)
 
 
-@every_kernel
+@on_kernels_of("loongarch64")
 def test_loongarch64_type_beyond_31_is_of_unknown_kind(kernel: str) -> None:
     entry = pmdswp.get("loongarch64", kernel=kernel).decode_pte(0x20_0000)
     assert (entry.leaf, entry.kind) == (SoftLeaf(32, 0), SoftLeafType.UNKNOWN)
 
 
-@every_kernel
+@on_kernels_of("loongarch64")
 def test_loongarch64_pmd_without_the_huge_bit_is_a_table(kernel: str) -> None:
     arch = pmdswp.get("loongarch64", kernel=kernel)
     for word in (0, arch.encode_pte(1, 0x800), 0x9000_0000_0123_4000):
@@ -393,7 +547,7 @@ def test_loongarch64_pmd_without_the_huge_bit_is_a_table(kernel: str) -> None:
         assert arch.decode_pmd(word).state is State.TABLE
 
 
-@every_kernel
+@on_kernels_of("loongarch64")
 def test_loongarch64_pte_with_only_the_global_bit_is_none(kernel: str) -> None:
     arch = pmdswp.get("loongarch64", kernel=kernel)
     assert arch.pte_none(0x40)
@@ -401,7 +555,7 @@ def test_loongarch64_pte_with_only_the_global_bit_is_none(kernel: str) -> None:
     assert not arch.pte_none(0x80_0000)
 
 
-@every_kernel
+@on_kernels_of("loongarch64")
 def test_loongarch64_encoded_pmds_are_leaves_and_bad(kernel: str) -> None:
     arch = pmdswp.get("loongarch64", kernel=kernel)
     for swp_type in range(32):

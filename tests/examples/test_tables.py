@@ -9,19 +9,42 @@ from typing import NamedTuple
 import pytest
 
 import pmdswp
-from examples.common import configure
+from examples.common import configure, kernels_of
 from pmdswp import Arch, SoftLeaf, SoftLeafType
 from pmdswp.config import Options
 from pmdswp.softleaf import FLAGS, Level
 from slots import Slot
+from timeline import (
+    A1,
+    A2,
+    DEVICE_PRIVATE,
+    EVER,
+    L1,
+    L2,
+    LPA2,
+    MARKER_MASK,
+    MEMORY_FAILURE,
+    NO_DEVMAP,
+    PMD_DEVICE_PRIVATE,
+    PMD_SOFTLEAF,
+    PPC_DEVMAP,
+    PTE_MARKER,
+    R1,
+    S390_NO_PRESENT_BIT,
+    S390_PRESENT_BIT,
+    SERIES,
+    SVRSW60T59B,
+    T1,
+    T2,
+    T3,
+    X86_DEVMAP,
+    X86_OLD_DEVMAP,
+    Releases,
+    span,
+)
 
 KiB = 1 << 10
 MiB = 1 << 20
-
-OLD = ("6.12",)
-NEW = ("7.3", "pmd-swap-v3")
-V3 = ("pmd-swap-v3",)
-ALL = (*OLD, *NEW)
 
 # As the tables have it: yes, no, and nothing there.
 y, n = True, False
@@ -51,12 +74,13 @@ def migration_write(arch: Arch) -> int:
 
 
 class TypeNumbers(NamedTuple):
-    """The special types of the kernels with those three CONFIG symbols."""
+    """The special types of the kernels with those CONFIG symbols; the last one is a choice in 6.1 only."""
 
-    kernels: tuple[str, ...]
+    kernels: Releases
     device_private: bool
     migration: bool
     memory_failure: bool
+    pte_marker: bool | None
     max_swapfiles: int
     hwpoison: int | None
     migration_read: int | None
@@ -65,10 +89,11 @@ class TypeNumbers(NamedTuple):
     device_private_write: int | None
     device_private_read: int | None
     device_exclusive: int | range | None
-    marker: int
+    marker: int | None
+    swapin_error: int | None
 
     def __str__(self) -> str:
-        return f"MAX_SWAPFILES {self.max_swapfiles}"
+        return f"MAX_SWAPFILES {self.max_swapfiles} since {self.kernels[0]}"
 
     @property
     def by_kind(self) -> dict[SoftLeafType, int | range]:
@@ -81,6 +106,7 @@ class TypeNumbers(NamedTuple):
             SoftLeafType.DEVICE_PRIVATE_READ: self.device_private_read,
             SoftLeafType.DEVICE_EXCLUSIVE: self.device_exclusive,
             SoftLeafType.MARKER: self.marker,
+            SoftLeafType.SWAPIN_ERROR: self.swapin_error,
         }
         return {kind: number for kind, number in named.items() if number is not None}
 
@@ -104,41 +130,75 @@ class TypeNumbers(NamedTuple):
             "thp": self.migration,
         }
         return [
-            configure(name, kernel, options)
+            configure(name, kernel, {**options, **marker_option(name, kernel, self.pte_marker)})
             for name in pmdswp.names()
-            for kernel in self.kernels
-            if not (self.memory_failure and name in ("riscv64", "s390x", "loongarch64"))
-            if not (self.device_private and (name, kernel) == ("s390x", "6.12"))
+            for kernel in kernels_of(name, self.kernels)
+            if not (self.memory_failure and kernel not in MEMORY_FAILURE[name])
+            if not (self.device_private and kernel not in DEVICE_PRIVATE[name])
+            if not (self.pte_marker and name != "x86_64")
         ]
 
 
-W29_R30 = range(29, 31)
+def marker_option(name: str, kernel: str, wanted: bool | None) -> Options:
+    """CONFIG_PTE_MARKER, where it is an option."""
+    return {"pte_marker": bool(wanted)} if name == "x86_64" and kernel in PTE_MARKER else {}
+
+
+W28_R29, W29_R30 = range(28, 30), range(29, 31)
+T2_T3 = (*T2, *T3)
 
 # fmt: off
 TYPE_NUMBERS = [
-    #           kernel  DEV_  MIGRA- MEM_   MAX_SWAP HW-     MIG_  MIG_R MIG_   DEV_   DEV_  DEV_     MARKER
-    #                   PRIV  TION   FAIL   FILES    POISON  READ  _EXCL WRITE  WRITE  READ  EXCL
-    TypeNumbers(OLD,    y,    y,     y,     23,      23,     24,   25,   26,    27,    28,   W29_R30, 31),
-    TypeNumbers(OLD,    y,    y,     n,     24,      NA,     24,   25,   26,    27,    28,   W29_R30, 31),
-    TypeNumbers(OLD,    y,    n,     y,     26,      26,     NA,   NA,   NA,    27,    28,   W29_R30, 31),
-    TypeNumbers(OLD,    y,    n,     n,     27,      NA,     NA,   NA,   NA,    27,    28,   W29_R30, 31),
-    TypeNumbers(NEW,    y,    y,     y,     24,      24,     25,   26,   27,    28,    29,   30,      31),
-    TypeNumbers(NEW,    y,    y,     n,     25,      NA,     25,   26,   27,    28,    29,   30,      31),
-    TypeNumbers(NEW,    y,    n,     y,     27,      27,     NA,   NA,   NA,    28,    29,   30,      31),
-    TypeNumbers(NEW,    y,    n,     n,     28,      NA,     NA,   NA,   NA,    28,    29,   30,      31),
-    TypeNumbers(ALL,    n,    y,     y,     27,      27,     28,   29,   30,    NA,    NA,   NA,      31),
-    TypeNumbers(ALL,    n,    y,     n,     28,      NA,     28,   29,   30,    NA,    NA,   NA,      31),
-    TypeNumbers(ALL,    n,    n,     y,     30,      30,     NA,   NA,   NA,    NA,    NA,   NA,      31),
-    TypeNumbers(ALL,    n,    n,     n,     31,      NA,     NA,   NA,   NA,    NA,    NA,   NA,      31),
+    #           kernel  DEV_  MIGRA- MEM_  PTE_    MAX_SWAP HW-     MIG_  MIG_R MIG_   DEV_   DEV_  DEV_     MARKER SWAP
+    #                   PRIV  TION   FAIL  MARKER  FILES    POISON  READ  _EXCL WRITE  WRITE  READ  EXCL            ERR
+    TypeNumbers(T1,     y,    y,     y,    y,      22,      22,     23,   24,   25,    26,    27,   W28_R29, 30,    31),
+    TypeNumbers(T1,     y,    y,     n,    y,      23,      NA,     23,   24,   25,    26,    27,   W28_R29, 30,    31),
+    TypeNumbers(T1,     y,    n,     y,    y,      25,      25,     NA,   NA,   NA,    26,    27,   W28_R29, 30,    31),
+    TypeNumbers(T1,     y,    n,     n,    y,      26,      NA,     NA,   NA,   NA,    26,    27,   W28_R29, 30,    31),
+    TypeNumbers(T1,     n,    y,     y,    y,      26,      26,     27,   28,   29,    NA,    NA,   NA,      30,    31),
+    TypeNumbers(T1,     n,    y,     n,    y,      27,      NA,     27,   28,   29,    NA,    NA,   NA,      30,    31),
+    TypeNumbers(T1,     n,    n,     y,    y,      29,      29,     NA,   NA,   NA,    NA,    NA,   NA,      30,    31),
+    TypeNumbers(T1,     n,    n,     n,    y,      30,      NA,     NA,   NA,   NA,    NA,    NA,   NA,      30,    31),
+    TypeNumbers(T1,     y,    y,     y,    n,      23,      23,     24,   25,   26,    27,    28,   W29_R30, NA,    31),
+    TypeNumbers(T1,     y,    y,     n,    n,      24,      NA,     24,   25,   26,    27,    28,   W29_R30, NA,    31),
+    TypeNumbers(T1,     y,    n,     y,    n,      26,      26,     NA,   NA,   NA,    27,    28,   W29_R30, NA,    31),
+    TypeNumbers(T1,     y,    n,     n,    n,      27,      NA,     NA,   NA,   NA,    27,    28,   W29_R30, NA,    31),
+    TypeNumbers(T1,     n,    y,     y,    n,      27,      27,     28,   29,   30,    NA,    NA,   NA,      NA,    31),
+    TypeNumbers(T1,     n,    y,     n,    n,      28,      NA,     28,   29,   30,    NA,    NA,   NA,      NA,    31),
+    TypeNumbers(T1,     n,    n,     y,    n,      30,      30,     NA,   NA,   NA,    NA,    NA,   NA,      NA,    31),
+    TypeNumbers(T1,     n,    n,     n,    n,      31,      NA,     NA,   NA,   NA,    NA,    NA,   NA,      NA,    31),
+    TypeNumbers(T2,     y,    y,     y,    NA,     23,      23,     24,   25,   26,    27,    28,   W29_R30, 31,    NA),
+    TypeNumbers(T2,     y,    y,     n,    NA,     24,      NA,     24,   25,   26,    27,    28,   W29_R30, 31,    NA),
+    TypeNumbers(T2,     y,    n,     y,    NA,     26,      26,     NA,   NA,   NA,    27,    28,   W29_R30, 31,    NA),
+    TypeNumbers(T2,     y,    n,     n,    NA,     27,      NA,     NA,   NA,   NA,    27,    28,   W29_R30, 31,    NA),
+    TypeNumbers(T3,     y,    y,     y,    NA,     24,      24,     25,   26,   27,    28,    29,   30,      31,    NA),
+    TypeNumbers(T3,     y,    y,     n,    NA,     25,      NA,     25,   26,   27,    28,    29,   30,      31,    NA),
+    TypeNumbers(T3,     y,    n,     y,    NA,     27,      27,     NA,   NA,   NA,    28,    29,   30,      31,    NA),
+    TypeNumbers(T3,     y,    n,     n,    NA,     28,      NA,     NA,   NA,   NA,    28,    29,   30,      31,    NA),
+    TypeNumbers(T2_T3,  n,    y,     y,    NA,     27,      27,     28,   29,   30,    NA,    NA,   NA,      31,    NA),
+    TypeNumbers(T2_T3,  n,    y,     n,    NA,     28,      NA,     28,   29,   30,    NA,    NA,   NA,      31,    NA),
+    TypeNumbers(T2_T3,  n,    n,     y,    NA,     30,      30,     NA,   NA,   NA,    NA,    NA,   NA,      31,    NA),
+    TypeNumbers(T2_T3,  n,    n,     n,    NA,     31,      NA,     NA,   NA,   NA,    NA,    NA,   NA,      31,    NA),
 ]
 # fmt: on
 
 
-@pytest.mark.parametrize(("row", "arch"), [(row, arch) for row in TYPE_NUMBERS for arch in row.arches], ids=str)
-def test_special_types_are_numbered_by_configuration(row: TypeNumbers, arch: Arch) -> None:
-    assert arch.max_swapfiles == row.max_swapfiles
-    assert dict(arch.swp_types) == row.by_kind
-    assert [arch.softleaf_type(SoftLeaf(number, 1)) for number in range(32)] == row.by_number
+@pytest.mark.parametrize("row", TYPE_NUMBERS, ids=str)
+def test_special_types_are_numbered_by_configuration(row: TypeNumbers) -> None:
+    arches = row.arches
+    assert arches
+    for arch in arches:
+        assert arch.max_swapfiles == row.max_swapfiles, arch
+        assert dict(arch.swp_types) == row.by_kind, arch
+        assert [arch.softleaf_type(SoftLeaf(number, 1)) for number in range(32)] == row.by_number, arch
+
+
+def test_configurations_of_every_kernel_have_a_row_of_numbers() -> None:
+    rows = {arch for row in TYPE_NUMBERS for arch in row.arches}
+    assert {(arch.name, arch.kernel) for arch in rows} == {
+        (name, kernel) for name in pmdswp.names() for kernel in kernels_of(name)
+    }
+    assert rows >= {pmdswp.get(name, kernel=kernel) for name in pmdswp.names() for kernel in kernels_of(name)}
 
 
 SOFTLEAF_ENUM = {
@@ -156,8 +216,14 @@ SOFTLEAF_ENUM = {
 
 
 def test_softleaf_types_have_the_numbers_of_the_kernels_enum() -> None:
-    kernel_kinds = set(SoftLeafType) - {SoftLeafType.UNKNOWN}
+    kernel_kinds = set(SoftLeafType) - {SoftLeafType.UNKNOWN, SoftLeafType.SWAPIN_ERROR}
     assert {kind.name: kind.value for kind in kernel_kinds} == SOFTLEAF_ENUM
+
+
+def test_swap_errors_which_are_older_than_the_kernels_enum_have_a_number_apart_from_it() -> None:
+    assert SoftLeafType.SWAPIN_ERROR.value == 254
+    assert not SoftLeafType.SWAPIN_ERROR.is_migration
+    assert not SoftLeafType.SWAPIN_ERROR.is_device_private
 
 
 @pytest.mark.parametrize(
@@ -183,7 +249,7 @@ class Possible(NamedTuple):
     """What the kernels of one architecture can have; all of it is on unless an option says otherwise."""
 
     arch: str
-    kernels: tuple[str, ...]
+    kernels: Releases
     options: Options
     soft_dirty: bool
     uffd: bool
@@ -195,49 +261,66 @@ class Possible(NamedTuple):
         return described(self.arch, self.options)
 
 
+UNTIL_6_10, SINCE_6_11 = span("6.1", "6.10"), span("6.11")
+UNTIL_6_16, SINCE_6_17 = span("6.1", "6.16"), span("6.17")
+SINCE_6_19 = span("6.19")
+
 # fmt: off
 POSSIBLE = [
-    #                                         SOFT_  UFFD   DEVICE_  MEMORY_  PMD
-    #                                         DIRTY         PRIVATE  FAILURE  softleaf
-    Possible("x86_64",      ALL, NO_OPTIONS,  y,     y,     y,       y,       y),
-    Possible("arm64",       ALL, NO_OPTIONS,  n,     y,     y,       y,       y),
-    Possible("riscv64",     ALL, NO_OPTIONS,  n,     n,     y,       n,       y),
-    Possible("riscv64",     NEW, SVRSW,       y,     y,     y,       n,       y),
-    Possible("s390x",       OLD, NO_OPTIONS,  y,     n,     n,       n,       n),
-    Possible("s390x",       NEW, NO_OPTIONS,  y,     n,     y,       n,       y),
-    Possible("ppc64",       ALL, NO_OPTIONS,  y,     n,     y,       y,       y),
-    Possible("loongarch64", ALL, NO_OPTIONS,  n,     n,     y,       n,       y),
+    #                                               SOFT_  UFFD   DEVICE_  MEMORY_  PMD
+    #                                               DIRTY         PRIVATE  FAILURE  softleaf
+    Possible("x86_64",      EVER,       NO_OPTIONS, y,     y,     y,       y,       y),
+    Possible("arm64",       A1,         NO_OPTIONS, n,     n,     y,       y,       y),
+    Possible("arm64",       A2,         NO_OPTIONS, n,     y,     y,       y,       y),
+    Possible("riscv64",     UNTIL_6_10, NO_OPTIONS, n,     n,     n,       n,       y),
+    Possible("riscv64",     SINCE_6_11, NO_OPTIONS, n,     n,     y,       n,       y),
+    Possible("riscv64",     SINCE_6_19, SVRSW,      y,     y,     y,       n,       y),
+    Possible("s390x",       UNTIL_6_16, NO_OPTIONS, y,     n,     n,       n,       n),
+    Possible("s390x",       SINCE_6_17, NO_OPTIONS, y,     n,     y,       n,       y),
+    Possible("ppc64",       EVER,       NO_OPTIONS, y,     n,     y,       y,       y),
+    Possible("loongarch64", UNTIL_6_10, NO_OPTIONS, n,     n,     n,       n,       y),
+    Possible("loongarch64", SINCE_6_11, NO_OPTIONS, n,     n,     y,       n,       y),
 ]
 # fmt: on
 
 
-@pytest.mark.parametrize(("row", "kernel"), [(row, kernel) for row in POSSIBLE for kernel in row.kernels], ids=str)
-def test_configuration_has_all_that_is_possible_and_refuses_the_rest(row: Possible, kernel: str) -> None:
-    arch = configure(row.arch, kernel, row.options)
-    assert ("soft_dirty" in arch.pte_layout.flags) is row.soft_dirty
-    assert ("uffd" in arch.pte_layout.flags) is row.uffd
-    assert (SoftLeafType.DEVICE_PRIVATE_READ in arch.swp_types) is row.device_private
-    assert (SoftLeafType.HWPOISON in arch.swp_types) is row.memory_failure
-    assert arch.has_pmd_softleaf is row.pmd_softleaf
-    assert arch.has_pmd_swap is (kernel == "pmd-swap-v3")
+@pytest.mark.parametrize("row", POSSIBLE, ids=str)
+def test_configuration_has_all_that_is_possible_and_refuses_the_rest(row: Possible) -> None:
+    for kernel in row.kernels:
+        arch = configure(row.arch, kernel, row.options)
+        assert ("soft_dirty" in arch.pte_layout.flags) is row.soft_dirty, arch
+        assert ("uffd" in arch.pte_layout.flags) is row.uffd, arch
+        assert (SoftLeafType.DEVICE_PRIVATE_READ in arch.swp_types) is row.device_private, arch
+        assert (SoftLeafType.HWPOISON in arch.swp_types) is row.memory_failure, arch
+        assert arch.has_pmd_softleaf is row.pmd_softleaf, arch
+        assert arch.has_pmd_swap is (kernel in SERIES), arch
 
-    asked: list[tuple[Options, bool]] = [
-        ({**row.options, "soft_dirty": True}, row.soft_dirty),
-        ({**row.options, "uffd": True}, row.uffd),
-        ({**row.options, "device_private": True}, row.device_private),
-        ({**row.options, "memory_failure": True}, row.memory_failure),
-    ]
-    for options, possible in asked:
-        if possible:
-            assert configure(row.arch, kernel, options) == arch
+        asked: list[tuple[Options, bool]] = [
+            ({**row.options, "soft_dirty": True}, row.soft_dirty),
+            ({**row.options, "uffd": True}, row.uffd),
+            ({**row.options, "device_private": True}, row.device_private),
+            ({**row.options, "memory_failure": True}, row.memory_failure),
+        ]
+        for options, possible in asked:
+            if possible:
+                assert configure(row.arch, kernel, options) == arch
+            else:
+                with pytest.raises(pmdswp.UnsupportedError):
+                    configure(row.arch, kernel, options)
+
+
+def test_every_kernel_of_every_architecture_has_a_row_of_what_is_possible() -> None:
+    without_options = [(row.arch, kernel) for row in POSSIBLE if not row.options for kernel in row.kernels]
+    assert sorted(without_options) == sorted((name, kernel) for name in pmdswp.names() for kernel in EVER)
+
+
+def test_svrsw60t59b_is_known_since_6_19() -> None:
+    for kernel in EVER:
+        if kernel in SVRSW60T59B:
+            assert configure("riscv64", kernel, SVRSW).config.svrsw60t59b
         else:
             with pytest.raises(pmdswp.UnsupportedError):
-                configure(row.arch, kernel, options)
-
-
-def test_6_12_knows_no_svrsw60t59b() -> None:
-    with pytest.raises(pmdswp.UnsupportedError):
-        pmdswp.get("riscv64", kernel="6.12", svrsw60t59b=True)
+                configure("riscv64", kernel, SVRSW)
 
 
 # Where the bits are
@@ -248,7 +331,7 @@ class Bits(NamedTuple):
 
     arch: str
     level: Level
-    kernels: tuple[str, ...]
+    kernels: Releases
     options: Options
     type: tuple[int, int]
     offset: tuple[int, int]
@@ -258,7 +341,7 @@ class Bits(NamedTuple):
     always: int
 
     def __str__(self) -> str:
-        return f"{self.level} of {described(self.arch, self.options)}"
+        return f"{self.level} of {described(self.arch, self.options)} since {self.kernels[0]}"
 
     @property
     def flags(self) -> dict[str, int]:
@@ -267,76 +350,99 @@ class Bits(NamedTuple):
 
 
 X86_OFFSET = (1 << 59) - (1 << 9)  # stored inverted: an offset of 0 sets all its bits
-ONLY_73 = ("7.3",)
-NO_PMD_EXCLUSIVE = (*OLD, *ONLY_73)
+BEFORE = span("6.1", "7.3")  # the series
+A2_BEFORE, R23_BEFORE, L2_BEFORE = span("6.10", "7.3"), span("6.3", "7.3"), span("6.3", "7.3")
+R23, R3_BEFORE, S390_BEFORE = span("6.3"), span("6.19", "7.3"), span("6.17", "7.3")
 
 # fmt: off
 BITS = [
-    #    arch           level  kernels           options     type      offset    excl  s_d  uffd  always set
-    Bits("x86_64",      "pte", ALL,              NO_OPTIONS, (59, 63), (9, 58),  3,    1,   2,    X86_OFFSET),
-    Bits("x86_64",      "pmd", NO_PMD_EXCLUSIVE, NO_OPTIONS, (59, 63), (9, 58),  NA,   1,   2,    X86_OFFSET),
-    Bits("x86_64",      "pmd", V3,               NO_OPTIONS, (59, 63), (9, 58),  3,    1,   2,    X86_OFFSET),
-    Bits("arm64",       "pte", ALL,              P4K,        (6, 10),  (12, 61), 2,    NA,  3,    0),
-    Bits("arm64",       "pte", ALL,              P16K,       (6, 10),  (12, 61), 2,    NA,  3,    0),
-    Bits("arm64",       "pte", ALL,              P64K,       (6, 10),  (12, 61), 2,    NA,  3,    0),
-    Bits("arm64",       "pmd", NO_PMD_EXCLUSIVE, P4K,        (6, 10),  (12, 61), NA,   NA,  3,    0),
-    Bits("arm64",       "pmd", V3,               P4K,        (6, 10),  (12, 61), 2,    NA,  3,    0),
-    Bits("arm64",       "pmd", V3,               P16K,       (6, 10),  (12, 61), 2,    NA,  3,    0),
-    Bits("arm64",       "pmd", V3,               P64K,       (6, 10),  (12, 61), 2,    NA,  3,    0),
-    Bits("riscv64",     "pte", ALL,              NO_OPTIONS, (7, 11),  (12, 63), 6,    NA,  NA,   0),
-    Bits("riscv64",     "pmd", NO_PMD_EXCLUSIVE, NO_OPTIONS, (7, 11),  (12, 63), NA,   NA,  NA,   0),
-    Bits("riscv64",     "pmd", V3,               NO_OPTIONS, (7, 11),  (12, 63), 6,    NA,  NA,   0),
-    Bits("riscv64",     "pte", NEW,              SVRSW,      (7, 11),  (12, 63), 6,    3,   4,    0),
-    Bits("riscv64",     "pmd", ONLY_73,          SVRSW,      (7, 11),  (12, 63), NA,   3,   4,    0),
-    Bits("riscv64",     "pmd", V3,               SVRSW,      (7, 11),  (12, 63), 6,    3,   4,    0),
-    Bits("s390x",       "pte", ALL,              NO_OPTIONS, (2, 6),   (12, 63), 11,   1,   NA,   0x600),
-    Bits("s390x",       "pmd", ONLY_73,          NO_OPTIONS, (6, 10),  (12, 63), NA,   1,   NA,   0x30),
-    Bits("s390x",       "pmd", V3,               NO_OPTIONS, (6, 10),  (12, 63), 11,   1,   NA,   0x30),
-    Bits("ppc64",       "pte", ALL,              P4K,        (0, 4),   (12, 52), 5,    9,   NA,   1 << 62),
-    Bits("ppc64",       "pmd", NO_PMD_EXCLUSIVE, P4K,        (0, 4),   (12, 52), NA,   9,   NA,   1 << 62),
-    Bits("ppc64",       "pmd", V3,               P4K,        (0, 4),   (12, 52), 5,    9,   NA,   1 << 62),
-    Bits("ppc64",       "pmd", V3,               HASH_4K,    (0, 4),   (12, 52), 5,    9,   NA,   1 << 62),
-    Bits("ppc64",       "pte", ALL,              P64K,       (0, 4),   (16, 52), 5,    9,   NA,   1 << 62),
-    Bits("ppc64",       "pmd", NO_PMD_EXCLUSIVE, P64K,       (0, 4),   (16, 52), NA,   9,   NA,   1 << 62),
-    Bits("ppc64",       "pmd", V3,               P64K,       (0, 4),   (16, 52), 5,    9,   NA,   1 << 62),
-    Bits("ppc64",       "pmd", V3,               HASH_64K,   (0, 4),   (16, 52), 5,    9,   NA,   1 << 62),
-    # the field has seven bits, the generic entry five
-    Bits("loongarch64", "pte", ALL,              P4K,        (16, 20), (24, 63), 23,   NA,  NA,   0),
-    Bits("loongarch64", "pte", ALL,              P16K,       (16, 20), (24, 63), 23,   NA,  NA,   0),
-    Bits("loongarch64", "pte", ALL,              P64K,       (16, 20), (24, 63), 23,   NA,  NA,   0),
-    Bits("loongarch64", "pmd", NO_PMD_EXCLUSIVE, P4K,        (16, 20), (24, 63), NA,   NA,  NA,   0x40),
-    Bits("loongarch64", "pmd", V3,               P4K,        (16, 20), (24, 63), 23,   NA,  NA,   0x40),
-    Bits("loongarch64", "pmd", V3,               P16K,       (16, 20), (24, 63), 23,   NA,  NA,   0x40),
-    Bits("loongarch64", "pmd", V3,               P64K,       (16, 20), (24, 63), 23,   NA,  NA,   0x40),
+    #    arch           level  kernels      options     type      offset    excl  s_d  uffd  always set
+    Bits("x86_64",      "pte", EVER,        NO_OPTIONS, (59, 63), (9, 58),  3,    1,   2,    X86_OFFSET),
+    Bits("x86_64",      "pmd", BEFORE,      NO_OPTIONS, (59, 63), (9, 58),  NA,   1,   2,    X86_OFFSET),
+    Bits("x86_64",      "pmd", SERIES,      NO_OPTIONS, (59, 63), (9, 58),  3,    1,   2,    X86_OFFSET),
+    Bits("arm64",       "pte", A1,          P4K,        (3, 7),   (8, 57),  2,    NA,  NA,   0),
+    Bits("arm64",       "pte", A1,          P16K,       (3, 7),   (8, 57),  2,    NA,  NA,   0),
+    Bits("arm64",       "pte", A1,          P64K,       (3, 7),   (8, 57),  2,    NA,  NA,   0),
+    Bits("arm64",       "pmd", A1,          P4K,        (3, 7),   (8, 57),  NA,   NA,  NA,   0),
+    Bits("arm64",       "pmd", A1,          P16K,       (3, 7),   (8, 57),  NA,   NA,  NA,   0),
+    Bits("arm64",       "pmd", A1,          P64K,       (3, 7),   (8, 57),  NA,   NA,  NA,   0),
+    Bits("arm64",       "pte", A2,          P4K,        (6, 10),  (12, 61), 2,    NA,  3,    0),
+    Bits("arm64",       "pte", A2,          P16K,       (6, 10),  (12, 61), 2,    NA,  3,    0),
+    Bits("arm64",       "pte", A2,          P64K,       (6, 10),  (12, 61), 2,    NA,  3,    0),
+    Bits("arm64",       "pmd", A2_BEFORE,   P4K,        (6, 10),  (12, 61), NA,   NA,  3,    0),
+    Bits("arm64",       "pmd", SERIES,      P4K,        (6, 10),  (12, 61), 2,    NA,  3,    0),
+    Bits("arm64",       "pmd", SERIES,      P16K,       (6, 10),  (12, 61), 2,    NA,  3,    0),
+    Bits("arm64",       "pmd", SERIES,      P64K,       (6, 10),  (12, 61), 2,    NA,  3,    0),
+    Bits("riscv64",     "pte", R1,          NO_OPTIONS, (6, 10),  (11, 63), NA,   NA,  NA,   0),
+    Bits("riscv64",     "pmd", R1,          NO_OPTIONS, (6, 10),  (11, 63), NA,   NA,  NA,   0),
+    Bits("riscv64",     "pte", R23,         NO_OPTIONS, (7, 11),  (12, 63), 6,    NA,  NA,   0),
+    Bits("riscv64",     "pmd", R23_BEFORE,  NO_OPTIONS, (7, 11),  (12, 63), NA,   NA,  NA,   0),
+    Bits("riscv64",     "pmd", SERIES,      NO_OPTIONS, (7, 11),  (12, 63), 6,    NA,  NA,   0),
+    Bits("riscv64",     "pte", SVRSW60T59B, SVRSW,      (7, 11),  (12, 63), 6,    3,   4,    0),
+    Bits("riscv64",     "pmd", R3_BEFORE,   SVRSW,      (7, 11),  (12, 63), NA,   3,   4,    0),
+    Bits("riscv64",     "pmd", SERIES,      SVRSW,      (7, 11),  (12, 63), 6,    3,   4,    0),
+    Bits("s390x",       "pte", EVER,        NO_OPTIONS, (2, 6),   (12, 63), 11,   1,   NA,   0x600),
+    Bits("s390x",       "pmd", S390_BEFORE, NO_OPTIONS, (6, 10),  (12, 63), NA,   1,   NA,   0x30),
+    Bits("s390x",       "pmd", SERIES,      NO_OPTIONS, (6, 10),  (12, 63), 11,   1,   NA,   0x30),
+    Bits("ppc64",       "pte", EVER,        P4K,        (0, 4),   (12, 52), 5,    9,   NA,   1 << 62),
+    Bits("ppc64",       "pmd", BEFORE,      P4K,        (0, 4),   (12, 52), NA,   9,   NA,   1 << 62),
+    Bits("ppc64",       "pmd", SERIES,      P4K,        (0, 4),   (12, 52), 5,    9,   NA,   1 << 62),
+    Bits("ppc64",       "pmd", SERIES,      HASH_4K,    (0, 4),   (12, 52), 5,    9,   NA,   1 << 62),
+    Bits("ppc64",       "pte", EVER,        P64K,       (0, 4),   (16, 52), 5,    9,   NA,   1 << 62),
+    Bits("ppc64",       "pmd", BEFORE,      P64K,       (0, 4),   (16, 52), NA,   9,   NA,   1 << 62),
+    Bits("ppc64",       "pmd", SERIES,      P64K,       (0, 4),   (16, 52), 5,    9,   NA,   1 << 62),
+    Bits("ppc64",       "pmd", SERIES,      HASH_64K,   (0, 4),   (16, 52), 5,    9,   NA,   1 << 62),
+    # the field has seven bits, before 6.3 eight, the generic entry five
+    Bits("loongarch64", "pte", L1,          P4K,        (16, 20), (24, 63), NA,   NA,  NA,   0),
+    Bits("loongarch64", "pte", L1,          P16K,       (16, 20), (24, 63), NA,   NA,  NA,   0),
+    Bits("loongarch64", "pte", L1,          P64K,       (16, 20), (24, 63), NA,   NA,  NA,   0),
+    Bits("loongarch64", "pmd", L1,          P16K,       (16, 20), (24, 63), NA,   NA,  NA,   0x40),
+    Bits("loongarch64", "pte", L2,          P4K,        (16, 20), (24, 63), 23,   NA,  NA,   0),
+    Bits("loongarch64", "pte", L2,          P16K,       (16, 20), (24, 63), 23,   NA,  NA,   0),
+    Bits("loongarch64", "pte", L2,          P64K,       (16, 20), (24, 63), 23,   NA,  NA,   0),
+    Bits("loongarch64", "pmd", L2_BEFORE,   P4K,        (16, 20), (24, 63), NA,   NA,  NA,   0x40),
+    Bits("loongarch64", "pmd", SERIES,      P4K,        (16, 20), (24, 63), 23,   NA,  NA,   0x40),
+    Bits("loongarch64", "pmd", SERIES,      P16K,       (16, 20), (24, 63), 23,   NA,  NA,   0x40),
+    Bits("loongarch64", "pmd", SERIES,      P64K,       (16, 20), (24, 63), 23,   NA,  NA,   0x40),
 ]
 # fmt: on
 
-BITS_ON_KERNELS = pytest.mark.parametrize(
-    ("row", "kernel"), [(row, kernel) for row in BITS for kernel in row.kernels], ids=str
-)
+EVERY_ROW_OF_BITS = pytest.mark.parametrize("row", BITS, ids=str)
 
 
-@BITS_ON_KERNELS
-def test_each_bit_of_type_and_offset_is_stored_where_the_table_says(row: Bits, kernel: str) -> None:
-    encode = Slot(configure(row.arch, kernel, row.options), row.level).encode
-    empty = encode(0, 0)
-    assert empty == row.always
-    for bit, entry_bit in enumerate(range(row.type[0], row.type[1] + 1)):
-        assert encode(1 << bit, 0) ^ empty == 1 << entry_bit
-    for bit, entry_bit in enumerate(range(row.offset[0], row.offset[1] + 1)):
-        assert encode(0, 1 << bit) ^ empty == 1 << entry_bit
+def slots_of(row: Bits) -> list[Slot]:
+    """The slot on every release that it is told of."""
+    return [Slot(configure(row.arch, kernel, row.options), row.level) for kernel in row.kernels]
 
 
-@BITS_ON_KERNELS
-def test_each_flag_is_the_bit_of_the_table_or_refused(row: Bits, kernel: str) -> None:
-    slot = Slot(configure(row.arch, kernel, row.options), row.level)
-    assert dict(slot.layout.flags) == row.flags
-    for flag in FLAGS:
-        if flag in row.flags:
-            assert slot.encode(0, 0, **{flag: True}) == row.always | row.flags[flag]
-        else:
-            with pytest.raises(pmdswp.EncodeError):
-                slot.encode(0, 0, **{flag: True})
+@EVERY_ROW_OF_BITS
+def test_each_bit_of_type_and_offset_is_stored_where_the_table_says(row: Bits) -> None:
+    for slot in slots_of(row):
+        empty = slot.encode(0, 0)
+        assert empty == row.always, slot
+        for bit, entry_bit in enumerate(range(row.type[0], row.type[1] + 1)):
+            assert slot.encode(1 << bit, 0) ^ empty == 1 << entry_bit, slot
+        for bit, entry_bit in enumerate(range(row.offset[0], row.offset[1] + 1)):
+            assert slot.encode(0, 1 << bit) ^ empty == 1 << entry_bit, slot
+
+
+@EVERY_ROW_OF_BITS
+def test_each_flag_is_the_bit_of_the_table_or_refused(row: Bits) -> None:
+    for slot in slots_of(row):
+        assert dict(slot.layout.flags) == row.flags, slot
+        for flag in FLAGS:
+            if flag in row.flags:
+                assert slot.encode(0, 0, **{flag: True}) == row.always | row.flags[flag], slot
+            else:
+                with pytest.raises(pmdswp.EncodeError):
+                    slot.encode(0, 0, **{flag: True})
+
+
+@pytest.mark.parametrize("level", ["pte", "pmd"])
+@pytest.mark.parametrize("name", pmdswp.names())
+def test_every_kernel_that_has_softleaves_at_a_level_has_a_row_of_bits(name: str, level: Level) -> None:
+    told = {kernel for row in BITS if (row.arch, row.level) == (name, level) for kernel in row.kernels}
+    assert told == set(EVER if level == "pte" else PMD_SOFTLEAF[name])
 
 
 MASK64 = (1 << 64) - 1
@@ -344,20 +450,21 @@ BIT = [1 << bit for bit in range(64)]
 WORDS = [0, MASK64, *BIT, *(MASK64 ^ bit for bit in BIT)]
 
 
-@BITS_ON_KERNELS
-def test_flag_helpers_touch_no_other_bit_whatever_the_word(row: Bits, kernel: str) -> None:
-    slot = Slot(configure(row.arch, kernel, row.options), row.level)
-    for flag in FLAGS:
-        if (row.level, flag) == ("pmd", "exclusive") and kernel != "pmd-swap-v3":
-            for name in (f"swp_{flag}", f"swp_mk{flag}", f"swp_clear_{flag}"):
-                with pytest.raises(pmdswp.UnsupportedError, match="pmd-swap-v3"):
-                    slot.apply(name, 0)
-        else:
-            mask = row.flags.get(flag, 0)
-            for word in WORDS:
-                assert slot.test(f"swp_{flag}", word) is bool(word & mask)
-                assert slot.apply(f"swp_mk{flag}", word) == word | mask
-                assert slot.apply(f"swp_clear_{flag}", word) == word & ~mask
+@EVERY_ROW_OF_BITS
+def test_flag_helpers_touch_no_other_bit_whatever_the_word(row: Bits) -> None:
+    for kernel in kernels_of(row.arch, row.kernels):
+        slot = Slot(configure(row.arch, kernel, row.options), row.level)
+        for flag in FLAGS:
+            if (row.level, flag) == ("pmd", "exclusive") and kernel not in SERIES:
+                for name in (f"swp_{flag}", f"swp_mk{flag}", f"swp_clear_{flag}"):
+                    with pytest.raises(pmdswp.UnsupportedError, match="pmd-swap-v3"):
+                        slot.apply(name, 0)
+            else:
+                mask = row.flags.get(flag, 0)
+                for word in WORDS:
+                    assert slot.test(f"swp_{flag}", word) is bool(word & mask), slot
+                    assert slot.apply(f"swp_mk{flag}", word) == word | mask, slot
+                    assert slot.apply(f"swp_clear_{flag}", word) == word & ~mask, slot
 
 
 # Geometry
@@ -401,21 +508,21 @@ GEOMETRY = [
 # fmt: on
 
 
-@pytest.mark.parametrize("kernel", ALL)
 @pytest.mark.parametrize("row", GEOMETRY, ids=str)
-def test_geometry_is_that_of_the_table_on_every_kernel(row: Geometry, kernel: str) -> None:
-    arch = configure(row.arch, kernel, row.options)
-    sizes = (
-        arch.page_shift,
-        arch.pmd_shift,
-        arch.hpage_pmd_order,
-        arch.hpage_pmd_nr,
-        arch.pmd_size,
-        arch.entry_size,
-        arch.byteorder,
-    )
-    assert sizes == row[2:]
-    assert arch.page_size == 1 << arch.page_shift
+def test_geometry_is_that_of_the_table_on_every_kernel(row: Geometry) -> None:
+    for kernel in kernels_of(row.arch):
+        arch = configure(row.arch, kernel, row.options)
+        sizes = (
+            arch.page_shift,
+            arch.pmd_shift,
+            arch.hpage_pmd_order,
+            arch.hpage_pmd_nr,
+            arch.pmd_size,
+            arch.entry_size,
+            arch.byteorder,
+        )
+        assert sizes == row[2:], arch
+        assert arch.page_size == 1 << arch.page_shift, arch
 
 
 # PFNs, and the young and dirty bits of migration entries above them
@@ -425,6 +532,7 @@ class PfnBits(NamedTuple):
     """How the offset of a migration entry is used; `young_bit` is counted in the PTE, and dirty is the next."""
 
     arch: str
+    kernels: Releases
     options: Options
     max_physmem_bits: int | None
     swp_pfn_bits: int
@@ -435,7 +543,7 @@ class PfnBits(NamedTuple):
     young_bit: int | None
 
     def __str__(self) -> str:
-        return described(self.arch, self.options)
+        return f"{described(self.arch, self.options)} since {self.kernels[0]}"
 
 
 PA52: Options = {"pa_bits": 52}
@@ -443,147 +551,215 @@ FLATMEM: Options = {"max_physmem_bits": None}
 PHYS46: Options = {"max_physmem_bits": 46}
 PHYS42: Options = {"max_physmem_bits": 42}
 PHYS53: Options = {"max_physmem_bits": 53}
+STATIC: Options = {"static_pa_bits": True}
+LPA2_A1, LPA2_A2, STATIC_A1, STATIC_A2 = span("6.9", "6.9"), span("6.10"), span("6.9", "6.9"), span("6.10", "6.13")
 
 # fmt: off
 PFN_BITS = [
-    #       arch           options               MAX_PHYSMEM SWP_PFN YOUNG DIRTY TOTAL A/D  in the
-    #                                            _BITS       _BITS                          entry
-    PfnBits("x86_64",      NO_OPTIONS,           46,         34,     34,   35,   36,   y,   43),
-    PfnBits("x86_64",      LA57,                 52,         40,     40,   41,   42,   y,   49),
-    PfnBits("arm64",       P4K,                  48,         36,     36,   37,   38,   y,   48),
-    PfnBits("arm64",       {**P4K, **PA52},      52,         40,     40,   41,   42,   y,   52),
-    PfnBits("arm64",       P16K,                 48,         34,     34,   35,   36,   y,   46),
-    PfnBits("arm64",       {**P16K, **PA52},     52,         38,     38,   39,   40,   y,   50),
-    PfnBits("arm64",       P64K,                 48,         32,     32,   33,   34,   y,   44),
-    PfnBits("arm64",       {**P64K, **PA52},     52,         36,     36,   37,   38,   y,   48),
-    PfnBits("riscv64",     NO_OPTIONS,           56,         44,     44,   45,   46,   y,   56),
-    PfnBits("riscv64",     FLATMEM,              NA,         52,     52,   53,   54,   n,   NA),
-    PfnBits("s390x",       NO_OPTIONS,           46,         34,     34,   35,   36,   y,   46),
-    PfnBits("s390x",       PHYS42,               42,         30,     30,   31,   32,   y,   42),
-    PfnBits("s390x",       PHYS53,               53,         41,     41,   42,   43,   y,   53),
-    PfnBits("ppc64",       P4K,                  51,         39,     39,   40,   41,   y,   51),
-    PfnBits("ppc64",       P64K,                 51,         35,     35,   36,   37,   y,   51),
-    PfnBits("ppc64",       HASH_4K,              51,         39,     39,   40,   41,   y,   51),
-    PfnBits("ppc64",       HASH_64K,             51,         35,     35,   36,   37,   y,   51),
-    PfnBits("ppc64",       {**P4K, **PHYS46},    46,         34,     34,   35,   36,   y,   46),
-    PfnBits("ppc64",       {**P64K, **PHYS46},   46,         30,     30,   31,   32,   y,   46),
-    PfnBits("loongarch64", P4K,                  48,         36,     36,   37,   38,   y,   60),
-    PfnBits("loongarch64", P16K,                 48,         34,     34,   35,   36,   y,   58),
-    PfnBits("loongarch64", P64K,                 48,         32,     32,   33,   34,   y,   56),
-    PfnBits("loongarch64", {**P4K, **FLATMEM},   NA,         52,     52,   53,   54,   n,   NA),
-    PfnBits("loongarch64", {**P16K, **FLATMEM},  NA,         50,     50,   51,   52,   n,   NA),
-    PfnBits("loongarch64", {**P64K, **FLATMEM},  NA,         48,     48,   49,   50,   n,   NA),
+    #       arch           kernels    options               MAX_PHYSMEM SWP_PFN YOUNG DIRTY TOTAL A/D  in the
+    #                                                       _BITS       _BITS                          entry
+    PfnBits("x86_64",      EVER,      NO_OPTIONS,           46,         34,     34,   35,   36,   y,   43),
+    PfnBits("x86_64",      EVER,      LA57,                 52,         40,     40,   41,   42,   y,   49),
+    PfnBits("arm64",       A1,        P4K,                  48,         36,     36,   37,   38,   y,   44),
+    PfnBits("arm64",       A2,        P4K,                  48,         36,     36,   37,   38,   y,   48),
+    PfnBits("arm64",       LPA2_A1,   {**P4K, **PA52},      52,         40,     40,   41,   42,   y,   48),
+    PfnBits("arm64",       LPA2_A2,   {**P4K, **PA52},      52,         40,     40,   41,   42,   y,   52),
+    PfnBits("arm64",       STATIC_A1, {**P4K, **STATIC},    52,         40,     40,   41,   42,   y,   48),
+    PfnBits("arm64",       STATIC_A2, {**P4K, **STATIC},    52,         40,     40,   41,   42,   y,   52),
+    PfnBits("arm64",       A1,        P16K,                 48,         34,     34,   35,   36,   y,   42),
+    PfnBits("arm64",       A2,        P16K,                 48,         34,     34,   35,   36,   y,   46),
+    PfnBits("arm64",       LPA2_A1,   {**P16K, **PA52},     52,         38,     38,   39,   40,   y,   46),
+    PfnBits("arm64",       LPA2_A2,   {**P16K, **PA52},     52,         38,     38,   39,   40,   y,   50),
+    PfnBits("arm64",       STATIC_A1, {**P16K, **STATIC},   52,         38,     38,   39,   40,   y,   46),
+    PfnBits("arm64",       STATIC_A2, {**P16K, **STATIC},   52,         38,     38,   39,   40,   y,   50),
+    PfnBits("arm64",       A1,        P64K,                 48,         32,     32,   33,   34,   y,   40),
+    PfnBits("arm64",       A2,        P64K,                 48,         32,     32,   33,   34,   y,   44),
+    PfnBits("arm64",       A1,        {**P64K, **PA52},     52,         36,     36,   37,   38,   y,   44),
+    PfnBits("arm64",       A2,        {**P64K, **PA52},     52,         36,     36,   37,   38,   y,   48),
+    PfnBits("riscv64",     R1,        NO_OPTIONS,           56,         44,     44,   45,   46,   y,   55),
+    PfnBits("riscv64",     R23,       NO_OPTIONS,           56,         44,     44,   45,   46,   y,   56),
+    PfnBits("riscv64",     EVER,      FLATMEM,              NA,         52,     52,   53,   54,   n,   NA),
+    PfnBits("s390x",       EVER,      NO_OPTIONS,           46,         34,     34,   35,   36,   y,   46),
+    PfnBits("s390x",       EVER,      PHYS42,               42,         30,     30,   31,   32,   y,   42),
+    PfnBits("s390x",       EVER,      PHYS53,               53,         41,     41,   42,   43,   y,   53),
+    PfnBits("ppc64",       EVER,      P4K,                  51,         39,     39,   40,   41,   y,   51),
+    PfnBits("ppc64",       EVER,      P64K,                 51,         35,     35,   36,   37,   y,   51),
+    PfnBits("ppc64",       EVER,      HASH_4K,              51,         39,     39,   40,   41,   y,   51),
+    PfnBits("ppc64",       EVER,      HASH_64K,             51,         35,     35,   36,   37,   y,   51),
+    PfnBits("ppc64",       EVER,      {**P4K, **PHYS46},    46,         34,     34,   35,   36,   y,   46),
+    PfnBits("ppc64",       EVER,      {**P64K, **PHYS46},   46,         30,     30,   31,   32,   y,   46),
+    PfnBits("loongarch64", EVER,      P4K,                  48,         36,     36,   37,   38,   y,   60),
+    PfnBits("loongarch64", EVER,      P16K,                 48,         34,     34,   35,   36,   y,   58),
+    PfnBits("loongarch64", EVER,      P64K,                 48,         32,     32,   33,   34,   y,   56),
+    PfnBits("loongarch64", EVER,      {**P4K, **FLATMEM},   NA,         52,     52,   53,   54,   n,   NA),
+    PfnBits("loongarch64", EVER,      {**P16K, **FLATMEM},  NA,         50,     50,   51,   52,   n,   NA),
+    PfnBits("loongarch64", EVER,      {**P64K, **FLATMEM},  NA,         48,     48,   49,   50,   n,   NA),
 ]
 # fmt: on
 
 
-@pytest.mark.parametrize("kernel", ALL)
 @pytest.mark.parametrize("row", PFN_BITS, ids=str)
-def test_young_and_dirty_stand_above_the_pfn_where_the_offset_has_room(row: PfnBits, kernel: str) -> None:
-    arch = configure(row.arch, kernel, row.options)
-    assert arch.max_physmem_bits == row.max_physmem_bits
-    assert arch.swp_pfn_bits == row.swp_pfn_bits
-    assert arch.migration_ad is row.migration_ad
-    assert (arch.max_swap_offset + 1 >= 1 << row.total) is row.migration_ad
-    pfn = (1 << row.swp_pfn_bits) - 1
-    for young, dirty in ((n, n), (y, n), (n, y), (y, y)):
-        leaf = SoftLeaf(migration_write(arch), pfn | young << row.young | dirty << row.dirty)
-        assert arch.softleaf_pfn(leaf) == pfn
-        assert arch.softleaf_young(leaf) is (young and row.migration_ad)
-        assert arch.softleaf_dirty(leaf) is (dirty and row.migration_ad)
+def test_young_and_dirty_stand_above_the_pfn_where_the_offset_has_room(row: PfnBits) -> None:
+    for kernel in kernels_of(row.arch, row.kernels):
+        arch = configure(row.arch, kernel, row.options)
+        assert arch.max_physmem_bits == row.max_physmem_bits, arch
+        assert arch.swp_pfn_bits == row.swp_pfn_bits, arch
+        assert arch.migration_ad is row.migration_ad, arch
+        assert (arch.max_swap_offset + 1 >= 1 << row.total) is row.migration_ad, arch
+        pfn = (1 << row.swp_pfn_bits) - 1
+        for young, dirty in ((n, n), (y, n), (n, y), (y, y)):
+            leaf = SoftLeaf(migration_write(arch), pfn | young << row.young | dirty << row.dirty)
+            assert arch.softleaf_pfn(leaf) == pfn, arch
+            assert arch.softleaf_young(leaf) is (young and row.migration_ad), arch
+            assert arch.softleaf_dirty(leaf) is (dirty and row.migration_ad), arch
 
 
-@pytest.mark.parametrize("kernel", ALL)
 @pytest.mark.parametrize("row", [row for row in PFN_BITS if row.migration_ad], ids=str)
-def test_young_and_dirty_are_the_named_bits_of_the_entry(row: PfnBits, kernel: str) -> None:
-    arch = configure(row.arch, kernel, row.options)
-    old = arch.encode_pte(migration_write(arch), 0)
-    young = arch.encode_pte(migration_write(arch), 1 << row.young)
-    dirty = arch.encode_pte(migration_write(arch), 1 << row.dirty)
+def test_young_and_dirty_are_the_named_bits_of_the_entry(row: PfnBits) -> None:
     assert row.young_bit is not None
-    assert (old ^ young, old ^ dirty) == (1 << row.young_bit, 1 << row.young_bit + 1)
+    for kernel in kernels_of(row.arch, row.kernels):
+        arch = configure(row.arch, kernel, row.options)
+        old = arch.encode_pte(migration_write(arch), 0)
+        young = arch.encode_pte(migration_write(arch), 1 << row.young)
+        dirty = arch.encode_pte(migration_write(arch), 1 << row.dirty)
+        assert (old ^ young, old ^ dirty) == (1 << row.young_bit, 1 << row.young_bit + 1), arch
+
+
+def test_the_width_of_arm64_addresses_is_a_choice_where_the_kernel_has_one() -> None:
+    for kernel in EVER:
+        for options in (P4K, P16K):
+            for chosen, kernels in ((PA52, LPA2), (STATIC, span("6.9", "6.13"))):
+                if kernel in kernels:
+                    assert configure("arm64", kernel, {**options, **chosen}).max_physmem_bits == 52
+                else:
+                    with pytest.raises(pmdswp.UnsupportedError):
+                        configure("arm64", kernel, {**options, **chosen})
+        assert configure("arm64", kernel, {**P64K, **PA52}).max_physmem_bits == 52
+        with pytest.raises(pmdswp.UnsupportedError):
+            configure("arm64", kernel, {**P64K, **STATIC})
+    # what the CPU has makes no difference to a width that is built in
+    for kernel in span("6.9", "6.13"):
+        assert configure("arm64", kernel, {**STATIC, **PA52}).swp_pfn_bits == 40
 
 
 # Limits
 
 # fmt: off
 OFFSETS = [
-    #              options      number of offsets
-    ("x86_64",      NO_OPTIONS, 2**50),
-    ("arm64",       P4K,        2**50),
-    ("arm64",       P16K,       2**50),
-    ("arm64",       P64K,       2**50),
-    ("riscv64",     NO_OPTIONS, 2**52),
-    ("s390x",       NO_OPTIONS, 2**52),
-    ("ppc64",       P4K,        2**41),
-    ("ppc64",       P64K,       2**37),
-    ("ppc64",       HASH_4K,    2**41),
-    ("ppc64",       HASH_64K,   2**37),
-    ("loongarch64", P4K,        2**40),
-    ("loongarch64", P16K,       2**40),
-    ("loongarch64", P64K,       2**40),
+    #              kernels options     number of offsets
+    ("x86_64",      EVER,  NO_OPTIONS, 2**50),
+    ("arm64",       EVER,  P4K,        2**50),
+    ("arm64",       EVER,  P16K,       2**50),
+    ("arm64",       EVER,  P64K,       2**50),
+    ("riscv64",     R1,    NO_OPTIONS, 2**53),
+    ("riscv64",     R23,   NO_OPTIONS, 2**52),
+    ("s390x",       EVER,  NO_OPTIONS, 2**52),
+    ("ppc64",       EVER,  P4K,        2**41),
+    ("ppc64",       EVER,  P64K,       2**37),
+    ("ppc64",       EVER,  HASH_4K,    2**41),
+    ("ppc64",       EVER,  HASH_64K,   2**37),
+    ("loongarch64", EVER,  P4K,        2**40),
+    ("loongarch64", EVER,  P16K,       2**40),
+    ("loongarch64", EVER,  P64K,       2**40),
 ]
 # fmt: on
 
 
 @pytest.mark.parametrize("level", ["pte", "pmd"])
-@pytest.mark.parametrize(("name", "options", "offsets"), OFFSETS)
+@pytest.mark.parametrize(("name", "kernels", "options", "offsets"), OFFSETS)
 def test_largest_type_and_offset_are_stored_and_the_next_refused(
-    name: str, options: Options, offsets: int, level: Level
+    name: str, kernels: Releases, options: Options, offsets: int, level: Level
 ) -> None:
-    arch = configure(name, "pmd-swap-v3", options)
-    slot = Slot(arch, level)
-    assert arch.max_swap_offset == offsets - 1
-    entry = slot.apply("to_arch_swp_entry", slot.encode(31, offsets - 1))
-    assert (arch.arch_swp_type(entry), arch.arch_swp_offset(entry)) == (31, offsets - 1)
-    with pytest.raises(pmdswp.EncodeError):
-        slot.encode(0, offsets)
-    with pytest.raises(pmdswp.EncodeError):
-        slot.encode(32, 0)
+    for kernel in kernels:
+        arch = configure(name, kernel, options)
+        slot = Slot(arch, level)
+        assert arch.max_swap_offset == offsets - 1, arch
+        if level == "pmd" and kernel not in PMD_SOFTLEAF[name]:
+            with pytest.raises(pmdswp.UnsupportedError):
+                slot.encode(0, 0)
+            continue
+        entry = slot.apply("to_arch_swp_entry", slot.encode(31, offsets - 1))
+        assert (arch.arch_swp_type(entry), arch.arch_swp_offset(entry)) == (31, offsets - 1), arch
+        with pytest.raises(pmdswp.EncodeError):
+            slot.encode(0, offsets)
+        with pytest.raises(pmdswp.EncodeError):
+            slot.encode(32, 0)
 
 
 # fmt: off
 OVERSIZED = [
-    #              options     leaf                word
-    ("x86_64",      NO_OPTIONS, SoftLeaf(32, 0),    0x07FF_FFFF_FFFF_FE00),  # type shifted out
-    ("x86_64",      NO_OPTIONS, SoftLeaf(0, 2**50), 0x07FF_FFFF_FFFF_FE00),  # offset shifted out
-    ("arm64",       NO_OPTIONS, SoftLeaf(32, 1),    0x0000_0000_0000_1800),  # type in bit 11: present
-    ("arm64",       NO_OPTIONS, SoftLeaf(0, 2**50), 0x4000_0000_0000_0000),  # offset in bit 62
-    ("arm64",       NO_OPTIONS, SoftLeaf(0, 2**51), 0x8000_0000_0000_0000),  # offset in bit 63
-    ("arm64",       NO_OPTIONS, SoftLeaf(0, 2**52), 0x0000_0000_0000_0000),  # offset shifted out
-    ("riscv64",     NO_OPTIONS, SoftLeaf(32, 1),    0x0000_0000_0000_1000),  # type masked
-    ("riscv64",     NO_OPTIONS, SoftLeaf(0, 2**52), 0x0000_0000_0000_0000),  # offset shifted out
-    ("s390x",       NO_OPTIONS, SoftLeaf(32, 1),    0x0000_0000_0000_1600),  # type masked
-    ("s390x",       NO_OPTIONS, SoftLeaf(0, 2**52), 0x0000_0000_0000_0600),  # offset masked
-    ("ppc64",       P4K,        SoftLeaf(32, 1),    0x4000_0000_0000_1020),  # type in bit 5: exclusive
-    ("ppc64",       P4K,        SoftLeaf(0, 2**41), 0x4000_0000_0000_0000),  # offset masked
-    ("ppc64",       P64K,       SoftLeaf(0, 2**37), 0x4000_0000_0000_0000),  # offset masked
-    ("loongarch64", NO_OPTIONS, SoftLeaf(32, 1),    0x0000_0000_0120_0000),  # type has seven bits
-    ("loongarch64", NO_OPTIONS, SoftLeaf(0, 2**40), 0x0000_0000_0000_0000),  # offset shifted out
+    #              kernels options     leaf                word
+    ("x86_64",      EVER,  NO_OPTIONS, SoftLeaf(32, 0),    0x07FF_FFFF_FFFF_FE00),  # type shifted out
+    ("x86_64",      EVER,  NO_OPTIONS, SoftLeaf(0, 2**50), 0x07FF_FFFF_FFFF_FE00),  # offset shifted out
+    ("arm64",       A1,    NO_OPTIONS, SoftLeaf(32, 0),    0x0000_0000_0000_0100),  # type in bit 8: offset 1
+    ("arm64",       A1,    NO_OPTIONS, SoftLeaf(0, 2**50), 0x0400_0000_0000_0000),  # offset in bit 58: PROT_NONE
+    ("arm64",       A1,    NO_OPTIONS, SoftLeaf(0, 2**51), 0x0800_0000_0000_0000),  # offset in bit 59: present-invalid
+    ("arm64",       A1,    NO_OPTIONS, SoftLeaf(0, 2**55), 0x8000_0000_0000_0000),  # offset in bit 63
+    ("arm64",       A1,    NO_OPTIONS, SoftLeaf(0, 2**56), 0x0000_0000_0000_0000),  # offset shifted out
+    ("arm64",       A2,    NO_OPTIONS, SoftLeaf(32, 1),    0x0000_0000_0000_1800),  # type in bit 11: present
+    ("arm64",       A2,    NO_OPTIONS, SoftLeaf(0, 2**50), 0x4000_0000_0000_0000),  # offset in bit 62
+    ("arm64",       A2,    NO_OPTIONS, SoftLeaf(0, 2**51), 0x8000_0000_0000_0000),  # offset in bit 63
+    ("arm64",       A2,    NO_OPTIONS, SoftLeaf(0, 2**52), 0x0000_0000_0000_0000),  # offset shifted out
+    ("riscv64",     R1,    NO_OPTIONS, SoftLeaf(33, 0),    0x0000_0000_0000_0840),  # type in bit 11: type 1, offset 1
+    ("riscv64",     R1,    NO_OPTIONS, SoftLeaf(0, 2**53), 0x0000_0000_0000_0000),  # offset shifted out
+    ("riscv64",     R23,   NO_OPTIONS, SoftLeaf(32, 1),    0x0000_0000_0000_1000),  # type masked
+    ("riscv64",     R23,   NO_OPTIONS, SoftLeaf(0, 2**52), 0x0000_0000_0000_0000),  # offset shifted out
+    ("s390x",       EVER,  NO_OPTIONS, SoftLeaf(32, 1),    0x0000_0000_0000_1600),  # type masked
+    ("s390x",       EVER,  NO_OPTIONS, SoftLeaf(0, 2**52), 0x0000_0000_0000_0600),  # offset masked
+    ("ppc64",       EVER,  P4K,        SoftLeaf(32, 1),    0x4000_0000_0000_1020),  # type in bit 5: exclusive
+    ("ppc64",       EVER,  P4K,        SoftLeaf(0, 2**41), 0x4000_0000_0000_0000),  # offset masked
+    ("ppc64",       EVER,  P64K,       SoftLeaf(0, 2**37), 0x4000_0000_0000_0000),  # offset masked
+    ("loongarch64", EVER,  NO_OPTIONS, SoftLeaf(32, 1),    0x0000_0000_0120_0000),  # type has seven bits, or eight
+    ("loongarch64", EVER,  NO_OPTIONS, SoftLeaf(0, 2**40), 0x0000_0000_0000_0000),  # offset shifted out
 ]
 # fmt: on
 
 
-@pytest.mark.parametrize("kernel", ALL)
-@pytest.mark.parametrize(("name", "options", "leaf", "word"), OVERSIZED)
+@pytest.mark.parametrize(("name", "kernels", "options", "leaf", "word"), OVERSIZED)
 def test_oversized_leaf_is_refused_and_truncated_only_when_asked(
-    name: str, options: Options, leaf: SoftLeaf, word: int, kernel: str
+    name: str, kernels: Releases, options: Options, leaf: SoftLeaf, word: int
 ) -> None:
-    arch = configure(name, kernel, options)
-    with pytest.raises(pmdswp.EncodeError):
-        arch.softleaf_to_pte(leaf)
-    assert arch.softleaf_to_pte(leaf, truncate=True) == word
+    for kernel in kernels:
+        arch = configure(name, kernel, options)
+        with pytest.raises(pmdswp.EncodeError):
+            arch.softleaf_to_pte(leaf)
+        assert arch.softleaf_to_pte(leaf, truncate=True) == word, arch
+
+
+def test_an_oversized_type_sets_bit_23_on_loongarch64_until_it_is_exclusive() -> None:
+    for kernel in EVER:
+        arch = configure("loongarch64", kernel, NO_OPTIONS)
+        assert arch.arch_swp_entry(0xFF, 1) == (0x1FF_0000 if kernel in L1 else 0x17F_0000), arch
+        # until then nothing is masked, and a ninth bit would be the lowest one of the offset
+        assert arch.arch_swp_entry(0x1FF, 0) == (0x1FF_0000 if kernel in L1 else 0x7F_0000), arch
+        assert arch.arch_swp_type(0xFF_0000) == (0xFF if kernel in L1 else 0x7F), arch
+        assert arch.pte_swp_exclusive(0x80_0000) is (kernel in L2), arch
 
 
 # PTE markers
 
 
 @pytest.mark.parametrize("name", pmdswp.names())
-@pytest.mark.parametrize(("kernel", "mask"), [("6.12", 0x3), ("7.3", 0x7), ("pmd-swap-v3", 0x7)])
-def test_marker_bits_are_uffd_wp_and_poisoned_and_later_guard(name: str, kernel: str, mask: int) -> None:
-    arch = pmdswp.get(name, kernel=kernel)
-    for offset in range(16):
-        assert arch.softleaf_markers(SoftLeaf(31, offset)) == offset & mask
+def test_marker_bits_are_uffd_wp_then_poisoned_too_then_guard_too(name: str) -> None:
+    for kernel in EVER:
+        arch = pmdswp.get(name, kernel=kernel)
+        number = 30 if kernel in T1 else 31
+        for offset in range(16):
+            if kernel in T1 and name != "x86_64":
+                with pytest.raises(pmdswp.DecodeError):
+                    arch.softleaf_markers(SoftLeaf(number, offset))
+            else:
+                assert arch.softleaf_markers(SoftLeaf(number, offset)) == offset & MARKER_MASK[kernel], arch
+
+
+@pytest.mark.parametrize("name", pmdswp.names())
+def test_31_is_a_swap_error_in_6_1_and_a_marker_in_every_later_kernel(name: str) -> None:
+    for kernel in EVER:
+        arch = pmdswp.get(name, kernel=kernel)
+        word, kind = arch.encode_pte(31, 1), SoftLeafType.SWAPIN_ERROR if kernel in T1 else SoftLeafType.MARKER
+        assert arch.decode_pte(word).kind is kind, arch
+        assert arch.pte_is_marker(word) is (kernel not in T1), arch
+        assert (SoftLeafType.SWAPIN_ERROR in arch.swp_types) is (kernel in T1), arch
 
 
 # What may stand in a PMD
@@ -593,27 +769,28 @@ MIGRATION = {
     SoftLeafType.MIGRATION_READ_EXCLUSIVE,
     SoftLeafType.MIGRATION_WRITE,
 }
-DEVICE_PRIVATE = {SoftLeafType.DEVICE_PRIVATE_READ, SoftLeafType.DEVICE_PRIVATE_WRITE}
+DEVICE_PRIVATE_KINDS = {SoftLeafType.DEVICE_PRIVATE_READ, SoftLeafType.DEVICE_PRIVATE_WRITE}
 
-VALID_IN_A_PMD = {
-    "6.12": MIGRATION,
-    "7.3": MIGRATION | DEVICE_PRIVATE,
-    "pmd-swap-v3": MIGRATION | DEVICE_PRIVATE | {SoftLeafType.SWAP},
-}
+
+def valid_in_a_pmd(kernel: str) -> set[SoftLeafType]:
+    kinds = MIGRATION | DEVICE_PRIVATE_KINDS if kernel in PMD_DEVICE_PRIVATE else MIGRATION
+    return kinds | {SoftLeafType.SWAP} if kernel in SERIES else kinds
 
 
 @pytest.mark.parametrize("name", pmdswp.names())
-@pytest.mark.parametrize("kernel", ALL)
-def test_kinds_that_are_valid_in_a_pmd_grow_with_the_kernels(name: str, kernel: str) -> None:
-    arch = pmdswp.get(name, kernel=kernel)
-    if (name, kernel) == ("s390x", "6.12"):
-        with pytest.raises(pmdswp.UnsupportedError):
-            arch.pmd_is_valid_softleaf(0)
-        return
-    for number in range(32):
-        leaf = SoftLeaf(number, 0x2000)
-        valid = arch.pmd_is_valid_softleaf(arch.softleaf_to_pmd(leaf))
-        assert valid is (arch.softleaf_type(leaf) in VALID_IN_A_PMD[kernel])
+def test_kinds_that_are_valid_in_a_pmd_grow_with_the_kernels(name: str) -> None:
+    for kernel in EVER:
+        arch = pmdswp.get(name, kernel=kernel)
+        if kernel not in PMD_SOFTLEAF[name]:
+            with pytest.raises(pmdswp.UnsupportedError):
+                arch.pmd_is_valid_softleaf(0)
+            assert arch.pmd_kinds == ()
+            continue
+        for number in range(32):
+            leaf = SoftLeaf(number, 0x2000)
+            valid = arch.pmd_is_valid_softleaf(arch.softleaf_to_pmd(leaf))
+            assert valid is (arch.softleaf_type(leaf) in valid_in_a_pmd(kernel)), arch
+        assert set(arch.pmd_kinds) <= valid_in_a_pmd(kernel), arch
 
 
 # Predicates
@@ -626,7 +803,7 @@ class Predicates(NamedTuple):
     """What the predicates test, as formulas over the word; any true value means yes."""
 
     arch: str
-    kernels: tuple[str, ...]
+    kernels: Releases
     options: Options
     pte_none: Predicate
     pte_present: Predicate
@@ -637,10 +814,10 @@ class Predicates(NamedTuple):
     pmd_bad: Predicate
 
     def __str__(self) -> str:
-        return described(self.arch, self.options)
+        return f"{described(self.arch, self.options)} since {self.kernels[0]}"
 
 
-def x86_64(kernels: tuple[str, ...], *, devmap: int) -> Predicates:
+def x86_64(kernels: Releases, *, devmap: int) -> Predicates:
     return Predicates(
         "x86_64",
         kernels,
@@ -655,10 +832,27 @@ def x86_64(kernels: tuple[str, ...], *, devmap: int) -> Predicates:
     )
 
 
+def old_arm64(page_size: int) -> Predicates:
+    """Bit 58 is PTE_PROT_NONE; bit 59 is PMD_PRESENT_INVALID, and an address bit or nothing in a PTE."""
+    in_ptes, in_pmds = 1 | 1 << 58, 1 | 1 << 58 | 1 << 59
+    return Predicates(
+        "arm64",
+        A1,
+        {"page_size": page_size},
+        pte_none=lambda v: v == 0,
+        pte_present=lambda v: v & in_ptes,
+        pmd_none=lambda v: v == 0,
+        pmd_present=lambda v: v & in_pmds,
+        pmd_leaf=lambda v: v & in_pmds and v & 3 != 3,
+        pmd_trans_huge=lambda v: v & in_pmds and not v & 2,
+        pmd_bad=lambda v: v & 3 != 3,
+    )
+
+
 def arm64(page_size: int) -> Predicates:
     return Predicates(
         "arm64",
-        ALL,
+        A2,
         {"page_size": page_size},
         pte_none=lambda v: v == 0,
         pte_present=lambda v: v & 1 or v & 0x801 == 0x800,
@@ -670,7 +864,7 @@ def arm64(page_size: int) -> Predicates:
     )
 
 
-def riscv64(kernels: tuple[str, ...], options: Options, *, pmd_present: int) -> Predicates:
+def riscv64(kernels: Releases, options: Options, *, pmd_present: int) -> Predicates:
     huge = 0xE if pmd_present == 0x2F else 0
     return Predicates(
         "riscv64",
@@ -686,9 +880,9 @@ def riscv64(kernels: tuple[str, ...], options: Options, *, pmd_present: int) -> 
     )
 
 
-S390X_6_12 = Predicates(
+S390X_WITHOUT_PRESENT_BIT = Predicates(
     "s390x",
-    OLD,
+    S390_NO_PRESENT_BIT,
     {},
     pte_none=lambda v: v == 0x400,
     pte_present=lambda v: v & 1,
@@ -698,9 +892,9 @@ S390X_6_12 = Predicates(
     pmd_trans_huge=lambda v: v & 0x400,
     pmd_bad=lambda v: v & 0xC or v & 0x400 or v & 0x1C0,
 )
-S390X_NEWER = Predicates(
+S390X = Predicates(
     "s390x",
-    NEW,
+    S390_PRESENT_BIT,
     {},
     pte_none=lambda v: v == 0x400,
     pte_present=lambda v: v & 1,
@@ -713,7 +907,7 @@ S390X_NEWER = Predicates(
 
 
 def ppc64(
-    kernels: tuple[str, ...],
+    kernels: Releases,
     options: Options,
     *,
     unseen: int,
@@ -736,7 +930,7 @@ def ppc64(
     )
 
 
-def ppc64_mmus(kernels: tuple[str, ...], *, devmap: int) -> list[Predicates]:
+def ppc64_mmus(kernels: Releases, *, devmap: int) -> list[Predicates]:
     radix_bad, hash_bad = 0x6000_0000_0000_00E0, 0xFFF
     leaf, hash_leaf = 1 << 62, 1 << 62 | 0x2000
     hpte_4k, hpte_64k = 0x11E0_0000_0000_0040, 0x0080_0000_0000_1040
@@ -754,7 +948,7 @@ def loongarch64(page_size: int) -> Predicates:
 
     return Predicates(
         "loongarch64",
-        ALL,
+        EVER,
         {"page_size": page_size, "invalid_pte_table": INVALID_PTE_TABLE},
         pte_none=lambda v: v & ~0x40 == 0,
         pte_present=lambda v: v & 0x480,
@@ -767,18 +961,22 @@ def loongarch64(page_size: int) -> Predicates:
 
 
 PREDICATES = [
-    x86_64(OLD, devmap=1 << 57),
-    x86_64(NEW, devmap=0),
+    x86_64(X86_OLD_DEVMAP, devmap=1 << 58),
+    x86_64(X86_DEVMAP, devmap=1 << 57),
+    x86_64(NO_DEVMAP, devmap=0),
+    old_arm64(4 * KiB),
+    old_arm64(16 * KiB),
+    old_arm64(64 * KiB),
     arm64(4 * KiB),
     arm64(16 * KiB),
     arm64(64 * KiB),
-    riscv64(ALL, NO_OPTIONS, pmd_present=0x2F),
-    riscv64(NEW, SVRSW, pmd_present=0x2F),
-    riscv64(ALL, {"thp": False}, pmd_present=0x21),
-    S390X_6_12,
-    S390X_NEWER,
-    *ppc64_mmus(OLD, devmap=0x800),
-    *ppc64_mmus(NEW, devmap=0),
+    riscv64(EVER, NO_OPTIONS, pmd_present=0x2F),
+    riscv64(SVRSW60T59B, SVRSW, pmd_present=0x2F),
+    riscv64(EVER, {"thp": False}, pmd_present=0x21),
+    S390X_WITHOUT_PRESENT_BIT,
+    S390X,
+    *ppc64_mmus(PPC_DEVMAP, devmap=0x800),
+    *ppc64_mmus(NO_DEVMAP, devmap=0),
     loongarch64(4 * KiB),
     loongarch64(16 * KiB),
     loongarch64(64 * KiB),
@@ -801,17 +999,28 @@ PREDICATE_WORDS = [
 ]
 
 
-@pytest.mark.parametrize(("row", "kernel"), [(row, kernel) for row in PREDICATES for kernel in row.kernels], ids=str)
-def test_predicates_test_the_bits_of_the_table_and_no_others(row: Predicates, kernel: str) -> None:
-    arch = configure(row.arch, kernel, row.options)
-    for predicate, formula in (
-        (arch.pte_none, row.pte_none),
-        (arch.pte_present, row.pte_present),
-        (arch.pmd_none, row.pmd_none),
-        (arch.pmd_present, row.pmd_present),
-        (arch.pmd_leaf, row.pmd_leaf),
-        (arch.pmd_trans_huge, row.pmd_trans_huge),
-        (arch.pmd_bad, row.pmd_bad),
-    ):
-        wrong = [f"{v:#x}" for v in PREDICATE_WORDS if predicate(v) is not bool(formula(v))]
-        assert not wrong, predicate.__name__
+HELPERS = ("pte_none", "pte_present", "pmd_none", "pmd_present", "pmd_leaf", "pmd_trans_huge", "pmd_bad")
+
+
+@pytest.mark.parametrize("row", PREDICATES, ids=str)
+def test_predicates_test_the_bits_of_the_table_and_no_others(row: Predicates) -> None:
+    formulas: dict[str, Predicate] = {name: getattr(row, name) for name in HELPERS}
+    answers = {name: [bool(formula(v)) for v in PREDICATE_WORDS] for name, formula in formulas.items()}
+    for kernel in kernels_of(row.arch, row.kernels):
+        arch = configure(row.arch, kernel, row.options)
+        for name, expected in answers.items():
+            predicate: Predicate = getattr(arch, name)
+            pairs = zip(PREDICATE_WORDS, expected, strict=True)
+            wrong = [f"{v:#x}" for v, answer in pairs if predicate(v) is not answer]
+            assert not wrong, (arch, name)
+
+
+def test_every_kernel_has_a_row_of_predicates_with_every_page_size() -> None:
+    told = {(row.arch, kernel, row.options.get("page_size")) for row in PREDICATES for kernel in row.kernels}
+    sizes = {"arm64": (4, 16, 64), "ppc64": (4, 64), "loongarch64": (4, 16, 64)}
+    assert told == {
+        (name, kernel, size and size * KiB)
+        for name in pmdswp.names()
+        for kernel in EVER
+        for size in sizes.get(name, (None,))
+    }

@@ -8,9 +8,8 @@ of its layout beyond `Arch.pte_layout` and `Arch.pmd_layout`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from functools import cache
-from itertools import product
+from itertools import islice, product
 from typing import NamedTuple
 
 from hypothesis import strategies as st
@@ -19,8 +18,10 @@ import pmdswp
 from pmdswp import Arch, Entry, SoftLeaf, SoftLeafType, State, UnsupportedError
 from pmdswp.arch import ARCHITECTURES, get_with
 from pmdswp.config import Choice, Option, Switch, resolve
+from pmdswp.revisions import revisions
 from pmdswp.softleaf import FLAGS, Level
-from slots import OLDEST_KERNEL, Slot
+from slots import Slot
+from timeline import PMD_DEVICE_PRIVATE
 
 LEVELS: tuple[Level, ...] = ("pte", "pmd")
 MAX_WORD = (1 << 64) - 1
@@ -29,7 +30,8 @@ MAX_TYPE = 31
 Options = Mapping[str, bool | int | str | None]
 
 # These decide type numbers and widths of PFNs, not layouts: one of them at a time differs from its default.
-ONE_AT_A_TIME = ("device_private", "memory_failure", "migration", "thp")
+ONE_AT_A_TIME = ("device_private", "memory_failure", "migration", "thp", "pte_marker", "static_pa_bits")
+TYPE_NUMBERS = ("device_private", "memory_failure", "migration", "pte_marker")
 # MAX_PHYSMEM_BITS that leaves one bit of the offset above the PFN: room for young, but not for young and dirty.
 ONE_SPARE_BIT = {"x86_64": 61, "arm64": 61, "riscv64": 63, "s390x": 63, "ppc64": 52, "loongarch64": 53}
 
@@ -41,29 +43,52 @@ def _values(option: Option) -> tuple[bool | int | str, ...]:
     return (option.on, not option.on) if isinstance(option, Switch) else ()
 
 
-def _combinations(name: str, options: Mapping[str, Option]) -> Iterator[Options]:
-    values = {option: _values(what) for option, what in options.items()}
-    layouts = [option for option in options if values[option] and option not in ONE_AT_A_TIME]
-    others: list[Options] = [{}, *({option: False} for option in ONE_AT_A_TIME)]
-    others.append(dict.fromkeys(("device_private", "memory_failure", "migration"), False))
-    others += [{"max_physmem_bits": None}, {"max_physmem_bits": ONE_SPARE_BIT.get(name)}]
-    others.append({"invalid_pte_table": 0x9000000000200000})
-    for chosen in product(*(values[option] for option in layouts)):
-        yield from ({**dict(zip(layouts, chosen, strict=True)), **other} for other in others)
+def _layouts(options: Mapping[str, Option]) -> list[Options]:
+    """All combinations of the options that change a layout or a predicate, but for the kernel."""
+    values = {option: _values(what) for option, what in options.items() if option != "kernel"}
+    chosen = {option: few for option, few in values.items() if few and option not in ONE_AT_A_TIME}
+    return [dict(zip(chosen, combination, strict=True)) for combination in product(*chosen.values())]
+
+
+def _others(name: str, options: Mapping[str, Option]) -> list[Options]:
+    """What else differs from its default: one option at a time, and all that takes up type numbers."""
+    others: list[Options] = [{option: _values(options[option])[1]} for option in ONE_AT_A_TIME if option in options]
+    others.append({option: False for option in TYPE_NUMBERS if option in options})
+    others += [{"max_physmem_bits": None}, {"max_physmem_bits": ONE_SPARE_BIT[name]}]
+    return [*others, {"invalid_pte_table": 0x9000000000200000}]
 
 
 def _configurations(name: str) -> Iterator[Options]:
+    """Each layout of each revision, with the other options as they are by default, and in turn as they are not.
+
+    On the newest kernel every layout has every other option. The older kernels are too many for that: on each of them
+    each other option has one layout, and not always the same.
+    """
     options, seen = ARCHITECTURES[name].options, set()
-    for combination in _combinations(name, options):
-        with suppress(UnsupportedError):
+
+    def is_new(combination: Options) -> bool:
+        try:
             config = resolve(name, options, combination)
-            if config not in seen:
-                seen.add(config)
-                yield combination
+        except UnsupportedError:
+            return False
+        is_known = config in seen
+        seen.add(config)
+        return not is_known
+
+    layouts, others = _layouts(options), _others(name, options)
+    newest, *older = [revision.name for revision in reversed(revisions(name))]
+    yield from filter(is_new, ({"kernel": newest, **layout, **other} for layout in layouts for other in ({}, *others)))
+    for kernel in older:
+        of_kernel = [{"kernel": kernel, **layout} for layout in layouts]
+        yield from filter(is_new, of_kernel)
+        for number, other in enumerate(others):
+            first = number % len(of_kernel)
+            in_turn = ({**layout, **other} for layout in (*of_kernel[first:], *of_kernel[:first]))
+            yield from islice(filter(is_new, in_turn), 1)
 
 
 CONFIGURATIONS: Mapping[str, tuple[Options, ...]] = {name: tuple(_configurations(name)) for name in pmdswp.names()}
-"""What to ask `pmdswp.get` for: each layout of each kernel, with the other options off in turn."""
+"""What to ask `pmdswp.get` for: each layout of each revision, with the other options off in turn."""
 
 
 def _both_ends(last: int) -> st.SearchStrategy[int]:
@@ -264,7 +289,7 @@ def pmd_types(arch: Arch) -> tuple[int, ...]:
     """The types that this kernel puts into a PMD."""
     kinds = [SoftLeafType.MIGRATION_READ, SoftLeafType.MIGRATION_READ_EXCLUSIVE]
     kinds.append(SoftLeafType.MIGRATION_WRITE)
-    if arch.kernel != OLDEST_KERNEL:
+    if arch.kernel in PMD_DEVICE_PRIVATE:
         kinds += [SoftLeafType.DEVICE_PRIVATE_WRITE, SoftLeafType.DEVICE_PRIVATE_READ]
     special = [arch.swp_types[kind] for kind in kinds if kind in arch.swp_types]
     numbers = [number for number in special if isinstance(number, int)]

@@ -11,6 +11,7 @@ import pytest
 import pmdswp
 from pmdswp import Arch, SoftLeaf, SoftLeafType, UnsupportedError
 from pmdswp.arch import get_with
+from pmdswp.revisions import revisions
 from pmdswp.softleaf import FLAGS
 from property.generators import (
     CONFIGURATIONS,
@@ -19,10 +20,23 @@ from property.generators import (
     Storable,
     offset_edges,
 )
-from slots import OLDEST_KERNEL, Slot
+from slots import Slot
+from timeline import (
+    DEVICE_PRIVATE,
+    MEMORY_FAILURE,
+    PMD_SOFTLEAF,
+    PTE_EXCLUSIVE,
+    PTE_MARKER,
+    SERIES,
+    SOFT_DIRTY,
+    T1,
+    T3,
+    UFFD,
+)
 
-EVERY_KERNEL = pytest.mark.parametrize(("name", "kernel"), list(product(pmdswp.names(), pmdswp.kernels())))
-TYPE_NUMBER_OPTIONS = ("device_private", "memory_failure", "migration")
+EVERY_KERNEL = pytest.mark.parametrize(
+    ("name", "kernel"), [(name, revision.name) for name in pmdswp.names() for revision in revisions(name)]
+)
 ORDER = (
     SoftLeafType.HWPOISON,
     SoftLeafType.MIGRATION_READ,
@@ -32,6 +46,7 @@ ORDER = (
     SoftLeafType.DEVICE_PRIVATE_READ,
     SoftLeafType.DEVICE_EXCLUSIVE,
     SoftLeafType.MARKER,
+    SoftLeafType.SWAPIN_ERROR,
 )
 
 PMD_SOFTLEAF_HELPERS = (
@@ -92,9 +107,8 @@ def test_layouts_partition_the_word(name: str, kernel: str) -> None:
 @EVERY_KERNEL
 def test_pmd_softleaves_exist_with_thp_where_the_kernel_has_them(name: str, kernel: str) -> None:
     for arch in configurations(name, kernel):
-        kernel_has_them = (name, kernel) != ("s390x", OLDEST_KERNEL)
-        assert arch.has_pmd_softleaf is (kernel_has_them and arch.config.thp), arch
-        assert arch.has_pmd_swap is (arch.has_pmd_softleaf and kernel == "pmd-swap-v3"), arch
+        assert arch.has_pmd_softleaf is (kernel in PMD_SOFTLEAF[name] and arch.config.thp), arch
+        assert arch.has_pmd_swap is (arch.has_pmd_softleaf and kernel in SERIES), arch
         assert (arch.pmd_layout is not None) is arch.has_pmd_softleaf, arch
 
 
@@ -123,12 +137,20 @@ def test_without_pmd_softleaves_their_helpers_say_what_is_missing(name: str, ker
 
 
 @EVERY_KERNEL
-def test_flags_are_there_exactly_if_configured(name: str, kernel: str) -> None:
+def test_flags_are_there_exactly_if_the_kernel_has_them_and_they_are_configured(name: str, kernel: str) -> None:
     for slot in softleaf_slots(name, kernel):
         config = slot.arch.config
-        configured = {"exclusive": slot.has_exclusive}
+        configured = {"exclusive": kernel in (PTE_EXCLUSIVE[name] if slot.level == "pte" else SERIES)}
         configured |= {"soft_dirty": config.soft_dirty, "uffd": config.uffd}
         assert set(slot.layout.flags) == {flag for flag, is_on in configured.items() if is_on}, slot
+
+
+@EVERY_KERNEL
+def test_only_kernels_that_have_a_flag_can_be_configured_to(name: str, kernel: str) -> None:
+    configs = [arch.config for arch in configurations(name, kernel)]
+    for option, kernels in (("soft_dirty", SOFT_DIRTY[name]), ("uffd", UFFD[name])):
+        assert any(getattr(config, option) for config in configs) is (kernel in kernels)
+        assert not all(getattr(config, option) for config in configs)
 
 
 @EVERY_KERNEL
@@ -148,32 +170,37 @@ def test_repr_is_the_call_that_makes_it_again(name: str, kernel: str) -> None:
 
 def switchable(name: str, kernel: str) -> list[str]:
     """The options that decide type numbers and that this kernel can have."""
-    default = get_with(name, {"kernel": kernel})
-    kinds = {
-        "device_private": SoftLeafType.DEVICE_EXCLUSIVE,
-        "memory_failure": SoftLeafType.HWPOISON,
+    possible = {
+        "device_private": kernel in DEVICE_PRIVATE[name],
+        "memory_failure": kernel in MEMORY_FAILURE[name],
+        "migration": True,
+        "pte_marker": name == "x86_64" and kernel in PTE_MARKER,
     }
-    return [
-        option for option in TYPE_NUMBER_OPTIONS if kinds.get(option, SoftLeafType.MIGRATION_READ) in default.swp_types
-    ]
+    return [option for option, is_possible in possible.items() if is_possible]
 
 
 @EVERY_KERNEL
 def test_special_types_fill_the_top_in_the_order_of_the_kernel(name: str, kernel: str) -> None:
     options = switchable(name, kernel)
+    device_exclusive = 1 if kernel in T3 else 2
     for values in product((True, False), repeat=len(options)):
-        arch = get_with(name, {"kernel": kernel, **dict(zip(options, values, strict=True))})
+        chosen = dict(zip(options, values, strict=True))
+        arch = get_with(name, {"kernel": kernel, **chosen})
         expected = arch.max_swapfiles
         for kind in (kind for kind in ORDER if kind in arch.swp_types):
-            is_pair = kind is SoftLeafType.DEVICE_EXCLUSIVE and kernel == OLDEST_KERNEL
-            assert arch.swp_types[kind] == (range(expected, expected + 2) if is_pair else expected)
-            expected += 2 if is_pair else 1
+            count = device_exclusive if kind is SoftLeafType.DEVICE_EXCLUSIVE else 1
+            assert arch.swp_types[kind] == (range(expected, expected + 2) if count == 2 else expected), arch
+            expected += count
         assert expected == MAX_TYPE + 1, arch
-        assert len(arch.swp_types) == sum(
-            (
-                3 * arch.config.device_private,
-                arch.config.memory_failure,
-                3 * arch.config.migration,
-                1,
-            )
-        ), arch
+        kinds: set[SoftLeafType] = set()
+        if chosen.get("memory_failure"):
+            kinds.add(SoftLeafType.HWPOISON)
+        if chosen["migration"]:
+            kinds.update(ORDER[1:4])
+        if chosen.get("device_private"):
+            kinds.update(ORDER[4:7])
+        if kernel not in T1 or chosen.get("pte_marker"):
+            kinds.add(SoftLeafType.MARKER)
+        if kernel in T1:
+            kinds.add(SoftLeafType.SWAPIN_ERROR)
+        assert set(arch.swp_types) == kinds, arch

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pmdswp import DecodeError, FieldKind, JoinError, SoftLeafType, State
+from pmdswp import Arch, DecodeError, FieldKind, JoinError, SoftLeafType, State
 from property.generators import (
     MAX_TYPE,
     SlotWord,
@@ -16,7 +16,8 @@ from property.generators import (
     slot_words,
     splittables,
 )
-from slots import OLDEST_KERNEL, Slot
+from slots import Slot
+from timeline import PMD_DEVICE_PRIVATE, PTE_EXCLUSIVE, SERIES
 
 # A run can be 8192 words long.
 FEWER = settings(max_examples=max(10, settings().max_examples // 4))
@@ -106,8 +107,12 @@ def test_one_entry_changes_its_level_as_split_and_join_do_it(case: tuple[Storabl
     assert arch.pte_entry_to_pmd(pmd.pte(0).word) == pmd.word
 
 
+def ptes_have_exclusive(arch: Arch) -> bool:
+    return arch.kernel in PTE_EXCLUSIVE[arch.name]
+
+
 @FEWER
-@given(broken_runs(first=1), st.data())
+@given(broken_runs(first=1).filter(lambda case: ptes_have_exclusive(case[0].slot.arch)), st.data())
 def test_a_flag_that_differs_breaks_the_run(case: tuple[Storable, int], data: st.DataObject) -> None:
     pmd, index = case
     ptes = run_of(pmd)
@@ -191,8 +196,8 @@ def foreign_types(draw: st.DrawFn) -> Storable:
 
 
 def unsplittable_kinds(slot: Slot) -> set[SoftLeafType]:
-    kinds = {SoftLeafType.MARKER, SoftLeafType.HWPOISON, SoftLeafType.DEVICE_EXCLUSIVE}
-    if slot.arch.kernel == OLDEST_KERNEL:
+    kinds = {SoftLeafType.MARKER, SoftLeafType.HWPOISON, SoftLeafType.DEVICE_EXCLUSIVE, SoftLeafType.SWAPIN_ERROR}
+    if slot.arch.kernel not in PMD_DEVICE_PRIVATE:
         kinds |= {SoftLeafType.DEVICE_PRIVATE_READ, SoftLeafType.DEVICE_PRIVATE_WRITE}
     kinds &= set(slot.arch.swp_types)
     return kinds if slot.arch.has_pmd_swap else kinds | {SoftLeafType.SWAP}
@@ -241,7 +246,9 @@ def ignored_bits(slot: Slot) -> list[int]:
 
 
 @FEWER
-@given(splittables().filter(lambda pmd: "exclusive" not in pmd.slot.layout.flags))
+@given(
+    splittables().filter(lambda pmd: pmd.slot.arch.kernel not in SERIES and ptes_have_exclusive(pmd.slot.arch)),
+)
 def test_exclusive_ptes_join_only_where_pmds_have_the_bit(pmd: Storable) -> None:
     ptes = run_of(pmd._replace(flags=pmd.flags | {"exclusive"}))
     assert_join_breaks_at(0, pmd, ptes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import product
 
 import pytest
@@ -13,8 +13,19 @@ import pmdswp
 from pmdswp import UnsupportedError
 from pmdswp.arch import ARCHITECTURES, get_with
 from pmdswp.config import resolve
+from pmdswp.revisions import revisions
 from property.generators import CONFIGURATIONS, MAX_WORD, not_integers, not_words
-from slots import OLDEST_KERNEL
+from timeline import (
+    DEVICE_PRIVATE,
+    EVER,
+    LPA2,
+    MEMORY_FAILURE,
+    PTE_MARKER,
+    SOFT_DIRTY,
+    STATIC_PA_BITS,
+    SVRSW60T59B,
+    UFFD,
+)
 
 NAMES = {
     *pmdswp.names(),
@@ -22,19 +33,39 @@ NAMES = {
 }
 SWITCHES = ("soft_dirty", "uffd", "device_private", "memory_failure", "migration", "thp")
 COMMON_VALUES: dict[str, tuple[object, ...]] = {
-    "kernel": pmdswp.kernels(),
+    "kernel": EVER,
     "page_size": (4096,),
     **dict.fromkeys(SWITCHES, (True, False)),
 }
 VALUES: dict[str, dict[str, tuple[object, ...]]] = {
-    "x86_64": {"la57": (True, False)},
-    "arm64": {"page_size": (4096, 16384, 65536), "pa_bits": (48, 52)},
+    "x86_64": {"la57": (True, False), "pte_marker": (True, False)},
+    "arm64": {"page_size": (4096, 16384, 65536), "pa_bits": (48, 52), "static_pa_bits": (True, False)},
     "riscv64": {"svrsw60t59b": (True, False)},
     "s390x": {},
     "ppc64": {"page_size": (4096, 65536), "mmu": ("radix", "hash")},
     "loongarch64": {"page_size": (4096, 16384, 65536)},
 }
 OPEN_VALUES = {"max_physmem_bits", "invalid_pte_table"}
+
+
+def is_possible(name: str, options: Mapping[str, object]) -> bool:
+    """Whether there can be such a kernel."""
+    kernel, small_pages = options["kernel"], options["page_size"] != 65536
+    svrsw60t59b = options.get("svrsw60t59b", True)
+    needs = {
+        "soft_dirty": kernel in SOFT_DIRTY[name] and svrsw60t59b,
+        "uffd": kernel in UFFD[name] and svrsw60t59b,
+        "device_private": kernel in DEVICE_PRIVATE[name],
+        "memory_failure": kernel in MEMORY_FAILURE[name],
+        "svrsw60t59b": kernel in SVRSW60T59B,
+        "pte_marker": kernel in PTE_MARKER and options["uffd"],
+        "static_pa_bits": kernel in STATIC_PA_BITS and small_pages,
+    }
+    if options.get("pa_bits") == 52 and small_pages and kernel not in LPA2:
+        return False
+    return all(is_met for option, is_met in needs.items() if options.get(option))
+
+
 # Each stands for every combination that holds it.
 IMPOSSIBLE: tuple[tuple[str, Mapping[str, object]], ...] = (
     *((name, {"soft_dirty": True}) for name in ("arm64", "loongarch64")),
@@ -42,8 +73,14 @@ IMPOSSIBLE: tuple[tuple[str, Mapping[str, object]], ...] = (
     *((name, {"memory_failure": True}) for name in ("riscv64", "s390x", "loongarch64")),
     ("riscv64", {"soft_dirty": True, "svrsw60t59b": False}),
     ("riscv64", {"uffd": True, "svrsw60t59b": False}),
-    ("riscv64", {"svrsw60t59b": True, "kernel": OLDEST_KERNEL}),
-    ("s390x", {"device_private": True, "kernel": OLDEST_KERNEL}),
+    *(("arm64", {"uffd": True, "kernel": kernel}) for kernel in ("6.1", "6.9")),
+    *(("riscv64", {"svrsw60t59b": True, "kernel": kernel}) for kernel in ("6.1", "6.12", "6.18")),
+    *(("s390x", {"device_private": True, "kernel": kernel}) for kernel in ("6.1", "6.12", "6.16")),
+    *((name, {"device_private": True, "kernel": "6.10"}) for name in ("riscv64", "loongarch64")),
+    *(("x86_64", {"pte_marker": True, "kernel": kernel}) for kernel in ("6.2", "6.12", "pmd-swap-v3")),
+    ("x86_64", {"pte_marker": True, "kernel": "6.1", "uffd": False}),
+    *(("arm64", {"static_pa_bits": True, "kernel": kernel}) for kernel in ("6.1", "6.8", "6.14", "pmd-swap-v3")),
+    ("arm64", {"static_pa_bits": True, "kernel": "6.12", "page_size": 65536}),
 )
 
 
@@ -84,7 +121,7 @@ def refused_values(draw: st.DrawFn) -> tuple[str, str, object]:
     """An architecture, one of its options with a closed set of values, and some other value."""
     name = draw(st.sampled_from(pmdswp.names()))
     option = draw(st.sampled_from(sorted(options_of(name))))
-    others = st.integers() | st.sampled_from([4096, 16384, 65536, "6.13", "hash", ""]) | not_integers()
+    others = st.integers() | st.sampled_from([4096, 16384, 65536, "6.20", "hash", ""]) | not_integers()
     value = draw(others)
     assume(not any(value == allowed for allowed in options_of(name)[option]))
     return name, option, value
@@ -127,24 +164,44 @@ def test_an_impossible_combination_is_refused_with_what_is_possible(name: str, o
     assert "allowed: False" in str(caught.value)
 
 
+@pytest.mark.parametrize("page_size", [4096, 16384])
+@pytest.mark.parametrize("kernel", ["6.1", "6.8"])
+def test_small_pages_have_no_52_bit_addresses_before_lpa2(kernel: str, page_size: int) -> None:
+    with pytest.raises(UnsupportedError, match=r"pa_bits=52; .*6\.9.*allowed: 48$"):
+        get_with("arm64", {"kernel": kernel, "page_size": page_size, "pa_bits": 52})
+    large = get_with("arm64", {"kernel": kernel, "page_size": 65536, "pa_bits": 52})
+    assert large.max_physmem_bits == 52
+
+
+@pytest.mark.parametrize("kernel", ["5.19", "6.0", "6.20", "7.4", "6.12.117", "6.12 ", "v6.12", 6.12, 6, ("6.12",)])
+def test_an_unknown_release_is_refused_with_those_there_are(kernel: object) -> None:
+    for name in pmdswp.names():
+        with pytest.raises(UnsupportedError) as caught:
+            get_with(name, {"kernel": kernel})
+        assert f"kernel={kernel!r}; allowed: {', '.join(map(repr, EVER))}" in str(caught.value)
+
+
+def combinations(name: str) -> Iterator[Mapping[str, object]]:
+    """Every combination of documented values, on one release of each revision."""
+    values = {**options_of(name), "kernel": tuple(revision.name for revision in revisions(name))}
+    return (dict(zip(values, chosen, strict=True)) for chosen in product(*values.values()))
+
+
 @pytest.mark.parametrize("name", pmdswp.names())
-def test_every_other_combination_of_documented_values_is_accepted(name: str) -> None:
-    impossible = [options for where, options in IMPOSSIBLE if where == name]
-    values = options_of(name)
-    for chosen in product(*values.values()):
-        options = dict(zip(values, chosen, strict=True))
-        if any(bad.items() <= options.items() for bad in impossible):
+def test_exactly_the_possible_combinations_of_documented_values_are_accepted(name: str) -> None:
+    for options in combinations(name):
+        if is_possible(name, options):
+            config = resolve(name, ARCHITECTURES[name].options, options)
+            assert {option: getattr(config, option) for option in options} == options
+        else:
             with pytest.raises(UnsupportedError):
                 resolve(name, ARCHITECTURES[name].options, options)
-            continue
-        config = resolve(name, ARCHITECTURES[name].options, options)
-        assert {option: getattr(config, option) for option in options} == options
 
 
 @pytest.mark.parametrize("name", pmdswp.names())
-def test_every_documented_value_occurs_in_the_configurations_of_the_laws(name: str) -> None:
-    archs = [get_with(name, options) for options in CONFIGURATIONS[name]]
-    impossible = [options for where, options in IMPOSSIBLE if where == name]
-    for option, values in options_of(name).items():
-        possible = {value for value in values if {option: value} not in impossible}
-        assert {getattr(arch.config, option) for arch in archs} == possible, option
+def test_every_possible_value_occurs_in_the_configurations_of_the_laws(name: str) -> None:
+    configs = [get_with(name, options).config for options in CONFIGURATIONS[name]]
+    possible = [options for options in combinations(name) if is_possible(name, options)]
+    for option in options_of(name):
+        on_kernels = {(options["kernel"], options[option]) for options in possible}
+        assert {(config.kernel, getattr(config, option)) for config in configs} == on_kernels, option

@@ -17,6 +17,10 @@ ARCHES = [
     *(pmdswp.get(name) for name in pmdswp.names()),
     pmdswp.get("riscv64", svrsw60t59b=True, soft_dirty=False),
     pmdswp.get("riscv64", svrsw60t59b=True),
+    # other layouts before 6.10 and 6.3
+    pmdswp.get("arm64", kernel="6.1"),
+    pmdswp.get("riscv64", kernel="6.1"),
+    pmdswp.get("loongarch64", kernel="6.1"),
 ]
 NO_FLAG = dict.fromkeys(FLAGS, False)
 

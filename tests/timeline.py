@@ -1,0 +1,85 @@
+"""Which release has what: facts read in the kernel's sources, logs and mails, from which the tests derive.
+
+Nothing here is asked of pmdswp. A long-term release stands for its latest stable update, and `pmd-swap-v3` for 7.3 with
+the series that adds PMD swap entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+Releases = tuple[str, ...]
+
+EVER: Releases = (
+    *("6.1", "6.2", "6.3", "6.4", "6.5", "6.6", "6.7", "6.8", "6.9", "6.10", "6.11", "6.12", "6.13", "6.14", "6.15"),
+    *("6.16", "6.17", "6.18", "6.19", "7.0", "7.1", "7.2", "7.3", "pmd-swap-v3"),
+)
+"""Every release, oldest first."""
+NEVER: Releases = ()
+
+
+def span(first: str, last: str = EVER[-1]) -> Releases:
+    """The releases from the one to the other, both included."""
+    return EVER[EVER.index(first) : EVER.index(last) + 1]
+
+
+X86_64, ARM64, RISCV64 = "x86_64", "arm64", "riscv64"
+S390X, PPC64, LOONGARCH64 = "s390x", "ppc64", "loongarch64"
+NAMES = (X86_64, ARM64, RISCV64, S390X, PPC64, LOONGARCH64)
+
+# Eras of the type numbers: with a type for swap errors; with two device-exclusive types; with one.
+T1, T2, T3 = span("6.1", "6.1"), span("6.2", "6.14"), span("6.15")
+
+# What PTE markers know: UFFD_WP; then POISONED, which was named SWAPIN_ERROR at first; then GUARD.
+K1, K2, K3 = span("6.1", "6.1"), span("6.2", "6.12"), span("6.13")
+MARKER_MASK: Mapping[str, int] = {**dict.fromkeys(K1, 0x1), **dict.fromkeys(K2, 0x3), **dict.fromkeys(K3, 0x7)}
+
+SERIES = ("pmd-swap-v3",)
+"""PMD swap entries, and the exclusive bit in PMDs."""
+PMD_DEVICE_PRIVATE = span("6.19")
+
+PMD_SOFTLEAF: Mapping[str, Releases] = {**dict.fromkeys(NAMES, EVER), S390X: span("6.17")}
+DEVICE_PRIVATE: Mapping[str, Releases] = {
+    **dict.fromkeys((X86_64, ARM64, PPC64), EVER),
+    **dict.fromkeys((RISCV64, LOONGARCH64), span("6.11")),
+    S390X: span("6.17"),
+}
+MEMORY_FAILURE: Mapping[str, Releases] = {**dict.fromkeys(NAMES, NEVER), X86_64: EVER, ARM64: EVER, PPC64: EVER}
+
+PTE_EXCLUSIVE: Mapping[str, Releases] = {
+    **dict.fromkeys(NAMES, EVER),
+    RISCV64: span("6.3"),
+    LOONGARCH64: span("6.3"),
+}
+UFFD: Mapping[str, Releases] = {
+    **dict.fromkeys(NAMES, NEVER),
+    X86_64: EVER,
+    ARM64: span("6.10"),
+    RISCV64: span("6.19"),  # where the CPU has Svrsw60t59b
+}
+SOFT_DIRTY: Mapping[str, Releases] = {
+    **dict.fromkeys((X86_64, S390X, PPC64), EVER),
+    **dict.fromkeys((ARM64, LOONGARCH64), NEVER),
+    RISCV64: span("6.19"),  # where the CPU has Svrsw60t59b
+}
+SVRSW60T59B = span("6.19")
+
+PTE_MARKER = span("6.1", "6.1")
+"""CONFIG_PTE_MARKER is a choice: on x86_64, the one architecture with a uffd bit. Later markers are always there."""
+
+# arm64: 52-bit physical addresses with 4K and 16K pages, at first by configuration alone. In 6.12 the CPU decides since
+# 6.12.14 or so, and MAX_PHYSMEM_BITS of the release as it came out is an option, as in 6.13.
+LPA2 = span("6.9")
+STATIC_PA_BITS = span("6.9", "6.13")
+
+# x86_64, ppc64: the bit that excludes a PMD from pmd_trans_huge().
+X86_OLD_DEVMAP, X86_DEVMAP, PPC_DEVMAP = span("6.1", "6.5"), span("6.6", "6.16"), span("6.1", "6.16")
+NO_DEVMAP = span("6.17")
+
+# Layouts by architecture.
+A1, A2 = span("6.1", "6.9"), span("6.10")
+R1, R2, R3 = span("6.1", "6.2"), span("6.3", "6.18"), span("6.19")
+L1, L2 = span("6.1", "6.2"), span("6.3")
+S390_NO_PRESENT_BIT, S390_PRESENT_BIT = span("6.1", "6.12"), span("6.13")
+
+UFFD_WP_NAMES, UFFD_NAMES = span("6.1", "7.2"), span("7.3")

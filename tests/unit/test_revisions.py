@@ -1,0 +1,386 @@
+"""The history as the library has it: what makes a revision, which releases are alike, where each change comes from."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+import pmdswp
+from pmdswp import Arch, Field, FieldKind, Layout, SoftLeaf, SoftLeafType, UnsupportedError
+from pmdswp.arch import ARCHITECTURES, get_with
+from pmdswp.arch.base import expressions, formulas
+from pmdswp.config import Config, option_sets, resolve
+from pmdswp.revisions import AGES, CHANGES, KERNELS, RELEASES, Change, Effect, Revision, revisions
+from pmdswp.softleaf import FLAGS, MARKER_BITS, special_types
+from timeline import EVER, SVRSW60T59B
+
+LTS = ("6.1", "6.6", "6.12", "6.18")
+
+STARTS = {
+    # 6.2 types and markers; 6.6 DEVMAP bit; 6.13 GUARD; 6.15 types; 6.17 no DEVMAP; 6.19 PMDs; 7.3 names
+    "x86_64": ("6.1", "6.2", "6.6", "6.13", "6.15", "6.17", "6.19", "7.3", "pmd-swap-v3"),
+    # 6.9 LPA2; 6.10 layout; 6.14 MAX_PHYSMEM_BITS
+    "arm64": ("6.1", "6.2", "6.6", "6.9", "6.10", "6.13", "6.14", "6.15", "6.19", "7.3", "pmd-swap-v3"),
+    # 6.3 exclusive; 6.11 device-private; 6.19 also the flags of Svrsw60t59b
+    "riscv64": ("6.1", "6.2", "6.3", "6.6", "6.11", "6.13", "6.15", "6.19", "7.3", "pmd-swap-v3"),
+    # 6.13 also the present bit of PMDs; 6.17 device-private and PMD softleaves
+    "s390x": ("6.1", "6.2", "6.6", "6.13", "6.17", "6.19", "pmd-swap-v3"),
+    "ppc64": ("6.1", "6.2", "6.6", "6.13", "6.15", "6.17", "6.19", "pmd-swap-v3"),
+    # 6.3 exclusive; 6.11 device-private
+    "loongarch64": ("6.1", "6.2", "6.3", "6.6", "6.11", "6.13", "6.15", "6.19", "pmd-swap-v3"),
+}
+"""Architecture -> the releases with which something changed in its swap entries; 6.6 renamed a marker on all."""
+
+MARKER_RENAMED = "6.6"
+"""SWAPIN_ERROR became POISONED: nothing but a name, and one that only the history tells."""
+
+COMMITS = {
+    # commit -> the release that first has it, and whether that is inferred
+    "15520a3f0469": ("6.2", True),
+    "ca92ea3dc5a2": ("6.2", True),
+    "950fe885a897": ("6.3", False),
+    "51a1007d4113": ("6.3", False),
+    "ad3150f11b09": ("6.3", False),
+    "af19487f00f3": ("6.6", True),
+    "e72c7c2b8866": ("6.9", True),
+    "352b0395b505": ("6.9", True),
+    "55564814a838": ("6.10", True),
+    "5b32510af77b": ("6.10", True),
+    "3e93d49175a7": ("6.10", True),
+    "216e04bf1e4d": ("6.11", False),
+    "7c53dfbdb024": ("6.13", True),
+    "ae1b9fb2d556": ("6.13", False),
+    "03e6db16b808": ("6.13", False),
+    "f934f6be76c1": ("6.13", False),
+    "bf74bb73cd87": ("6.14", True),
+    "c25465eb7630": ("6.15", False),
+    "d1770e909898": ("6.15", False),
+    "403d1338a4a5": ("6.16", False),
+    "d438d2734170": ("6.17", False),
+    "10dd5a000989": ("6.17", False),
+    "68aa2fdbf57f": ("6.19", False),
+    "368076f52ebe": ("6.19", False),
+    "277a1ae3879a": ("6.19", False),
+    "2a3ebad4db63": ("6.19", False),
+    "c64da3950cf4": ("6.19", False),
+    "75e78aeacb86": ("pmd-swap-v3", False),
+}
+
+every_architecture = pytest.mark.parametrize("name", pmdswp.names())
+
+
+# --- releases and revisions ---------------------------------------------------------------------------------
+
+
+def test_the_releases_are_those_since_6_1_and_the_series() -> None:
+    assert RELEASES == EVER
+    assert [AGES[release] for release in EVER] == list(range(24))
+
+
+def test_the_kernels_are_the_revisions_of_all_architectures_together() -> None:
+    assert pmdswp.kernels() == KERNELS
+    assert tuple(revision.name for revision in revisions()) == KERNELS
+    names = ["6.1", "6.2", "6.3", "6.6", "6.9", "6.10", "6.12", "6.13", "6.14", "6.15", "6.18", "6.19", "7.3"]
+    assert list(KERNELS) == [*names, "pmd-swap-v3"]
+
+
+@every_architecture
+def test_the_revisions_of_an_architecture_begin_where_its_history_says(name: str) -> None:
+    assert tuple(revision.first for revision in revisions(name)) == STARTS[name]
+
+
+def test_the_revisions_of_all_begin_wherever_one_does() -> None:
+    starts = {start for of_arch in STARTS.values() for start in of_arch}
+    assert [revision.first for revision in revisions()] == [release for release in EVER if release in starts]
+
+
+@pytest.mark.parametrize("name", [None, *pmdswp.names()])
+def test_revisions_part_the_releases_and_are_named_for_the_long_term_one(name: str | None) -> None:
+    runs = [[release for release in EVER if release in revision] for revision in revisions(name)]
+    assert [release for run in runs for release in run] == list(EVER)
+    for revision, run in zip(revisions(name), runs, strict=True):
+        assert (revision.first, revision.last) == (run[0], run[-1])
+        long_term = [release for release in run if release in LTS]
+        assert revision.name == (long_term[0] if long_term else run[0])
+        assert str(revision) == (run[0] if len(run) == 1 else f"{run[0]} to {run[-1]}")
+
+
+def test_what_is_no_release_is_in_no_revision() -> None:
+    revision = Revision("6.12", "6.10", "6.12")
+    assert "6.11" in revision
+    for other in ("6.9", "6.13", "6.20", "", 6.11, None):
+        assert other not in revision
+
+
+# --- what a revision is -------------------------------------------------------------------------------------
+
+
+def alike(arch: Arch) -> Mapping[str, object]:
+    """Everything that a release may change, but for its name."""
+    numbers = {
+        name: getattr(arch, name)
+        for name in (
+            "max_swapfiles",
+            "max_physmem_bits",
+            "swp_pfn_bits",
+            "max_swap_offset",
+            "migration_ad",
+            "pmd_kinds",
+        )
+    }
+    marker = arch.swp_types.get(SoftLeafType.MARKER)
+    markers = arch.softleaf_markers(SoftLeaf(marker, 0xFF)) if isinstance(marker, int) else None
+    return {
+        "config": arch.config._replace(kernel="", chosen=()),
+        "layouts": (arch.pte_layout, arch.pmd_layout),
+        "source": arch.source.replace(f"kernel {arch.kernel} has", "kernel has"),
+        "expressions": expressions(arch),
+        "types": dict(arch.swp_types),
+        "markers": markers,
+        **numbers,
+    }
+
+
+@every_architecture
+def test_every_release_is_like_the_one_that_its_revision_is_named_for(name: str) -> None:
+    for revision in revisions(name):
+        expected = alike(get_with(name, {"kernel": revision.name}))
+        for release in (release for release in EVER if release in revision):
+            arch = get_with(name, {"kernel": release})
+            assert alike(arch) == expected, arch
+            assert arch.kernel == release
+            assert (arch == get_with(name, {"kernel": revision.name})) is (release == revision.name)
+
+
+def facts_of(config: Config) -> tuple[object, ...]:
+    """What a configuration comes to, without compiling it."""
+    architecture = ARCHITECTURES[config.arch]
+    facts = architecture.facts(config)
+    texts = {name: str(formula) for name, formula in formulas(architecture, config).items()}
+    return facts.pte_layout, facts.pmd_layout, facts.pmd_shift, texts, special_types(config)
+
+
+@every_architecture
+def test_every_release_is_like_its_revision_in_every_configuration(name: str) -> None:
+    options = ARCHITECTURES[name].options
+    configs = [resolve(name, options, option_set) for option_set in option_sets(name, options)]
+    for revision in revisions(name):
+        others = [release for release in EVER if release in revision and release != revision.name]
+        # the first and the last of a run: what lies between has the same changes as both
+        for release in {others[0], others[-1]} if others else set():
+            for config in (config for config in configs if config.kernel == revision.name):
+                other = resolve(name, options, {**dict(config.chosen), "kernel": release})
+                assert other._replace(kernel="", chosen=()) == config._replace(kernel="", chosen=())
+                assert facts_of(other) == facts_of(config), other
+
+
+def choices(name: str) -> Iterator[Mapping[str, object]]:
+    """Every value of every option by itself."""
+    for option, allowed in ARCHITECTURES[name].options.items():
+        if option != "kernel":
+            yield from ({option: value} for value in allowed.examples)
+
+
+def accepted(name: str, release: str) -> list[Mapping[str, object]]:
+    options = ARCHITECTURES[name].options
+    found: list[Mapping[str, object]] = []
+    for choice in choices(name):
+        try:
+            resolve(name, options, {"kernel": release, **choice})
+        except UnsupportedError:
+            continue
+        found.append(choice)
+    return found
+
+
+@every_architecture
+def test_every_release_has_the_options_of_its_revision(name: str) -> None:
+    for revision in revisions(name):
+        expected = accepted(name, revision.name)
+        for release in (release for release in EVER if release in revision):
+            assert accepted(name, release) == expected, release
+
+
+def with_flags(name: str, kernel: str) -> Arch:
+    """The configuration with all flags that there are."""
+    svrsw60t59b = {"svrsw60t59b": True} if name == "riscv64" and kernel in SVRSW60T59B else {}
+    return get_with(name, {"kernel": kernel, **svrsw60t59b})
+
+
+def looks(name: str, kernel: str) -> list[object]:
+    """What there is to see of a revision: by default, with every flag, and in its options."""
+    return [alike(get_with(name, {"kernel": kernel})), alike(with_flags(name, kernel)), accepted(name, kernel)]
+
+
+@every_architecture
+def test_every_revision_differs_from_the_one_before_it(name: str) -> None:
+    before, *later = revisions(name)
+    for revision in later:
+        if revision.first != MARKER_RENAMED or name == "x86_64":
+            assert looks(name, revision.name) != looks(name, before.name), revision
+        before = revision
+
+
+# --- an object keeps the release it was asked for -----------------------------------------------------------
+
+
+@every_architecture
+def test_an_object_keeps_the_release_asked_for(name: str) -> None:
+    for release in EVER:
+        arch = get_with(name, {"kernel": release})
+        assert arch.kernel == arch.config.kernel == release
+        assert repr(arch) == f"pmdswp.get({name!r}, kernel={release!r})"
+        again = eval(repr(arch), {"pmdswp": pmdswp})  # noqa: S307  # a repr of ours
+        copy = pickle.loads(pickle.dumps(arch))  # noqa: S301  # a pickle of ours
+        for other in (again, copy):
+            assert other == arch
+            assert hash(other) == hash(arch)
+            assert (other.kernel, repr(other)) == (release, repr(arch))
+
+
+@every_architecture
+def test_releases_of_one_revision_are_different_objects(name: str) -> None:
+    assert len({get_with(name, {"kernel": release}) for release in EVER}) == len(EVER)
+
+
+# --- the changes --------------------------------------------------------------------------------------------
+
+
+def test_the_changes_are_in_the_order_of_the_releases() -> None:
+    ages = [AGES[change.since] for change in CHANGES]
+    assert ages == sorted(ages)
+    assert len(set(CHANGES)) == len(CHANGES)
+
+
+def test_the_changes_are_about_known_architectures_and_commits_of_twelve_digits() -> None:
+    for change in CHANGES:
+        assert change.since in EVER[1:], change
+        assert set(change.arches) <= set(pmdswp.names()), change
+        assert change.what, change
+        assert not change.commit or (len(change.commit) == 12 and int(change.commit, 16)), change
+
+
+def test_each_commit_is_in_the_release_that_first_has_it() -> None:
+    told = {change.commit: (change.since, change.inferred) for change in CHANGES if change.commit}
+    assert told == COMMITS
+
+
+def test_a_change_says_since_when_it_is_and_which_commit_made_it() -> None:
+    with_commit = Change("new bits", "6.10", "0123456789ab")
+    assert str(with_commit) == "new bits (since 6.10, commit 0123456789ab)"
+    assert str(with_commit._replace(commit="")) == "new bits (since 6.10)"
+    assert with_commit.concerns("arm64")
+    only_arm64 = with_commit._replace(arches=("arm64",))
+    assert [name for name in pmdswp.names() if only_arm64.concerns(name)] == ["arm64"]
+
+
+def is_visible(change: Change) -> bool:
+    return change.effect in (Effect.BITS, Effect.NAMES)
+
+
+@every_architecture
+def test_what_touches_no_swap_entry_makes_no_revision(name: str) -> None:
+    starts = {revision.first for revision in revisions(name)}
+    visible = {change.since for change in CHANGES if change.concerns(name) and is_visible(change)}
+    assert starts == {EVER[0], *visible}
+    invisible = {change.since for change in CHANGES if change.concerns(name) and not is_visible(change)}
+    assert not (invisible - visible) & starts
+    # there are such releases, so that this says something
+    assert {"6.16", "7.1"} <= invisible - visible
+
+
+def test_no_change_to_a_name_alone_changes_a_bit() -> None:
+    for name in pmdswp.names():
+        names_alone = {change.since for change in CHANGES if change.concerns(name) and change.effect is Effect.NAMES}
+        bits = {change.since for change in CHANGES if change.concerns(name) and change.effect is Effect.BITS}
+        for release in names_alone - bits:
+            before = get_with(name, {"kernel": EVER[AGES[release] - 1]})
+            after = get_with(name, {"kernel": release})
+            assert expressions(before) == expressions(after), after
+            assert dict(before.swp_types) == dict(after.swp_types), after
+
+
+# --- since when a field stands where it does ----------------------------------------------------------------
+
+
+def layouts(name: str) -> Iterator[tuple[Arch, str, Layout]]:
+    """Every layout of every revision, in the configurations with all flags and with none."""
+    for revision in revisions(name):
+        without = get_with(name, {"kernel": revision.name, "soft_dirty": False, "uffd": False})
+        for arch in (with_flags(name, revision.name), without):
+            yield from ((arch, level, arch.layout(level)) for level in arch.levels)
+
+
+@every_architecture
+def test_a_field_is_since_a_change_that_the_architecture_and_the_kernel_have(name: str) -> None:
+    for arch, level, layout in layouts(name):
+        for since in (field.since for field in layout if field.since is not None):
+            assert since in CHANGES
+            assert since.concerns(name), (arch, level, since)
+            assert AGES[since.since] <= AGES[arch.kernel], (arch, level, since)
+            assert since.effect is Effect.BITS, (arch, level, since)
+
+
+def stands(layout: Layout, field: Field) -> bool:
+    """Whether `layout` has the field at these bits; for fixed bits, whether it has them as they are there."""
+    if field.kind is FieldKind.FIXED:
+        return (
+            layout.fixed_mask & field.mask == field.mask and layout.fixed_value & field.mask == field.value << field.lsb
+        )
+    return any((other.name, other.lsb, other.width) == (field.name, field.lsb, field.width) for other in layout)
+
+
+def tells(field: Field) -> bool:
+    return field.kind is not FieldKind.ZERO
+
+
+@every_architecture
+def test_a_field_without_a_change_stood_there_in_6_1_and_any_other_did_not_before_its_change(name: str) -> None:
+    for arch, level, layout in layouts(name):
+        flags = {flag: False for flag in ("soft_dirty", "uffd") if not getattr(arch.config, flag)}
+        for field in filter(tells, layout):
+            before = EVER[0] if field.since is None else EVER[AGES[field.since.since] - 1]
+            config = resolve(name, ARCHITECTURES[name].options, {**flags, "kernel": before})
+            facts = ARCHITECTURES[name].facts(config)
+            old = facts.pte_layout if level == "pte" else facts.pmd_layout
+            if name == "s390x" and level == "pmd" and AGES[before] < AGES["6.17"]:
+                # there was no softleaf, whatever stands in the tables
+                continue
+            assert stands(old, field) is (field.since is None), (arch, level, field.name)
+
+
+@every_architecture
+def test_every_flag_of_a_pmd_says_since_when_it_is(name: str) -> None:
+    arch = get_with(name, {"svrsw60t59b": True} if name == "riscv64" else {})
+    layout = arch.require_pmd_layout()
+    since = {flag: layout.field(flag).since for flag in FLAGS if flag in layout.flags}
+    told = {flag: change.since for flag, change in since.items() if change is not None}
+    assert (
+        told
+        == {
+            "x86_64": {"exclusive": "pmd-swap-v3"},
+            "arm64": {"exclusive": "pmd-swap-v3", "uffd": "6.10"},
+            "riscv64": {"exclusive": "pmd-swap-v3", "soft_dirty": "6.19", "uffd": "6.19"},
+            "s390x": {"exclusive": "pmd-swap-v3", "soft_dirty": "6.13"},
+            "ppc64": {"exclusive": "pmd-swap-v3"},
+            "loongarch64": {"exclusive": "pmd-swap-v3"},
+        }[name]
+    )
+
+
+@every_architecture
+def test_every_flag_of_a_pte_says_since_when_it_is(name: str) -> None:
+    arch = get_with(name, {"svrsw60t59b": True} if name == "riscv64" else {})
+    since = {flag: arch.pte_layout.field(flag).since for flag in arch.pte_layout.flags}
+    told = {flag: change.since for flag, change in since.items() if change is not None}
+    assert told == {
+        "arm64": {"uffd": "6.10"},
+        "riscv64": {"exclusive": "6.3", "soft_dirty": "6.19", "uffd": "6.19"},
+        "loongarch64": {"exclusive": "6.3"},
+    }.get(name, {})
+
+
+def test_the_marker_bits_have_the_names_of_the_newest_kernel() -> None:
+    assert list(MARKER_BITS) == ["uffd_wp", "poisoned", "guard"]
