@@ -5,14 +5,12 @@ Nothing of theirs is run, and nothing of their text is here: bit numbers, shifts
 
 from __future__ import annotations
 
-import json
-import lzma
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from pmdswp import vectors
 from pmdswp.arch import get_with
 from pmdswp.revisions import AGES
 
@@ -251,17 +249,14 @@ class Kernel(NamedTuple):
     """Migration, device, hwpoison and marker entries, without flags."""
 
 
-VECTORS = Path(__file__).parents[1] / "tests" / "data" / "vectors"
-
 _Records = tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]
 
 
 def _read_vectors() -> Iterator[_Records]:
-    """The `geom` record of every file, and its `swp` records. The only place that knows where vectors come from."""
-    for path in sorted(VECTORS.glob("*/*.ndjson.xz")):
-        with lzma.open(path, "rt", encoding="ascii") as lines:
-            geometry, *records = (json.loads(line) for line in lines)
-        yield geometry, [record for record in records if record["k"] == "swp"]
+    """The `geom` record of every published file, and its `swp` records."""
+    for name in vectors.files():
+        found = vectors.load(name)
+        yield found.header.geom, list(found.of_kind("swp"))
 
 
 def _entries(record: Mapping[str, Any], page_size: int) -> Iterator[Entry]:

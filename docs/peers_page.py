@@ -22,7 +22,7 @@ _INTRO = (
     (
         "Other programs take swap entries apart too. For those that publish the shifts and masks they use, this page "
         "replays the swap PTEs that compiled kernels computed ({releases}; how they were measured is in "
-        "`tests/data/README.md`) and counts which of them the masks tell otherwise than the kernel."
+        "`tests/oracle/README.md`) and counts which of them the masks tell otherwise than the kernel."
     ),
     (
         "Nothing was run. The numbers are arithmetic on published masks; what is said of the code around them, and of "
