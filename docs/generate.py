@@ -10,6 +10,7 @@ from inspect import getdoc
 from pathlib import Path
 from typing import cast
 
+import peers_page
 from pmdswp.arch import ARCHITECTURES, Arch
 from pmdswp.cli import commands
 from pmdswp.config import show
@@ -68,6 +69,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "layout.schema.json", json.dumps(layout_schema(), indent=2) + "\n"
     yield "comparison.md", _markdown(comparison())
     yield "drift.md", _markdown(drift())
+    yield "peers.md", _markdown(peers_page.page())
     yield "hazards.md", _markdown(_hazards())
     yield "command-line.md", _markdown(_command_line())
 

@@ -1,34 +1,61 @@
-"""The measured data of tests/data: where it lies, and its JSON records, taken apart field by field."""
+"""The measured data: where it lies, and its JSON records, taken apart field by field."""
 
 from __future__ import annotations
 
 import json
 import lzma
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pmdswp import SoftLeafType
-from pmdswp.config import Options
+from pmdswp import vectors
+from pmdswp.vectors.geometry import SPECIAL_TYPES, config_options, number
+
+__all__ = [
+    "DATA",
+    "GUEST_FILES",
+    "SPECIAL_TYPES",
+    "VECTOR_FILES",
+    "VECTOR_SAMPLE",
+    "Fields",
+    "UnknownFieldError",
+    "config_options",
+    "label",
+    "number",
+    "read_records",
+    "sample_cases",
+    "vector_cases",
+    "vector_geometry",
+]
 
 DATA = Path(__file__).parent / "data"
-VECTOR_FILES = tuple(sorted(DATA.glob("vectors/*/*.ndjson.xz")))
-GUEST_FILES = tuple(sorted(DATA.glob("guests/*.ndjson.xz")))
 
-SPECIAL_TYPES = {
-    "HWPOISON": SoftLeafType.HWPOISON,
-    "MIGRATION_READ": SoftLeafType.MIGRATION_READ,
-    "MIGRATION_READ_EXCLUSIVE": SoftLeafType.MIGRATION_READ_EXCLUSIVE,
-    "MIGRATION_WRITE": SoftLeafType.MIGRATION_WRITE,
-    "DEVICE_WRITE": SoftLeafType.DEVICE_PRIVATE_WRITE,
-    "DEVICE_READ": SoftLeafType.DEVICE_PRIVATE_READ,
-    "DEVICE_EXCLUSIVE": SoftLeafType.DEVICE_EXCLUSIVE,
-    "DEVICE_EXCLUSIVE_WRITE": SoftLeafType.DEVICE_EXCLUSIVE,
-    "DEVICE_EXCLUSIVE_READ": SoftLeafType.DEVICE_EXCLUSIVE,
-    "PTE_MARKER": SoftLeafType.MARKER,
-    "SWAPIN_ERROR": SoftLeafType.SWAPIN_ERROR,
-}
-"""What the special types mean, by the kernel's names for their numbers (less the SWP_ in front)."""
+VECTOR_FILES = tuple(vectors.path(name) for name in vectors.files())
+"""Every published file."""
+
+_SAMPLE = [
+    "6.1/x86_64-full-la48",
+    "6.1/ppc64le-4k-hash",
+    "6.1/s390x-full",
+    "6.12/x86_64-full-la48",
+    "6.12/x86_64-defconfig-la48",
+    "6.12/arm64-64k-va52-pa52",
+    "6.12/riscv64-full",
+    "6.12/s390x-defconfig",
+    "6.12/ppc64le-4k-hash",
+    "6.12/loongarch64-4k-3level",
+    "7.3/x86_64-full-la48",
+    "7.3/arm64-4k-va48-pa48",
+    "7.3/riscv64-full-rsw",
+    "7.3/riscv64-full-norsw",
+    "7.3/s390x-full",
+    "7.3/ppc64le-64k-radix",
+    "7.3/loongarch64-4k",
+]
+VECTOR_SAMPLE = tuple(path for path in VECTOR_FILES if f"{path.parent.name}/{path.name.partition('.')[0]}" in _SAMPLE)
+"""Some of them, every layout among them: for readings other than the helpers, which the replay holds to all files."""
+
+GUEST_FILES = tuple(sorted(DATA.glob("guests/*.ndjson.xz")))
 
 
 def label(path: Path) -> str:
@@ -38,7 +65,16 @@ def label(path: Path) -> str:
 
 def vector_cases() -> Iterator[tuple[Path, str]]:
     """Each file of vectors, and each layout revision that it holds for."""
-    for path in VECTOR_FILES:
+    return _cases(VECTOR_FILES)
+
+
+def sample_cases() -> Iterator[tuple[Path, str]]:
+    """The same of `VECTOR_SAMPLE`."""
+    return _cases(VECTOR_SAMPLE)
+
+
+def _cases(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    for path in paths:
         release = path.parent.name
         yield path, release
         # the series adds to 7.3, and these words carry its exclusive bit already
@@ -68,7 +104,7 @@ class Fields:
         return value
 
     def number(self, name: str) -> int:
-        return _number(self._left.pop(name))
+        return number(self._left.pop(name))
 
     def memory(self, name: str) -> bytes:
         return bytes.fromhex(self.text(name))
@@ -89,7 +125,7 @@ class Fields:
     def all_numbers(self) -> dict[str, int]:
         """All fields that are left, as numbers; one that is null counts as absent."""
         left, self._left = self._left, {}
-        return {name: _number(value) for name, value in left.items() if value is not None}
+        return {name: number(value) for name, value in left.items() if value is not None}
 
     def without(self, *names: str) -> Fields:
         """The same, less fields about which pmdswp says nothing."""
@@ -102,11 +138,6 @@ class Fields:
             raise UnknownFieldError(f"unknown fields: {', '.join(sorted(self._left))}")
 
 
-def _number(value: Any) -> int:
-    # 64-bit numbers are "0x..." text: JSON numbers are doubles to many a reader
-    return int(value, 16) if isinstance(value, str) else int(value)
-
-
 def read_records(path: Path) -> Iterator[Fields]:
     """The records of an xz-compressed file with one JSON object a line."""
     with lzma.open(path, "rt", encoding="ascii") as lines:
@@ -114,20 +145,6 @@ def read_records(path: Path) -> Iterator[Fields]:
             yield Fields(json.loads(line))
 
 
-def config_options(arch: str, symbols: Mapping[str, bool], *, svrsw60t59b: bool) -> Options:
-    """The options of `pmdswp.get` that follow from CONFIG symbols (named without CONFIG_).
-
-    `svrsw60t59b`: the CPU has it; riscv64 keeps soft-dirty and uffd bits only then, whatever its kernel's symbols.
-    """
-    flag_bits = svrsw60t59b or arch != "riscv64"
-    options = Options(
-        soft_dirty=symbols["MEM_SOFT_DIRTY"] and flag_bits,
-        uffd=symbols["HAVE_ARCH_USERFAULTFD_WP"] and flag_bits,
-        device_private=symbols["DEVICE_PRIVATE"],
-        memory_failure=symbols["MEMORY_FAILURE"],
-        migration=symbols["MIGRATION"],
-        thp=symbols["TRANSPARENT_HUGEPAGE"],
-    )
-    if svrsw60t59b:
-        options["svrsw60t59b"] = True
-    return options
+def vector_geometry(path: Path) -> Fields:
+    """The `geom` record of a file of vectors."""
+    return Fields(vectors.read(path).header.geom)

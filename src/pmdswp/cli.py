@@ -179,6 +179,12 @@ def commands() -> dict[str, _Parser]:
     _add_arch(prove, nargs="?")
     prove.add_argument("--all", action="store_true", help="every kernel and option set whose helpers differ")
 
+    _add_check_tree(add("check-tree", _check_tree, "ask a kernel source tree, compiled here, what its entries are"))
+
+    published = add("vectors", _vectors, "list or print what compiled kernels computed")
+    published.add_argument("name", metavar="NAME", nargs="?", help="a file: print its records, one JSON object a line")
+    published.add_argument("--list", action="store_true", help="name the files (default)")
+
     arches = add("arches", _arches, "the architectures and their options")
     arches.add_argument("--kernel", default=RELEASES[-1], choices=RELEASES, metavar="VALUE", help=_HELP["kernel"])
     return parsers
@@ -215,6 +221,22 @@ def _add_scan(parser: _Parser) -> None:
         "--jit", action=argparse.BooleanOptionalAction, help="compile with numba (default: if the file is large)"
     )
     _add_options(parser)
+
+
+def _add_check_tree(parser: _Parser) -> None:
+    parser.add_argument("tree", metavar="PATH", help="a kernel source tree in which nothing was built; it is only read")
+    parser.add_argument(
+        "--arch", metavar="ARCH", action="append", default=[], help="only this architecture; may be repeated"
+    )
+    parser.add_argument(
+        "--configuration", metavar="LABEL", action="append", default=[], help="only this one, such as arm64-4k-minimal"
+    )
+    parser.add_argument(
+        "--kernel", metavar="REVISION", help="compare with this revision (default: the newest not newer than the tree)"
+    )
+    parser.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count() or 1, help="of make (default: CPUs)")
+    parser.add_argument("--cache", metavar="DIR", help="where objects are kept (default: in the user's cache folder)")
+    parser.add_argument("--llvm", metavar="SUFFIX", default="-19", help="of clang's and LLVM's names (default: -19)")
 
 
 def _add_arch(parser: _Parser, nargs: str | None = None) -> None:
@@ -602,6 +624,52 @@ def _proof_record(result: Result) -> dict[str, object]:
         "explanation": result.explanation,
         "documented": result.documented,
     }
+
+
+def _check_tree(options: argparse.Namespace) -> int:
+    from pmdswp.oracle import check  # noqa: PLC0415  # no other command needs it
+    from pmdswp.oracle.configurations import MACHINES  # noqa: PLC0415
+
+    arches = {get_with(name, {}).name for name in options.arch}
+    request = check.Request(
+        tree=Path(options.tree),
+        arches=tuple(name for name in MACHINES if get_with(name, {}).name in arches),
+        labels=tuple(options.configuration),
+        kernel=options.kernel,
+        jobs=options.jobs,
+        cache=None if options.cache is None else Path(options.cache),
+        llvm=options.llvm,
+        json=options.json,
+    )
+    return check.check(
+        request, partial(print, flush=True), lambda line: print(f"pmdswp: {line}", file=sys.stderr, flush=True)
+    )
+
+
+def _vectors(options: argparse.Namespace) -> int:
+    from pmdswp import vectors  # noqa: PLC0415  # no other command needs it
+
+    if options.name is not None and options.list:
+        raise UnsupportedError("give NAME or --list, not both")
+    if options.name is not None:
+        sys.stdout.writelines(vectors.lines(vectors.path(options.name)))
+        return 0
+    for name in vectors.files():
+        if options.json:
+            header = vectors.load(name).header
+            _print_json(
+                {
+                    "name": name,
+                    "path": str(vectors.path(name)),
+                    "kernel": header.kernel,
+                    "arch": header.arch,
+                    "configuration": header.configuration,
+                    "mode": header.mode,
+                }
+            )
+        else:
+            print(name)
+    return 0
 
 
 def _arches(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from hypothesis import given
 
 import pmdswp
 from arrays.readings import ARCHES, CODES, array_of, cases, entries, expect, names_of, said_of
-from data_files import VECTOR_FILES, label, read_records, vector_cases
+from data_files import VECTOR_SAMPLE, label, sample_cases, vector_geometry
 from pmdswp import Arch, SoftLeafType, State, array
 from pmdswp.softleaf import FLAGS, Flags, Level
 from vectors import records
@@ -41,7 +41,7 @@ load = lru_cache(maxsize=1)(VectorWords)
 
 
 @pytest.mark.parametrize(
-    ("path", "kernel"), [pytest.param(*case, id=f"{label(case[0])}-as-{case[1]}") for case in vector_cases()]
+    ("path", "kernel"), [pytest.param(*case, id=f"{label(case[0])}-as-{case[1]}") for case in sample_cases()]
 )
 def test_words_of_real_kernels_read_alike_one_by_one_as_arrays_and_in_a_compiled_loop(path: Path, kernel: str) -> None:
     vectors = load(path)
@@ -56,8 +56,8 @@ def test_words_of_real_kernels_read_alike_one_by_one_as_arrays_and_in_a_compiled
 
 def test_there_are_words_of_a_real_kernel_for_every_compiled_loop() -> None:
     found = set()
-    for path, kernel in vector_cases():
-        geometry = records._geometry(next(read_records(path)).without("k"))
+    for path, kernel in sample_cases():
+        geometry = records._geometry(vector_geometry(path).without("k"))
         found.add(pmdswp.get(geometry.arch, **geometry.options(kernel)))
     assert found >= set(ARCHES)
     assert {arch.name for arch in ARCHES} == set(pmdswp.names())
@@ -104,7 +104,7 @@ def test_the_bits_of_flags_never_change() -> None:
 
 
 def test_a_page_of_a_real_kernel_holds_every_state_and_kind_of_a_pmd() -> None:
-    words = load(next(path for path in VECTOR_FILES if label(path) == "7.3/x86_64-full-la48")).words["pmd"]
+    words = load(next(path for path in VECTOR_SAMPLE if label(path) == "7.3/x86_64-full-la48")).words["pmd"]
     found = names_of(array.decode(pmdswp.get("x86_64"), "pmd", array_of(words)))
     assert {state for state, _, _ in found} == set(State) - {State.BAD}
     assert {kind for _, kind, _ in found} == set(SoftLeafType) - {SoftLeafType.UNKNOWN, SoftLeafType.SWAPIN_ERROR}

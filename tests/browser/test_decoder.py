@@ -16,7 +16,7 @@ from selenium.webdriver.common.keys import Keys
 
 import pmdswp
 from browser.reader import Reader
-from data_files import VECTOR_FILES
+from data_files import VECTOR_SAMPLE
 from pmdswp import Arch, EncodeError, cli
 from pmdswp.arch import get_with
 from pmdswp.hazards import hazards, misread
@@ -98,7 +98,7 @@ def _words(vectors: records.Vectors, level: Level) -> list[int]:
 
 
 def _vector_jobs() -> Iterator[Job]:
-    for path in VECTOR_FILES:
+    for path in VECTOR_SAMPLE:
         vectors = records.load(path)
         release = path.parent.name
         for kernel in (release, pmdswp.kernels()[-1]) if release == "7.3" else (release,):

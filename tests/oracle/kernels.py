@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from oracle.build import OracleError, find_program
+from pmdswp.oracle.tools import OracleError, find_program
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 MIRROR = "http://deb.debian.org/debian"
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 def source_tree(kernel: str, cache: Path, mirror: str = MIRROR) -> Path:
-    """The tree of a kernel: its path, or one of `SUITES`, if need be with the package's version, as 6.12=6.12.117-1."""
+    """The tree of a kernel: its path, or one of `SUITES`, if need be with the package's version, as 6.12=6.12.117-*."""
     release, _, version = kernel.partition("=")
     if release not in SUITES:
         tree = Path(kernel).resolve()
@@ -37,7 +37,7 @@ def source_tree(kernel: str, cache: Path, mirror: str = MIRROR) -> Path:
             raise OracleError(f"{kernel} is neither a kernel source tree nor one of {', '.join(SUITES)}")
         return tree
     name = f"linux-source-{release}"
-    tree = cache.resolve() / "src" / (f"{name}-{version}" if version else name)
+    tree = cache.resolve() / "src" / (f"{name}-{version.rstrip('-*')}" if version else name)
     if not tree.is_dir():
         _unpack(_download(name, release, version, cache.resolve() / "apt", mirror), tree)
     return tree

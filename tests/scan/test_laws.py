@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import pmdswp
-from data_files import GUEST_FILES, VECTOR_FILES, label
+from data_files import GUEST_FILES, VECTOR_SAMPLE, label
 from guests.records import Snapshot, load_snapshots
 from guests.records import load as load_guest
 from pmdswp import Arch, DecodeError, SoftLeafType, State, UnsupportedError
@@ -120,7 +120,7 @@ def test_the_pages_of_a_running_kernel_are_counted_as_a_loop_counts_them(number:
     assert has_leaf
 
 
-@pytest.mark.parametrize("path", VECTOR_FILES[::4], ids=label)
+@pytest.mark.parametrize("path", VECTOR_SAMPLE[::4], ids=label)
 def test_the_words_of_a_compiled_kernel_are_counted_as_a_loop_counts_them(path: Path) -> None:
     vectors = load_vectors(path)
     arch = pmdswp.get(vectors.geometry.arch, **vectors.geometry.options(vectors.geometry.kernel))

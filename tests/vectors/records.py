@@ -1,4 +1,4 @@
-"""Records of tests/data/vectors: what the compiled functions of one kernel configuration returned."""
+"""Records of the published vectors: what the compiled functions of one kernel configuration returned."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from data_files import SPECIAL_TYPES, Fields, UnknownFieldError, config_options, read_records
+from data_files import SPECIAL_TYPES, Fields, UnknownFieldError, read_records
 from pmdswp import SoftLeaf, SoftLeafType
 from pmdswp.config import Options
 from pmdswp.softleaf import Level
+from pmdswp.vectors.geometry import options
 
 
 class Flags(NamedTuple):
@@ -121,27 +122,7 @@ class Geometry:
 
     def options(self, kernel: str) -> Options:
         """The options of `pmdswp.get` that ask for this configuration."""
-        symbols = {
-            name.removeprefix("CONFIG_"): bool(number)
-            for name, number in self.numbers.items()
-            if name.startswith("CONFIG_")
-        }
-        options = config_options(self.arch, symbols, svrsw60t59b=bool(self.numbers.get("has_svrsw60t59b", 0)))
-        options["kernel"] = kernel
-        options["page_size"] = self.numbers["PAGE_SIZE"]
-        # elsewhere it follows from what is already asked for, and the default has to be right
-        if self.arch == "s390x" or not symbols["SPARSEMEM_VMEMMAP"]:
-            options["max_physmem_bits"] = self.max_physmem_bits
-        if self.arch == "x86_64":
-            options["la57"] = self.mode == "la57"
-            options["pte_marker"] = symbols.get("PTE_MARKER", False)
-        elif self.arch == "arm64":
-            options["pa_bits"] = self.numbers["PHYS_MASK_SHIFT"]
-        elif self.arch == "ppc64le":
-            options["mmu"] = self.mode
-        elif self.arch == "loongarch64":
-            options["invalid_pte_table"] = self.numbers["invalid_pte_table"]
-        return options
+        return options({**self.numbers, "arch": self.arch, "mode": self.mode}, kernel)
 
 
 @dataclass
@@ -159,7 +140,11 @@ def load(path: Path) -> Vectors:
     """Read a file; raises `UnknownFieldError` for a kind of record or a field that is not known here."""
     records = read_records(path)
     first = next(records)
-    if first.text("k") != "geom":
+    # a header is what pmdswp.vectors reads; here the kernel speaks
+    if (kind := first.text("k")) == "header":
+        first = next(records)
+        kind = first.text("k")
+    if kind != "geom":
         raise UnknownFieldError(f"{path.name}: the first record is no geom")
     vectors = Vectors(_geometry(first))
     for record in records:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from hypothesis import given
 
 import pmdswp
-from data_files import VECTOR_FILES
+from data_files import VECTOR_SAMPLE
 from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX
 from pmdswp.views import bits, wire
 from pmdswp.views.fields import named_fields
@@ -73,7 +73,7 @@ def test_every_bit_of_every_layout_is_read_and_written(engine: Engine) -> None:
 
 def _vectors() -> Iterator[tuple[Vectors, Slot]]:
     """The records of each file, with each slot of the kernels that read them; those with the most flags come first."""
-    for path in reversed(VECTOR_FILES):
+    for path in reversed(VECTOR_SAMPLE):
         vectors, release = load(path), path.parent.name
         # the series adds to 7.3
         for kernel in ("pmd-swap-v3", release) if release == "7.3" else (release,):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pmdswp
-from data_files import VECTOR_FILES, label, read_records
+from data_files import VECTOR_SAMPLE, label, vector_geometry
 from pmdswp import EncodeError, UnsupportedError
 from pmdswp.config import Options
 from pmdswp.views import wire
@@ -93,9 +93,9 @@ def entries(arch: pmdswp.Arch) -> tuple[int, int]:
     return pte // arch.entry_size, pmd // arch.entry_size
 
 
-@pytest.mark.parametrize("path", VECTOR_FILES, ids=label)
+@pytest.mark.parametrize("path", VECTOR_SAMPLE, ids=label)
 def test_a_table_has_as_many_entries_as_in_the_compiled_kernel(path: Path) -> None:
-    geometry = next(read_records(path))
+    geometry = vector_geometry(path)
     name, mode = geometry.text("arch"), geometry.text("mode")
     options = Options(page_size=geometry.number("PAGE_SIZE"))
     if name == "ppc64le":

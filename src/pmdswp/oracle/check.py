@@ -1,0 +1,254 @@
+"""``pmdswp check-tree``: what a working tree computes of swap entries, beside a revision of pmdswp."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pmdswp.arch import Arch, get_with
+from pmdswp.config import KERNELS
+from pmdswp.errors import UnsupportedError
+from pmdswp.oracle.build import Build, release_of, version_of
+from pmdswp.oracle.configurations import MACHINES, Configuration, configurations
+from pmdswp.oracle.constants import Tree
+from pmdswp.oracle.diagnose import Difference, diagnose
+from pmdswp.oracle.questions import questions
+from pmdswp.oracle.replay import replay
+from pmdswp.oracle.tools import OracleError, Toolchain, missing
+from pmdswp.vectors import Record
+from pmdswp.vectors.geometry import options
+
+__all__ = ["Base", "Finding", "Request", "check", "default_cache", "findings", "report"]
+
+OLDEST = (6, 1)
+"""The oldest release whose headers the probe knows."""
+
+SHOWN = 4
+"""Lines of a failing build that are shown."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command was asked for."""
+
+    tree: Path
+    arches: tuple[str, ...] = ()
+    """All, if none is named."""
+    labels: tuple[str, ...] = ()
+    """Configurations; all, if none is named."""
+    kernel: str | None = None
+    """The revision to compare with; one is chosen if it is None."""
+    jobs: int = 1
+    """Of make."""
+    cache: Path | None = None
+    """Where objects are kept from one run to the next."""
+    llvm: str = "-19"
+    """Suffix of LLVM's programs."""
+    json: bool = False
+
+
+@dataclass(frozen=True)
+class Base:
+    """The revision that a tree is compared with."""
+
+    kernel: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of one configuration, on one kind of machine."""
+
+    configuration: Configuration
+    mode: str
+    exclusive: str
+    """Where the exclusive bit of PMDs comes from: "own" helpers of the tree, "emulated" by the probe, or "none"."""
+    answers: int
+    """How many answers of the kernel were compared."""
+    differences: tuple[Difference, ...]
+
+    @property
+    def name(self) -> str:
+        """The configuration, and the machine where there is more than one."""
+        return self.configuration.name if self.mode == "-" else f"{self.configuration.name} {self.mode}"
+
+
+def default_cache() -> Path:
+    """The user's cache folder for builds."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "pmdswp" / "oracle"
+
+
+def check(request: Request, write: Say, progress: Say) -> int:
+    """Run the command: the report goes to `write`, line by line, and what is being done to `progress`.
+
+    Returns 0 if all agrees, 1 if something differs, 2 if a configuration could not be measured. Raises `OracleError` if
+    nothing could be.
+    """
+    source = request.tree.resolve()
+    chosen = _chosen(request, source)
+    base = choose_base(source, request.kernel)
+    version = version_of(source)
+    if not request.json:
+        write(f"{request.tree}: Linux {version}, compared with {base.kernel}: {base.why}")
+    failed = False
+    found: list[Finding] = []
+    for number, configuration in enumerate(chosen, start=1):
+        progress(f"{number}/{len(chosen)} {configuration.label}")
+        try:
+            of_configuration = list(findings(_build(request, source, configuration), base.kernel))
+        except OracleError as error:
+            progress(f"{configuration.label} could not be measured: {_short(str(error))}")
+            failed = True
+            continue
+        found += of_configuration
+        for finding in of_configuration if request.json else ():
+            write(json.dumps(_record(finding, base, version)))
+    if not request.json:
+        for line in report(found, base):
+            write(line)
+    return 2 if failed else int(any(finding.differences for finding in found))
+
+
+def _chosen(request: Request, source: Path) -> list[Configuration]:
+    release = release_of(source)
+    if release < OLDEST:
+        raise OracleError(f"{request.tree}: Linux {release[0]}.{release[1]} is older than any kernel that can be asked")
+    if (source / ".config").exists() or (source / "include/config").exists():
+        raise OracleError(
+            f"{request.tree}: a kernel was built in the tree itself; give a clean one (git worktree add, or make "
+            "mrproper)"
+        )
+    if request.kernel is not None and request.kernel not in KERNELS:
+        raise UnsupportedError(f"no revision {request.kernel!r}; allowed: {', '.join(KERNELS)}")
+    chosen = list(configurations(release, frozenset(request.arches), frozenset(request.labels)))
+    if not chosen:
+        raise OracleError(f"no such configuration of Linux {release[0]}.{release[1]}")
+    complaint = missing(dict.fromkeys(configuration.arch for configuration in chosen), request.llvm)
+    if complaint is not None:
+        raise OracleError(complaint)
+    return chosen
+
+
+def choose_base(source: Path, kernel: str | None) -> Base:
+    """The revision to compare a tree with: `kernel`, or the nearest one that is not newer than the tree.
+
+    A tree with the helpers of the series for PMD swap entries is compared with the first revision that has them. The
+    revision is chosen by what the tree says that it is, not by which fits best: a patch that moves a bit to where
+    another release had it would otherwise be compared with that release, and pass.
+    """
+    if kernel is not None:
+        return Base(kernel, "as asked for")
+    if any(Tree(source, machine.source).has_name("pmd_swp_mkexclusive") for machine in MACHINES.values()):
+        newest = KERNELS[-1]
+        return Base(newest, "the tree has pmd_swp_mkexclusive (--kernel names another)")
+    release = release_of(source)
+    numbered = [name for name in KERNELS if re.fullmatch(r"\d+\.\d+", name)]
+    older = [name for name in numbered if tuple(map(int, name.split("."))) <= release]
+    if older:
+        return Base(older[-1], "the newest revision that is not newer than the tree (--kernel names another)")
+    return Base(numbered[0], "the oldest revision, newer than the tree (--kernel names another)")
+
+
+def _build(request: Request, source: Path, configuration: Configuration) -> Build:
+    # two trees may have the same configurations
+    key = hashlib.sha256(str(source).encode()).hexdigest()[:12]
+    folder = (request.cache or default_cache()).resolve() / key / configuration.label
+    return Build(source, configuration, folder, Toolchain(request.llvm, request.jobs))
+
+
+def findings(build: Build, kernel: str) -> Iterator[Finding]:
+    """Measure one configuration, and compare it with the revision `kernel`; one finding for each machine."""
+    build.run(changing=True)
+    for mode in build.configuration.modes:
+        geom = build.geom(mode)
+        records = [json.loads(line) for line in build.ask(mode, list(questions(geom)))]
+        yield compare(build.configuration, geom, records, kernel)
+
+
+def compare(configuration: Configuration, geom: Record, records: Sequence[Record], kernel: str) -> Finding:
+    """Answers of a kernel beside those of the revision `kernel`, configured alike."""
+    arch, refused = _arch(geom, kernel)
+    replayed = replay(records, geom, arch)
+    answers = (*replayed.of_words.values(), *replayed.of_entries.values(), *replayed.made.values())
+    emulated = geom.get("pmd_swp_exclusive_emulated")
+    return Finding(
+        configuration,
+        geom["mode"],
+        "none" if emulated is None else "emulated" if emulated else "own",
+        sum(len(helper.agreed) + len(helper.differing) for helper in answers),
+        (*refused, *diagnose(replayed, geom)),
+    )
+
+
+def _arch(geom: Record, kernel: str) -> tuple[Arch, list[Difference]]:
+    """The library's reading of the configuration, and what of the configuration it refuses at that revision."""
+    given = dict(options(geom, kernel))
+    refused: list[Difference] = []
+    while True:
+        try:
+            return get_with(geom["arch"], given), refused
+        except UnsupportedError as error:
+            option = re.search(r"(?:cannot have |has no option ')(\w+)", str(error))
+            if option is None or option[1] not in given:  # pragma: no cover - every refusal names its option
+                raise
+            del given[option[1]]
+            refused.append(Difference("configuration", option[1], f"no such configuration in {kernel}: {error}"))
+
+
+# --- words out ----------------------------------------------------------------------------------------------
+
+
+def report(found: Iterable[Finding], base: Base) -> Iterator[str]:
+    """The report in lines: configurations that differ alike stand together."""
+    by_arch: dict[str, dict[tuple[str, ...], list[Finding]]] = {}
+    for finding in found:
+        texts = tuple(difference.text for difference in finding.differences)
+        by_arch.setdefault(finding.configuration.arch, {}).setdefault(texts, []).append(finding)
+    for arch, groups in by_arch.items():
+        for alike in groups.values():
+            first = alike[0]
+            names = ", ".join(finding.name for finding in alike)
+            if not first.differences:
+                answers = sum(finding.answers for finding in alike)
+                yield f"{arch} ({names}): agrees with {base.kernel}, {answers} answers"
+                continue
+            yield f"{arch} ({names}): differs from {base.kernel}"
+            yield from (f"  {difference}" for difference in first.differences)
+        origins = dict.fromkeys(finding.exclusive for alike in groups.values() for finding in alike)
+        yield from (f"  {ORIGINS[origin]}" for origin in origins if origin in ORIGINS)
+
+
+ORIGINS = {
+    "own": "pmd_swp_exclusive, pmd_swp_mkexclusive: the tree's own",
+    "emulated": "the tree has no pmd_swp_mkexclusive: the exclusive bit of PMD entries was not compared",
+}
+
+
+def _record(finding: Finding, base: Base, version: str) -> dict[str, Any]:
+    return {
+        "arch": finding.configuration.arch,
+        "configuration": finding.configuration.name,
+        "mode": finding.mode,
+        "version": version,
+        "kernel": base.kernel,
+        "agrees": not finding.differences,
+        "answers": finding.answers,
+        "pmd_swp_exclusive": finding.exclusive,
+        "differences": [difference.record() for difference in finding.differences],
+    }
+
+
+def _short(message: str) -> str:
+    """Of a build's output, what it stopped at."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    telling = [line for line in lines if "error" in line.lower()] or lines
+    return " | ".join(telling[:SHOWN])

@@ -1,0 +1,154 @@
+"""Which constants of the kernel a `geom` record states, and the headers that the probe is given for them.
+
+All of it is names: what they stand for, only the kernel's headers say. A name that a tree does not know is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+SYMBOLS = _names(
+    """
+    SWAP MIGRATION DEVICE_PRIVATE MEMORY_FAILURE MEM_SOFT_DIRTY HAVE_ARCH_USERFAULTFD_WP PTE_MARKER_UFFD_WP PTE_MARKER
+    TRANSPARENT_HUGEPAGE ARCH_ENABLE_THP_MIGRATION ARCH_HAS_PMD_SOFTLEAVES THP_SWAP ZONE_DEVICE HAVE_ARCH_SOFT_DIRTY
+    NUMA_BALANCING ARCH_HAS_PTE_PROTNONE HUGETLB_PAGE SPARSEMEM SPARSEMEM_VMEMMAP
+    X86_5LEVEL ARM64_PA_BITS_52 ARM64_VA_BITS_52 ARM64_LPA2 PPC_RADIX_MMU PPC_64S_HASH_MMU RISCV_ISA_SVRSW60T59B
+    """
+)
+"""CONFIG symbols."""
+
+NUMBERS = _names(
+    """
+    CONFIG_PGTABLE_LEVELS PAGE_SHIFT PMD_SHIFT PUD_SHIFT PGDIR_SHIFT PTRS_PER_PTE PTRS_PER_PMD PTRS_PER_PGD
+    HPAGE_PMD_SHIFT HPAGE_PMD_ORDER HPAGE_PMD_NR MAX_PHYSMEM_BITS SECTION_SIZE_BITS BITS_PER_XA_VALUE
+    MAX_SWAPFILES_SHIFT MAX_SWAPFILES SWP_TYPE_SHIFT
+    SWP_PFN_BITS SWP_MIG_YOUNG_BIT SWP_MIG_DIRTY_BIT SWP_MIG_TOTAL_BITS
+    SWP_PTE_MARKER_NUM SWP_SWAPIN_ERROR_NUM SWP_DEVICE_NUM SWP_MIGRATION_NUM SWP_HWPOISON_NUM
+    SWP_PTE_MARKER SWP_SWAPIN_ERROR
+    SWP_DEVICE_WRITE SWP_DEVICE_READ SWP_DEVICE_EXCLUSIVE SWP_DEVICE_EXCLUSIVE_WRITE SWP_DEVICE_EXCLUSIVE_READ
+    SWP_MIGRATION_READ SWP_MIGRATION_READ_EXCLUSIVE SWP_MIGRATION_WRITE SWP_HWPOISON
+    """
+)
+"""Constants that are printed in decimal."""
+
+WORDS = _names(
+    """
+    PAGE_SIZE PAGE_MASK SWP_OFFSET_MASK SWP_PFN_MASK
+    PTE_MARKER_UFFD_WP PTE_MARKER_POISONED PTE_MARKER_GUARD PTE_MARKER_MASK
+    """
+)
+"""Constants that are printed as 64-bit words."""
+
+CONDITIONS = {
+    "HPAGE_PMD_SHIFT": "defined(CONFIG_TRANSPARENT_HUGEPAGE) || defined(CONFIG_PGTABLE_HAS_HUGE_LEAVES)",
+    "HPAGE_PMD_ORDER": "defined(CONFIG_TRANSPARENT_HUGEPAGE) || defined(CONFIG_PGTABLE_HAS_HUGE_LEAVES)",
+    "HPAGE_PMD_NR": "defined(CONFIG_TRANSPARENT_HUGEPAGE) || defined(CONFIG_PGTABLE_HAS_HUGE_LEAVES)",
+}
+"""Constants that are defined, but must not be used, unless this holds."""
+
+ARCH_NUMBERS = {
+    "x86_64": "SWP_TYPE_BITS SWP_OFFSET_FIRST_BIT SWP_OFFSET_SHIFT",
+    "arm64": "__SWP_TYPE_SHIFT __SWP_TYPE_BITS __SWP_OFFSET_SHIFT __SWP_OFFSET_BITS VA_BITS PHYS_MASK_SHIFT "
+    "CONFIG_ARM64_PA_BITS",
+    "riscv64": "__SWP_TYPE_SHIFT __SWP_TYPE_BITS __SWP_OFFSET_SHIFT",
+    "s390x": "__SWP_TYPE_SHIFT __SWP_OFFSET_SHIFT __SWP_TYPE_SHIFT_RSTE __SWP_OFFSET_SHIFT_RSTE",
+    "ppc64le": "SWP_TYPE_BITS H_MAX_PHYSMEM_BITS R_MAX_PHYSMEM_BITS",
+    "loongarch64": "__SWP_TYPE_SHIFT __SWP_TYPE_BITS __SWP_OFFSET_SHIFT",
+}
+
+ARCH_WORDS = {
+    "x86_64": "_PAGE_SWP_EXCLUSIVE _PAGE_SWP_SOFT_DIRTY _PAGE_SWP_UFFD_WP _PAGE_SWP_UFFD _PAGE_UFFD _PAGE_SOFT_DIRTY "
+    "_PAGE_PRESENT _PAGE_PROTNONE _PAGE_GLOBAL _PAGE_KNL_ERRATUM_MASK _PAGE_PSE _PAGE_DEVMAP _PAGE_ENC "
+    "_KERNPG_TABLE _PAGE_USER",
+    "arm64": "PTE_SWP_EXCLUSIVE PTE_SWP_UFFD_WP PTE_SWP_UFFD PTE_VALID PTE_PRESENT_INVALID",
+    "riscv64": "_PAGE_SWP_EXCLUSIVE _PAGE_SWP_SOFT_DIRTY _PAGE_SWP_UFFD_WP _PAGE_SWP_UFFD _PAGE_UFFD _PAGE_SOFT_DIRTY "
+    "_PAGE_PRESENT _PAGE_PROT_NONE _PAGE_GLOBAL _PAGE_LEAF",
+    "s390x": "_PAGE_SWP_EXCLUSIVE _PAGE_SOFT_DIRTY _PAGE_PRESENT _PAGE_INVALID __SWP_TYPE_MASK __SWP_OFFSET_MASK "
+    "_PAGE_PROTECT _SEGMENT_ENTRY_EMPTY _SEGMENT_ENTRY_LARGE _SEGMENT_ENTRY_SOFT_DIRTY _SEGMENT_ENTRY_PRESENT "
+    "_SEGMENT_ENTRY_READ _SEGMENT_ENTRY_WRITE _SEGMENT_ENTRY_BITS _RST_ENTRY_COMM _RST_ENTRY_INVALID "
+    "__SWP_TYPE_MASK_RSTE __SWP_OFFSET_MASK_RSTE",
+    "ppc64le": "_PAGE_SWP_EXCLUSIVE _PAGE_SWP_SOFT_DIRTY _PAGE_SOFT_DIRTY _PAGE_PRESENT _PAGE_PTE _PAGE_INVALID "
+    "_PAGE_HPTEFLAGS PTE_RPN_MASK H_PTE_NONE_MASK SWP_TYPE_MASK _PAGE_NON_IDEMPOTENT H_PAGE_HASHPTE "
+    "RADIX_PTE_NONE_MASK H_PMD_BAD_BITS RADIX_PMD_BAD_BITS _PAGE_DIRTY _PAGE_ACCESSED",
+    "loongarch64": "_PAGE_SWP_EXCLUSIVE _PAGE_PRESENT _PAGE_PROTNONE _PAGE_PRESENT_INVALID _PAGE_HUGE _PAGE_GLOBAL",
+}
+
+GENERIC_HEADERS = ("include/linux", "include/asm-generic")
+
+
+class Tree:
+    """A kernel source tree, as far as the names in it go."""
+
+    def __init__(self, path: Path, source_arch: str) -> None:
+        self.path = path
+        self.source_arch = source_arch
+
+    @cached_property
+    def _code(self) -> str:
+        """All headers in which a helper may stand, less lines that are plainly comment."""
+        folders = (*GENERIC_HEADERS, f"arch/{self.source_arch}/include/asm")
+        files = (file for folder in folders for file in sorted((self.path / folder).rglob("*.h")))
+        text = "\n".join(file.read_text(errors="replace") for file in files)
+        return re.sub(r"(?m)^\s*(?:\*|/\*|//).*$", "", text)
+
+    def has_name(self, name: str) -> bool:
+        """Whether a function of that name is defined or called in the headers, or an object declared."""
+        return re.search(rf"\b{name}\s*[(;]", self._code) is not None
+
+    @cached_property
+    def _symbols(self) -> frozenset[str]:
+        files = (file for folder in ("mm", "arch", "fs", "init") for file in (self.path / folder).rglob("Kconfig*"))
+        lines = (line for file in files for line in file.read_text(errors="replace").splitlines())
+        return frozenset(line.split()[1] for line in lines if re.match(r"(menu)?config\s+\w", line))
+
+    def has_symbol(self, name: str) -> bool:
+        """Whether Kconfig knows the symbol (named without CONFIG_)."""
+        return name in self._symbols
+
+
+def names_header(tree: Tree, sources: Iterable[Path]) -> str:
+    """HAS_NAME for each function and object about which the sources ask."""
+    asked = sorted({name for source in sources for name in re.findall(r"\bHAS_(\w+)", source.read_text())} - {"NAME"})
+    return "".join(f"#define HAS_{name} {int(tree.has_name(name))}\n" for name in asked)
+
+
+def symbols_header(tree: Tree) -> str:
+    """Statements that print `SYMBOLS`, as far as the tree's Kconfig knows them."""
+    return "".join(f'dec("CONFIG_{name}", IS_ENABLED(CONFIG_{name}));\n' for name in SYMBOLS if tree.has_symbol(name))
+
+
+def constants_header() -> str:
+    """Statements that print `NUMBERS` and `WORDS`, as far as the headers define them."""
+    computed = (
+        'dec("PMD_NR_computed", 1UL << (PMD_SHIFT - PAGE_SHIFT));',
+        "#ifdef MAX_PHYSMEM_BITS",
+        'dec("MAX_PHYSMEM_BITS_defined", 1);',
+        "#else",
+        'dec("MAX_PHYSMEM_BITS_defined", 0);',
+        "#endif",
+    )
+    return "\n".join((*_statements("DEC", NUMBERS), *_statements("HEX", WORDS), *computed, ""))
+
+
+def arch_constants_header(arch: str) -> str:
+    """The same of the constants of one architecture."""
+    lines = [*_statements("DEC", ARCH_NUMBERS[arch].split()), *_statements("HEX", ARCH_WORDS[arch].split())]
+    if arch == "loongarch64":
+        lines.append('hex("invalid_pte_table", (unsigned long)invalid_pte_table);')
+    return "\n".join((*lines, ""))
+
+
+def _statements(macro: str, names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        condition = f"defined({name})"
+        if name in CONDITIONS:
+            condition += f" && ({CONDITIONS[name]})"
+        yield from (f"#if {condition}", f"{macro}({name});", "#endif")

@@ -1,0 +1,84 @@
+"""The programs that a build needs, and Debian's packages that have them."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pmdswp.errors import PmdSwpError
+from pmdswp.oracle.configurations import MACHINES
+
+__all__ = ["OracleError", "Toolchain", "find_program", "is_native", "missing"]
+
+PACKAGES: Mapping[str, str] = {
+    "make": "make",
+    "flex": "flex",
+    "bison": "bison",
+    "bc": "bc",
+    "python3": "python3",
+    "clang": "clang",
+    "ld.lld": "lld",
+    "llvm-ar": "llvm",
+    "llvm-nm": "llvm",
+    "llvm-objcopy": "llvm",
+    "llvm-strip": "llvm",
+}
+"""Program -> package; those of LLVM, less the version behind both names."""
+
+_LLVM = ("clang", "ld.lld", "llvm-ar", "llvm-nm", "llvm-objcopy", "llvm-strip")
+_PLAIN = ("make", "flex", "bison", "bc", "python3")
+
+_EMULATORS = frozenset(machine.qemu for machine in MACHINES.values())
+
+
+class OracleError(PmdSwpError):
+    """The oracle cannot be built, or does not answer; the message names what is missing, or what failed."""
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """LLVM's programs, by the suffix of their names, and how many jobs make runs."""
+
+    suffix: str = "-19"
+    jobs: int = 2
+
+    def program(self, name: str) -> str:
+        """The path of one of LLVM's programs. Raises `OracleError` if it is not installed."""
+        return find_program(name + self.suffix)
+
+
+def find_program(name: str) -> str:
+    """The path of a program. Raises `OracleError`, naming Debian's package, if it is not installed."""
+    found = shutil.which(name)
+    if found is None:
+        raise OracleError(_complaint({name: _package(name)}))
+    return found
+
+
+def is_native(arch: str) -> bool:
+    """Whether this machine runs the programs of that architecture."""
+    return platform.machine() == arch
+
+
+def missing(arches: Iterable[str], suffix: str) -> str | None:
+    """One line on all programs that are missing for these architectures, and how to get them; None if none is."""
+    wanted = [*_PLAIN, *(program + suffix for program in _LLVM)]
+    wanted += [MACHINES[arch].qemu for arch in arches if not is_native(arch)]
+    found = {program: _package(program) for program in wanted if shutil.which(program) is None}
+    return _complaint(found) if found else None
+
+
+def _package(program: str) -> str:
+    if program in _EMULATORS:
+        return "qemu-user"
+    name, dash, version = program.rpartition("-")
+    if dash and version.isdigit():
+        return f"{PACKAGES.get(name, name)}-{version}"
+    return PACKAGES.get(program, program)
+
+
+def _complaint(programs: Mapping[str, str]) -> str:
+    packages = " ".join(dict.fromkeys(programs.values()))
+    return f"not installed: {', '.join(programs)}; on Debian: apt install {packages}"

@@ -1,0 +1,206 @@
+"""What compiled kernels computed: published vectors, and their reader.
+
+Each file holds the answers of one kernel configuration's own macros and inline functions (see `pmdswp.oracle`, which
+measures them). It is xz-compressed text with one JSON object a line: a header, the kernel's constants, and the answers.
+`vectors.schema.json` beside this module describes every kind of record and every field.
+
+>>> from pmdswp import vectors
+>>> vectors.kernels()
+('6.1', '6.12', '7.3')
+>>> found = vectors.load("7.3/x86_64-full-la48")
+>>> found.header.kernel, found.header.arch
+('7.3.4', 'x86_64')
+>>> record = next(found.of_kind("swp"))
+>>> record["t"], record["o"], record["pte"][0]["v"]
+(0, '0x0', '0x3fffffffffffe00')
+
+"""
+
+from __future__ import annotations
+
+import json
+import lzma
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pmdswp.config import Options
+from pmdswp.errors import PmdSwpError
+from pmdswp.vectors.geometry import SPECIAL_TYPES, number, options
+
+__all__ = [
+    "FORMAT",
+    "Header",
+    "Record",
+    "Vectors",
+    "VectorsError",
+    "files",
+    "kernels",
+    "lines",
+    "load",
+    "number",
+    "path",
+    "read",
+    "schema",
+]
+
+FORMAT = 1
+"""The version of the format, in each header: it goes up when a field changes its meaning, not when one is added."""
+
+_DATA = Path(__file__).parent / "data"
+_SUFFIX = ".ndjson.xz"
+
+Record = Mapping[str, Any]
+"""One JSON object; `k` names its kind."""
+
+
+class VectorsError(PmdSwpError, ValueError):
+    """No file of that name, or a file that is none of vectors. The message names the file and what was expected."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """Which kernel a file was measured on, how it was configured, and why each word is in the file."""
+
+    format: int
+    """Version of the format; 0 for a file that has no header record, of which only `geom` tells."""
+    kernel: str
+    """The kernel's version, such as 6.12.117."""
+    release: str
+    """Its release, such as 6.12: a revision of `pmdswp.get`."""
+    arch: str
+    """The architecture, as `pmdswp.get` takes it."""
+    configuration: str
+    """The name of the configuration, such as 64k-minimal."""
+    mode: str
+    """Which machine the kernel was told that it runs on (la48, radix, ...), or - where there is but one kind."""
+    defconfig: str
+    """The kernel's default configuration on which `symbols` come."""
+    symbols: Mapping[str, str]
+    """CONFIG symbols that were set on top of it, without CONFIG_: y, n or a number."""
+    compiler: str
+    """Name and version of the compiler."""
+    emulated: tuple[str, ...]
+    """Helpers that the kernel lacks, and that the probe put in their place."""
+    legend: Mapping[str, str]
+    """Why a word was asked: the note for each `w` in the file."""
+    geom: Record
+    """The kernel's constants and CONFIG symbols, by the kernel's names."""
+
+    def options(self, kernel: str | None = None) -> Options:
+        """The options of `pmdswp.get` that ask for this configuration, at this release or the revision `kernel`."""
+        return options(self.geom, self.release if kernel is None else kernel)
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """One file: its header, and its answers."""
+
+    header: Header
+    records: tuple[Record, ...]
+    """The answers, in the order of the file: kinds swp, raw, low12, mkpte and mkpmd."""
+
+    def of_kind(self, kind: str) -> Iterator[Record]:
+        """The answers of one kind."""
+        return (record for record in self.records if record["k"] == kind)
+
+    def note(self, record: Record) -> str:
+        """Why the word of this answer is in the file; an empty text for kinds that need no reason."""
+        return self.header.legend.get(record.get("w", ""), "")
+
+    @cached_property
+    def special_types(self) -> Mapping[str, int]:
+        """The kernel's numbers of the special types, by its names for them, such as SWP_HWPOISON."""
+        geom = self.header.geom
+        return {f"SWP_{name}": geom[f"SWP_{name}"] for name in SPECIAL_TYPES if f"SWP_{name}" in geom}
+
+
+def kernels() -> tuple[str, ...]:
+    """The releases that there are vectors of, oldest first."""
+    return tuple(sorted((folder.name for folder in _DATA.iterdir() if folder.is_dir()), key=_version))
+
+
+def _version(release: str) -> tuple[int, ...]:
+    return tuple(map(int, release.split(".")))
+
+
+def files(kernel: str | None = None) -> tuple[str, ...]:
+    """The names of all files, or of those of one release: what `load` takes, such as 7.3/x86_64-full-la48.
+
+    Raises `VectorsError` for a release of which there are none.
+    """
+    if kernel is None:
+        return tuple(name for release in kernels() for name in files(release))
+    if kernel not in kernels():
+        raise VectorsError(f"no vectors of kernel {kernel!r}; there are: {', '.join(kernels())}")
+    return tuple(sorted(f"{kernel}/{file.name.removesuffix(_SUFFIX)}" for file in (_DATA / kernel).glob(f"*{_SUFFIX}")))
+
+
+def path(name: str) -> Path:
+    """Where the file of that name lies. Raises `VectorsError` if there is none."""
+    if name not in files():
+        raise VectorsError(f"no vectors {name!r}; `pmdswp vectors --list` names all {len(files())}")
+    return _DATA / f"{name}{_SUFFIX}"
+
+
+def load(name: str) -> Vectors:
+    """The published file of that name, such as 7.3/x86_64-full-la48. Raises `VectorsError` if there is none."""
+    return read(path(name))
+
+
+def lines(file: str | os.PathLike[str]) -> Iterator[str]:
+    """The lines of a file of vectors as they stand in it, each with its line feed.
+
+    Raises `VectorsError` for a file that is not xz-compressed text.
+    """
+    try:
+        with lzma.open(file, "rt", encoding="ascii", newline="\n") as text:
+            yield from text
+    except (lzma.LZMAError, EOFError, UnicodeError) as error:
+        raise VectorsError(f"{os.fspath(file)}: not xz-compressed text: {error}") from None
+
+
+def read(file: str | os.PathLike[str]) -> Vectors:
+    """Any file of vectors, such as one that you measured yourself.
+
+    Raises `VectorsError` for one that is of another format, or of a version after `FORMAT`; `OSError` for one that
+    cannot be opened.
+    """
+    try:
+        records = [json.loads(line) for line in lines(file)]
+        header = records.pop(0) if records[0]["k"] == "header" else {"format": 0}
+        geom, *answers = records
+        if geom["k"] != "geom" or header["format"] > FORMAT:
+            raise VectorsError(f"{os.fspath(file)}: not vectors of format {FORMAT} or less")
+        return Vectors(_header(header, geom), tuple(answers))
+    except (LookupError, TypeError, ValueError) as error:
+        if isinstance(error, VectorsError):
+            raise
+        raise VectorsError(f"{os.fspath(file)}: not vectors: {error!r}") from None
+
+
+def _header(header: Record, geom: Record) -> Header:
+    release = f"{geom['kver_major']}.{geom['kver_minor']}"
+    return Header(
+        format=header["format"],
+        kernel=header.get("kernel", f"{release}.{geom['kver_sub']}"),
+        release=release,
+        arch=geom["arch"],
+        configuration=header.get("configuration", ""),
+        mode=geom["mode"],
+        defconfig=header.get("defconfig", ""),
+        symbols=header.get("symbols", {}),
+        compiler=header.get("compiler", geom["cc"]),
+        emulated=tuple(header.get("emulated", ())),
+        legend=header.get("legend", {}),
+        geom=geom,
+    )
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of one record, of whatever kind."""
+    found: dict[str, Any] = json.loads((Path(__file__).parent / "vectors.schema.json").read_text(encoding="utf-8"))
+    return found
