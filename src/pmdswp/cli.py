@@ -653,7 +653,7 @@ def _vectors(options: argparse.Namespace) -> int:
         return 0
     for name in vectors.files():
         if options.json:
-            header = vectors.load(name).header
+            header = vectors.header(name)
             _print_json(
                 {
                     "name": name,
