@@ -210,6 +210,7 @@ def _arch(geom: Record, kernel: str) -> tuple[Arch, list[Difference]]:
 def report(found: Iterable[Finding], base: Base) -> Iterator[str]:
     """The report in lines: configurations that differ alike stand together."""
     by_arch: dict[str, dict[tuple[str, ...], list[Finding]]] = {}
+    origins: dict[str, list[str]] = {}
     for finding in found:
         texts = tuple(difference.text for difference in finding.differences)
         by_arch.setdefault(finding.configuration.arch, {}).setdefault(texts, []).append(finding)
@@ -223,13 +224,17 @@ def report(found: Iterable[Finding], base: Base) -> Iterator[str]:
                 continue
             yield f"{arch} ({names}): differs from {base.kernel}"
             yield from (f"  {difference}" for difference in first.differences)
-        origins = dict.fromkeys(finding.exclusive for alike in groups.values() for finding in alike)
-        yield from (f"  {ORIGINS[origin]}" for origin in origins if origin in ORIGINS)
+        for finding in (finding for alike in groups.values() for finding in alike):
+            if arch not in origins.setdefault(finding.exclusive, []):
+                origins[finding.exclusive].append(arch)
+    for origin, text in ORIGINS.items():
+        if origin in origins:
+            yield f"{', '.join(origins[origin])}: {text}"
 
 
 ORIGINS = {
-    "own": "pmd_swp_exclusive, pmd_swp_mkexclusive: the tree's own",
-    "emulated": "the tree has no pmd_swp_mkexclusive: the exclusive bit of PMD entries was not compared",
+    "own": "pmd_swp_exclusive and pmd_swp_mkexclusive are the tree's own",
+    "emulated": "the tree has no pmd_swp_mkexclusive; the exclusive bit of PMD entries was not compared",
 }
 
 
