@@ -56,7 +56,7 @@ _HELP = {
     "la57": "x86_64: 5-level paging is active",
     "pa_bits": "arm64: 52 if LPA or LPA2 is active",
     "svrsw60t59b": "riscv64: the CPU has the extension",
-    "pte_marker": "x86_64, 6.1: CONFIG_PTE_MARKER",
+    "pte_marker": "x86_64: CONFIG_PTE_MARKER of 6.1; later kernels always have PTE markers",
     "static_pa_bits": "arm64, 6.9 to 6.13: built for 52 bits, and MAX_PHYSMEM_BITS is 52 though the CPU has no LPA2",
     "mmu": "ppc64: radix or hash",
     "invalid_pte_table": "loongarch64: the address that an empty PMD holds",
@@ -656,7 +656,7 @@ def _vectors(options: argparse.Namespace) -> int:
         return 0
     for name in vectors.files():
         if options.json:
-            header = vectors.load(name).header
+            header = vectors.header(name)
             _print_json(
                 {
                     "name": name,

@@ -127,7 +127,7 @@ class Switch(NamedTuple):
 
     `possible` is False where no kernel of the architecture has it; `since` and `needs` name the change and the
     option without which it cannot be True, `until` the change with which it ceased to be possible, and `unless` any
-    other obstacle.
+    other obstacle. Where a kernel has the change `always`, it cannot be False.
     """
 
     possible: bool = True
@@ -136,8 +136,14 @@ class Switch(NamedTuple):
     needs: str | None = None
     on: bool = True
     unless: Unless = _never
+    always: Change | None = None
+
+    def _is_always(self, config: Config) -> bool:
+        return self.always is not None and config.has(self.always)
 
     def _obstacle(self, config: Config) -> str | None:
+        if self._is_always(config):
+            return None
         if not self.possible:
             return f"no {config.arch} kernel has it; allowed: False"
         if self.since is not None and not config.has(self.since):
@@ -160,6 +166,8 @@ class Switch(NamedTuple):
             conditions.append(f"since {self.since.since}")
         if self.until is not None:
             conditions.append(f"before {self.until.since}")
+        if self.always is not None:
+            conditions.append(f"yes since {self.always.since}")
         if self.needs is not None:
             conditions.append(f"needs {self.needs}")
         return ", ".join(conditions)
@@ -170,7 +178,9 @@ class Switch(NamedTuple):
     def refusal(self, given: object, config: Config) -> str | None:
         if type(given) is not bool:
             return "allowed: True, False"
-        return self._obstacle(config) if given else None
+        if given:
+            return self._obstacle(config)
+        return f"kernel {config.kernel} has {self.always}; allowed: True" if self._is_always(config) else None
 
 
 class Choice(NamedTuple):

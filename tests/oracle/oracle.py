@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _pinned() -> Iterator[str]:
     """The kernels that the published vectors are of, as `--kernel` takes them."""
     for release in vectors.kernels():
-        yield f"{release}={vectors.load(vectors.files(release)[0]).header.kernel}-*"
+        yield f"{release}={vectors.header(vectors.files(release)[0]).kernel}-*"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -90,7 +90,7 @@ X86_64 = Architecture(
         la57=Switch(on=False),
         soft_dirty=Switch(),
         uffd=Switch(),
-        pte_marker=Switch(until=MARKER_ALWAYS, needs="uffd"),
+        pte_marker=Switch(needs="uffd", always=MARKER_ALWAYS),
         device_private=Switch(),
         memory_failure=Switch(),
         max_physmem_bits=lambda config: 52 if config.la57 else 46,

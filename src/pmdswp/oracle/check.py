@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from pmdswp.arch import Arch, get_with
-from pmdswp.config import KERNELS
 from pmdswp.errors import UnsupportedError
 from pmdswp.oracle.build import Build, release_of, version_of
 from pmdswp.oracle.configurations import MACHINES, Configuration, configurations
@@ -21,6 +20,7 @@ from pmdswp.oracle.diagnose import Difference, diagnose
 from pmdswp.oracle.questions import questions
 from pmdswp.oracle.replay import replay
 from pmdswp.oracle.tools import OracleError, Toolchain, missing
+from pmdswp.revisions import RELEASES
 from pmdswp.vectors import Record
 from pmdswp.vectors.geometry import options
 
@@ -127,8 +127,8 @@ def _chosen(request: Request, source: Path) -> list[Configuration]:
             f"{request.tree}: a kernel was built in the tree itself; give a clean one (git worktree add, or make "
             "mrproper)"
         )
-    if request.kernel is not None and request.kernel not in KERNELS:
-        raise UnsupportedError(f"no revision {request.kernel!r}; allowed: {', '.join(KERNELS)}")
+    if request.kernel is not None and request.kernel not in RELEASES:
+        raise UnsupportedError(f"no kernel {request.kernel!r}; allowed: {', '.join(RELEASES)}")
     chosen = list(configurations(release, frozenset(request.arches), frozenset(request.labels)))
     if not chosen:
         raise OracleError(f"no such configuration of Linux {release[0]}.{release[1]}")
@@ -148,10 +148,10 @@ def choose_base(source: Path, kernel: str | None) -> Base:
     if kernel is not None:
         return Base(kernel, "as asked for")
     if any(Tree(source, machine.source).has_name("pmd_swp_mkexclusive") for machine in MACHINES.values()):
-        newest = KERNELS[-1]
+        newest = RELEASES[-1]
         return Base(newest, "the tree has pmd_swp_mkexclusive (--kernel names another)")
     release = release_of(source)
-    numbered = [name for name in KERNELS if re.fullmatch(r"\d+\.\d+", name)]
+    numbered = [name for name in RELEASES if re.fullmatch(r"\d+\.\d+", name)]
     older = [name for name in numbered if tuple(map(int, name.split("."))) <= release]
     if older:
         return Base(older[-1], "the newest revision that is not newer than the tree (--kernel names another)")
@@ -210,6 +210,7 @@ def _arch(geom: Record, kernel: str) -> tuple[Arch, list[Difference]]:
 def report(found: Iterable[Finding], base: Base) -> Iterator[str]:
     """The report in lines: configurations that differ alike stand together."""
     by_arch: dict[str, dict[tuple[str, ...], list[Finding]]] = {}
+    origins: dict[str, list[str]] = {}
     for finding in found:
         texts = tuple(difference.text for difference in finding.differences)
         by_arch.setdefault(finding.configuration.arch, {}).setdefault(texts, []).append(finding)
@@ -223,13 +224,17 @@ def report(found: Iterable[Finding], base: Base) -> Iterator[str]:
                 continue
             yield f"{arch} ({names}): differs from {base.kernel}"
             yield from (f"  {difference}" for difference in first.differences)
-        origins = dict.fromkeys(finding.exclusive for alike in groups.values() for finding in alike)
-        yield from (f"  {ORIGINS[origin]}" for origin in origins if origin in ORIGINS)
+        for finding in (finding for alike in groups.values() for finding in alike):
+            if arch not in origins.setdefault(finding.exclusive, []):
+                origins[finding.exclusive].append(arch)
+    for origin, text in ORIGINS.items():
+        if origin in origins:
+            yield f"{', '.join(origins[origin])}: {text}"
 
 
 ORIGINS = {
-    "own": "pmd_swp_exclusive, pmd_swp_mkexclusive: the tree's own",
-    "emulated": "the tree has no pmd_swp_mkexclusive: the exclusive bit of PMD entries was not compared",
+    "own": "pmd_swp_exclusive and pmd_swp_mkexclusive are the tree's own",
+    "emulated": "the tree has no pmd_swp_mkexclusive; the exclusive bit of PMD entries was not compared",
 }
 
 

@@ -22,6 +22,9 @@ __all__ = ["Difference", "diagnose"]
 SHOWN = 3
 """Examples that are given of words on which a helper differs."""
 
+FEW = 4
+"""So many words may have anything in common by chance."""
+
 _FLAG = re.compile(r"((?:pmd_)?swp_(?:exclusive|soft_dirty|uffd|uffd_wp))_(bits|clear)")
 
 LARGE = 1 << 16
@@ -76,11 +79,8 @@ def diagnose(replay: Replay, geom: Record) -> list[Difference]:
         causes: set[int] = set()
         for helper, answers in _basic_first(replay, level):
             # what is read by a layout or a number that differs, differs too, and the cause is what is to be told
-            if (
-                (of_fields and answers.of_layout)
-                or (of_types and answers.of_types)
-                or answers.differing.keys() <= causes
-            ):
+            explained = (of_fields and answers.of_layout) or (of_types and answers.of_types)
+            if explained or answers.differing.keys() <= causes:
                 followers[helper] = answers
             else:
                 found += _helper("helper" if answers.of_layout else "predicate", helper, answers, revision)
@@ -150,9 +150,10 @@ def _constants(arch: Arch, geom: Record) -> Iterator[Difference]:
     for kind in arch.swp_types:
         if kind not in kinds:
             yield Difference("type number", kind.name, f"{kind.name}: no type number here, one in {revision}")
-    here, there = geom.get("MAX_PHYSMEM_BITS"), arch.max_physmem_bits
-    if geom["MAX_PHYSMEM_BITS_defined"] and here != there:
-        yield Difference("constant", "MAX_PHYSMEM_BITS", f"MAX_PHYSMEM_BITS: {here} here, {there} in {revision}")
+    physmem = geom.get("MAX_PHYSMEM_BITS")
+    if geom["MAX_PHYSMEM_BITS_defined"] and physmem != arch.max_physmem_bits:
+        text = f"MAX_PHYSMEM_BITS: {physmem} here, {arch.max_physmem_bits} in {revision}"
+        yield Difference("constant", "MAX_PHYSMEM_BITS", text)
 
 
 def _is_flag(name: str, geom: Record) -> bool:
@@ -189,7 +190,8 @@ def _helper(kind: str, name: str, answers: Answers, revision: str) -> Iterator[D
     if not answers.differing:
         return
     words = sorted(answers.differing, key=lambda word: (word.bit_count(), word))
-    examples = tuple((word, *map(_answer, answers.differing[word])) for word in words[:SHOWN])
+    shown = ((word, *answers.differing[word]) for word in words[:SHOWN])
+    examples = tuple((word, _answer(here), _answer(there)) for word, here, there in shown)
     rule = _rule(answers)
     text = f"{name} differs from {revision}{f' on {rule}' if rule else ''}"
     yield Difference(
@@ -203,6 +205,8 @@ def _answer(value: object) -> str:
 
 def _rule(answers: Answers) -> str:
     """The words on which a helper differs, told by bits that they have and lack; empty if no such rule is exact."""
+    if len(answers.differing) < FEW:
+        return ""
     ones = zeros = (1 << 64) - 1
     for word in answers.differing:
         ones &= word

@@ -125,7 +125,7 @@ def has_huge_pages(geom: Record) -> bool:
 
 
 def repeated(records: Iterable[Record]) -> Iterator[str]:
-    """The questions whose answers are these records, but for boot and geom."""
+    """The questions to which these records are the answers; a header and a `geom` record are none."""
     for record in records:
         kind = record["k"]
         if kind == "swp":
@@ -134,7 +134,7 @@ def repeated(records: Iterable[Record]) -> Iterator[str]:
             yield f"raw {record['w']} {number(record['v']):#x}"
         elif kind == "low12":
             yield f"low12 {number(record['base']):#x}"
-        elif kind in ("mkpte", "mkpmd"):
+        else:
             yield f"{kind} {record['w']} {number(record['pfn']):#x}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pmdswp import Arch, SoftLeaf
@@ -112,15 +113,15 @@ class Replay:
     """Encoded words: the kernel's word -> itself, and pmdswp's for the same type, offset and flags."""
 
     def encode_there(self, level: Level, swp_type: int, offset: int, *flags: str) -> int | None:
-        """Pmdswp's word for a type, an offset and flags, cut as the kernel cuts it; None if it has none."""
+        """The library's word for a type, an offset and flags, cut as the kernel cuts it; None if it has none."""
         arch = self.arch
         try:
             word: int = getattr(arch, f"softleaf_to_{level}")(SoftLeaf(swp_type, offset), truncate=True)
             for flag in filter(None, flags):
                 word = getattr(arch, f"{level}_swp_mk{flag}")(word)
-            return word
         except PmdSwpError:
             return None
+        return word
 
     def encode_here(self, level: Level, swp_type: int, offset: int, flag: str) -> int | None:
         """The kernel's word for a type, an offset and one flag; None if it was not asked."""
@@ -156,9 +157,9 @@ def replay(records: Sequence[Record], geom: Record, arch: Arch) -> Replay:
     return found
 
 
-def _said(reader: Callable[[int], Any], word: int) -> object:
+def _said(reader: Callable[..., Any], asked: int | SoftLeaf) -> object:
     try:
-        said = reader(word)
+        said = reader(asked)
     except PmdSwpError:
         return REFUSED
     return said if not isinstance(said, bool) else int(said)
@@ -178,7 +179,7 @@ def _words(found: Replay, level: LevelHelpers, entry: Record, *, emulated: bool)
 
 
 def _flag_sets(count: int) -> Iterator[tuple[str, ...]]:
-    """The flags of each of the words of a type and offset: all three, or the upper two in kernels without softleaves."""
+    """The flags of each word of a type and offset: all three, or the upper two in kernels without softleaves."""
     names = FLAGS if count == 1 << len(FLAGS) else FLAGS[1:]
     for index in range(count):
         yield tuple(name for bit, name in enumerate(names) if index >> bit & 1)
@@ -202,11 +203,11 @@ def _encodings(
 def _classes(found: Replay, arch: Arch, record: Record) -> None:
     leaf = SoftLeaf.from_val(number(record["e"]))
     for name, told in record["cls"].items():
-        # a predicate that is not known here stands for a type that its number tells of
+        # a predicate that is not known here is one of a kind of entry that pmdswp has no name for
         if name in CLASSES:
             predicate = CLASS_NAMES.get(name, f"softleaf_is_{name}")
             answers = found.of_entries.setdefault(predicate, Answers(of_types=True))
-            answers.add(leaf.val, number(told), _said(lambda _, name=name: CLASSES[name](arch, leaf), 0))
+            answers.add(leaf.val, number(told), _said(partial(CLASSES[name], arch), leaf))
 
 
 def _low12(found: Replay, levels: Mapping[str, LevelHelpers], record: Record) -> None:

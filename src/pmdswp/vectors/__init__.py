@@ -21,9 +21,10 @@ from __future__ import annotations
 import json
 import lzma
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ __all__ = [
     "Vectors",
     "VectorsError",
     "files",
+    "header",
     "kernels",
     "lines",
     "load",
@@ -169,33 +171,43 @@ def read(file: str | os.PathLike[str]) -> Vectors:
     Raises `VectorsError` for one that is of another format, or of a version after `FORMAT`; `OSError` for one that
     cannot be opened.
     """
+    return _read(file, lines(file))
+
+
+def header(name: str) -> Header:
+    """The header of a published file, without reading the rest. Raises `VectorsError` if there is none."""
+    file = path(name)
+    return _read(file, islice(lines(file), 2)).header
+
+
+def _read(file: str | os.PathLike[str], text: Iterable[str]) -> Vectors:
     try:
-        records = [json.loads(line) for line in lines(file)]
-        header = records.pop(0) if records[0]["k"] == "header" else {"format": 0}
+        records = [json.loads(line) for line in text]
+        first = records.pop(0) if records[0]["k"] == "header" else {"format": 0}
         geom, *answers = records
-        if geom["k"] != "geom" or header["format"] > FORMAT:
+        if geom["k"] != "geom" or first["format"] > FORMAT:
             raise VectorsError(f"{os.fspath(file)}: not vectors of format {FORMAT} or less")
-        return Vectors(_header(header, geom), tuple(answers))
+        return Vectors(_header(first, geom), tuple(answers))
     except (LookupError, TypeError, ValueError) as error:
         if isinstance(error, VectorsError):
             raise
         raise VectorsError(f"{os.fspath(file)}: not vectors: {error!r}") from None
 
 
-def _header(header: Record, geom: Record) -> Header:
+def _header(first: Record, geom: Record) -> Header:
     release = f"{geom['kver_major']}.{geom['kver_minor']}"
     return Header(
-        format=header["format"],
-        kernel=header.get("kernel", f"{release}.{geom['kver_sub']}"),
+        format=first["format"],
+        kernel=first.get("kernel", f"{release}.{geom['kver_sub']}"),
         release=release,
         arch=geom["arch"],
-        configuration=header.get("configuration", ""),
+        configuration=first.get("configuration", ""),
         mode=geom["mode"],
-        defconfig=header.get("defconfig", ""),
-        symbols=header.get("symbols", {}),
-        compiler=header.get("compiler", geom["cc"]),
-        emulated=tuple(header.get("emulated", ())),
-        legend=header.get("legend", {}),
+        defconfig=first.get("defconfig", ""),
+        symbols=first.get("symbols", {}),
+        compiler=first.get("compiler", geom["cc"]),
+        emulated=tuple(first.get("emulated", ())),
+        legend=first.get("legend", {}),
         geom=geom,
     )
 

@@ -64,7 +64,8 @@ def options(geom: Mapping[str, Any], kernel: str) -> Options:
         found["max_physmem_bits"] = number(geom["MAX_PHYSMEM_BITS"]) if geom["MAX_PHYSMEM_BITS_defined"] else None
     if arch == "x86_64":
         found["la57"] = geom["mode"] == "la57"
-        found["pte_marker"] = symbols.get("PTE_MARKER", False)
+        # where swap errors are no markers yet, markers are an option
+        found["pte_marker"] = symbols.get("PTE_MARKER", False) or "SWP_SWAPIN_ERROR" not in geom
     elif arch == "arm64":
         found["pa_bits"] = number(geom["PHYS_MASK_SHIFT"])
     elif arch == "ppc64le":

@@ -1,0 +1,250 @@
+"""``pmdswp check-tree``, from the command line down to the programs on PATH, which answer as real kernels did.
+
+`tests/data/planted` has what trees of Linux 7.3.4 answered into which one difference each was planted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+import pmdswp
+from oracle.fakes import made, write_toolchain, write_tree
+from pmdswp import vectors
+from pmdswp.cli import main
+from pmdswp.oracle import check as check_module
+
+HOW_TO = (Path(__file__).parents[2] / "docs/how-to/check-your-tree.md").read_text(encoding="utf-8")
+PLANTED = Path(__file__).parents[1] / "data/planted"
+EMULATED = "the tree has no pmd_swp_mkexclusive; the exclusive bit of PMD entries was not compared"
+NEWEST = [kernel for kernel in pmdswp.kernels() if kernel[0].isdigit()][-1]
+X86 = [vectors.path(f"7.3/x86_64-full-{mode}") for mode in ("la48", "la57")]
+
+
+class Check:
+    """Runs the command on a tree that answers as recorded."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._folder, self._capsys, self._monkeypatch = folder, capsys, monkeypatch
+        self.out = self.err = ""
+        self.toolchain = folder / "bin"
+
+    def tools(self, recorded: Iterable[Path] = (), *, fail: str = "", partial: bool = False) -> None:
+        write_toolchain(self.toolchain, recorded, fail=fail, partial=partial)
+        self._monkeypatch.setenv("PATH", str(self.toolchain))
+
+    def __call__(self, tree: Path, *arguments: str) -> int:
+        self._monkeypatch.setenv("XDG_CACHE_HOME", str(self._folder / "cache"))
+        status = main(["check-tree", str(tree), *arguments])
+        self.out, self.err = self._capsys.readouterr()
+        return status
+
+
+@pytest.fixture
+def check(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Check:
+    return Check(tmp_path, capsys, monkeypatch)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    return write_tree(tmp_path / "linux")
+
+
+def test_a_tree_that_answers_as_the_release_agrees_with_it(check: Check, tree: Path) -> None:
+    check.tools(X86)
+    assert check(tree, "--configuration", "x86_64-full", "--jobs", "1") == 0
+    first, agrees, emulated = check.out.splitlines()
+    assert first == (
+        f"{tree}: Linux 7.3.4, compared with 7.3: the newest revision that is not newer than the tree "
+        "(--kernel names another)"
+    )
+    assert agrees.startswith("x86_64 (full la48, full la57): agrees with 7.3, ")
+    assert emulated == f"x86_64: {EMULATED}"
+    assert check.err == "pmdswp: 1/1 x86_64-full\n"
+
+
+def test_the_second_time_only_what_may_have_changed_is_made(check: Check, tree: Path) -> None:
+    check.tools([vectors.path("7.3/riscv64-minimal")])
+    arguments = ("--configuration", "riscv64-minimal", "--cache", str(tree.parent / "elsewhere"))
+    assert check(tree, *arguments) == 0
+    assert made(check.toolchain) == ["defconfig", "olddefconfig", "prepare0", "objects"]
+    assert check(tree, *arguments) == 0
+    assert made(check.toolchain)[4:] == ["olddefconfig", "prepare0", "objects"]
+
+
+def planted(name: str, mode: str) -> list[Path]:
+    """The planted answers for one machine, and those of the stock kernel for the other."""
+    stock = {"la48": [X86[1]], "rsw": [vectors.path("7.3/riscv64-full-norsw")], "-": []}
+    return [PLANTED / f"{name}.ndjson.xz", *stock[mode]]
+
+
+def difference_lines(check: Check, mode: str) -> list[str]:
+    """What is reported for the machine with the planted difference, less counts and examples."""
+    records = [json.loads(line) for line in check.out.splitlines()]
+    (record,) = (record for record in records if record["mode"] == mode)
+    assert all(other["agrees"] for other in records if other["mode"] != mode)
+    return [difference["text"] for difference in record["differences"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "configuration", "told"),
+    [
+        (
+            "riscv64-type-shift",
+            ("riscv64-full", "rsw"),
+            [
+                "__SWP_TYPE_SHIFT: 8 here, 7 in 7.3",
+                "__SWP_OFFSET_SHIFT: 13 here, 12 in 7.3",
+                "generic_max_swapfile_size: 0x8000000000000 here, 0x10000000000000 in 7.3",
+                "max_offset: 0x7ffffffffffff here, 0xfffffffffffff in 7.3",
+                "pte type field: bits 8-12 here, bits 7-11 in 7.3",
+                "pte offset field: bits 13-63 here, bits 12-63 in 7.3",
+                "pmd type field: bits 8-12 here, bits 7-11 in 7.3",
+                "pmd offset field: bits 13-63 here, bits 12-63 in 7.3",
+            ],
+        ),
+        (
+            "arm64-pmd-present",
+            ("arm64-4k-va48-pa48", "-"),
+            ["pmd_present differs from 7.3 on words with bit 60 set and bits 0, 11 clear"],
+        ),
+        (
+            "x86_64-exclusive-and-device-types",
+            ("x86_64-full", "la48"),
+            [
+                "SWP_DEVICE_WRITE: 29 here, 28 in 7.3",
+                "SWP_DEVICE_READ: 28 here, 29 in 7.3",
+                "pte_swp_clear_flags_clear: 0x16 here, 0xe in 7.3",
+                "_PAGE_SWP_EXCLUSIVE: 0x10 here, 0x8 in 7.3",
+                "pte exclusive flag: bit 4 here, bit 3 in 7.3",
+            ],
+        ),
+    ],
+)
+def test_a_planted_difference_is_named(
+    check: Check, tree: Path, name: str, configuration: tuple[str, str], told: list[str]
+) -> None:
+    label, mode = configuration
+    check.tools(planted(name, mode), partial=True)
+    assert check(tree, "--configuration", label, "--json") == 1
+    *causes, follows = difference_lines(check, mode)
+    assert causes == told
+    assert follows.startswith("and what follows from that: ")
+    if label == "riscv64-full":
+        assert all(f"\n  {line}\n" in HOW_TO for line in causes)
+
+
+def test_helpers_of_the_series_are_compared_with_the_series(check: Check, tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "series", has_series=True)
+    # the stock answers of 5-level paging cannot be those of the series: only 4-level ones were recorded of it
+    check.tools([PLANTED / "x86_64-pmd-swap-mkexclusive.ndjson.xz", X86[1]], partial=True)
+    assert check(tree, "--configuration", "x86_64-full") == 1
+    lines = check.out.splitlines()
+    assert lines[0].endswith("compared with pmd-swap-v3: the tree has pmd_swp_mkexclusive (--kernel names another)")
+    assert lines[1:4] == [
+        "x86_64 (full la48): differs from pmd-swap-v3",
+        "  pmd exclusive flag: bit 4 here, bit 3 in pmd-swap-v3",
+        "x86_64 (full la57): differs from pmd-swap-v3",
+    ]
+    assert "  pmd_swp_exclusive, pmd_swp_mkexclusive: not in this tree, in pmd-swap-v3" in lines
+    assert lines[-2:] == [
+        "x86_64: pmd_swp_exclusive and pmd_swp_mkexclusive are the tree's own",
+        f"x86_64: {EMULATED}",
+    ]
+
+
+def test_another_revision_may_be_asked_for(check: Check, tree: Path) -> None:
+    check.tools(X86)
+    assert check(tree, "--configuration", "x86_64-full", "--kernel", "6.12") == 1
+    assert "compared with 6.12: as asked for" in check.out
+    assert "  MAX_SWAPFILES: 24 here, 23 in 6.12" in check.out.splitlines()
+    assert "  pmd_trans_huge differs from 6.12 on words with bits 7, 57 set (" in check.out
+
+
+def test_what_no_kernel_of_the_revision_can_be_is_a_difference(check: Check, tree: Path) -> None:
+    check.tools([vectors.path("7.3/s390x-full")])
+    assert check(tree, "--configuration", "s390x-full", "--kernel", "6.12") == 1
+    assert "  no such configuration in 6.12: s390x cannot have device_private=True;" in check.out
+    assert "  pmd entries: there are some here, none in 6.12" in check.out.splitlines()
+
+
+def test_the_tree_is_compared_with_the_newest_revision_that_is_not_newer(tmp_path: Path) -> None:
+    for version, kernel in (("6.12.9", "6.12"), ("9.9.0", NEWEST)):
+        base = check_module.choose_base(write_tree(tmp_path / version, version), None)
+        assert base.kernel == kernel
+        assert base.why.startswith("the newest revision that is not newer than the tree")
+
+
+def test_a_tree_older_than_every_revision_is_compared_with_the_oldest(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check_module, "RELEASES", ("9.1", "9.2"))
+    base = check_module.choose_base(tree, None)
+    assert (base.kernel, base.why.partition(",")[0]) == ("9.1", "the oldest revision")
+
+
+def test_architectures_are_named_as_elsewhere(check: Check, tree: Path) -> None:
+    check.tools([vectors.path(f"7.3/ppc64le-64k-minimal-{mmu}") for mmu in ("radix", "hash")])
+    assert check(tree, "--arch", "powerpc", "--configuration", "ppc64le-64k-minimal") == 0
+    assert "ppc64le (64k-minimal radix, 64k-minimal hash): agrees" in check.out
+    assert check(tree, "--arch", "vax") == 2
+    assert "vax" in check.err
+
+
+def test_a_configuration_that_does_not_compile_is_reported_and_the_others_are_measured(
+    check: Check, tree: Path
+) -> None:
+    check.tools([vectors.path("7.3/riscv64-minimal")], fail="ARCH=s390")
+    assert check(tree, "--configuration", "riscv64-minimal", "--configuration", "s390x-full") == 2
+    assert "riscv64 (minimal): agrees" in check.out
+    (complaint,) = (line for line in check.err.splitlines() if "could not be measured" in line)
+    assert complaint.startswith("pmdswp: s390x-full could not be measured: ")
+    assert complaint.endswith("include/linux/mm.h:1:1: error: no such thing")
+
+
+def test_a_probe_that_stops_is_reported(check: Check, tree: Path) -> None:
+    check.tools([PLANTED / "arm64-pmd-present.ndjson.xz"])
+    assert check(tree, "--configuration", "arm64-4k-va48-pa48") == 2
+    assert "arm64-4k-va48-pa48 - ended with 1 after " in check.err
+    assert "probe: nobody recorded: " in check.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--configuration", "x86_64-none"], "no such configuration of Linux 7.3"),
+        (["--kernel", "5.15"], "no kernel '5.15'; allowed: "),
+    ],
+)
+def test_bad_arguments_are_one_line(check: Check, tree: Path, arguments: list[str], complaint: str) -> None:
+    check.tools(X86)
+    assert check(tree, *arguments) == 2
+    assert complaint in check.err
+    assert check.err.count("\n") == 1
+
+
+def test_what_is_no_clean_kernel_tree_is_refused_in_one_line(check: Check, tmp_path: Path) -> None:
+    check.tools()
+    (tmp_path / "empty").mkdir()
+    assert check(tmp_path / "empty") == 2
+    assert check.err == f"pmdswp: {tmp_path / 'empty'} is no kernel source tree\n"
+    assert check(write_tree(tmp_path / "old", "5.15.0")) == 2
+    assert check.err.endswith("Linux 5.15 is older than any kernel that can be asked\n")
+    dirty = write_tree(tmp_path / "dirty")
+    (dirty / ".config").touch()
+    assert check(dirty) == 2
+    assert "a kernel was built in the tree itself; give a clean one" in check.err
+
+
+def test_missing_programs_are_one_line_with_the_packages(check: Check, tree: Path) -> None:
+    check.tools()
+    for name in ("flex", "clang-19", "llvm-nm-19", "qemu-s390x", "qemu-aarch64"):
+        (check.toolchain / name).unlink()
+    assert check(tree, "--arch", "s390x") == 2
+    assert check.err == (
+        "pmdswp: not installed: flex, clang-19, llvm-nm-19, qemu-s390x; "
+        "on Debian: apt install flex clang-19 llvm-19 qemu-user\n"
+    )

@@ -1,0 +1,147 @@
+"""Differences are reduced to what differs: of toy encoders, and of recorded answers in which one thing is changed."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pmdswp import vectors
+from pmdswp.oracle.check import compare
+from pmdswp.oracle.configurations import CONFIGURATIONS
+from pmdswp.oracle.diagnose import Difference
+from pmdswp.oracle.fields import bits, fields
+
+NAME = "7.3/riscv64-minimal"
+
+
+def toy(swp_type: int, offset: int, flag: str) -> int | None:
+    """Type in bits 2-6, offset inverted in bits 9-58; soft-dirty clears bit 2; nobody knows the uffd flag."""
+    word = 1 << 63 | swp_type << 2 | (~offset & (1 << 50) - 1) << 9
+    return {"": word, "exclusive": word | 1 << 60, "soft_dirty": word & ~4 | 3}.get(flag)
+
+
+def test_fields_are_found_by_what_their_bits_do() -> None:
+    assert fields(toy) == {
+        "type": "bits 2-6",
+        "offset": "bits 9-58, inverted",
+        "exclusive": "bit 60",
+        "soft_dirty": "sets bits 0-1, clears bit 2",
+        "uffd": "unknown",
+        "constant": "bit 63",
+    }
+
+
+def test_scattered_fields_and_lost_bits_are_told_bit_by_bit() -> None:
+    def scattered(swp_type: int, offset: int, flag: str) -> int:
+        return (swp_type & 3) << 8 | (swp_type >> 2) << 20 | (offset >> 4 & 1) * 0x41 | (flag == "uffd") << 2
+
+    found = fields(scattered)
+    assert found["type"] == "0-1 in bits 8-9; 2-4 in bits 20-22"
+    assert found["offset"] == "4 in bits 0-6"
+    assert (found["uffd"], found["exclusive"], found["constant"]) == ("bit 2", "nowhere", "none")
+    assert fields(lambda *_: 0)["offset"] == "nowhere"
+    assert fields(lambda *_: None) == {}
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [(0, ""), (1, "bit 0"), (6, "bits 1-2"), (0x8000000000000081, "bits 0, 7, 63")],
+)
+def test_bits_are_told_in_runs(word: int, text: str) -> None:
+    assert bits(word) == text
+
+
+def differences(
+    edit: Callable[[dict[str, Any], list[dict[str, Any]]], object], name: str = NAME, kernel: str = "7.3"
+) -> list[str]:
+    """What is told of recorded answers, changed by `edit`."""
+    found = vectors.load(name)
+    geom, records = copy.deepcopy((dict(found.header.geom), [dict(record) for record in found.records]))
+    edit(geom, records)
+    return [str(difference) for difference in compare(CONFIGURATIONS[0], geom, records, kernel).differences]
+
+
+def first(records: list[dict[str, Any]], kind: str, why: str) -> dict[str, Any]:
+    return next(record for record in records if (record["k"], record.get("w")) == (kind, why))
+
+
+def test_unchanged_answers_do_not_differ() -> None:
+    assert differences(lambda *_: None) == []
+
+
+def test_constants_that_differ_are_named() -> None:
+    assert differences(lambda geom, _: geom.update(MAX_PHYSMEM_BITS=50)) == ["MAX_PHYSMEM_BITS: 50 here, 56 in 7.3"]
+    assert differences(lambda geom, _: geom.update(PTE_MARKER_GUARD="0x8")) == [
+        "PTE_MARKER_GUARD: 0x8 here, 0x4 in 7.3"
+    ]
+    # it may set and clear different bits
+    assert differences(lambda geom, _: geom.update(swp_exclusive_clear="0x48")) == [
+        "swp_exclusive_clear: 0x48 here, 0x40 in 7.3"
+    ]
+
+
+def test_a_type_that_only_one_of_both_has_is_named() -> None:
+    assert differences(lambda geom, _: geom.update(SWP_HWPOISON=30)) == ["SWP_HWPOISON: 30 here, unknown to 7.3"]
+    assert differences(lambda geom, _: geom.pop("SWP_PTE_MARKER")) == ["MARKER: no type number here, one in 7.3"]
+
+
+def test_a_predicate_without_counterpart_is_passed_over() -> None:
+    assert differences(lambda _, records: first(records, "swp", "type0")["cls"].update(novel=1)) == []
+
+
+def test_one_word_of_a_predicate_is_enough() -> None:
+    def edit(_: object, records: list[dict[str, Any]]) -> None:
+        first(records, "raw", "pat")["pmd"].update(p=9)
+
+    (told,) = differences(edit)
+    assert re.fullmatch(r"pmd_present differs from 7\.3 \(1 of \d+ words; 0xaaaaaaaaaaaaaaaa: 9 here, 1 there\)", told)
+
+
+def test_a_predicate_that_differs_everywhere_differs_on_all_words() -> None:
+    def edit(_: object, records: list[dict[str, Any]]) -> None:
+        for record in records:
+            if record["k"] == "swp":
+                record["cls"]["mig"] = 2
+
+    (told,) = differences(edit)
+    assert told.startswith("softleaf_is_migration differs from 7.3 on all words (")
+
+
+def test_one_encoded_word_is_enough() -> None:
+    def edit(_: object, records: list[dict[str, Any]]) -> None:
+        # an entry that no bit of a field is found by
+        entry = first(records, "swp", "typeX")["pte"][3]
+        entry["v"] = first(records, "swp", "typeX")["pte"][0]["v"]
+
+    told = differences(edit)
+    assert any(line.startswith("encoded pte differs from 7.3") for line in told)
+
+
+def test_a_wrong_byte_order_is_told() -> None:
+    def edit(_: object, records: list[dict[str, Any]]) -> None:
+        for record in records:
+            if record["k"] == "raw":
+                record["pte"]["m"] = bytes.fromhex(record["pte"]["m"])[::-1].hex()
+
+    (told,) = differences(edit)
+    assert told.startswith("bytes of the pte in memory differs from 7.3 (")
+
+
+def test_softleaves_that_only_the_kernel_has_are_told() -> None:
+    told = differences(lambda *_: None, "7.3/s390x-full", "6.12")
+    assert "pmd entries: there are some here, none in 6.12" in told
+
+
+def test_helpers_that_only_the_revision_has_are_told() -> None:
+    told = differences(lambda *_: None, "7.3/riscv64-full-rsw", "pmd-swap-v3")
+    assert "pmd_swp_exclusive, pmd_swp_mkexclusive: not in this tree, in pmd-swap-v3" in told
+
+
+def test_a_difference_is_a_record_too() -> None:
+    difference = Difference("predicate", "pmd_none", "pmd_none differs", 1, 2, ((0x10, "1", "0"),))
+    assert str(difference) == "pmd_none differs (1 of 2 words; 0x10: 1 here, 0 there)"
+    assert difference.record()["examples"] == [{"word": "0x10", "here": "1", "there": "0"}]

@@ -1,0 +1,244 @@
+"""The driver for published vectors, on a tree and a toolchain of paper that answer as the published kernel."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from oracle.fakes import made, write_toolchain, write_tree
+from oracle.oracle import main
+from pmdswp import PmdSwpError, vectors
+from pmdswp.oracle import files
+from pmdswp.oracle.build import Build, release_of, version_of
+from pmdswp.oracle.compare import Reference, differences
+from pmdswp.oracle.configurations import CONFIGURATIONS, MACHINES, configurations
+from pmdswp.oracle.constants import ARCH_NUMBERS, Tree, arch_constants_header, names_header, symbols_header
+from pmdswp.oracle.questions import EARLIER, LEGEND, earlier, questions, repeated
+from pmdswp.oracle.tools import OracleError, Toolchain, find_program, missing
+
+NAME = "7.3/riscv64-minimal"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    return write_tree(tmp_path / "linux")
+
+
+def tools(folder: Path, monkeypatch: pytest.MonkeyPatch, *recorded: Path) -> Path:
+    toolchain = write_toolchain(folder, recorded or [vectors.path(NAME)])
+    monkeypatch.setenv("PATH", str(toolchain))
+    return toolchain
+
+
+def build_of(tree: Path, folder: Path, label: str) -> Build:
+    (configuration,) = configurations(release_of(tree), frozenset(), frozenset({label}))
+    return Build(tree, configuration, folder, Toolchain(jobs=1))
+
+
+# --- the driver ---------------------------------------------------------------------------------------------
+
+
+def test_published_vectors_come_out_byte_for_byte(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tools(tmp_path / "bin", monkeypatch)
+    cache = tmp_path / "cache"
+    arguments = ["--kernel", str(tree), "--cache", str(cache), "--configuration", "riscv64-minimal"]
+    assert main([*arguments, "--check"]) == 0
+    written = list(vectors.lines(cache / f"vectors/{NAME}.ndjson.xz"))
+    assert written == list(vectors.lines(vectors.path(NAME)))
+    assert main([*arguments, "--compare"]) == 0
+
+
+def test_vectors_that_differ_are_told(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    altered = tmp_path / "altered.ndjson.xz"
+    text = "".join(vectors.lines(vectors.path(NAME))).replace('"MAX_SWAPFILES":31', '"MAX_SWAPFILES":30')
+    altered.write_bytes(files.compressed(text))
+    tools(tmp_path / "bin", monkeypatch, altered)
+    arguments = ["--kernel", str(tree), "--cache", str(tmp_path / "cache"), "--configuration", "riscv64-minimal"]
+    assert main([*arguments, "--check"]) == 1
+    assert f"differs or failed: {NAME}" in caplog.messages
+    assert main([*arguments, "--compare"]) == 1
+    assert any("geom MAX_SWAPFILES: 30 instead of 31" in message for message in caplog.messages)
+
+
+# --- build --------------------------------------------------------------------------------------------------
+
+
+def test_a_configuration_is_made_once_and_anew_when_asked(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toolchain = tools(tmp_path / "bin", monkeypatch)
+    build = build_of(tree, tmp_path / "build", "riscv64-minimal")
+    build.run()
+    assert made(toolchain) == ["defconfig", "olddefconfig", "prepare0", "objects"]
+    written = (tmp_path / "build/probe/names.h").stat().st_mtime_ns
+    build.run()
+    assert made(toolchain)[4:] == ["objects"]
+    # make goes by the time of change
+    assert (tmp_path / "build/probe/names.h").stat().st_mtime_ns == written
+    build.run(fresh=True)
+    assert made(toolchain)[5:] == ["defconfig", "olddefconfig", "prepare0", "objects"]
+
+
+@pytest.mark.parametrize(("targets", "is_old"), [("", True), ("CLANG_TARGET_FLAGS_loongarch := x\n", False)])
+def test_loongarch_trees_that_clang_cannot_compile_get_help(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, targets: str, *, is_old: bool
+) -> None:
+    (tree / "scripts/Makefile.clang").write_text(targets)
+    toolchain = tools(tmp_path / "bin", monkeypatch, vectors.path("7.3/loongarch64-4k"))
+    build_of(tree, tmp_path / "build", "loongarch64-4k").run()
+    called = (toolchain / "make.log").read_text()
+    assert ("CROSS_COMPILE=loongarch64-linux-gnusf-" in called) is is_old
+    assert ("loongarch-intrinsics.h" in called) is is_old
+
+
+def test_the_probe_is_told_where_the_invalid_table_of_loongarch_is(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools(tmp_path / "bin", monkeypatch, vectors.path("7.3/loongarch64-4k"))
+    build = build_of(tree, tmp_path / "build", "loongarch64-4k")
+    build.run()
+    assert build.geom("-", invalid_pte_table=0x1230000)["arch"] == "loongarch64"
+    assert (tmp_path / "build/probe-1230000").is_file()
+
+
+def test_versions_are_read_from_the_makefile(tree: Path) -> None:
+    assert (version_of(tree), release_of(tree)) == ("7.3.4", (7, 3))
+    makefile = tree / "Makefile"
+    makefile.write_text(makefile.read_text().replace("EXTRAVERSION =", "EXTRAVERSION = -rc2"))
+    assert (version_of(tree), release_of(tree)) == ("7.3.4-rc2", (7, 3))
+
+
+def test_programs_are_named_with_their_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for program, package in (
+        ("make", "make"),
+        ("ld.lld-19", "lld-19"),
+        ("llvm-nm", "llvm"),
+        ("qemu-riscv64", "qemu-user"),
+        ("dpkg-deb", "dpkg-deb"),
+        ("apt-9", "apt-9"),
+    ):
+        with pytest.raises(OracleError, match=f"^not installed: {program}; on Debian: apt install {package}$"):
+            find_program(program)
+    write_toolchain(tmp_path / "bin", [])
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert missing(MACHINES, "-19") is None
+    assert "clang-18" in str(missing([], "-18"))
+
+
+# --- names --------------------------------------------------------------------------------------------------
+
+
+def test_a_name_is_one_that_is_called_or_declared_outside_of_comments(tree: Path, tmp_path: Path) -> None:
+    names = Tree(tree, "x86")
+    assert names.has_name("softleaf_type")
+    assert not names.has_name("pmd_swp_mkexclusive")
+    source = tmp_path / "probe.c"
+    source.write_text("#if HAS_softleaf_type\n#if HAS_pmd_swp_mkexclusive /* HAS_NAME */\n")
+    assert names_header(names, [source]) == "#define HAS_pmd_swp_mkexclusive 0\n#define HAS_softleaf_type 1\n"
+
+
+def test_symbols_are_those_that_kconfig_knows(tree: Path) -> None:
+    assert symbols_header(Tree(tree, "x86")) == "".join(
+        f'dec("CONFIG_{name}", IS_ENABLED(CONFIG_{name}));\n' for name in ("SWAP", "MIGRATION")
+    )
+
+
+@pytest.mark.parametrize("arch", MACHINES)
+def test_every_constant_is_printed_under_its_own_name_if_it_is_defined(arch: str) -> None:
+    header = arch_constants_header(arch)
+    for name in ARCH_NUMBERS[arch].split():
+        assert f"#if defined({name})\nDEC({name});\n#endif\n" in header
+    assert ("invalid_pte_table" in header) is (arch == "loongarch64")
+
+
+# --- configurations and questions ---------------------------------------------------------------------------
+
+
+def test_labels_are_unique_within_a_release() -> None:
+    for release in ((6, 1), (6, 12), (6, 19), (7, 3)):
+        chosen = list(configurations(release, frozenset(), frozenset()))
+        assert len({configuration.label for configuration in chosen}) == len(chosen)
+        assert {configuration.arch for configuration in chosen} == set(MACHINES)
+
+
+@pytest.mark.parametrize("release", vectors.kernels())
+def test_every_configuration_of_a_release_is_published_and_no_other(release: str) -> None:
+    major, minor = map(int, release.split("."))
+    labels = {
+        f"{release}/{configuration.file_label(mode)}"
+        for configuration in configurations((major, minor), frozenset(), frozenset())
+        for mode in configuration.modes
+    }
+    assert labels == set(vectors.files(release))
+
+
+@pytest.mark.parametrize("name", vectors.files())
+def test_published_answers_are_those_to_the_questions_and_their_header_is_the_oracles(name: str) -> None:
+    found = vectors.load(name)
+    assert list(repeated(found.records)) == list(questions(found.header.geom, name))
+    (configuration,) = (
+        configuration
+        for configuration in CONFIGURATIONS
+        if (configuration.arch, configuration.name) == (found.header.arch, found.header.configuration)
+        and configuration.since <= tuple(map(int, found.header.release.split("."))) < configuration.until
+    )
+    assert {record["w"] for record in found.records if "w" in record} == set(found.header.legend)
+    header, *answers = (line.rstrip("\n") for line in vectors.lines(vectors.path(name)))
+    assert files.text(configuration, answers).split("\n", 1)[0] == header
+
+
+def test_every_reason_has_a_note_and_every_note_is_needed() -> None:
+    legends = (json.loads(next(vectors.lines(vectors.path(name))))["legend"] for name in vectors.files())
+    assert {why: note for legend in legends for why, note in legend.items()} == LEGEND
+
+
+def test_questions_of_earlier_editions_belong_to_published_files() -> None:
+    headings = [line for line in EARLIER.read_text().splitlines() if line.startswith(">")]
+    named = {name for heading in headings for name in heading[1:].split()}
+    assert named <= set(vectors.files())
+    assert list(earlier("7.3/no-such-file")) == []
+
+
+# --- compare ------------------------------------------------------------------------------------------------
+
+
+class Asked:
+    """Answers as recorded, but for some words; in place of a build."""
+
+    def __init__(self, name: str, edit: dict[str, str]) -> None:
+        self.lines = [line.rstrip("\n") for line in vectors.lines(vectors.path(name))][1:]
+        for old, new in edit.items():
+            self.lines = [line.replace(old, new) for line in self.lines]
+
+    def ask(self, mode: str, questions: list[str], *, invalid_pte_table: int) -> list[str]:
+        assert (mode, len(questions)) == ("-", len(self.lines))
+        return self.lines
+
+
+def test_each_field_that_differs_is_one_line() -> None:
+    reference = Reference.read(vectors.path(NAME))
+    assert reference.is_of(json.loads(Asked(NAME, {}).lines[0]))
+    assert not reference.is_of({**reference.geom, "CONFIG_SWAP": 0})
+    assert list(differences(reference, Asked(NAME, {}), "-")) == []  # type: ignore[arg-type]
+    first = '"w":"type0","t":0,"o":"0x0","e":"0x0"'
+    edited = Asked(NAME, {first: first[:-2] + '1"', '"kver_sub":4': '"kver_sub":5', '"PMD_SHIFT":21': '"PMD_SHIFT":20'})
+    assert list(differences(reference, edited, "-")) == [  # type: ignore[arg-type]
+        "geom PMD_SHIFT: 20 instead of 21",
+        "swp type0 0 0x0: .e is 0x1 instead of 0x0",
+    ]
+    short = Asked(NAME, {})
+    del short.lines[-1]
+    short.ask = lambda *_, **__: short.lines  # type: ignore[method-assign]
+    count = len(reference.records)
+    assert list(differences(reference, short, "-")) == [  # type: ignore[arg-type]
+        f"{count - 1} answers to {count} questions"
+    ]
+
+
+def test_errors_of_the_oracle_are_the_librarys() -> None:
+    assert issubclass(OracleError, PmdSwpError)

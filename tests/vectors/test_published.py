@@ -1,0 +1,213 @@
+"""The published files: their reader, their schema, the command that prints them, and the how-to that replays them."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+import pmdswp
+from pmdswp import PmdSwpError, vectors
+from pmdswp.cli import main
+from pmdswp.vectors import VectorsError
+
+HOW_TO = Path(__file__).parents[2] / "docs/how-to/replay-the-vectors.md"
+KINDS = ("header", "geom", "swp", "raw", "low12", "mkpte", "mkpmd")
+WHOLE = ("6.1/arm64-4k-minimal",)
+"""Files of which every record is held to the schema; of the others, one in a hundred, and the first two."""
+COUNT = 90
+
+
+# --- reader -------------------------------------------------------------------------------------------------
+
+
+def test_files_are_found_by_kernel() -> None:
+    assert vectors.kernels() == ("6.1", "6.12", "7.3")
+    assert vectors.files() == tuple(name for kernel in vectors.kernels() for name in vectors.files(kernel))
+    assert len(vectors.files()) == COUNT
+    assert all(vectors.path(name).is_file() for name in vectors.files())
+    with pytest.raises(VectorsError, match=r"^no vectors of kernel '5\.15'; there are: 6\.1, 6\.12, 7\.3$"):
+        vectors.files("5.15")
+    with pytest.raises(VectorsError, match=f"no vectors '7.3/vax'; `pmdswp vectors --list` names all {COUNT}"):
+        vectors.load("7.3/vax")
+
+
+def test_a_file_says_what_it_was_measured_on() -> None:
+    found = vectors.load("7.3/ppc64le-4k-hash")
+    header = found.header
+    assert (header.format, header.kernel, header.release) == (vectors.FORMAT, "7.3.4", "7.3")
+    assert (header.arch, header.configuration, header.mode) == ("ppc64le", "4k", "hash")
+    assert (header.defconfig, header.symbols["PPC_4K_PAGES"]) == ("ppc64le_defconfig", "y")
+    assert header.compiler.startswith("Debian clang version 19.")
+    assert header.emulated == ("pmd_swp_exclusive", "pmd_swp_mkexclusive")
+    assert vectors.load("6.12/ppc64le-4k-hash").header.emulated == ()
+    assert found.special_types["SWP_HWPOISON"] == header.geom["MAX_SWAPFILES"]
+    assert "SWP_DEVICE_READ" not in vectors.load("7.3/s390x-minimal").special_types
+
+
+def test_every_file_is_of_the_kernel_and_the_configuration_that_its_name_says() -> None:
+    for name in vectors.files():
+        header = json.loads(next(vectors.lines(vectors.path(name))))
+        mode = "" if header["mode"] == "-" else f"-{header['mode']}"
+        release, _, _ = header["kernel"].rpartition(".")
+        assert f"{release}/{header['arch']}-{header['configuration']}{mode}" == name
+
+
+@pytest.mark.parametrize("kernel", vectors.kernels())
+def test_the_header_asks_for_the_kernel(kernel: str) -> None:
+    found = vectors.load(f"{kernel}/x86_64-full-la57")
+    arch = pmdswp.get(found.header.arch, **found.header.options())
+    assert (arch.kernel, arch.config.la57) == (kernel, True)
+    newest = pmdswp.get(found.header.arch, **found.header.options("7.3"))
+    assert newest.kernel == "7.3"
+
+
+def test_records_come_with_the_reason_why_they_were_asked() -> None:
+    found = vectors.load("6.12/loongarch64-16k")
+    assert {record["k"] for record in found.records} == set(KINDS[2:])
+    first = next(found.of_kind("swp"))
+    assert found.note(first) == found.header.legend["type0"]
+    assert found.note(next(found.of_kind("low12"))) == ""
+
+
+def test_a_file_without_header_is_read_too(tmp_path: Path) -> None:
+    _, *without = vectors.lines(vectors.path("7.3/s390x-full"))
+    path = tmp_path / "old.ndjson.xz"
+    path.write_bytes(lzma.compress("".join(without).encode()))
+    found = vectors.read(path)
+    assert (found.header.format, found.header.kernel, found.header.legend) == (0, "7.3.4", {})
+    assert found.header.options() == vectors.load("7.3/s390x-full").header.options()
+    assert found.records == vectors.load("7.3/s390x-full").records
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"no xz", "not xz-compressed text"),
+        (lzma.compress(b'{"k":"header"}\n')[:-9], "not xz-compressed text"),
+        (lzma.compress("é".encode()), "not xz-compressed text"),
+        (lzma.compress(b""), "not vectors: IndexError"),
+        (lzma.compress(b"no JSON\n"), "not vectors: JSONDecodeError"),
+        (lzma.compress(b"[1]\n"), "not vectors: TypeError"),
+        (lzma.compress(b'{"k":"swp"}\n'), "not vectors of format 1 or less"),
+        (lzma.compress(b'{"k":"header","format":2}\n{"k":"geom"}\n'), "not vectors of format 1 or less"),
+        (lzma.compress(b'{"k":"header","format":1}\n{"k":"geom"}\n'), "not vectors: KeyError"),
+    ],
+)
+def test_a_file_that_is_none_of_vectors_is_refused(tmp_path: Path, content: bytes, complaint: str) -> None:
+    path = tmp_path / "some.ndjson.xz"
+    path.write_bytes(content)
+    with pytest.raises(VectorsError, match=f"^{re.escape(str(path))}: {complaint}") as caught:
+        vectors.read(path)
+    assert isinstance(caught.value, PmdSwpError)
+
+
+# --- schema -------------------------------------------------------------------------------------------------
+
+
+@cache
+def validator(kind: str) -> Draft202012Validator:
+    """Of one kind of record, as messages on all kinds at once tell nothing."""
+    schema = vectors.schema()
+    return Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": schema["$defs"]})
+
+
+def test_the_schema_is_one_and_knows_every_kind() -> None:
+    schema = vectors.schema()
+    Draft202012Validator.check_schema(schema)
+    assert schema["oneOf"] == [{"$ref": f"#/$defs/{kind}"} for kind in KINDS]
+
+
+@pytest.mark.parametrize("name", vectors.files())
+def test_records_are_as_the_schema_says(name: str) -> None:
+    lines = list(vectors.lines(vectors.path(name)))
+    assert lines[0].startswith('{"k":"header","format":1,')
+    assert lines[1].startswith('{"k":"geom",')
+    chosen = lines if name in WHOLE else [*lines[:2], *lines[2::100]]
+    for line in chosen:
+        record = json.loads(line)
+        validator(record["k"]).validate(record)
+
+
+def _edits() -> Iterator[tuple[str, Callable[[dict[str, Any]], object]]]:
+    yield "swp", lambda record: record.update(o=5)
+    yield "swp", lambda record: record["pte"].pop()
+    yield "swp", lambda record: record["cls"].update(other=1)
+    yield "raw", lambda record: record["pte"].update(m="00")
+    yield "raw", lambda record: record.pop("pmd")
+    yield "low12", lambda record: record.update(pte_none="0")
+    yield "mkpte", lambda record: record.update(same_pfn=2)
+    yield "geom", lambda record: record.update(PAGE_SIZE=None)
+    yield "header", lambda record: record.update(format=2)
+
+
+@pytest.mark.parametrize(("kind", "edit"), list(_edits()))
+def test_the_schema_refuses_what_is_not_so(kind: str, edit: Callable[[dict[str, Any]], object]) -> None:
+    records = (json.loads(line) for line in vectors.lines(vectors.path(WHOLE[0])))
+    record = next(record for record in records if record["k"] == kind)
+    assert validator(kind).is_valid(record)
+    edit(record)
+    assert not validator(kind).is_valid(record)
+    assert not Draft202012Validator(vectors.schema()).is_valid(record)
+
+
+# --- command and how-to -------------------------------------------------------------------------------------
+
+
+def test_the_command_lists_and_prints_files(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["vectors"]) == 0
+    assert tuple(capsys.readouterr().out.split()) == vectors.files()
+    assert main(["vectors", "--list", "--json"]) == 0
+    listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [record["name"] for record in listed] == list(vectors.files())
+    assert listed[-1] == {
+        "name": "7.3/x86_64-full-la57",
+        "path": str(vectors.path("7.3/x86_64-full-la57")),
+        "kernel": "7.3.4",
+        "arch": "x86_64",
+        "configuration": "full",
+        "mode": "la57",
+    }
+    assert main(["vectors", WHOLE[0]]) == 0
+    assert capsys.readouterr().out == "".join(vectors.lines(vectors.path(WHOLE[0])))
+
+
+def test_the_command_refuses_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["vectors", "vax"]) == 2
+    assert capsys.readouterr().err == f"pmdswp: no vectors 'vax'; `pmdswp vectors --list` names all {COUNT}\n"
+    assert main(["vectors", "--list", WHOLE[0]]) == 2
+    assert capsys.readouterr().err == "pmdswp: give NAME or --list, not both\n"
+
+
+def how_to(edit: tuple[str, str] = ("", "")) -> Callable[[Iterator[str]], bool]:
+    """The program of the how-to, perhaps with a bug planted in it."""
+    text = HOW_TO.read_text(encoding="utf-8")
+    (program,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert "pmdswp" not in program
+    assert edit[0] in program
+    namespace: dict[str, Any] = {"__name__": "replay"}
+    exec(program.replace(*edit), namespace)  # noqa: S102  # the page's own code
+    replay: Callable[[Iterator[str]], bool] = namespace["replay"]
+    return replay
+
+
+@pytest.mark.parametrize("name", [name for name in vectors.files() if "x86_64-full" in name])
+def test_the_program_of_the_how_to_reads_as_the_kernel_does(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert how_to()(vectors.lines(vectors.path(name)))
+    said = capsys.readouterr().out
+    assert "0 of them read otherwise" in said
+    if name == "7.3/x86_64-full-la48":
+        assert said in HOW_TO.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("edit", [(">> 14", ">> 13"), ("v >> 59", "v >> 59 & 0xf"), ("v >> 3 & 1", "v >> 4 & 1")])
+def test_the_program_of_the_how_to_finds_a_bug(edit: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert not how_to(edit)(vectors.lines(vectors.path("7.3/x86_64-full-la48")))
+    assert "asked for: " in capsys.readouterr().out
