@@ -24,6 +24,7 @@ __all__ = [
     "option_sets",
     "resolve",
     "show",
+    "telling_values",
 ]
 
 
@@ -297,6 +298,12 @@ def resolve(arch: str, options: Mapping[str, Option], given: Mapping[str, object
     return config._replace(chosen=tuple(chosen))
 
 
+def telling_values(arch: str, options: Mapping[str, Option]) -> dict[str, tuple[Value, ...]]:
+    """Option -> its examples, the default first; of the releases, those that differ on the architecture."""
+    kernels = tuple(revision.name for revision in reversed(revisions(arch)))
+    return {name: kernels if name == "kernel" else option.examples for name, option in options.items()}
+
+
 ALONE = (
     "device_private",
     "memory_failure",
@@ -317,8 +324,7 @@ def option_sets(arch: str, options: Mapping[str, Option]) -> Iterator[Mapping[st
     are given.
     """
     seen: set[Config] = set()
-    examples = {name: option.examples for name, option in options.items()}
-    examples["kernel"] = tuple(revision.name for revision in reversed(revisions(arch)))
+    examples = telling_values(arch, options)
     layouts = [[(name, value) for value in values] for name, values in examples.items() if name not in ALONE]
     alone = [(name, value) for name in ALONE if name in options for value in examples[name]]
     for chosen in product(*layouts):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from pmdswp.arch import ARCHITECTURES, Arch, get_with
-from pmdswp.config import Options, resolve
+from pmdswp.config import Options, resolve, telling_values
 from pmdswp.errors import UnsupportedError
 from pmdswp.formula import MASK64
 from pmdswp.layout import WORD_BITS, Field, Layout
@@ -42,16 +42,21 @@ __all__ = [
 ]
 
 
+_VALUES = {name: telling_values(name, architecture.options) for name, architecture in ARCHITECTURES.items()}
+_MOST = {option: max(len(values.get(option, ())) for values in _VALUES.values()) for option in Options.__annotations__}
+"""Option -> how many values the architecture with the most has."""
+
+
 @st.composite
 def _configurations(draw: DrawFn, name: str) -> Arch:
     # a number for every option there is, the architecture's or not: else those with few options were the simpler ones,
     # and each by itself, so that what does not matter shrinks to its default
-    wanted = {option: draw(st.integers(0, 3)) for option in Options.__annotations__}
+    wanted = {option: draw(st.integers(0, _MOST[option])) for option in Options.__annotations__}
     options = ARCHITECTURES[name].options
     given: dict[str, object] = {}
-    for option, allowed in options.items():
-        if 0 < wanted[option] <= len(allowed.examples):
-            tried = {**given, option: allowed.examples[wanted[option] - 1]}
+    for option, values in _VALUES[name].items():
+        if 0 < wanted[option] <= len(values):
+            tried = {**given, option: values[wanted[option] - 1]}
             with suppress(UnsupportedError):
                 resolve(name, options, tried)
                 given = tried
@@ -59,7 +64,10 @@ def _configurations(draw: DrawFn, name: str) -> Arch:
 
 
 def architectures(*names: str) -> SearchStrategy[Arch]:
-    """`Arch` objects of the architectures of these names, or of all: every kernel, every value of every option."""
+    """`Arch` objects of the architectures of these names, or of all: every kernel, every value of every option.
+
+    Of the releases that agree on an architecture one is drawn (`pmdswp.revisions.revisions`).
+    """
     return st.sampled_from(names or tuple(ARCHITECTURES)).flatmap(_configurations)
 
 

@@ -14,7 +14,7 @@ from typing import cast, get_type_hints
 from pmdswp import __version__
 from pmdswp.arch import ARCHITECTURES, Arch, get, get_with
 from pmdswp.arch.base import Architecture, expressions, leaf_type
-from pmdswp.config import Address, Choice, Option, PhysmemBits, Switch, Value
+from pmdswp.config import Address, Choice, Option, PhysmemBits, Switch, Value, telling_values
 from pmdswp.errors import UnsupportedError
 from pmdswp.formula import Formula
 from pmdswp.hazards import hazards
@@ -173,8 +173,8 @@ def _configurations(architecture: Architecture) -> Iterator[tuple[str, Arch]]:
 
     In place of a release it has the name of its revision.
     """
-    listed = {name: option.examples for name, option in architecture.options.items() if not isinstance(option, _FREE)}
-    listed["kernel"] = tuple(revision.name for revision in reversed(revisions(architecture.name)))
+    values_of = telling_values(architecture.name, architecture.options)
+    listed = {name: values_of[name] for name, option in architecture.options.items() if not isinstance(option, _FREE)}
     for values in product(*listed.values()):
         options: Mapping[str, Value] = dict(zip(listed, values, strict=True))
         try:
