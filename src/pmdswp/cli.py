@@ -68,6 +68,9 @@ SCAN_FORMATS = ("table", "json", "csv", "parquet", "arrow")
 SCAN_SUMMARIES = ("text", "json", "none")
 """`pmdswp.scan.report.SUMMARIES`."""
 
+MODEL_FORMATS = ("text", "json", "html")
+"""What `pmdswp model run` writes: `pmdswp.model.command.FORMATS`."""
+
 _OPTION = "option_"
 """Sets the options of `pmdswp.get` apart from the command's own among the parsed arguments."""
 
@@ -176,6 +179,8 @@ def commands() -> dict[str, _Parser]:
     _add_arch(prove, nargs="?")
     prove.add_argument("--all", action="store_true", help="every kernel and option set whose helpers differ")
 
+    _add_model(add("model", _model, "play scenarios, or the selftests, on the model of the series (v3)"))
+
     arches = add("arches", _arches, "the architectures and their options")
     arches.add_argument("--kernel", default=KERNELS[-1], choices=KERNELS, help=_HELP["kernel"])
     return parsers
@@ -211,6 +216,20 @@ def _add_scan(parser: _Parser) -> None:
     parser.add_argument(
         "--jit", action=argparse.BooleanOptionalAction, help="compile with numba (default: if the file is large)"
     )
+    _add_options(parser)
+
+
+def _add_model(parser: _Parser) -> None:
+    parser.add_argument("action", choices=("run", "selftest"), help="what to play")
+    parser.add_argument("scenario", metavar="SCENARIO", nargs="?", help="run: a Python file that makes a Machine")
+    parser.add_argument(
+        "--arch", metavar="ARCH", help="architecture (default: x86_64 for machines that name none; selftest: all)"
+    )
+    parser.add_argument("--trace", action="store_true", help="tell every step; selftest: what each one shows")
+    parser.add_argument(
+        "--format", choices=MODEL_FORMATS, default=MODEL_FORMATS[0], help=f"of run (default: {MODEL_FORMATS[0]})"
+    )
+    parser.add_argument("-o", "--output", metavar="PATH", help="run: write there, not to standard output")
     _add_options(parser)
 
 
@@ -599,6 +618,28 @@ def _proof_record(result: Result) -> dict[str, object]:
         "explanation": result.explanation,
         "documented": result.documented,
     }
+
+
+def _model(options: argparse.Namespace) -> int:
+    # the model is not needed to decode a word
+    from pmdswp.model import command  # noqa: PLC0415
+
+    complain = partial(print, "pmdswp:", file=sys.stderr)
+    given = _given(options)
+    is_run = options.action == "run"
+    if is_run == (options.scenario is None):
+        raise UnsupportedError("name a scenario: pmdswp model run SCENARIO" if is_run else "selftest takes no scenario")
+    if is_run:
+        format_name = "json" if options.json else options.format
+        arch = get_with(options.arch or "x86_64", given)
+        return command.play(
+            command.Request(arch, options.scenario, options.trace, format_name, options.output), complain
+        )
+    if options.output is not None or options.format != MODEL_FORMATS[0]:
+        raise UnsupportedError("selftest takes no --format and no --output")
+    names = list(ARCHITECTURES) if options.arch is None else [options.arch]
+    arches = [get_with(name, given) for name in names]
+    return command.selftest(arches, verbose=options.trace, as_json=options.json, complain=complain)
 
 
 def _arches(options: argparse.Namespace) -> int:
