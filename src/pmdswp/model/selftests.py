@@ -26,6 +26,10 @@ Selftest = Callable[[Machine], None]
 """Plays on a fresh machine; an exception says what went wrong."""
 
 
+_TOUCHED = 512
+"""How many pages, or a few more, a test touches one by one."""
+
+
 class Result(NamedTuple):
     """What came of one selftest: `failure` says what went wrong, or is None."""
 
@@ -74,8 +78,25 @@ def _expect_swapped(p: Process, address: int, length: int | None = None) -> None
 
 
 def _expect_intact(p: Process, address: int, written: list[int]) -> None:
-    length = len(written) * p.machine.page_size
-    _expect(p.read_all(address, length) == written, f"{p.name} does not read what was written")
+    size = p.machine.page_size
+    intact = all(p.read(address + i * size) == written[i] for i in _sample(len(written)))
+    _expect(intact, f"{p.name} does not read what was written")
+
+
+def _sample(pages: int) -> list[int]:
+    """The pages that a test touches: all, or so many of a large PMD, the last one included.
+
+    What it leaves out, `check` compares.
+    """
+    return [*range(0, pages - 1, max(pages // _TOUCHED, 1)), pages - 1]
+
+
+def _overwrite(p: Process, address: int, written: list[int]) -> list[int]:
+    """Write all pages that a test touches; what the process reads from now on."""
+    now = list(written)
+    for i in _sample(len(written)):
+        now[i] = p.write(address + i * p.machine.page_size)
+    return now
 
 
 def _expect_huge(p: Process) -> None:
@@ -107,9 +128,9 @@ def fork_cow(m: Machine) -> None:
         p, address, written = _setup(m)
         child = p.fork()
         first, second = (child, p) if child_first else (p, child)
-        by_first = first.write_all(address)
+        by_first = _overwrite(first, address, written)
         _expect_intact(second, address, written)
-        by_second = second.write_all(address)
+        by_second = _overwrite(second, address, written)
         _expect_intact(first, address, by_first)
         _expect_intact(second, address, by_second)
         child.exit()
