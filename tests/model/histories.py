@@ -27,9 +27,7 @@ class Piece(NamedTuple):
 
 
 _SHAPES = [(0, 8)] * 6 + [(0, 16), (0, 1), (7, 8), (3, 4), (0, 4), (4, 8), (2, 12)]
-PIECES = st.builds(
-    lambda pmd, shape: Piece(pmd, *shape), st.integers(0, PMDS - 1), st.sampled_from(_SHAPES)
-)
+PIECES = st.builds(lambda pmd, shape: Piece(pmd, *shape), st.integers(0, PMDS - 1), st.sampled_from(_SHAPES))
 WHICH = st.integers(0, 2)
 OUT_OF_MEMORY = {
     FailPoint.ALLOC_FOLIO,
@@ -92,7 +90,9 @@ class Histories(RuleBasedStateMachine):
             operation()
         except KernelError as error:
             name = error.errno_name
-            unmapped = name in ("ENOMEM", "SIGSEGV") and any(len(p.mm.vmas) == 0 or self._has_holes(p) for p in m.processes)
+            unmapped = name in ("ENOMEM", "SIGSEGV") and any(
+                len(p.mm.vmas) == 0 or self._has_holes(p) for p in m.processes
+            )
             assert (
                 name in allowed
                 or (name == "ENOMEM" and oom_possible)
@@ -174,7 +174,9 @@ class Histories(RuleBasedStateMachine):
     def free(self, which: int, piece: Piece) -> None:
         p = self.pick(which)
         start, length = self.span(piece)
-        swapped = {haddr for haddr, _, _, _ in self.swap_pmds(p, start, length) if haddr + self.m.pmd_size <= start + length}
+        swapped = {
+            haddr for haddr, _, _, _ in self.swap_pmds(p, start, length) if haddr + self.m.pmd_size <= start + length
+        }
         if self.attempt(lambda: p.free(start, length)):
             for haddr in swapped:
                 assert not any(p.expected.get(haddr, ()))
@@ -243,17 +245,30 @@ class Histories(RuleBasedStateMachine):
         if new + length <= self.address(PMDS):
             self.attempt(lambda: p.mremap(start, length, new_address=new), "EINVAL", "EFAULT")
 
-    @rule(which=WHICH, piece=PIECES, to=st.integers(0, PMDS - 1), shift=st.sampled_from([None, None, None, 0]))
-    def uffdio_move(self, which: int, piece: Piece, to: int, shift: int | None) -> None:
+    @rule(
+        which=WHICH,
+        piece=PIECES,
+        to=st.integers(0, PMDS - 1),
+        shift=st.sampled_from([None, None, None, 0]),
+        clean=st.booleans(),
+        raced=st.booleans(),
+    )
+    def uffdio_move(self, which: int, piece: Piece, to: int, shift: int | None, *, clean: bool, raced: bool) -> None:
         p = self.pick(which)
         src, length = self.span(piece)
         dst = self.address(to, piece.first if shift is None else shift)
         if dst + length > self.address(PMDS):
             return
+        if clean and not (src < dst + length and dst < src + length):
+            self.attempt(lambda: p.uffd_register(dst, length))
+            self.attempt(lambda: p.dontneed(dst, length))
+        if raced:
+            self.m.fail_next(FailPoint.RACE_REFILLED)
         allowed = ["EINVAL", "ENOENT", "EEXIST", "EFAULT"]
         if not self._can_move_all(p, src, length):
             allowed.append("EBUSY")
         self.attempt(lambda: p.uffdio_move(dst, src, length), *allowed)
+        self.m._armed[FailPoint.RACE_REFILLED] = 0
 
     def _can_move_all(self, p: Process, src: int, length: int) -> bool:
         """Whether every page is swapped, exclusive, and cached as a single page or not at all."""
@@ -306,7 +321,10 @@ class Histories(RuleBasedStateMachine):
 
     # --- what happens behind their backs --------------------------------------------------------------------
 
-    @rule(point=st.sampled_from(FailPoint), times=st.integers(1, 2))
+    @rule(
+        point=st.sampled_from([point for point in FailPoint if point != FailPoint.RACE_REFILLED]),
+        times=st.integers(1, 2),
+    )
     def fail_next(self, point: FailPoint, times: int) -> None:
         self.m.fail_next(point, times)
 
@@ -323,6 +341,7 @@ class Histories(RuleBasedStateMachine):
     def split_cached(self, number: int, order: int) -> None:
         found = self._slot(number)
         if found:
+            self.m.end_writeback()
             self.m.split_cached(found[0].type, found[1], order)
 
     @rule(number=st.integers(0, 8))
@@ -374,7 +393,7 @@ class Histories(RuleBasedStateMachine):
     # --- what holds always ----------------------------------------------------------------------------------
 
     @invariant()
-    def invariants(self) -> None:
+    def all_invariants(self) -> None:
         check(self.m)
 
     def teardown(self) -> None:

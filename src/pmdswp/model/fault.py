@@ -6,7 +6,7 @@ import enum
 from typing import TYPE_CHECKING
 
 from pmdswp.model.failures import FailPoint
-from pmdswp.model.fault_pte import VmFault, handle_pte_fault
+from pmdswp.model.fault_pte import VmFault, handle_pte_fault, may_map_writable
 from pmdswp.model.migration import migration_entry_wait
 from pmdswp.model.pgtable import DIRTY, UFFD, WRITE, YOUNG
 from pmdswp.model.split import split_folio, split_huge_pmd
@@ -77,29 +77,27 @@ def do_huge_pmd_swap_page(m: Machine, vma: Vma, haddr: int, pmd: Pmd, *, write: 
     device, offset = m.device(original.leaf.swp_type), original.leaf.offset
     folio = _cached_or_read(m, device, offset)
     if folio is None:
-        m.rule("9.3", "G7", "G10")
-        split_huge_pmd(m, vma.mm, pmd)
-        return _Next.FALLBACK
+        return _split_and_go_on(m, vma, pmd)
     _race_before_lock(m, folio)
-    if m.fails(FailPoint.LOCK_FOLIO):
-        m.rule("9.5")
-        return VmFault.RETRY
-    m.rule("9.4", "S.3")
-    if folio.nr and (folio.device is not device or folio.offset != offset):
+    m.rule("9.4", "9.5", "S.3")
+    removed = folio.nr and (folio.device is not device or folio.offset != offset)
+    if removed or m.fails(FailPoint.LOCK_FOLIO):
         return VmFault.RETRY
     if folio.nr != m.nr:
-        split_huge_pmd(m, vma.mm, pmd)
-        return _Next.FALLBACK
+        return _split_and_go_on(m, vma, pmd)
     if not folio.uptodate:
         m.rule("9.7")
-        if m.switches.fault_not_uptodate == "sigbus":
-            return VmFault.SIGBUS
-        split_huge_pmd(m, vma.mm, pmd)
-        return _Next.FALLBACK
+        return VmFault.SIGBUS if m.switches.fault_not_uptodate == "sigbus" else _split_and_go_on(m, vma, pmd)
     if m.fails(FailPoint.RACE_PMD_CHANGED):
         m.rule("9.6")
         return VmFault.RETRY
     return _map_swapped_in(m, vma, haddr, pmd, folio, write=write)
+
+
+def _split_and_go_on(m: Machine, vma: Vma, pmd: Pmd) -> _Next:
+    m.rule("9.3", "G7", "G10", "2.7")
+    split_huge_pmd(m, vma.mm, pmd)
+    return _Next.FALLBACK
 
 
 def _cached_or_read(m: Machine, device: SwapDevice, offset: int) -> Folio | None:
@@ -140,13 +138,12 @@ def _map_swapped_in(m: Machine, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, *,
         exclusive = _only_user(device, folio)
     m.rule("9.10", "9.11", "9.14", "9.15", "9.17", "9.19")
     bits = entry_bits(entry) | YOUNG
-    awaits_soft_dirty = m.soft_dirty_bit and not vma.soft_dirty and not entry.soft_dirty
-    if exclusive and vma.write and not entry.uffd and not (awaits_soft_dirty and not write):
+    if exclusive and may_map_writable(m, vma, entry):
         bits |= WRITE
         if write:
             m.rule("9.12")
             bits |= DIRTY | m.soft_dirty_bit
-    set_huge_pmd(m, vma, haddr, pmd, folio, bits, exclusive=exclusive)
+    set_huge_pmd(m, vma, haddr, pmd, folio, bits=bits, exclusive=exclusive)
     if device.synchronous or vma.locked or (write and folio.ref_count() == 1 + m.nr):
         m.rule("9.16")
         folio_free_swap(m, folio)

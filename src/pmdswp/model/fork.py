@@ -30,20 +30,21 @@ def dup_mmap(m: Machine, parent: Mm, child: Mm) -> None:
         copy.uffd = copy.uffd_wp = False
         child.vmas.append(copy)
     for vma in parent.vmas:
-        for haddr, start, end in parent.pmd_ranges(vma.start, vma.end):
+        for haddr, _start, _end in parent.pmd_ranges(vma.start, vma.end):
             pmd = parent.pmds.get(haddr)
             if pmd is not None and parent.entry(pmd).state is not State.NONE:
-                _copy_pmd(m, vma, child, haddr, pmd, start, end)
+                _copy_pmd(m, vma, child, haddr, pmd)
 
 
-def _copy_pmd(m: Machine, vma: Vma, child: Mm, haddr: int, pmd: Pmd, start: int, end: int) -> None:
+def _copy_pmd(m: Machine, vma: Vma, child: Mm, haddr: int, pmd: Pmd) -> None:
     entry = vma.mm.entry(pmd)
     if entry.state is State.PRESENT and m.fails(FailPoint.PINNED):
         split_huge_pmd(m, vma.mm, pmd)
         entry = vma.mm.entry(pmd)
     if entry.state is State.TABLE:
+        start, end = max(haddr, vma.start), min(haddr + m.pmd_size, vma.end)
         for i in range(start - haddr >> m.page_shift, end - haddr >> m.page_shift):
-            _copy_pte(m, vma.mm, child, haddr, pmd, i)
+            _copy_pte(m, child, haddr, pmd, i)
         return
     m.rule("3.8")
     table = child.alloc_table()
@@ -54,12 +55,12 @@ def _copy_pmd(m: Machine, vma: Vma, child: Mm, haddr: int, pmd: Pmd, start: int,
         _copy_huge_pmd(m, child, pmd, target)
     elif entry.kind is SoftLeafType.SWAP:
         try:
-            _copy_swap_pmd(m, vma.mm, child, pmd, target, entry)
+            _copy_swap_pmd(m, child, pmd, target, entry)
         except KernelError:
             child.free_table()
             raise
     else:
-        pmd.word = _make_migration_readable(m, pmd.word, entry, level="pmd")
+        pmd.word = _make_migration_readable(m, entry, level="pmd")
         target.word = m.arch.pmd_swp_clear_uffd(pmd.word)
         child.anonpages += m.nr
     target.deposit = table
@@ -74,7 +75,7 @@ def _copy_huge_pmd(m: Machine, child: Mm, pmd: Pmd, target: Pmd) -> None:
     child.anonpages += m.nr
 
 
-def _copy_swap_pmd(m: Machine, parent: Mm, child: Mm, pmd: Pmd, target: Pmd, entry: Entry) -> None:
+def _copy_swap_pmd(m: Machine, child: Mm, pmd: Pmd, target: Pmd, entry: Entry) -> None:
     """`copy_huge_non_present_pmd` of a swap PMD: one more reference on every slot, and nobody is exclusive."""
     assert entry.leaf is not None  # noqa: S101  # a softleaf has a leaf
     m.rule("3.1", "3.9")
@@ -99,7 +100,7 @@ def _dup(m: Machine, device: SwapDevice, offset: int, nr: int) -> None:
             raise KernelError("ENOMEM")
 
 
-def _copy_pte(m: Machine, parent: Mm, child: Mm, haddr: int, pmd: Pmd, i: int) -> None:
+def _copy_pte(m: Machine, child: Mm, haddr: int, pmd: Pmd, i: int) -> None:
     source = pmd.table
     if source is None:
         raise KernelBug("a PTE table went away during fork")
@@ -125,12 +126,12 @@ def _copy_pte(m: Machine, parent: Mm, child: Mm, haddr: int, pmd: Pmd, i: int) -
         source.words[i] = word = m.arch.pte_swp_clear_exclusive(word)
         child.swapents += 1
     elif entry.kind.is_migration:
-        source.words[i] = word = _make_migration_readable(m, word, entry, level="pte")
+        source.words[i] = word = _make_migration_readable(m, entry, level="pte")
         child.anonpages += 1
     target.words[i] = m.arch.pte_swp_clear_uffd(word)
 
 
-def _make_migration_readable(m: Machine, word: int, entry: Entry, *, level: str) -> int:
+def _make_migration_readable(m: Machine, entry: Entry, *, level: str) -> int:
     """The migration entry of a page that is no longer exclusive."""
     assert entry.leaf is not None  # noqa: S101  # a softleaf has a leaf
     number = m.arch.swp_types[SoftLeafType.MIGRATION_READ]

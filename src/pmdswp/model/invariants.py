@@ -57,29 +57,14 @@ class _Walk:
         anonpages = swapents = nr_ptes = 0
         for haddr, pmd in mm.pmds.items():
             entry = m.pmd_entries[pmd.word]
-            state = entry.state
             nr_ptes += (pmd.table is not None) + (pmd.deposit is not None)
-            if (pmd.table is not None) != (state is State.TABLE):
+            if (pmd.table is not None) != (entry.state is State.TABLE):
                 _fail("G1", f"{process.name} {haddr:#x}: table and word disagree: {entry!r}")
-            if (pmd.deposit is not None) != (state in (State.PRESENT, State.SOFTLEAF)):
-                _fail("G4", f"{process.name} {haddr:#x}: {state} with deposit {pmd.deposit}")
-            if state is State.TABLE:
-                anon, swap = self._table(process, haddr, pmd)
-                anonpages += anon
-                swapents += swap
-            elif state is State.NONE:
-                self._expect(process, haddr, [0] * m.nr)
-            elif state is State.PRESENT:
-                anonpages += m.nr
-                self._huge(process, haddr, pmd)
-            elif entry.kind is SoftLeafType.SWAP:
-                swapents += m.nr
-                self._swap_pmd(process, haddr, entry)
-            elif entry.kind.is_migration:
-                anonpages += m.nr
-                self._expect(process, haddr, softleaf_to_folio(m, entry)[0].data)
-            else:
-                _fail("1.3", f"{process.name} {haddr:#x}: {entry!r} has no business in a PMD")
+            if (pmd.deposit is not None) != (entry.state in (State.PRESENT, State.SOFTLEAF)):
+                _fail("G4", f"{process.name} {haddr:#x}: {entry.state} with deposit {pmd.deposit}")
+            anon, swap = self._pmd(process, haddr, pmd, entry)
+            anonpages += anon
+            swapents += swap
         for haddr, tokens in process.expected.items():
             if haddr not in mm.pmds and any(tokens):
                 self._expect(process, haddr, [0] * m.nr)
@@ -88,6 +73,25 @@ class _Walk:
             _fail("G3", f"{process.name}: anon, swap, tables are {found}, counted as {process.counters()}")
         if swapents and not mm.on_mmlist:
             _fail("3.4", f"{process.name} has swap entries and swapoff does not know")
+
+    def _pmd(self, process: Process, haddr: int, pmd: Pmd, entry: Entry) -> tuple[int, int]:
+        """One PMD: how many anonymous pages and swap entries it stands for."""
+        m = self.m
+        if pmd.table is not None:
+            return self._table(process, haddr, pmd.table)
+        if entry.state is State.NONE:
+            self._expect(process, haddr, [0] * m.nr)
+            return 0, 0
+        if entry.kind is SoftLeafType.SWAP:
+            self._swap_pmd(process, haddr, entry)
+            return 0, m.nr
+        if entry.state is State.PRESENT:
+            self._huge(process, haddr, pmd)
+        elif entry.kind.is_migration:
+            self._expect(process, haddr, softleaf_to_folio(m, entry)[0].data)
+        else:
+            _fail("1.3", f"{process.name} {haddr:#x}: {entry!r} has no business in a PMD")
+        return m.nr, 0
 
     def _expect(self, process: Process, haddr: int, data: list[int]) -> None:
         """Compare what the pages of a PMD hold with what they should."""
@@ -141,26 +145,22 @@ class _Walk:
         if entry.exclusive and device.count[offset : offset + m.nr].count(1) != m.nr:
             _fail("G6", f"{process.name} {haddr:#x} is exclusive, but its slots are shared")
         folio = device.cache[offset]
-        if folio is not None and folio.nr == m.nr:
+        if folio is not None and folio.nr == m.nr and folio.uptodate:
             self._cached(vma, haddr, folio, 0)
-            data: list[int] = folio.data
-            if folio.exclusive:
-                _fail("G5", f"{process.name} {haddr:#x}: {folio!r} is exclusive")
-            if folio.uptodate:
-                self._expect(process, haddr, data)
-                return
-        elif device.cache[offset : offset + m.nr].count(None) != m.nr:
-            for i in range(m.nr):
-                small = device.cache[offset + i]
+            self._expect(process, haddr, folio.data)
+            return
+        if device.cache[offset : offset + m.nr].count(None) != m.nr:
+            for i, small in enumerate(device.cache[offset : offset + m.nr]):
                 if small is not None:
                     self._cached(vma, haddr + (i << m.page_shift), small, offset + i - small.offset)
-                    if small.exclusive >> (offset + i - small.offset) & 1:
-                        _fail("G5", f"{process.name} {haddr:#x}: {small!r} is exclusive")
         self._expect(process, haddr, self._contents(device, offset))
 
     def _cached(self, vma: Vma, address: int, folio: Folio, page: int) -> None:
+        """That a cached page fits the swap entry at this address."""
         if folio.anon_vma is not None:
             self._anchored(vma, address, folio, page)
+        if folio.exclusive >> page & 1:
+            _fail("G5", f"{vma.mm.name} {address:#x}: page {page} of {folio!r} is exclusive but swapped out")
 
     def _contents(self, device: SwapDevice, offset: int) -> list[int]:
         tokens = []
@@ -171,10 +171,9 @@ class _Walk:
             tokens.append(token)
         return tokens
 
-    def _table(self, process: Process, haddr: int, pmd: Pmd) -> tuple[int, int]:
+    def _table(self, process: Process, haddr: int, table: PteTable) -> tuple[int, int]:
         """One PTE table: how many anonymous pages and swap entries are in it."""
-        m, table = self.m, pmd.table
-        assert table is not None  # noqa: S101  # the caller looked
+        m = self.m
         anon = swap = 0
         expected = process.expected.get(haddr)
         entries = m.pte_entries
@@ -234,10 +233,7 @@ class _Walk:
             _fail("G6", f"{vma.mm.name} {address:#x} is exclusive, but its slot is shared")
         folio = device.cache[slot]
         if folio is not None:
-            page = slot - folio.offset
-            self._cached(vma, address, folio, page)
-            if folio.exclusive >> page & 1:
-                _fail("G5", f"{vma.mm.name} {address:#x}: {folio!r} is exclusive")
+            self._cached(vma, address, folio, slot - folio.offset)
         token = device.contents(slot)
         if token is None:
             _fail("10.10", f"nobody has what was swapped out to slot {device.type}:{slot:#x}")
@@ -246,25 +242,26 @@ class _Walk:
     def devices(self) -> None:
         """Slot counts against the references seen, and the caches."""
         nr = self.m.nr
+        wanted = {device.type: [0] * device.nr_slots for device in self.m.devices if device is not None}
+        for (swp_type, offset), refs in self.pmd_refs.items():
+            wanted[swp_type][offset : offset + nr] = [refs] * nr
+        for (swp_type, slot), refs in self.pte_refs.items():
+            wanted[swp_type][slot] += refs
         for device in self.m.devices:
             if device is None:
                 continue
-            wanted = [0] * device.nr_slots
-            for (swp_type, offset), refs in self.pmd_refs.items():
-                if swp_type == device.type:
-                    wanted[offset : offset + nr] = [refs] * nr
-            for (swp_type, slot), refs in self.pte_refs.items():
-                if swp_type == device.type:
-                    wanted[slot] += refs
-            if wanted != device.count:
-                slot = next(i for i, (a, b) in enumerate(zip(wanted, device.count, strict=True)) if a != b)
-                _fail("G2", f"slot {device.type}:{slot:#x} counts {device.count[slot]}, named {wanted[slot]} times")
+            if wanted[device.type] != device.count:
+                pairs = enumerate(zip(wanted[device.type], device.count, strict=True))
+                slot, (named, count) = next((slot, pair) for slot, pair in pairs if pair[0] != pair[1])
+                _fail("G2", f"slot {device.type}:{slot:#x} counts {count}, named {named} times")
             for folio in dict.fromkeys(device.cache):
-                if folio is None:
-                    continue
-                run = device.cache[folio.offset : folio.offset + folio.nr]
-                if folio.device is not device or run.count(folio) != folio.nr or folio.offset % folio.nr:
-                    _fail("S.2", f"{folio!r} is not cached as it says")
+                if folio is not None:
+                    self._in_cache(device, folio)
+
+    def _in_cache(self, device: SwapDevice, folio: Folio) -> None:
+        run = device.cache[folio.offset : folio.offset + folio.nr]
+        if folio.device is not device or run.count(folio) != folio.nr or folio.offset % folio.nr:
+            _fail("S.2", f"{folio!r} is not cached as it says")
 
     def folios(self) -> None:
         """Mapcounts against the mappings seen; a folio that nobody has is a leak."""

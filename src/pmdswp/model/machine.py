@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from collections import Counter
 from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from pmdswp.arch import Arch, get
+from pmdswp.arch import Arch
 from pmdswp.model import swapoff as swapoff_
 from pmdswp.model.failures import FailPoint, KernelBug, Reintroduced
 from pmdswp.model.folio import Folio
@@ -17,7 +16,9 @@ from pmdswp.model.pgtable import SOFT_DIRTY, UFFD, Decoded
 from pmdswp.model.present import present_words
 from pmdswp.model.process import Process
 from pmdswp.model.recorder import operation
+from pmdswp.model.rules import RULES
 from pmdswp.model.split import split_folio
+from pmdswp.model.stage import architecture, enter
 from pmdswp.model.swap import SwapDevice, folio_free_swap
 from pmdswp.model.swapin import read_swap_cache_async
 from pmdswp.model.swapout import shrink_folio
@@ -30,13 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["Machine"]
 
 
-def _rules() -> frozenset[str]:
-    try:
-        return frozenset(importlib.import_module("pmdswp.model.rules").RULES)
-    except ModuleNotFoundError:
-        return frozenset()
-
-
 _FIRST_PFN = 1 << 20
 """Far above any swap offset in use, so that an offset taken for a PFN is noticed."""
 
@@ -44,16 +38,17 @@ _FIRST_PFN = 1 << 20
 class Machine:
     """A kernel with the series, its processes and one swap device.
 
-    `arch` is a name or a configured `Arch`. `pmd_swap=False` is the same kernel without PMD swap entries: swap-out
-    always splits. `errors` reintroduces errors of earlier versions. `trace=False` records no steps. `clusters` is the
-    size of the first swap device in swap ranges of PMD size; `synchronous` and `stable_writes` are its flags.
+    `arch` is a name or a configured `Arch`, x86_64 if not given. `pmd_swap=False` is the same kernel without PMD swap
+    entries: swap-out always splits. `errors` reintroduces errors of earlier versions. `trace=False` records no steps.
+    `clusters` is the size of the first swap device in swap ranges of PMD size; `synchronous` and `stable_writes` are
+    its flags.
     """
 
     name = "machine"
 
     def __init__(
         self,
-        arch: str | Arch = "x86_64",
+        arch: str | Arch | None = None,
         *,
         switches: Switches | None = None,
         errors: Iterable[Reintroduced] = (),
@@ -64,7 +59,7 @@ class Machine:
         synchronous: bool = False,
         stable_writes: bool = False,
     ) -> None:
-        self.arch = arch if isinstance(arch, Arch) else get(arch)
+        self.arch = architecture(arch)
         self.switches = switches or Switches()
         self.errors = frozenset(errors)
         self.pmd_swap = pmd_swap and self.arch.has_pmd_swap
@@ -91,11 +86,11 @@ class Machine:
         self.rules_used: set[str] = set()
         self.lost_data = False
         """Whether a read has failed: poisoned pages and SIGBUS are right from then on."""
-        self._known_rules = _rules()
         self._armed: Counter[FailPoint] = Counter()
         self._next_pfn = _FIRST_PFN
         self._next_token = 1
         self._next_process = 1
+        enter(self)
         self.swapon(clusters, synchronous=synchronous, stable_writes=stable_writes)
 
     @property
@@ -103,7 +98,7 @@ class Machine:
         """Itself, for whoever records steps."""
         return self
 
-    def __enter__(self) -> Machine:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -119,7 +114,7 @@ class Machine:
         for rule in ids:
             self.step_rules[rule] = None
             if rule not in self.rules_used:
-                if self._known_rules and rule not in self._known_rules:
+                if rule not in RULES:
                     raise KeyError(rule)
                 self.rules_used.add(rule)
 
@@ -202,16 +197,13 @@ class Machine:
     @operation
     def swapon(self, clusters: int = 8, *, synchronous: bool = False, stable_writes: bool = False) -> int:
         """Add a swap device; its type."""
-        for type, device in enumerate(self.devices):
-            if device is None:
-                break
-        else:
-            type = len(self.devices)  # noqa: A001
+        if None not in self.devices:
             self.devices.append(None)
-        self.devices[type] = SwapDevice(
-            type, self.nr, clusters, synchronous=synchronous, stable_writes=stable_writes
+        number = self.devices.index(None)
+        self.devices[number] = SwapDevice(
+            number, self.nr, clusters, synchronous=synchronous, stable_writes=stable_writes
         )
-        return type
+        return number
 
     @operation
     def swapoff(self, type: int = 0) -> None:

@@ -37,29 +37,32 @@ def madvise_free(m: Machine, mm: Mm, start: int, end: int) -> list[int]:
     lazy: list[int] = []
     for haddr, first, last in mm.pmd_ranges(start, end):
         pmd = mm.pmds.get(haddr)
-        if pmd is None:
+        if pmd is None or (pmd.table is None and _free_huge_pmd(m, mm, pmd, lazy, range(first, last, m.page_size))):
             continue
-        entry = mm.entry(pmd)
-        if entry.kind is SoftLeafType.SWAP:
-            if last - first == m.pmd_size:
-                m.rule("6.16")
-                zap_huge_pmd(m, mm, pmd)
-                continue
+        table = pmd.table
+        assert table is not None  # noqa: S101  # split, or there before
+        for address in range(first, last, m.page_size):
+            i = address - haddr >> m.page_shift
+            if m.pte_entries[table.words[i]].kind in (SoftLeafType.SWAP, SoftLeafType.MARKER):
+                zap_pte(m, mm, table, i)
+            elif _free_lazily(m, mm, pmd, i, 1):
+                lazy.append(address)
+    return lazy
+
+
+def _free_huge_pmd(m: Machine, mm: Mm, pmd: Pmd, lazy: list[int], pages: range) -> bool:
+    """`madvise_free_huge_pmd`; False if the PMD was split and the PTEs are to be walked."""
+    entry = mm.entry(pmd)
+    if entry.kind is SoftLeafType.SWAP:
+        if len(pages) < m.nr:
             m.rule("6.17", "2.7")
             split_huge_pmd(m, mm, pmd)
-        elif entry.state is State.PRESENT:
-            if last - first == m.pmd_size and _free_lazily(m, mm, pmd, 0, m.nr):
-                lazy += range(first, last, m.page_size)
-            continue
-        if pmd.table is None:
-            continue
-        for i in range(first - haddr >> m.page_shift, last - haddr >> m.page_shift):
-            kind = m.pte_entries[pmd.table.words[i]].kind
-            if kind in (SoftLeafType.SWAP, SoftLeafType.MARKER):
-                zap_pte(m, mm, pmd.table, i)
-            elif _free_lazily(m, mm, pmd, i, 1):
-                lazy.append(haddr + (i << m.page_shift))
-    return lazy
+            return False
+        m.rule("6.16")
+        zap_huge_pmd(m, mm, pmd)
+    elif len(pages) == m.nr and _free_lazily(m, mm, pmd, 0, m.nr):
+        lazy += pages
+    return True
 
 
 def _free_lazily(m: Machine, mm: Mm, pmd: Pmd, i: int, nr: int) -> bool:

@@ -73,7 +73,9 @@ def finish_migration(m: Machine, folio: Folio) -> None:
     target.anon_vma, target.index = folio.anon_vma, folio.index
     target.dirty, target.lazyfree, target.locked = folio.dirty, folio.lazyfree, True
     for mapping in found:
-        entry = m.pmd_entries[mapping.pmd.word] if mapping.table is None else m.pte_entries[mapping.table.words[mapping.i]]
+        entry = (
+            m.pmd_entries[mapping.pmd.word] if mapping.table is None else m.pte_entries[mapping.table.words[mapping.i]]
+        )
         bits = (SOFT_DIRTY if entry.soft_dirty else 0) | (UFFD if entry.uffd else 0)
         bits |= _young_and_dirty(m, entry.leaf)
         if entry.kind is SoftLeafType.MIGRATION_WRITE and mapping.vma.write:

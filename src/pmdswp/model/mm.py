@@ -77,7 +77,6 @@ class Vma:
         other.link(list(self.chain))
         return other
 
-
     def can_merge(self, following: Vma) -> bool:
         """Whether the VMA that follows differs in nothing but the range."""
         return (
@@ -198,6 +197,13 @@ class Mm:
         if m.pmd_entries[pmd.word].state is not State.PRESENT:
             return None
         return m.mem_map[m.words.pfn(pmd.word)], i, pmd.bits
+
+    def set_bits(self, pmd: Pmd, i: int, bits: int) -> None:
+        """Set bits of what is mapped at slot `i` of a PMD, as the CPU does."""
+        if pmd.table is None:
+            pmd.bits |= bits
+        else:
+            pmd.table.bits[i] |= bits
 
     def add_to_mmlist(self) -> None:
         """`mm_prepare_for_swap_entries`: swapoff will look here."""

@@ -32,7 +32,7 @@ def move_page_tables(m: Machine, vma: Vma, old: int, new: int, length: int) -> N
             else:
                 m.rule("6.20", "2.7")
                 split_huge_pmd(m, mm, pmd)
-                _move_ptes(m, vma, pmd, target, old, new, step)
+                _move_ptes(m, vma, pmd, target, old=old, new=new, length=step)
         old += step
         new += step
 
@@ -74,7 +74,7 @@ def _mark_moved(m: Machine, vma: Vma, pmd: Pmd, i: int) -> None:
             table.words[i] = m.arch.pte_swp_clear_uffd(table.words[i])
 
 
-def _move_ptes(m: Machine, vma: Vma, pmd: Pmd, target: Pmd, old: int, new: int, length: int) -> None:
+def _move_ptes(m: Machine, vma: Vma, pmd: Pmd, target: Pmd, *, old: int, new: int, length: int) -> None:
     mm: Mm = vma.mm
     source = pmd.table
     if source is None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from pmdswp.model.pgtable import SOFT_DIRTY, UFFD
+from pmdswp.model.pgtable import SOFT_DIRTY, UFFD, WRITE
 from pmdswp.model.split import split_huge_pmd
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pmdswp.model.machine import Machine
     from pmdswp.model.mm import Mm, Vma
+    from pmdswp.model.pgtable import PteTable
 
 __all__ = [
     "PM_PRESENT",
@@ -111,37 +112,32 @@ def _scan(m: Machine, vma: Vma, start: int, end: int, *, wp_matching: bool) -> I
     mm = vma.mm
     for haddr, first, last in mm.pmd_ranges(start, end):
         pmd = mm.pmds.get(haddr)
-        if pmd is None:
+        if pmd is None or mm.entry(pmd).state is State.NONE:
             continue
         if pmd.table is None:
-            entry = mm.entry(pmd)
-            if entry.state is State.NONE:
-                continue
-            found = _categories(vma, entry, pmd.bits)
+            found = _categories(vma, mm.entry(pmd), pmd.bits)
             protect = wp_matching and Category.WRITTEN in found
             if not protect or last - first == m.pmd_size:
                 m.rule("6.11")
-                if protect and entry.state is State.PRESENT:
-                    pmd.bits = _protected(pmd.bits)
-                elif protect:
-                    pmd.word = m.arch.pmd_swp_mkuffd(pmd.word)
+                if protect:
+                    pmd.word, pmd.bits = _protected(mm.entry(pmd), pmd.bits, m.arch.pmd_swp_mkuffd)
                 yield Region(first, last, found | Category.HUGE)
                 continue
             split_huge_pmd(m, mm, pmd)
-        assert pmd.table is not None  # noqa: S101  # split, or there before
-        for i in range(first - haddr >> m.page_shift, last - haddr >> m.page_shift):
-            word, bits = pmd.table.words[i], pmd.table.bits[i]
-            entry = m.pte_entries[word]
-            if entry.state is State.NONE or entry.kind is SoftLeafType.MARKER:
-                continue
-            found = _categories(vma, entry, bits)
-            if wp_matching and Category.WRITTEN in found:
-                if entry.state is State.PRESENT:
-                    pmd.table.bits[i] = _protected(bits)
-                else:
-                    pmd.table.words[i] = m.arch.pte_swp_mkuffd(word)
-            address = haddr + (i << m.page_shift)
-            yield Region(address, address + m.page_size, found)
+        if pmd.table is not None:
+            yield from _scan_ptes(m, vma, pmd.table, range(first, last, m.page_size), wp_matching=wp_matching)
+
+
+def _scan_ptes(m: Machine, vma: Vma, table: PteTable, pages: range, *, wp_matching: bool) -> Iterator[Region]:
+    for address in pages:
+        i = (address & m.pmd_size - 1) >> m.page_shift
+        entry = m.pte_entries[table.words[i]]
+        if entry.state is State.NONE or entry.kind is SoftLeafType.MARKER:
+            continue
+        found = _categories(vma, entry, table.bits[i])
+        if wp_matching and Category.WRITTEN in found:
+            table.words[i], table.bits[i] = _protected(entry, table.bits[i], m.arch.pte_swp_mkuffd)
+        yield Region(address, address + m.page_size, found)
 
 
 def _categories(vma: Vma, entry: Entry, bits: int) -> Category:
@@ -156,8 +152,11 @@ def _categories(vma: Vma, entry: Entry, bits: int) -> Category:
     return found
 
 
-def _protected(bits: int) -> int:
-    return (bits | UFFD) & ~1
+def _protected(entry: Entry, bits: int, mkuffd: Callable[[int], int]) -> tuple[int, int]:
+    """An entry armed for userfaultfd: its word and the bits beside it."""
+    if entry.state is State.PRESENT:
+        return entry.raw, (bits | UFFD) & ~WRITE
+    return mkuffd(entry.raw), bits
 
 
 def smaps(m: Machine, mm: Mm) -> dict[str, int]:

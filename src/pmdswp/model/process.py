@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 from pmdswp.model import madvise, mprotect, uffdio_move, walkers
 from pmdswp.model.failures import KernelBug, KernelError
 from pmdswp.model.fault import handle_mm_fault
-from pmdswp.model.fault_pte import VmFault
+from pmdswp.model.folio import AnonVma
 from pmdswp.model.fork import dup_mmap
 from pmdswp.model.migration import start_migration
 from pmdswp.model.mincore import mincore_range
 from pmdswp.model.mm import Mm, Vma
 from pmdswp.model.mremap import move_page_tables
 from pmdswp.model.pagemap import Region, pagemap_read, pagemap_scan, smaps
-from pmdswp.model.folio import AnonVma
 from pmdswp.model.pgtable import DIRTY, WRITE, YOUNG
 from pmdswp.model.recorder import operation
 from pmdswp.model.split import split_huge_pmd
@@ -184,29 +183,26 @@ class Process:
             pmd = mm.pmd(haddr)
             mapped = mm.mapped_page(pmd, i)
             if mapped is None:
-                if not write and self._is_empty(pmd.word if pmd.table is None else None, pmd.table and pmd.table.words[i]):
+                if not write and self._is_empty(address):
                     return 0
             elif not write or mapped[2] & WRITE:
                 folio, page, _bits = mapped
-                accessed = YOUNG | DIRTY if write else YOUNG
-                if pmd.table is None:
-                    pmd.bits |= accessed
-                else:
-                    pmd.table.bits[i] |= accessed
+                mm.set_bits(pmd, i, YOUNG | DIRTY if write else YOUNG)
                 if write:
                     folio.data[page] = token
                 return folio.data[page]
             result = handle_mm_fault(m, vma, address, write=write)
-            if result is VmFault.SIGBUS:
-                raise KernelError("SIGBUS")
-            if result is VmFault.OOM:
-                raise KernelError("ENOMEM")
+            if result.signal:
+                raise KernelError(result.signal)
         raise KernelBug(f"{self.name} faults at {address:#x} for ever")
 
-    def _is_empty(self, pmd: int | None, pte: int | None) -> bool:
+    def _is_empty(self, address: int) -> bool:
         """Whether nothing is mapped or swapped there. A read sees zeroes then; the shared zero page is left out."""
-        words = self.machine.words
-        return pmd == words.pmd_none or (pte is not None and pte == words.pte_none)
+        pmd = self.mm.pmds.get(address & -self.machine.pmd_size)
+        if pmd is None or pmd.table is None:
+            return pmd is None or pmd.word == self.machine.words.pmd_none
+        i = (address & self.machine.pmd_size - 1) >> self.machine.page_shift
+        return pmd.table.words[i] == self.machine.words.pte_none
 
     # --- processes ------------------------------------------------------------------------------------------
 
@@ -363,19 +359,14 @@ class Process:
         for page in range(address, end, m.page_size):
             if page in lazy:
                 self.may_be_zero.add(page)
-            elif self._reads_as_zero(page):
+            elif self._is_empty(page):
                 self._forget(page, page + m.page_size)
-
-    def _reads_as_zero(self, address: int) -> bool:
-        pmd = self.mm.pmds.get(address & -self.machine.pmd_size)
-        i = (address & self.machine.pmd_size - 1) >> self.machine.page_shift
-        return pmd is None or self._is_empty(pmd.word, pmd.table and pmd.table.words[i])
 
     # --- looking --------------------------------------------------------------------------------------------
 
     @operation
     def mincore(self, address: int, length: int | None = None) -> list[bool]:
-        """mincore(): a flag per page."""
+        """A flag per page: whether it is resident (mincore)."""
         return mincore_range(self.machine, self.mm, address, self._advise(address, length))
 
     @operation
@@ -403,7 +394,7 @@ class Process:
 
     @operation
     def mbind(self, address: int, length: int | None = None) -> tuple[int, int]:
-        """mbind(MPOL_MF_MOVE): pages queued for migration, and pages counted as failed."""
+        """What mbind with MPOL_MF_MOVE finds: pages queued for migration, and pages counted as failed."""
         return walkers.queue_folios(self.machine, self.mm, address, self._advise(address, length))
 
     @operation

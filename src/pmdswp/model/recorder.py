@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from pmdswp.model.failures import KernelError
+from pmdswp.model.stage import after
 from pmdswp.model.swap import SwapDevice, swap_cache_class
 from pmdswp.model.trace import Argument, PmdChange, Step
+from pmdswp.softleaf import SoftLeafType
 
 if TYPE_CHECKING:
     from pmdswp.model.machine import Machine
@@ -47,7 +49,7 @@ def operation(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate
         m.note = ""
         outcome = "ok"
         try:
-            return method(self, *args, **kwargs)
+            result = method(self, *args, **kwargs)
         except KernelError as error:
             outcome = error.errno_name
             raise
@@ -55,8 +57,10 @@ def operation(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate
             m.in_step = False
             name = self.name if self is not m else None
             m.trace.append(before.step(m, method.__name__, name, arguments, outcome))
+        after(m)
+        return result
 
-    return run
+    return cast("Callable[Concatenate[_S, _P], _R]", run)
 
 
 def _plain(value: object) -> Argument:
@@ -83,11 +87,11 @@ class _Snapshot:
             for key in sorted(self.words.keys() | words.keys())
             if self.words.get(key, empty) != words.get(key, empty)
         )
-        touched = {
-            name
-            for name in self.ranges.keys() | ranges.keys()
-            if self.ranges.get(name) != ranges.get(name) or pmds
-        }
+        touched = {name for name in self.ranges.keys() | ranges.keys() if self.ranges.get(name) != ranges.get(name)}
+        for change in pmds:
+            for entry in (m.pmd_entries[change.before], m.pmd_entries[change.after]):
+                if entry.kind is SoftLeafType.SWAP and entry.leaf is not None:
+                    touched.add(f"{entry.leaf.swp_type}:{entry.leaf.offset:#x}")
         return Step(
             index=len(m.trace),
             operation=operation,
@@ -110,11 +114,7 @@ class _Snapshot:
 
 
 def _words(m: Machine) -> dict[tuple[str, int], int]:
-    return {
-        (process.name, address): pmd.word
-        for process in m.processes
-        for address, pmd in process.mm.pmds.items()
-    }
+    return {(process.name, address): pmd.word for process in m.processes for address, pmd in process.mm.pmds.items()}
 
 
 def _ranges(m: Machine) -> dict[str, str]:

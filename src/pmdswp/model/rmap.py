@@ -32,14 +32,16 @@ def page_vma_mapped_walk(
 
     Found by the folio's index alone, as in the kernel: a mapping of a wrongly anchored folio is not found.
     """
-    found = []
+    found: list[Mapping] = []
     if folio.anon_vma is None:
         return found
     for vma in folio.anon_vma.vmas:
         offset = folio.index - vma.pgoff
         pages = vma.end - vma.start >> m.page_shift
         first, last = max(offset, 0), min(offset + folio.nr, pages)
-        for haddr, start, end in vma.mm.pmd_ranges(vma.start + (first << m.page_shift), vma.start + (last << m.page_shift)):
+        for haddr, start, end in vma.mm.pmd_ranges(
+            vma.start + (first << m.page_shift), vma.start + (last << m.page_shift)
+        ):
             pmd = vma.mm.pmds.get(haddr)
             if pmd is None:
                 continue
@@ -51,9 +53,7 @@ def page_vma_mapped_walk(
             i = start - haddr >> m.page_shift
             for step, word in enumerate(pmd.table.words[i : end - haddr >> m.page_shift]):
                 if is_pte(word, page + step):
-                    found.append(
-                        Mapping(vma, start + (step << m.page_shift), pmd, pmd.table, i + step, page + step)
-                    )
+                    found.append(Mapping(vma, start + (step << m.page_shift), pmd, pmd.table, i + step, page + step))
     return found
 
 

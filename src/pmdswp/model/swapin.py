@@ -67,7 +67,7 @@ def entry_bits(entry: Entry) -> int:
     return (SOFT_DIRTY if entry.soft_dirty else 0) | (UFFD if entry.uffd else 0)
 
 
-def set_huge_pmd(m: Machine, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, bits: int, *, exclusive: bool) -> None:
+def set_huge_pmd(m: Machine, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, *, bits: int, exclusive: bool) -> None:
     """Map a cached folio where its swap PMD stands; the deposited table stays where it is."""
     mm, device = vma.mm, folio.device
     if device is None:

@@ -66,7 +66,7 @@ def _unuse_mm(m: Machine, mm: Mm, device: SwapDevice) -> None:
             if pmd.table is not None:
                 m.rule("5.7")
                 for address in range(start, end, m.page_size):
-                    _unuse_pte(m, vma, address, pmd.table, address - haddr >> m.page_shift, device)
+                    _unuse_pte(m, vma, address, pmd.table, device)
 
 
 def _is_on(entry: Entry, device: SwapDevice) -> bool:
@@ -95,12 +95,10 @@ def _unuse_swap_pmd(m: Machine, vma: Vma, haddr: int, pmd: Pmd, entry: Entry) ->
     _wait_on_writeback(m, folio)
     if m.fails(FailPoint.RACE_CACHE_SPLIT):
         split_folio(m, folio)
-    _unuse_pmd(m, vma, haddr, pmd, entry, folio)
+    _unuse_pmd(m, vma, haddr, pmd, folio)
 
 
-def _unuse_pmd(
-    m: Machine, vma: Vma, haddr: int, pmd: Pmd, entry: Entry, folio: Folio
-) -> Literal["", "EAGAIN", "EIO"]:
+def _unuse_pmd(m: Machine, vma: Vma, haddr: int, pmd: Pmd, folio: Folio) -> Literal["", "EAGAIN", "EIO"]:
     """`unuse_pmd`: map the folio, old and read-only."""
     m.rule("5.6")
     if folio.nr != m.nr or m.fails(FailPoint.RACE_PMD_CHANGED):
@@ -109,13 +107,15 @@ def _unuse_pmd(
         split_huge_pmd(m, vma.mm, pmd)
         return "EIO"
     m.rule("5.8", "5.9", "5.10", "5.11", "5.12", "5.13")
-    set_huge_pmd(m, vma, haddr, pmd, folio, entry_bits(entry), exclusive=entry.exclusive)
+    entry = vma.mm.entry(pmd)
+    set_huge_pmd(m, vma, haddr, pmd, folio, bits=entry_bits(entry), exclusive=entry.exclusive)
     folio_free_swap(m, folio)
     return ""
 
 
-def _unuse_pte(m: Machine, vma: Vma, address: int, table: PteTable, i: int, device: SwapDevice) -> None:
+def _unuse_pte(m: Machine, vma: Vma, address: int, table: PteTable, device: SwapDevice) -> None:
     """`unuse_pte`: map one page, or leave a poison marker if it cannot be read."""
+    i = (address & m.pmd_size - 1) >> m.page_shift
     entry = m.pte_entries[table.words[i]]
     if entry.kind is not SoftLeafType.SWAP or entry.leaf is None or not _is_on(entry, device):
         return

@@ -99,7 +99,7 @@ def try_to_unmap(m: Machine, folio: Folio, found: list[Mapping]) -> None:
             m.rule("10.4")
             split_huge_pmd(m, mapping.vma.mm, mapping.pmd)
             ptes = [one for one in mappings(m, folio) if one.pmd is mapping.pmd]
-            done = all([_unmap_pte(m, folio, one) for one in ptes])
+            done = all(_unmap_pte(m, folio, one) for one in ptes)
         if not done:
             break
     if installed and m.switches.swapout_event == "per-folio":

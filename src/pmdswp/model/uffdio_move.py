@@ -8,7 +8,7 @@ from pmdswp.model.failures import FailPoint, KernelBug, KernelError, Reintroduce
 from pmdswp.model.migration import migration_entry_wait
 from pmdswp.model.pgtable import DIRTY, UFFD, WRITE
 from pmdswp.model.split import split_folio, split_huge_pmd
-from pmdswp.model.swap import CacheClass, SwapDevice, swap_cache_add_folio, swap_pmd_cache_lookup
+from pmdswp.model.swap import CacheClass, swap_cache_add_folio, swap_pmd_cache_lookup
 from pmdswp.model.swapin import swap_read_folio
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
@@ -31,12 +31,12 @@ def move_pages(m: Machine, mm: Mm, dst: int, src: int, length: int) -> int:
     src_vma, dst_vma = mm.find_vma(src), mm.find_vma(dst)
     if not dst_vma.uffd or src + length > src_vma.end or dst + length > dst_vma.end:
         raise KernelError("EINVAL")
-    if not src_vma.write or not dst_vma.write or src < dst + length and dst < src + length:
+    if not src_vma.write or not dst_vma.write or (src < dst + length and dst < src + length):
         raise KernelError("EINVAL")
     moved = retries = 0
     while moved < length:
         try:
-            moved += _move_step(m, src_vma, dst_vma, src + moved, dst + moved, length - moved)
+            moved += _move_step(m, src_vma, dst_vma, src=src + moved, dst=dst + moved, length=length - moved)
         except KernelError as error:
             if error.errno_name == "EAGAIN":
                 retries += 1
@@ -49,7 +49,7 @@ def move_pages(m: Machine, mm: Mm, dst: int, src: int, length: int) -> int:
     return moved
 
 
-def _move_step(m: Machine, src_vma: Vma, dst_vma: Vma, src: int, dst: int, length: int) -> int:
+def _move_step(m: Machine, src_vma: Vma, dst_vma: Vma, *, src: int, dst: int, length: int) -> int:
     """Move one PMD or one page; the bytes moved."""
     mm = src_vma.mm
     src_pmd, dst_pmd = mm.pmd(src & -m.pmd_size), mm.pmd(dst & -m.pmd_size)
@@ -69,7 +69,7 @@ def _move_step(m: Machine, src_vma: Vma, dst_vma: Vma, src: int, dst: int, lengt
         m.rule("2.7")
         split_huge_pmd(m, mm, src_pmd)
         raise KernelError("EAGAIN")
-    _move_pages_pte(m, dst_vma, src_pmd.table, mm.table_at(dst_pmd), src, dst)
+    _move_pages_pte(m, dst_vma, src_pmd.table, mm.table_at(dst_pmd), src=src, dst=dst)
     return m.page_size
 
 
@@ -84,7 +84,7 @@ def _move_pages_huge_pmd(m: Machine, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, d
         bits = src_pmd.bits & ~(UFFD | WRITE) | DIRTY | m.soft_dirty_bit
         _move_entry(mm, src_pmd, dst_pmd, src_pmd.word, bits | (WRITE if dst_vma.write else 0))
     elif entry.kind is SoftLeafType.SWAP:
-        _move_swap_pmd(m, dst_vma, src_pmd, dst_pmd, dst, entry)
+        _move_swap_pmd(m, dst_vma, src_pmd, dst_pmd, dst)
     else:
         m.rule("8.2")
         migration_entry_wait(m, entry)
@@ -97,10 +97,12 @@ def _move_entry(mm: Mm, src_pmd: Pmd, dst_pmd: Pmd, word: int, bits: int) -> Non
     mm.clear(src_pmd)
 
 
-def _move_swap_pmd(m: Machine, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, dst: int, entry: Entry) -> None:
+def _move_swap_pmd(m: Machine, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, dst: int) -> None:
     """`move_swap_pmd`: the entry moves, and with it the folio that is cached for it, if it is one."""
+    mm = dst_vma.mm
+    entry = mm.entry(src_pmd)
     assert entry.leaf is not None  # noqa: S101  # a softleaf has a leaf
-    mm, device, offset = dst_vma.mm, m.device(entry.leaf.swp_type), entry.leaf.offset
+    device, offset = m.device(entry.leaf.swp_type), entry.leaf.offset
     if not entry.exclusive:
         m.rule("8.4")
         raise KernelError("EBUSY")
@@ -117,7 +119,7 @@ def _move_swap_pmd(m: Machine, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, dst: in
         raise KernelError("EAGAIN")
     if folio is None:
         if m.fails(FailPoint.RACE_REFILLED):
-            _refill(m, dst_vma, src_pmd, device, offset, entry)
+            _refill(m, mm, src_pmd)
         m.rule("8.7")
         slots = 1 if Reintroduced.V2_MOVE_NO_RECHECK in m.errors else m.nr
         if device.cache[offset : offset + slots].count(None) != slots and not blind:
@@ -135,12 +137,14 @@ def _move_swap_pmd(m: Machine, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, dst: in
     _move_entry(mm, src_pmd, dst_pmd, word, 0)
 
 
-def _refill(m: Machine, vma: Vma, src_pmd: Pmd, device: SwapDevice, offset: int, entry: Entry) -> None:
+def _refill(m: Machine, mm: Mm, src_pmd: Pmd) -> None:
     """What another CPU may do unseen: fault the range in and out again, to the same slots.
 
     The folio is anchored at the source then, and stays so when it is split in the cache. The PMD is the same word.
     """
-    mm = vma.mm
+    entry = mm.entry(src_pmd)
+    assert entry.leaf is not None  # noqa: S101  # a softleaf has a leaf
+    device, offset = m.device(entry.leaf.swp_type), entry.leaf.offset
     [haddr] = [address for address, pmd in mm.pmds.items() if pmd is src_pmd]
     folio = m.alloc_folio([0] * m.nr)
     folio.uptodate = False
@@ -157,7 +161,7 @@ def _refill(m: Machine, vma: Vma, src_pmd: Pmd, device: SwapDevice, offset: int,
         m.reclaim_folio(first)
 
 
-def _move_pages_pte(m: Machine, dst_vma: Vma, source: PteTable, table: PteTable, src: int, dst: int) -> None:
+def _move_pages_pte(m: Machine, dst_vma: Vma, source: PteTable, table: PteTable, *, src: int, dst: int) -> None:
     """`move_pages_ptes` for one page."""
     i, j = (address % m.pmd_size >> m.page_shift for address in (src, dst))
     word = source.words[i]
