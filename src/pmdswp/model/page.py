@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from pmdswp.model.picture import Lane, Spot, picture
-from pmdswp.model.report import Place, Run, Told, short_name, slots, tell
+from pmdswp.model.report import Place, Run, Told, folded, short_name, slots, tell
 from pmdswp.model.rules import RULES
 from pmdswp.render.html import frame
 from pmdswp.render.text import describe
@@ -52,10 +52,11 @@ def _body(runs: Sequence[Run], title: str) -> Iterator[str]:
             f"<p><code>{escape(repr(run.arch))}</code>: {run.arch.hpage_pmd_nr} pages to a PMD. A bar is what a PMD "
             "holds, or what the swap cache holds over a range of slots; a dot is a change within it.</p>"
         )
+        shown = folded(run)
         operations = [
-            f"{step.index} {step.process + ' ' if step.process else ''}{step.operation}" for step in run.steps
+            f"{step.index} {step.process + ' ' if step.process else ''}{step.operation}" for step in shown.steps
         ]
-        yield f'<div class="scroll run" tabindex="0">{picture(operations, lanes(run), f"run-{number}")}</div>'
+        yield f'<div class="scroll run" tabindex="0">{picture(operations, lanes(shown), f"run-{number}")}</div>'
         yield '<h3>Steps</h3>\n<table class="steps">'
         yield f"<thead><tr>{''.join(f'<th>{title}</th>' for title in _HEAD)}</tr></thead>\n<tbody>"
         yield from (_row(told) for told in tell(run))

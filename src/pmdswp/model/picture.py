@@ -116,7 +116,7 @@ def _bars(lane: Lane, left: float, y: float) -> Iterator[str]:
 def _step(spot: Spot, x: float, y: float, tone: str, *, is_first: bool) -> Iterator[str]:
     """What the pointer is told of one step, and its dot."""
     if spot.changed and not is_first:
-        yield f'<circle cx="{x + 1:g}" cy="{y + _BAR / 2:g}" r="4" fill="var(--pmdswp-{tone}-edge)"/>'
+        yield f'<circle cx="{x + 1:g}" cy="{y + _BAR - 5:g}" r="3.5" fill="var(--pmdswp-{tone}-edge)"/>'
     yield (
         f'<rect x="{x:g}" y="{y}" width="{_STEP}" height="{_BAR}" fill="transparent">'
         f"<title>{escape(spot.detail)}</title></rect>"

@@ -8,7 +8,10 @@ are "0x..." text.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
 from typing import NamedTuple
 
 from pmdswp.arch import Arch
@@ -18,7 +21,19 @@ from pmdswp.render.records import Json, entry_record, hexadecimal
 from pmdswp.render.text import describe
 from pmdswp.softleaf import State
 
-__all__ = ["Place", "Run", "Told", "final_words", "machine_text", "record", "short_name", "slots", "tell", "text"]
+__all__ = [
+    "Place",
+    "Run",
+    "Told",
+    "final_words",
+    "folded",
+    "machine_text",
+    "record",
+    "short_name",
+    "slots",
+    "tell",
+    "text",
+]
 
 
 class Run(NamedTuple):
@@ -75,7 +90,7 @@ class Told(NamedTuple):
 def tell(run: Run) -> Iterator[Told]:
     """Every step of a run in words."""
     counts: dict[str, int] = {}
-    for step in run.steps:
+    for step in folded(run).steps:
         now = _numbers(step)
         yield Told(
             step.index,
@@ -91,8 +106,38 @@ def tell(run: Run) -> Iterator[Told]:
         counts = now
 
 
+def folded(run: Run) -> Run:
+    """The run with steps that repeat the one before, and change neither PMDs nor the class of a cache, as one."""
+    groups = groupby(run.steps, key=lambda step: (step.process, step.operation, step.outcome, _what_it_shows(step)))
+    return run._replace(steps=[_fold(list(group)) for _, group in groups])
+
+
+def _what_it_shows(step: Step) -> int | None:
+    """None for steps that may be one with those around them, and else a number that only this one has."""
+    return step.index if step.pmds or step.cache_before != step.cache_after or step.note else None
+
+
+def _fold(steps: Sequence[Step]) -> Step:
+    first, last = steps[0], steps[-1]
+    if first is last:
+        return first
+    events: Counter[str] = Counter()
+    for step in steps:
+        events.update(step.events)
+    rules = tuple(dict.fromkeys(rule for step in steps for rule in step.rules))
+    return replace(
+        last,
+        index=first.index,
+        arguments=first.arguments,
+        events=events,
+        rules=rules,
+        note=f"to step {last.index} alike",
+    )
+
+
 def _operation(step: Step) -> str:
-    arguments = ", ".join(f"{name}={_argument(value)}" for name, value in step.arguments.items())
+    given = {name: value for name, value in step.arguments.items() if value != "None"}
+    arguments = ", ".join(f"{name}={_argument(value)}" for name, value in given.items())
     return f"{step.process + ' ' if step.process else ''}{step.operation}({arguments})"
 
 
@@ -160,8 +205,8 @@ def _changes(before: Mapping[str, int], after: Mapping[str, int]) -> Iterator[st
 
 
 def final_words(run: Run) -> dict[Place, int]:
-    """The word of every PMD at the end of a run that any step of it changed."""
-    return {_place(change): change.after for step in run.steps for change in step.pmds}
+    """The word of every PMD at the end of a run that any step of it changed, before all processes are made to exit."""
+    return {_place(change): change.after for step in run.steps if step.operation != "shutdown" for change in step.pmds}
 
 
 # --- text ---------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from enum import Flag, auto
 from types import MappingProxyType
 from typing import NamedTuple
 
-__all__ = ["RULES", "SECTIONS", "Evidence", "Rule", "order"]
+__all__ = ["RULES", "SECTIONS", "UNPLAYED", "Evidence", "Rule", "order"]
 
 
 class Evidence(Flag):
@@ -244,3 +244,19 @@ _PLACE = {rule: place for place, rule in enumerate(RULES)}
 def order(rules: Iterable[str]) -> list[str]:
     """Rule ids in the order of `RULES`, each once."""
     return sorted(set(rules), key=_PLACE.__getitem__)
+
+
+_CHECKED = "nothing obeys it in a step of its own: `check` looks for the contrary after any step"
+
+UNPLAYED: Mapping[str, str] = MappingProxyType(
+    {
+        "G5": _CHECKED,
+        "G9": _CHECKED,
+        "S.4": "the model keeps no shadows",
+        "6.6": "the model has no NUMA hinting",
+        "6.8": "the model does not clear referenced bits",
+        "9.8": "the model has no memory errors",
+        "9.18": "userfaultfd's read-write protection is not in the tree that v3 sits on",
+    }
+)
+"""Rules that no run of the model obeys, and why."""

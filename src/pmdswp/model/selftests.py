@@ -8,12 +8,12 @@ Left out is `rwp_swapin` of v4: userfaultfd's read-write protection is not in th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from pmdswp.arch import Arch
-from pmdswp.model.failures import KernelError
+from pmdswp.model.failures import KernelError, Reintroduced
 from pmdswp.model.invariants import check
 from pmdswp.model.machine import Machine
 from pmdswp.model.pagemap import PM_PRESENT, PM_SWAP
@@ -155,6 +155,7 @@ def write(m: Machine) -> None:
     written[0] = p.write(address)
     _expect_huge(p)
     _expect_intact(p, address, written)
+    m.rule("9.20")
 
 
 def munmap(m: Machine) -> None:
@@ -189,7 +190,7 @@ def uffdio_move(m: Machine) -> None:
 
 
 def mremap(m: Machine) -> None:
-    """mremap takes a swapped range along without bringing it back."""
+    """A swapped range moves with mremap, without being brought back."""
     p, address, written = _setup(m)
     target = p.mremap(address)
     _expect_swapped(p, target)
@@ -198,7 +199,7 @@ def mremap(m: Machine) -> None:
 
 
 def pagemap(m: Machine) -> None:
-    """pagemap reports each page of a swap PMD with a slot of its own, one after the other."""
+    """Each page of a swap PMD has a slot of its own in pagemap, one after the other."""
     p, address, _ = _setup(m)
     records = p.pagemap(address)
     _expect(records == [records[0] + i * 32 for i in range(m.nr)], "the slots in pagemap are not in a row")
@@ -208,7 +209,7 @@ def pagemap(m: Machine) -> None:
 
 
 def mincore(m: Machine) -> None:
-    """mincore leaves the entry alone, and reports nothing once the cache has been dropped."""
+    """Asking mincore leaves the entry alone, and nothing is resident once the cache has been dropped."""
     p, address, _ = _setup(m)
     p.mincore(address)
     _expect_swapped(p, address)
@@ -241,7 +242,7 @@ def madvise_willneed(m: Machine) -> None:
 
 
 def swapoff(m: Machine) -> None:
-    """swapoff brings the range back as one huge mapping, before anybody touches it."""
+    """With swapoff the range comes back as one huge mapping, before anybody touches it."""
     p, address, written = _setup(m)
     m.swapoff()
     _expect_huge(p)
@@ -315,10 +316,13 @@ SELFTESTS: Mapping[str, Selftest] = MappingProxyType(
 """Name -> selftest, in the order of the series."""
 
 
-def run(name: str, arch: Arch, *, zswap: bool) -> Result:
-    """Run one selftest, compare the machine with the invariants, and see that nothing is left behind."""
+def run(name: str, arch: Arch, *, zswap: bool, errors: Iterable[Reintroduced] = ()) -> Result:
+    """Run one selftest, compare the machine with the invariants, and see that nothing is left behind.
+
+    `errors`: those of earlier versions to make again.
+    """
     test = SELFTESTS[name]
-    m = Machine(arch, zswap=zswap, trace=False)
+    m = Machine(arch, zswap=zswap, errors=errors, trace=False)
     failure = None
     try:
         with m:

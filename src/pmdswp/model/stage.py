@@ -8,11 +8,12 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, NamedTuple
 
 from pmdswp.arch import Arch, get
+from pmdswp.model.invariants import check
 
 if TYPE_CHECKING:
     from pmdswp.model.machine import Machine
 
-__all__ = ["Stage", "architecture", "enter", "stage"]
+__all__ = ["Stage", "after", "architecture", "enter", "stage"]
 
 DEFAULT = "x86_64"
 
@@ -44,6 +45,12 @@ def architecture(arch: str | Arch | None) -> Arch:
         return get(arch)
     current = _CURRENT.get()
     return arch or (current.arch if current else get(DEFAULT))
+
+
+def after(machine: Machine) -> None:
+    """See, on a stage, that the invariants hold after a step; elsewhere that is for the scenario to do."""
+    if _CURRENT.get() is not None:
+        check(machine)
 
 
 def enter(machine: Machine) -> None:
