@@ -6,14 +6,18 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.util import module_from_spec, spec_from_file_location
 from inspect import getdoc
 from pathlib import Path
+from types import ModuleType
 from typing import cast
 
 from pmdswp.arch import ARCHITECTURES, Arch
 from pmdswp.cli import commands
 from pmdswp.config import KERNELS, show
 from pmdswp.hazards import hazards
+from pmdswp.model.reference import reference
+from pmdswp.model.selftests import SELFTESTS, run
 from pmdswp.render import markdown
 from pmdswp.render.comparison import (
     comparison,
@@ -31,7 +35,7 @@ from pmdswp.render.tables import field_table, hazard_blocks, predicate_table, ti
 from pmdswp.softleaf import Level
 
 REFERENCE = Path(__file__).parent / "reference"
-
+CASES = Path(__file__).parents[1] / "tests" / "model" / "cases.py"
 
 SINCE = (
     "`Since` is the release, and the commit, that put a field at these bits with this meaning; the series is not "
@@ -73,6 +77,26 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "comparison.md", _markdown(comparison())
     yield "hazards.md", _markdown(_hazards())
     yield "command-line.md", _markdown(_command_line())
+    yield "model-rules.md", _markdown(reference(_played(newest["x86_64"])))
+
+
+def _played(arch: Arch) -> dict[str, list[str]]:
+    """Which selftests and cases obey each rule of the model: they are run."""
+    cases = _cases()
+    runs = {
+        name: {rule for zswap in (False, True) for rule in run(name, arch, zswap=zswap).rules} for name in SELFTESTS
+    }
+    runs |= {name: set(cases.rules_of(name, arch)) for name in cases.CASES}
+    telling = sorted(runs, key=lambda name: len(runs[name]))
+    return {rule: [name for name in telling if rule in runs[name]] for rule in set().union(*runs.values())}
+
+
+def _cases() -> ModuleType:
+    """The module with the cases, which is no part of the library."""
+    spec = spec_from_file_location("model_cases", CASES)
+    module = module_from_spec(spec)  # type: ignore[arg-type]
+    spec.loader.exec_module(module)  # type: ignore[union-attr]
+    return module
 
 
 def _markdown(section: Section) -> str:
