@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pmdswp
 from pmdswp.model.page import lanes, page
 from pmdswp.model.picture import picture
-from pmdswp.model.report import Run, final_words, record, short_name, tell, text
+from pmdswp.model.report import Run, final_words, folded, record, short_name, tell, text
 from pmdswp.model.rules import RULES
 from pmdswp.model.trace import PmdChange, Step
 
@@ -175,3 +175,20 @@ def test_a_name_too_long_for_its_bar_is_cut() -> None:
 def test_a_run_without_steps_is_a_page_too() -> None:
     assert "<svg" in "\n".join(page([Run("m", ARCH, [])], "nothing"))
     assert list(text([Run("m", ARCH, [])], trace=True))[1] == "0 steps, 0 rules of the series obeyed"
+
+
+def test_steps_that_only_repeat_one_another_are_told_once() -> None:
+    alike = [
+        _step(
+            number, "writeback", arguments={"slot": number}, events={"OUT": 1}, rules=(rule,), counts={"slots": number}
+        )
+        for number, rule in enumerate(["4.7", "4.8", "4.7"], start=1)
+    ]
+    run = Run("m", ARCH, [*alike, _step(4, "writeback", outcome="EIO"), *_run().steps[1:]])
+    told = list(tell(run))
+    assert [each.number for each in told] == [1, 4, 2, 3, 4, 5, 6]
+    assert told[0].operation == "parent writeback(slot=1)"
+    assert (told[0].events, told[0].rules, told[0].counts) == (("OUT +3",), ("4.7", "4.8"), ("slots 3",))
+    assert told[0].note == "to step 3 alike"
+    assert len(folded(run).steps) == len(told)
+    assert len(record([run], "m")["machines"][0]["steps"]) == 9  # type: ignore[index]

@@ -108,9 +108,8 @@ def _bars(lane: Lane, left: float, y: float) -> Iterator[str]:
         fits = int((length - 6) / _LETTER)
         label = name if len(name) <= fits else f"{name[: fits - 1]}…"
         yield _text(x + length / 2, y + _BAR / 2 + 4, label, f"{tone}-ink", weight=600)
-        for number, spot in enumerate(spots):
-            if spot is not None:
-                yield from _step(spot, x + number * _STEP, y, tone, is_first=number == 0)
+        for number, spot in enumerate(filter(None, spots)):
+            yield from _step(spot, x + number * _STEP, y, tone, is_first=number == 0)
 
 
 def _step(spot: Spot, x: float, y: float, tone: str, *, is_first: bool) -> Iterator[str]:
