@@ -30,7 +30,7 @@ def mincore(m: Machine, p: Process, address: int) -> bool:
     if entry.kind is SoftLeafType.SWAP and entry.leaf is not None:
         folio = m.device(entry.leaf.swp_type).cache[entry.leaf.offset]
         return folio is not None and folio.uptodate
-    return entry.state is State.PRESENT or entry.kind.is_migration
+    return entry.state is State.PRESENT or entry.kind.has_pfn
 
 
 def pagemap(m: Machine, p: Process, address: int) -> int:

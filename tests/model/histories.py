@@ -270,6 +270,25 @@ class Histories(RuleBasedStateMachine):
         self.attempt(lambda: p.uffdio_move(dst, src, length), *allowed)
         self.m._armed[FailPoint.RACE_REFILLED] = 0
 
+    @rule(which=WHICH, pmd=st.integers(0, 1), fresh=st.booleans(), split=st.booleans(), raced=st.booleans())
+    def move_swapped(self, which: int, pmd: int, fresh: bool, split: bool, *, raced: bool) -> None:
+        """What is rare otherwise: all swapped out, perhaps split in the cache, and room where it is to go."""
+        p = self.pick(which)
+        src, dst, size = self.address(pmd), self.address(2), self.m.pmd_size
+        if fresh:
+            p.mmap(pmds=1, address=src)
+        p.mmap(pmds=1, address=dst)
+        p.uffd_register(dst)
+        if not self.attempt(lambda: (fresh and p.write_all(src), p.pageout(src))):
+            return
+        self.m.end_writeback()
+        for _, _, device, offset in self.swap_pmds(p, src, size):
+            if split:
+                self.m.split_cached(device.type, offset)
+            elif raced:
+                self.m.reclaim()
+        self.uffdio_move(which, Piece(pmd, 0, 8), 2, None, clean=False, raced=raced and not split)
+
     def _can_move_all(self, p: Process, src: int, length: int) -> bool:
         """Whether every page is swapped, exclusive, and cached as a single page or not at all."""
         if self.m._armed[FailPoint.RACE_REFILLED]:
@@ -382,9 +401,9 @@ class Histories(RuleBasedStateMachine):
         if on and all(device is None for device in m.devices):
             m.swapon(synchronous=synchronous)
 
-    @rule(which=WHICH, piece=PIECES)
-    def start_migration(self, which: int, piece: Piece) -> None:
-        self.pick(which).start_migration(self.span(piece)[0])
+    @rule(which=WHICH, piece=PIECES, to_device=st.booleans())
+    def start_migration(self, which: int, piece: Piece, to_device: bool) -> None:
+        self.pick(which).start_migration(self.span(piece)[0], to_device=to_device)
 
     @rule()
     def finish_migration(self) -> None:

@@ -37,6 +37,7 @@ def handle_mm_fault(m: Machine, vma: Vma, address: int, *, write: bool) -> VmFau
     pmd = vma.mm.pmd(haddr)
     entry = vma.mm.entry(pmd)
     result: VmFault | _Next = _Next.FALLBACK
+    m.rule(*(("1.1", "1.2", "1.3") if entry.state is State.SOFTLEAF else ("1.5",)))
     if entry.state is State.NONE:
         if vma.start <= haddr and haddr + m.pmd_size <= vma.end:
             result = _do_huge_pmd_anonymous_page(m, vma, haddr, pmd)

@@ -87,7 +87,7 @@ class _Walk:
             return 0, m.nr
         if entry.state is State.PRESENT:
             self._huge(process, haddr, pmd)
-        elif entry.kind.is_migration:
+        elif entry.kind.has_pfn:
             self._expect(process, haddr, softleaf_to_folio(m, entry)[0].data)
         else:
             _fail("1.3", f"{process.name} {haddr:#x}: {entry!r} has no business in a PMD")
@@ -194,7 +194,7 @@ class _Walk:
             elif entry.kind is SoftLeafType.SWAP:
                 swap += 1
                 token = self._swap_pte(vma, address, entry)
-            elif entry.kind.is_migration:
+            elif entry.kind.has_pfn:
                 anon += 1
                 folio, page = softleaf_to_folio(m, entry)
                 token = folio.data[page]

@@ -24,6 +24,7 @@ from pmdswp.model.swapin import read_swap_cache_async
 from pmdswp.model.swapout import shrink_folio
 from pmdswp.model.switches import Switches
 from pmdswp.model.zswap import zswap_writeback_entry
+from pmdswp.softleaf import SoftLeafType
 
 if TYPE_CHECKING:
     from pmdswp.model.trace import Step
@@ -180,6 +181,11 @@ class Machine:
             raise KernelBug(f"an entry names swap device {type}, which is not there")
         return device
 
+    def swp_type(self, kind: SoftLeafType) -> int:
+        """The type number of a special kind."""
+        number = self.arch.swp_types[kind]
+        return number if isinstance(number, int) else number.start
+
     # --- scenario -------------------------------------------------------------------------------------------
 
     @operation
@@ -284,7 +290,7 @@ class Machine:
 
     @operation
     def finish_migration(self) -> None:
-        """All migrations are finished."""
+        """All migrations are finished, and what is with a device comes back."""
         self.remove_migration_ptes()
 
     def remove_migration_ptes(self) -> None:

@@ -1,4 +1,7 @@
-"""Migration, as far as the walkers need it: entries that stand for a locked folio until it has moved."""
+"""Entries that stand for a folio which is elsewhere: being migrated, or in the memory of a device.
+
+There is as much of both as the walkers need to meet them. The folio is locked meanwhile, and comes back as a copy.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,18 @@ from pmdswp.softleaf import Entry, SoftLeaf, SoftLeafType
 if TYPE_CHECKING:
     from pmdswp.model.machine import Machine
 
-__all__ = ["finish_migration", "migration_entry_wait", "softleaf_to_folio", "start_migration"]
+__all__ = ["READABLE", "finish_migration", "migration_entry_wait", "softleaf_to_folio", "start_migration"]
 
-_KINDS = {
+_MIGRATION = {
     (True, True): SoftLeafType.MIGRATION_WRITE,
     (False, True): SoftLeafType.MIGRATION_READ_EXCLUSIVE,
     (False, False): SoftLeafType.MIGRATION_READ,
 }
+READABLE = {
+    SoftLeafType.MIGRATION_WRITE: SoftLeafType.MIGRATION_READ_EXCLUSIVE,
+    SoftLeafType.DEVICE_PRIVATE_WRITE: SoftLeafType.DEVICE_PRIVATE_READ,
+}
+"""What mprotect makes of a writable entry; fork makes of every migration entry MIGRATION_READ."""
 
 
 def softleaf_to_folio(m: Machine, entry: Entry) -> tuple[Folio, int]:
@@ -29,25 +37,27 @@ def softleaf_to_folio(m: Machine, entry: Entry) -> tuple[Folio, int]:
     return folio, pfn - folio.pfn
 
 
-def start_migration(m: Machine, folio: Folio) -> bool:
-    """`try_to_migrate`: lock the folio and put migration entries where it is mapped; False if it cannot move now."""
+def start_migration(m: Machine, folio: Folio, *, to_device: bool = False) -> bool:
+    """`try_to_migrate`: lock the folio and put entries for it where it is mapped; False if it cannot move now."""
     if folio.locked or folio.writeback or folio.device is not None:
+        return False
+    if to_device and SoftLeafType.DEVICE_PRIVATE_READ not in m.arch.swp_types:
         return False
     found = mappings(m, folio)
     folio.locked = True
     for mapping in found:
-        level = "pmd" if mapping.table is None else "pte"
         bits = mapping.pmd.bits if mapping.table is None else mapping.table.bits[mapping.i]
-        exclusive = bool(folio.exclusive) if mapping.table is None else bool(folio.exclusive >> mapping.page & 1)
-        number = m.arch.swp_types[_KINDS[bool(bits & WRITE), exclusive]]
-        assert isinstance(number, int)  # noqa: S101  # only device-exclusive ever had two
+        exclusive = bool(folio.exclusive if mapping.table is None else folio.exclusive >> mapping.page & 1)
+        kind = _MIGRATION[bool(bits & WRITE), exclusive]
         offset = folio.pfn + mapping.page
-        if m.arch.migration_ad:
+        if to_device:
+            writable = kind is SoftLeafType.MIGRATION_WRITE
+            kind = SoftLeafType.DEVICE_PRIVATE_WRITE if writable else SoftLeafType.DEVICE_PRIVATE_READ
+        elif m.arch.migration_ad:
             offset |= bool(bits & YOUNG) << m.arch.swp_pfn_bits | bool(bits & DIRTY) << m.arch.swp_pfn_bits + 1
-        encode = m.arch.encode_pmd if level == "pmd" else m.arch.encode_pte
-        word = encode(number, offset, soft_dirty=bool(bits & SOFT_DIRTY), uffd=bool(bits & UFFD))
-        if bits & DIRTY:
-            folio.dirty = True
+        encode = m.arch.encode_pmd if mapping.table is None else m.arch.encode_pte
+        word = encode(m.swp_type(kind), offset, soft_dirty=bool(bits & SOFT_DIRTY), uffd=bool(bits & UFFD))
+        folio.dirty |= bool(bits & DIRTY)
         if mapping.table is None:
             mapping.pmd.word, mapping.pmd.bits = word, 0
             folio_remove_rmap_pmd(m, folio)
@@ -61,7 +71,7 @@ def finish_migration(m: Machine, folio: Folio) -> None:
     """`remove_migration_ptes`: a copy of the folio takes its place wherever an entry stands for it."""
 
     def stands_for(entry: Entry, page: int) -> bool:
-        return entry.kind.is_migration and softleaf_to_folio(m, entry) == (folio, page)
+        return entry.kind.has_pfn and softleaf_to_folio(m, entry) == (folio, page)
 
     found = page_vma_mapped_walk(
         m,
@@ -78,9 +88,9 @@ def finish_migration(m: Machine, folio: Folio) -> None:
         )
         bits = (SOFT_DIRTY if entry.soft_dirty else 0) | (UFFD if entry.uffd else 0)
         bits |= _young_and_dirty(m, entry.leaf)
-        if entry.kind is SoftLeafType.MIGRATION_WRITE and mapping.vma.write:
+        if entry.kind in READABLE and mapping.vma.write:
             bits |= WRITE
-        exclusive = entry.kind is not SoftLeafType.MIGRATION_READ
+        exclusive = entry.kind in READABLE or entry.kind is SoftLeafType.MIGRATION_READ_EXCLUSIVE
         if mapping.table is None:
             target.entire_mapcount += 1
             target.exclusive |= exclusive
@@ -102,5 +112,5 @@ def _young_and_dirty(m: Machine, leaf: SoftLeaf | None) -> int:
 
 
 def migration_entry_wait(m: Machine, entry: Entry) -> None:
-    """Wait until the folio behind an entry has moved."""
+    """Wait until the folio behind an entry has moved, or fetch it from the device."""
     finish_migration(m, softleaf_to_folio(m, entry)[0])

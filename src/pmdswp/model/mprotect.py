@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pmdswp.model.failures import Reintroduced
+from pmdswp.model.migration import READABLE
 from pmdswp.model.pgtable import SOFT_DIRTY, UFFD, WRITE
 from pmdswp.model.split import split_huge_pmd
 from pmdswp.softleaf import SoftLeafType, State
@@ -40,23 +41,22 @@ def change_protection(m: Machine, mm: Mm, start: int, end: int, *, write: bool) 
                 m.rule("6.3")
             elif not write:
                 pmd.bits &= ~WRITE
-                pmd.word = _migration_read(m, pmd.word, level="pmd")
+                pmd.word = _make_readable(m, pmd.word, level="pmd")
         elif not write and pmd.table is not None:
             m.rule("6.4")
             words, bits = pmd.table.words, pmd.table.bits
             for i in ptes:
                 bits[i] &= ~WRITE
-                words[i] = _migration_read(m, words[i], level="pte")
+                words[i] = _make_readable(m, words[i], level="pte")
 
 
-def _migration_read(m: Machine, word: int, *, level: str) -> int:
+def _make_readable(m: Machine, word: int, *, level: str) -> int:
     entry = m.pmd_entries[word] if level == "pmd" else m.pte_entries[word]
-    if entry.kind is not SoftLeafType.MIGRATION_WRITE or entry.leaf is None:
+    kind = READABLE.get(entry.kind)
+    if kind is None or entry.leaf is None:
         return word
-    number = m.arch.swp_types[SoftLeafType.MIGRATION_READ_EXCLUSIVE]
-    assert isinstance(number, int)  # noqa: S101  # only device-exclusive ever had two
     encode = m.arch.encode_pmd if level == "pmd" else m.arch.encode_pte
-    return encode(number, entry.leaf.offset, soft_dirty=entry.soft_dirty, uffd=entry.uffd)
+    return encode(m.swp_type(kind), entry.leaf.offset, soft_dirty=entry.soft_dirty, uffd=entry.uffd)
 
 
 def change_uffd_wp(m: Machine, mm: Mm, start: int, end: int, *, protect: bool) -> None:

@@ -165,7 +165,7 @@ def smaps(m: Machine, mm: Mm) -> dict[str, int]:
     for pmd in mm.pmds.values():
         if pmd.table is None:
             entry = mm.entry(pmd)
-            if entry.state is State.PRESENT:
+            if entry.state is State.PRESENT or entry.kind.has_pfn:
                 sums["Rss"] += m.pmd_size
                 sums["AnonHugePages"] += m.pmd_size
             elif entry.kind is SoftLeafType.SWAP and entry.leaf is not None:
@@ -178,7 +178,7 @@ def smaps(m: Machine, mm: Mm) -> dict[str, int]:
             continue
         for word in pmd.table.words:
             entry = m.pte_entries[word]
-            if entry.state is State.PRESENT:
+            if entry.state is State.PRESENT or entry.kind.has_pfn:
                 sums["Rss"] += m.page_size
             elif entry.kind is SoftLeafType.SWAP and entry.leaf is not None:
                 sums["Swap"] += m.page_size

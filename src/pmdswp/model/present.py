@@ -68,7 +68,7 @@ def _s390x(arch: Arch) -> PresentWords:
 
 
 def _ppc64(arch: Arch) -> PresentWords:
-    present, pte, thp_huge = 1 << 63, 1 << 62, 1 << 12
+    present, pte, thp_huge = 1 << 63, 1 << 62, 1 << 13
     huge = present | pte | (thp_huge if arch.config.mmu == "hash" else 0)
     return PresentWords(present | pte, huge, present, arch.page_shift, 0, 0)
 

@@ -411,9 +411,9 @@ class Process:
     # --- migration ------------------------------------------------------------------------------------------
 
     @operation
-    def start_migration(self, address: int) -> bool:
-        """Somebody starts to migrate the folio at an address; False if it cannot move now."""
+    def start_migration(self, address: int, *, to_device: bool = False) -> bool:
+        """Somebody starts to migrate the folio at an address, to stay with a device or not; False if it cannot move."""
         m = self.machine
         pmd = self.mm.pmds.get(address & -m.pmd_size)
         mapped = self.mm.mapped_page(pmd, (address & m.pmd_size - 1) >> m.page_shift) if pmd is not None else None
-        return mapped is not None and start_migration(m, mapped[0])
+        return mapped is not None and start_migration(m, mapped[0], to_device=to_device)

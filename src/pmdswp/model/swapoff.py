@@ -128,9 +128,7 @@ def _unuse_pte(m: Machine, vma: Vma, address: int, table: PteTable, device: Swap
     mm.swapents -= 1
     if not folio.uptodate:
         m.rule("5.14")
-        number = m.arch.swp_types[SoftLeafType.MARKER]
-        assert isinstance(number, int)  # noqa: S101  # only device-exclusive ever had two
-        table.words[i] = m.arch.encode_pte(number, MARKER_BITS["poisoned"])
+        table.words[i] = m.arch.encode_pte(m.swp_type(SoftLeafType.MARKER), MARKER_BITS["poisoned"])
         swap_put_entries_direct(m, device, slot, 1)
         return
     if folio.anon_vma is None:

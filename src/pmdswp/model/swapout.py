@@ -96,7 +96,7 @@ def try_to_unmap(m: Machine, folio: Folio, found: list[Mapping]) -> None:
             done = set_pmd_swap_entry(m, folio, mapping)
             installed += done
         else:
-            m.rule("10.4")
+            m.rule("10.4", "1.7")
             split_huge_pmd(m, mapping.vma.mm, mapping.pmd)
             ptes = [one for one in mappings(m, folio) if one.pmd is mapping.pmd]
             done = all(_unmap_pte(m, folio, one) for one in ptes)
@@ -136,7 +136,7 @@ def set_pmd_swap_entry(m: Machine, folio: Folio, mapping: Mapping) -> bool:
         m.rule("10.6")
         swap_put_entries_direct(m, device, offset, m.nr, keep_cache=True)
         return False
-    m.rule("10.8")
+    m.rule("10.8", "1.6")
     if pmd.bits & DIRTY:
         folio.dirty = True
     pmd.word = m.arch.encode_pmd(

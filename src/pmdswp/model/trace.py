@@ -24,8 +24,8 @@ class PmdChange:
 class Step:
     """One operation of a scenario and all that it changed.
 
-    `cache_before` and `cache_after` give the class of the swap cache (EMPTY, WHOLE, SPLIT) over each swap range, written
-    "type:offset", that a changed PMD names or whose class changed; None while no slot of the range is in use.
+    `cache_before` and `cache_after` give the class of the swap cache (EMPTY, WHOLE, SPLIT) over each swap range that a
+    changed PMD names or whose class changed; the range is written "type:offset". None: no slot of it is in use.
     """
 
     index: int

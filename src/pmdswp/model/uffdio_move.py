@@ -85,6 +85,9 @@ def _move_pages_huge_pmd(m: Machine, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, d
         _move_entry(mm, src_pmd, dst_pmd, src_pmd.word, bits | (WRITE if dst_vma.write else 0))
     elif entry.kind is SoftLeafType.SWAP:
         _move_swap_pmd(m, dst_vma, src_pmd, dst_pmd, dst)
+    elif entry.kind.is_device_private:
+        m.rule("8.3")
+        raise KernelError("ENOENT")
     else:
         m.rule("8.2")
         migration_entry_wait(m, entry)
@@ -171,7 +174,7 @@ def _move_pages_pte(m: Machine, dst_vma: Vma, source: PteTable, table: PteTable,
         raise KernelError("EEXIST")
     if entry.state is State.NONE:
         raise KernelError("ENOENT")
-    if entry.kind is SoftLeafType.MARKER:
+    if entry.kind is SoftLeafType.MARKER or entry.kind.is_device_private:
         raise KernelError("EFAULT")
     bits = 0
     if entry.state is State.PRESENT:

@@ -78,7 +78,7 @@ def zap_pte(m: Machine, mm: Mm, table: PteTable, i: int) -> None:
     elif entry.kind is SoftLeafType.SWAP and entry.leaf is not None:
         mm.swapents -= 1
         swap_put_entries_direct(m, m.device(entry.leaf.swp_type), entry.leaf.offset, 1)
-    elif entry.kind.is_migration:
+    elif entry.kind.has_pfn:
         mm.anonpages -= 1
 
 
