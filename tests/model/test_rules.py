@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 import pmdswp
 from model.cases import CASES, fullest, rules_of
-from pmdswp.model import reference, selftests
+from pmdswp.model import Switches, reference, selftests
 from pmdswp.model.rules import RULES, SECTIONS, UNPLAYED, Evidence, order
 
 SOURCES = Path(reference.__file__).parent
@@ -94,3 +95,12 @@ def test_the_kernels_names_in_rules_are_in_fixed_width() -> None:
     page = reference.reference(dict.fromkeys(RULES, "x"))
     rows = [row for section in page.sections for block in section.blocks for row in block.rows]  # type: ignore[union-attr]
     assert not any(re.search(r"(?<!`)\bMM_\w+", row[1]) for row in rows)
+
+
+def test_the_explanation_lists_every_switch_with_its_default_first() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "explanation" / "model.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \| `(\w+(?:-\w+)?)`.*? \| ([\d.]+) \|", page, re.MULTILINE)
+    assert [(name, default) for name, default, _ in listed] == [
+        (field.name, str(field.default)) for field in fields(Switches)
+    ]
+    assert {rule for _, _, rule in listed} <= RULES.keys()

@@ -227,8 +227,9 @@ def machine_text(run: Run, *, trace: bool) -> Iterator[str]:
         for told in tell(run):
             yield f"{told.number:>3}  {told.operation}: {told.outcome}"
             yield from (f"     {title:<6}  {piece}" for title, piece in told.pieces)
-    rules = run.rules
-    yield f"{len(run.steps)} steps, {len(rules)} rules of the series obeyed: {' '.join(rules)}".rstrip(": ")
+        rules = run.rules
+        yield f"{len(rules)} rules of the series obeyed: {' '.join(rules)}".rstrip(": ")
+    yield f"{len(run.steps)} steps"
     for place, word in final_words(run).items():
         yield f"at the end, {place}: {_word(run.arch, word)}"
 
