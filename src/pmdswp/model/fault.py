@@ -129,8 +129,8 @@ def _race_before_lock(m: Machine, folio: Folio) -> None:
 
 
 def _map_swapped_in(m: Machine, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, *, write: bool) -> VmFault | _Next:
-    entry, device = vma.mm.entry(pmd), folio.device
-    assert device is not None  # noqa: S101  # re-validated under the folio lock
+    entry = vma.mm.entry(pmd)
+    device, _offset = folio.swap()
     exclusive = entry.exclusive
     if exclusive and folio.writeback and device.stable_writes:
         m.rule("9.9")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pmdswp.model.failures import KernelBug
+
 if TYPE_CHECKING:
     from pmdswp.model.mm import Vma
     from pmdswp.model.swap import SwapDevice
@@ -81,8 +83,13 @@ class Folio:
         """References: one per mapping, and one per page from the swap cache."""
         return self.entire_mapcount + sum(self.mapcount) + (self.nr if self.device else 0)
 
+    def swap(self) -> tuple[SwapDevice, int]:
+        """The device and the first slot that the folio is cached for."""
+        if self.device is None:
+            raise KernelBug(f"{self!r} is not in the swap cache")
+        return self.device, self.offset
+
     def anchor(self, vma: Vma, address: int, *, exclusive: bool) -> None:
         """`folio_add_new_anon_rmap`: a shared folio belongs to the root, where every relative finds it."""
-        assert vma.anon_vma is not None  # noqa: S101  # the fault prepared it
         self.anon_vma = vma.anon_vma if exclusive else vma.anon_vma.root
         self.index = vma.linear_index(address)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pmdswp.model.failures import FailPoint, KernelBug, KernelError, Reintroduced
+from pmdswp.model.failures import FailPoint, KernelError, Reintroduced
 from pmdswp.model.folio import AnonVma
 from pmdswp.model.pgtable import UFFD, WRITE, YOUNG
 from pmdswp.model.split import split_huge_pmd
@@ -22,7 +22,7 @@ __all__ = ["dup_mmap"]
 def dup_mmap(m: Machine, parent: Mm, child: Mm) -> None:
     """Give `child` a copy of `parent`; ENOMEM leaves a part of it, which the caller tears down."""
     for vma in parent.vmas:
-        own = AnonVma(vma.anon_vma.root if vma.anon_vma else None)
+        own = AnonVma(vma.anon_vma.root)
         copy = vma.clone(child, vma.start, vma.end, vma.pgoff)
         copy.anon_vma = own
         copy.chain.append(own)
@@ -102,8 +102,7 @@ def _dup(m: Machine, device: SwapDevice, offset: int, nr: int) -> None:
 
 def _copy_pte(m: Machine, child: Mm, haddr: int, pmd: Pmd, i: int) -> None:
     source = pmd.table
-    if source is None:
-        raise KernelBug("a PTE table went away during fork")
+    assert source is not None  # noqa: S101  # the caller looked
     word = source.words[i]
     entry = m.pte_entries[word]
     if entry.state is State.NONE:

@@ -224,11 +224,11 @@ class Machine:
     def finish_writeback(self) -> None:
         """Let writes finish, and see that no page changed meanwhile on a device that cannot bear it."""
         for folio in self.cached_folios():
-            device = folio.device
-            if not folio.writeback or device is None:
+            if not folio.writeback:
                 continue
             folio.writeback = False
-            written = device.disk[folio.offset : folio.offset + folio.nr]
+            device, offset = folio.swap()
+            written = device.disk[offset : offset + folio.nr]
             if device.stable_writes and written != folio.data:
                 self.rule("9.9")
                 raise KernelBug(f"{folio!r} changed while it was written to a device with SWP_STABLE_WRITES")
@@ -241,10 +241,7 @@ class Machine:
 
     def reclaim_folio(self, folio: Folio) -> None:
         """Drop one unmapped folio from the cache, written out first if need be."""
-        device = folio.device
-        if device is None or folio.is_mapped or folio.locked:
-            return
-        if not folio_free_swap(self, folio):
+        if not folio.is_mapped and not folio_free_swap(self, folio):
             shrink_folio(self, folio)
 
     @operation

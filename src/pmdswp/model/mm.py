@@ -48,7 +48,7 @@ class Vma:
         self.uffd = False
         self.uffd_wp = False
         self.locked = False
-        self.anon_vma: AnonVma | None = None
+        self.anon_vma = AnonVma()
         self.chain: list[AnonVma] = []
 
     def __repr__(self) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from pmdswp.model import madvise, mprotect, uffdio_move, walkers
 from pmdswp.model.failures import KernelBug, KernelError
 from pmdswp.model.fault import handle_mm_fault
-from pmdswp.model.folio import AnonVma
 from pmdswp.model.fork import dup_mmap
 from pmdswp.model.migration import start_migration
 from pmdswp.model.mincore import mincore_range
@@ -93,7 +92,6 @@ class Process:
         self._end(address, size)
         self._unmap(address, address + size)
         vma = Vma(self.mm, address, address + size, address >> m.page_shift)
-        vma.anon_vma = AnonVma()
         vma.link([vma.anon_vma])
         self.mm.vmas.append(vma)
         return address
@@ -305,6 +303,7 @@ class Process:
         except KernelError:
             move_page_tables(m, new, new_address, address, size)
             self._unmap(new_address, new_address + size)
+            self._merge_vmas()
             raise
         if new.uffd:
             new.uffd = new.uffd_wp = False

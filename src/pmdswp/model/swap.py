@@ -125,9 +125,9 @@ def swap_cache_add_folio(folio: Folio, device: SwapDevice, offset: int) -> bool:
 
 def swap_cache_del_folio(m: Machine, folio: Folio) -> None:
     """Take a folio out of the swap cache; slots that no entry names are free then."""
-    device, offset = folio.device, folio.offset
-    if device is None or folio.writeback:
-        raise KernelBug(f"{folio!r} cannot leave the swap cache")
+    device, offset = folio.swap()
+    if folio.writeback:
+        raise KernelBug(f"{folio!r} leaves the swap cache while it is written")
     device.cache[offset : offset + folio.nr] = [None] * folio.nr
     folio.device, folio.offset = None, 0
     for slot in range(offset, offset + folio.nr):

@@ -43,9 +43,7 @@ def read_swap_cache_async(m: Machine, device: SwapDevice, slot: int) -> None:
 
 def swap_read_folio(m: Machine, folio: Folio) -> None:
     """Fill a cached folio from zswap or the disk. It is not uptodate afterwards if that failed."""
-    device = folio.device
-    if device is None:
-        raise KernelBug(f"{folio!r} is read in but not in the swap cache")
+    device, offset = folio.swap()
     error = zswap_load(m, folio)
     if error and error != "ENOENT":
         m.lost_data |= folio.nr == 1
@@ -55,7 +53,7 @@ def swap_read_folio(m: Machine, folio: Folio) -> None:
     if m.fails(FailPoint.READ_IO):
         m.lost_data = True
         return
-    data = [token for token in device.disk[folio.offset : folio.offset + folio.nr] if token is not None]
+    data = [token for token in device.disk[offset : offset + folio.nr] if token is not None]
     if len(data) != folio.nr:
         raise KernelBug(f"{folio!r} is read from slots that were not written")
     folio.data = data
@@ -69,9 +67,8 @@ def entry_bits(entry: Entry) -> int:
 
 def set_huge_pmd(m: Machine, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, *, bits: int, exclusive: bool) -> None:
     """Map a cached folio where its swap PMD stands; the deposited table stays where it is."""
-    mm, device = vma.mm, folio.device
-    if device is None:
-        raise KernelBug(f"{folio!r} is mapped for a swap PMD but not in the swap cache")
+    mm = vma.mm
+    device, offset = folio.swap()
     if folio.anon_vma is None:
         folio.anchor(vma, haddr, exclusive=exclusive)
     folio.entire_mapcount += 1
@@ -81,4 +78,4 @@ def set_huge_pmd(m: Machine, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, *, bi
     pmd.bits = bits
     mm.anonpages += m.nr
     mm.swapents -= m.nr
-    swap_put_entries_direct(m, device, folio.offset, m.nr, keep_cache=True)
+    swap_put_entries_direct(m, device, offset, m.nr, keep_cache=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pmdswp.model.failures import FailPoint, KernelBug
+from pmdswp.model.failures import FailPoint
 from pmdswp.model.pgtable import DIRTY, SOFT_DIRTY, UFFD
 from pmdswp.model.rmap import Mapping, folio_remove_rmap_pmd, folio_remove_rmap_pte, mappings
 from pmdswp.model.split import split_folio, split_huge_pmd
 from pmdswp.model.swap import (
-    SwapDevice,
     folio_alloc_swap,
     swap_cache_del_folio,
     swap_dup_entries_direct,
@@ -109,12 +108,6 @@ def try_to_unmap(m: Machine, folio: Folio, found: list[Mapping]) -> None:
         m.events["THP_SWPOUT_PMD"] += installed
 
 
-def _slots(folio: Folio) -> tuple[SwapDevice, int]:
-    if folio.device is None:
-        raise KernelBug(f"{folio!r} is unmapped but not in the swap cache")
-    return folio.device, folio.offset
-
-
 def _share(m: Machine, folio: Folio, page: int) -> bool:
     """`folio_try_share_anon_rmap`: the folio stops being exclusive, unless it may be pinned."""
     if m.fails(FailPoint.PINNED):
@@ -125,7 +118,7 @@ def _share(m: Machine, folio: Folio, page: int) -> bool:
 
 def set_pmd_swap_entry(m: Machine, folio: Folio, mapping: Mapping) -> bool:
     """Put a swap PMD where a PMD maps the folio; False, and all as before, if a step fails."""
-    device, offset = _slots(folio)
+    device, offset = folio.swap()
     mm, pmd = mapping.vma.mm, mapping.pmd
     m.rule("10.5")
     if not swap_dup_entries_direct(m, device, offset, m.nr):
@@ -157,7 +150,7 @@ def set_pmd_swap_entry(m: Machine, folio: Folio, mapping: Mapping) -> bool:
 
 def _unmap_pte(m: Machine, folio: Folio, mapping: Mapping) -> bool:
     """The PTE twin in `try_to_unmap_one`."""
-    device, offset = _slots(folio)
+    device, offset = folio.swap()
     mm, table, i, page = mapping.vma.mm, mapping.table, mapping.i, mapping.page
     if table is None or not swap_dup_entries_direct(m, device, offset + page, 1):
         return False
@@ -181,7 +174,7 @@ def _unmap_pte(m: Machine, folio: Folio, mapping: Mapping) -> bool:
 
 def swap_writeout(m: Machine, folio: Folio) -> None:
     """Write a cached folio to zswap or, if that cannot take all of it, to the disk."""
-    device, offset = _slots(folio)
+    device, offset = folio.swap()
     m.rule("10.10", "10.11")
     folio.dirty = False
     if zswap_store(m, folio):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pmdswp.model.failures import FailPoint, KernelBug, Reintroduced
+from pmdswp.model.failures import FailPoint, Reintroduced
 
 if TYPE_CHECKING:
     from pmdswp.model.folio import Folio
@@ -25,10 +25,8 @@ def zswap_range_has_entry(m: Machine, device: SwapDevice, offset: int, nr: int) 
 def zswap_store(m: Machine, folio: Folio) -> bool:
     """Store a folio page by page, all or nothing; False sends it to the disk."""
     m.rule("4.6")
-    device = folio.device
-    if device is None:
-        raise KernelBug(f"{folio!r} is written out but not in the swap cache")
-    slots = range(folio.offset, folio.offset + folio.nr)
+    device, offset = folio.swap()
+    slots = range(offset, offset + folio.nr)
     if m.zswap_enabled and not m.fails(FailPoint.COMPRESS):
         device.zswap.update(zip(slots, folio.data, strict=True))
         return True
@@ -39,21 +37,19 @@ def zswap_store(m: Machine, folio: Folio) -> bool:
 
 def zswap_load(m: Machine, folio: Folio) -> Literal["", "ENOENT", "EIO", "EINVAL"]:
     """Fill a folio from zswap: "" if that was done, ENOENT if the disk is to be read, else an error."""
-    device = folio.device
-    if device is None:
-        raise KernelBug(f"{folio!r} is read in but not in the swap cache")
+    device, offset = folio.swap()
     if folio.nr > 1:
-        if not any(slot in device.zswap for slot in range(folio.offset, folio.offset + folio.nr)):
+        if not any(slot in device.zswap for slot in range(offset, offset + folio.nr)):
             m.rule("4.3")
             return "ENOENT"
         m.rule("4.4")
         return m.switches.zswap_large_err
     m.rule("4.2")
-    if folio.offset not in device.zswap:
+    if offset not in device.zswap:
         return "ENOENT"
     if m.fails(FailPoint.DECOMPRESS):
         return "EIO"
-    folio.data = [device.zswap.pop(folio.offset)]
+    folio.data = [device.zswap.pop(offset)]
     folio.uptodate = folio.dirty = True
     return ""
 
