@@ -18,6 +18,7 @@ body { max-width: 84rem; }
 .run svg { max-width: none; min-width: 0; }
 td:first-child { white-space: normal; }
 .steps td { overflow-wrap: anywhere; }
+.steps td:first-child { min-width: 19rem; }
 .steps p { margin: 0 0 .2rem; }
 .steps b { font-weight: 600; }
 .steps td:nth-child(4) p { white-space: nowrap; }
@@ -26,6 +27,7 @@ abbr { text-decoration: none; cursor: help; white-space: nowrap; }
 .muted { color: var(--pmdswp-muted); }
 @media (max-width: 56rem) {
   .steps thead { display: none; }
+  .steps td:first-child { min-width: 0; }
   .steps, .steps tbody, .steps tr, .steps td { display: block; border: 0; padding: 0; }
   .steps tr { border: 1px solid var(--pmdswp-zero-edge); border-radius: 6px; padding: .4rem .6rem; margin: 0 0 .6rem; }
   .steps td[data-title]:not(:empty)::before { content: attr(data-title); display: block; color: var(--pmdswp-muted);
