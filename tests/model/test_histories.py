@@ -10,16 +10,21 @@ import pmdswp
 from model.histories import Histories
 from pmdswp.model import KernelBug, Reintroduced, Switches, Violation
 
-_STEPS = 25
 _EXAMPLES = settings().max_examples
-_MANY = settings(max_examples=_EXAMPLES * 2, stateful_step_count=_STEPS, suppress_health_check=[HealthCheck.too_slow])
+_RUNS = -(-_EXAMPLES // 2000)
+"""Hypothesis remembers every example of a run: several runs need less memory, and more than one core can help."""
+
+_MANY = settings(
+    max_examples=-(-_EXAMPLES // _RUNS), stateful_step_count=25, suppress_health_check=[HealthCheck.too_slow]
+)
 _FEW = settings(_MANY, max_examples=max(_EXAMPLES // 20, 5))
 _SEARCH = settings(
     _MANY, max_examples=5000, phases=[Phase.generate], derandomize=True, database=None, report_multiple_bugs=False
 )
 
 
-def test_invariants_hold_through_every_history() -> None:
+@pytest.mark.parametrize("_run", range(_RUNS))
+def test_invariants_hold_through_every_history(_run: int) -> None:
     run_state_machine_as_test(Histories, settings=_MANY)
 
 
