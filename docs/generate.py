@@ -35,7 +35,7 @@ from pmdswp.render.tables import field_table, hazard_blocks, predicate_table, ti
 from pmdswp.softleaf import Level
 
 REFERENCE = Path(__file__).parent / "reference"
-CASES = Path(__file__).parents[1] / "tests" / "model" / "cases.py"
+SCENARIOS = Path(__file__).parents[1] / "tests" / "model"
 
 SINCE = (
     "`Since` is the release, and the commit, that put a field at these bits with this meaning; the series is not "
@@ -78,11 +78,12 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "hazards.md", _markdown(_hazards())
     yield "command-line.md", _markdown(_command_line())
     yield "model-rules.md", _markdown(reference(_played(newest["x86_64"])))
+    yield "model-errors.md", _scenarios("errors").page()
 
 
 def _played(arch: Arch) -> dict[str, list[str]]:
     """Which selftests and cases obey each rule of the model: they are run."""
-    cases = _cases()
+    cases = _scenarios("cases")
     runs = {
         name: {rule for zswap in (False, True) for rule in run(name, arch, zswap=zswap).rules} for name in SELFTESTS
     }
@@ -91,9 +92,9 @@ def _played(arch: Arch) -> dict[str, list[str]]:
     return {rule: [name for name in telling if rule in runs[name]] for rule in set().union(*runs.values())}
 
 
-def _cases() -> ModuleType:
-    """The module with the cases, which is no part of the library."""
-    spec = spec_from_file_location("model_cases", CASES)
+def _scenarios(name: str) -> ModuleType:
+    """A module with scenarios of the model, which is no part of the library."""
+    spec = spec_from_file_location(f"model_{name}", SCENARIOS / f"{name}.py")
     module = module_from_spec(spec)  # type: ignore[arg-type]
     spec.loader.exec_module(module)  # type: ignore[union-attr]
     return module
