@@ -177,6 +177,18 @@ def shared_exclusive_page(s: Scene) -> None:
     s.m.mem_map[s.m.words.pfn(child.mm.pmd(s.a).word)].exclusive = 1
 
 
+def test_one_page_of_a_folio_may_be_exclusive_and_another_shared() -> None:
+    scene = swapped_out(Machine(ARCH), cached=True)
+    scene.m.end_writeback()
+    scene.p.mprotect(scene.a, scene.m.page_size, write=False)
+    scene.p.read_all(scene.a)
+    child = scene.p.fork()
+    child.munmap(scene.a, scene.m.page_size)
+    [folio] = scene.m.cached_folios()
+    folio.exclusive = 1
+    check(scene.m)
+
+
 @pytest.mark.parametrize(
     ("rule", "scene", "damage"),
     [

@@ -11,6 +11,7 @@ from pmdswp.model.pagemap import PM_UFFD_WP, Category
 from pmdswp.model.rmap import mappings
 from pmdswp.model.split import split_folio, split_huge_pmd
 from pmdswp.model.swap import swap_cache_del_folio, swap_put_entries_direct
+from pmdswp.model.swapout import shrink_folio
 from pmdswp.softleaf import SoftLeafType
 
 
@@ -70,20 +71,118 @@ def test_free_leaves_a_folio_alone_whose_swap_copy_is_needed(m: Machine) -> None
     assert child.read_all(scene.a) == scene.written
 
 
-def test_a_partly_unmapped_folio_is_split_before_it_goes_out(m: Machine) -> None:
+@pytest.mark.parametrize("synchronous", [False, True])
+def test_a_partly_unmapped_folio_is_split_before_it_goes_out(synchronous: bool) -> None:
+    with Machine(ARCH, synchronous=synchronous) as m:
+        p = m.process()
+        a = p.mmap(pmds=1)
+        written = p.write_all(a)
+        child = p.fork()
+        for process in (p, child):
+            process.munmap(a, m.page_size)
+        [folio] = set(m.mem_map.values())
+        shrink_folio(m, folio)
+        check(m)
+        assert p.counters()["MM_SWAPENTS"] == child.counters()["MM_SWAPENTS"] == m.nr - 1
+        assert p.read_all(a + m.page_size, m.pmd_size - m.page_size) == written[1:]
+
+
+def test_a_folio_that_cannot_be_split_or_is_locked_stays(m: Machine) -> None:
+    p = m.process()
+    a = p.mmap(pmds=1)
+    p.write_all(a)
+    [folio] = set(m.mem_map.values())
+    folio.locked = True
+    shrink_folio(m, folio)
+    m.fail_next(FailPoint.ALLOC_SWAP)
+    folio.locked = False
+    folio.index += m.nr
+    with pytest.raises(KernelBug, match="no rmap walk finds"):
+        split_folio(m, folio)
+    folio.index -= m.nr
+    m.clear_failures()
+    assert p.counters()["MM_ANONPAGES"] == m.nr
+
+
+@pytest.mark.parametrize("operation", ["munmap", "dontneed"])
+def test_pages_of_a_cached_large_folio_come_back_one_by_one_where_some_are_gone(m: Machine, operation: str) -> None:
+    scene = swapped_out(m, cached=True)
+    getattr(scene.p, operation)(scene.a, m.page_size)
+    assert scene.p.read(scene.page(1)) == scene.written[1]
+    assert scene.p.counters()["MM_ANONPAGES"] == 1
+    assert not scene.p.start_migration(scene.page(1))
+    b = scene.p.mmap(pmds=1)
+    scene.p.uffd_register(b)
+    m.fail_next(FailPoint.GET_SWAP_DEVICE)
+    for page in (2, 1):
+        with pytest.raises(KernelError, match="EBUSY"):
+            scene.p.uffdio_move(b, scene.page(page), m.page_size)
+
+
+def test_willneed_of_memory_that_was_never_touched_does_nothing(m: Machine) -> None:
+    p = m.process()
+    a = p.mmap(pmds=2)
+    p.write_all(a)
+    p.willneed(a, 2 * m.pmd_size)
+    assert p.counters() == {"MM_ANONPAGES": m.nr, "MM_SWAPENTS": 0, "nr_ptes": 1}
+
+
+def test_willneed_that_races_with_read_ahead_goes_page_by_page(m: Machine) -> None:
     scene = swapped_out(m)
-    scene.p.read(scene.a)
-    m.reclaim()
-    scene.p.write(scene.a)
-    scene.p.munmap(scene.a, m.page_size)
-    folio = next(iter(m.mem_map.values()))
-    if folio.device is not None:
-        swap_cache_del_folio(m, folio)
-    p, rest = scene.p, scene.page(1)
-    p.pageout(rest, m.pmd_size - m.page_size)
-    other = p.fork()
-    other.munmap(rest, m.pmd_size - m.page_size)
-    assert p.read_all(rest, m.pmd_size - m.page_size) == scene.written[1:]
+    m.fail_next(FailPoint.RACE_SLOT_CACHED)
+    scene.p.willneed(scene.a)
+    assert scene.is_table
+    assert all(scene.p.mincore(scene.a))
+
+
+def test_a_full_device_is_passed_over(m: Machine) -> None:
+    m.swapoff(0)
+    for _ in range(2):
+        m.swapon(1)
+    scenes = []
+    for _ in range(2):
+        p = m.process()
+        a = p.mmap(pmds=1)
+        scenes.append((p, a, p.write_all(a)))
+        p.pageout(a)
+    assert [p.counters()["MM_SWAPENTS"] for p, _, _ in scenes] == [m.nr, m.nr]
+    assert all(p.read_all(a) == written for p, a, written in scenes)
+
+
+def test_reading_what_nobody_wrote_is_a_bug() -> None:
+    m = Machine(ARCH)
+    scene = swapped_out(m)
+    scene.device.disk[scene.offset] = None
+    with pytest.raises(KernelBug, match="not written"):
+        scene.p.read(scene.a)
+
+
+def test_a_pmd_that_is_not_what_a_walk_expects_is_a_bug(m: Machine) -> None:
+    scene = swapped_out(m)
+    mm, pmd = scene.p.mm, scene.p.mm.pmd(scene.a)
+    with pytest.raises(KernelBug, match="a PTE walk meets"):
+        mm.table_at(pmd)
+    with pytest.raises(KernelBug, match="no table deposited"):
+        mm.withdraw(mm.pmd(scene.a + m.pmd_size))
+
+
+def test_a_fault_that_never_succeeds_is_a_bug() -> None:
+    m = Machine(ARCH)
+    scene = swapped_out(m)
+    m.fail_next(FailPoint.LOCK_FOLIO, times=100)
+    with pytest.raises(KernelBug, match="for ever"):
+        scene.p.read(scene.a)
+
+
+def test_lazily_freed_pages_stay_so_when_they_are_moved(m: Machine) -> None:
+    p = m.process()
+    a = p.mmap(pmds=1)
+    p.write_all(a)
+    p.free(a)
+    b = p.mremap(a)
+    assert b in p.may_be_zero
+    p.pageout(b)
+    assert p.read(b) == 0
 
 
 def test_pages_of_one_folio_are_moved_after_a_split(m: Machine) -> None:

@@ -273,9 +273,6 @@ class _Walk:
             if not entire and counts is None and folio.device is None and not folio.locked:
                 _fail("10.7", f"{folio!r} belongs to nobody")
             if folio.exclusive and entire + max(counts or (0,)) > 1:
-                self._exclusive_once(folio, entire, counts or [0] * folio.nr)
-
-    def _exclusive_once(self, folio: Folio, entire: int, counts: list[int]) -> None:
-        for page, count in enumerate(counts):
-            if folio.exclusive >> page & 1 and entire + count > 1:
-                _fail("G5", f"page {page} of {folio!r} is exclusive and mapped {entire + count} times")
+                shared = (entire + count > 1 for count in counts or [0] * folio.nr)
+                if any(is_shared and folio.exclusive >> page & 1 for page, is_shared in enumerate(shared)):
+                    _fail("G5", f"{folio!r} has an exclusive page that is mapped more than once")

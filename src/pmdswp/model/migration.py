@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pmdswp.model.folio import Folio
 from pmdswp.model.pgtable import DIRTY, SOFT_DIRTY, UFFD, WRITE, YOUNG
 from pmdswp.model.rmap import folio_remove_rmap_pmd, folio_remove_rmap_pte, mappings, page_vma_mapped_walk
-from pmdswp.softleaf import Entry, SoftLeaf, SoftLeafType
+from pmdswp.softleaf import Entry, SoftLeafType
 
 if TYPE_CHECKING:
     from pmdswp.model.machine import Machine
@@ -87,7 +87,10 @@ def finish_migration(m: Machine, folio: Folio) -> None:
             m.pmd_entries[mapping.pmd.word] if mapping.table is None else m.pte_entries[mapping.table.words[mapping.i]]
         )
         bits = (SOFT_DIRTY if entry.soft_dirty else 0) | (UFFD if entry.uffd else 0)
-        bits |= _young_and_dirty(m, entry.leaf)
+        assert entry.leaf is not None  # noqa: S101  # a softleaf has a leaf
+        bits |= (YOUNG if m.arch.softleaf_young(entry.leaf) else 0) | (
+            DIRTY if m.arch.softleaf_dirty(entry.leaf) else 0
+        )
         if entry.kind in READABLE and mapping.vma.write:
             bits |= WRITE
         exclusive = entry.kind in READABLE or entry.kind is SoftLeafType.MIGRATION_READ_EXCLUSIVE
@@ -103,12 +106,6 @@ def finish_migration(m: Machine, folio: Folio) -> None:
     for done in (folio, target):
         done.locked = False
         m.folio_put(done)
-
-
-def _young_and_dirty(m: Machine, leaf: SoftLeaf | None) -> int:
-    if leaf is None:
-        return 0
-    return (YOUNG if m.arch.softleaf_young(leaf) else 0) | (DIRTY if m.arch.softleaf_dirty(leaf) else 0)
 
 
 def migration_entry_wait(m: Machine, entry: Entry) -> None:

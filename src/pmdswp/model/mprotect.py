@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from pmdswp.model.machine import Machine
     from pmdswp.model.mm import Mm
-    from pmdswp.model.pgtable import Pmd
+    from pmdswp.model.pgtable import Pmd, PteTable
 
 __all__ = ["change_protection", "change_uffd_wp", "clear_refs_soft_dirty"]
 
 
-def _walk(m: Machine, mm: Mm, start: int, end: int) -> Iterator[tuple[Pmd, range | None]]:
-    """Each PMD with something in it: whole (None) or as a range of PTEs; a PMD covered in part is split."""
+def _walk(m: Machine, mm: Mm, start: int, end: int) -> Iterator[tuple[Pmd, PteTable | None, range]]:
+    """Each PMD with something in it, and its table and the PTEs if it has one; a PMD covered in part is split."""
     for haddr, first, last in mm.pmd_ranges(start, end):
         pmd = mm.pmds.get(haddr)
         if pmd is None or mm.entry(pmd).state is State.NONE:
@@ -30,21 +30,21 @@ def _walk(m: Machine, mm: Mm, start: int, end: int) -> Iterator[tuple[Pmd, range
             m.rule("2.7")
             split_huge_pmd(m, mm, pmd)
         ptes = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
-        yield pmd, None if pmd.table is None else ptes
+        yield pmd, pmd.table, ptes
 
 
 def change_protection(m: Machine, mm: Mm, start: int, end: int, *, write: bool) -> None:
     """mprotect: present pages lose the write bit at once and get it back by a fault; a swap PMD stays as it is."""
-    for pmd, ptes in _walk(m, mm, start, end):
-        if ptes is None:
+    for pmd, table, ptes in _walk(m, mm, start, end):
+        if table is None:
             if mm.entry(pmd).kind is SoftLeafType.SWAP:
                 m.rule("6.3")
             elif not write:
                 pmd.bits &= ~WRITE
                 pmd.word = _make_readable(m, pmd.word, level="pmd")
-        elif not write and pmd.table is not None:
+        elif not write:
             m.rule("6.4")
-            words, bits = pmd.table.words, pmd.table.bits
+            words, bits = table.words, table.bits
             for i in ptes:
                 bits[i] &= ~WRITE
                 words[i] = _make_readable(m, words[i], level="pte")
@@ -64,15 +64,15 @@ def change_uffd_wp(m: Machine, mm: Mm, start: int, end: int, *, protect: bool) -
     arch = m.arch
     change_pmd = arch.pmd_swp_mkuffd if protect else arch.pmd_swp_clear_uffd
     change_pte = arch.pte_swp_mkuffd if protect else arch.pte_swp_clear_uffd
-    for pmd, ptes in _walk(m, mm, start, end):
-        if ptes is None:
+    for pmd, table, ptes in _walk(m, mm, start, end):
+        if table is None:
             if mm.entry(pmd).state is State.PRESENT:
                 pmd.bits = _armed(pmd.bits, protect=protect)
             else:
                 m.rule("6.5")
                 pmd.word = change_pmd(pmd.word)
-        elif pmd.table is not None:
-            words, bits = pmd.table.words, pmd.table.bits
+        else:
+            words, bits = table.words, table.bits
             for i in ptes:
                 entry = m.pte_entries[words[i]]
                 if entry.state is State.PRESENT:
@@ -90,16 +90,16 @@ def clear_refs_soft_dirty(m: Machine, mm: Mm) -> None:
     clear = ~(SOFT_DIRTY | WRITE)
     for vma in mm.vmas:
         vma.soft_dirty = False
-        for pmd, ptes in _walk(m, mm, vma.start, vma.end):
-            if ptes is None:
+        for pmd, table, ptes in _walk(m, mm, vma.start, vma.end):
+            if table is None:
                 entry = mm.entry(pmd)
                 if entry.state is State.PRESENT:
                     pmd.bits &= clear
                 elif entry.kind is not SoftLeafType.SWAP or Reintroduced.BASE_SOFT_DIRTY_KEPT not in m.errors:
                     m.rule("6.7")
                     pmd.word = m.arch.pmd_swp_clear_soft_dirty(pmd.word)
-            elif pmd.table is not None:
-                words, bits = pmd.table.words, pmd.table.bits
+            else:
+                words, bits = table.words, table.bits
                 for i in ptes:
                     entry = m.pte_entries[words[i]]
                     if entry.state is State.PRESENT:

@@ -50,7 +50,7 @@ def _move_pmd(m: Machine, vma: Vma, pmd: Pmd, target: Pmd) -> None:
         target.word = m.arch.pmd_swp_mksoft_dirty(target.word)
         if vma.uffd:
             target.word = m.arch.pmd_swp_clear_uffd(target.word)
-    elif target.table is not None:
+    else:
         for i in range(m.nr):
             _mark_moved(m, vma, target, i)
 

@@ -124,8 +124,8 @@ def _scan(m: Machine, vma: Vma, start: int, end: int, *, wp_matching: bool) -> I
                 yield Region(first, last, found | Category.HUGE)
                 continue
             split_huge_pmd(m, mm, pmd)
-        if pmd.table is not None:
-            yield from _scan_ptes(m, vma, pmd.table, range(first, last, m.page_size), wp_matching=wp_matching)
+        assert pmd.table is not None  # noqa: S101  # split, or there before
+        yield from _scan_ptes(m, vma, pmd.table, range(first, last, m.page_size), wp_matching=wp_matching)
 
 
 def _scan_ptes(m: Machine, vma: Vma, table: PteTable, pages: range, *, wp_matching: bool) -> Iterator[Region]:

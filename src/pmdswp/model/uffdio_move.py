@@ -159,9 +159,7 @@ def _refill(m: Machine, mm: Mm, src_pmd: Pmd) -> None:
         swap_read_folio(m, folio)
     folio.anchor(mm.find_vma(haddr), haddr, exclusive=entry.exclusive)
     split_folio(m, folio)
-    first = device.cache[offset]
-    if first is not None:
-        m.reclaim_folio(first)
+    m.reclaim_folio(m.mem_map[folio.pfn])
 
 
 def _move_pages_pte(m: Machine, dst_vma: Vma, source: PteTable, table: PteTable, *, src: int, dst: int) -> None:
