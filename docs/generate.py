@@ -214,8 +214,8 @@ def _hazards() -> Section:
 
 
 _STATUS = """
-Exit status: 0; 1 if some line of a list, or the tail of a table, could not be read and the rest was, or if a proof
-found something; 2, with one line on standard error, for bad arguments.
+Exit status: 0; 1 if some line of a list, or the tail of a table, could not be read and the rest was, if a proof
+found something, or if a scenario or a selftest failed; 2, with one line on standard error, for bad arguments.
 """
 
 _OPTIONS = """

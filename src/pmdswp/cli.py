@@ -1,7 +1,7 @@
 """The command ``pmdswp``: decode, encode, split and join words, and show layouts.
 
-Exit status: 0; 1 if some line of a list, or the tail of a table, could not be read and the rest was; 2, with one line
-on standard error, if the arguments are no good.
+Exit status: 0; 1 if some line of a list, or the tail of a table, could not be read and the rest was, if a proof found
+something, or if a scenario or a selftest failed; 2, with one line on standard error, if the arguments are no good.
 """
 
 from __future__ import annotations
@@ -112,8 +112,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     top = _Parser(
         prog="pmdswp",
         description=f"{(pmdswp.__doc__ or '').partition(chr(10))[0]}\n\ncommands:\n{listing}",
-        epilog="pmdswp COMMAND --help tells more. Exit status: 0; 1 if part of the input could not be read, or a proof "
-        "found something; 2 for bad arguments.",
+        epilog="pmdswp COMMAND --help tells more. Exit status: 0; 1 if part of the input could not be read, a proof "
+        "found something, or a scenario or selftest failed; 2 for bad arguments.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"pmdswp {pmdswp.__version__}")

@@ -51,7 +51,7 @@ def v1_zswap_not_seen(m: Machine) -> None:
 
 
 def v1_bogus_folio(m: Machine) -> None:
-    """v1 took the offset of a swap PMD for a page frame number when it looked for its folio."""
+    """The helper of v1 that finds the folio of a PMD took the offset of a swap PMD for a page frame number."""
     p = m.process()
     a = p.mmap(pmds=1)
     p.write(a)
