@@ -459,3 +459,29 @@ def test_without_a_device_nothing_goes_out(m: Machine) -> None:
     assert p.counters()["MM_ANONPAGES"] == 0
     p.exit()
     p.exit()
+
+
+def test_migration_without_room_for_young_and_dirty() -> None:
+    arch = pmdswp.get(ARCH, max_physmem_bits=None)
+    assert not arch.migration_ad
+    with Machine(arch) as m:
+        p = m.process()
+        a = p.mmap(pmds=1)
+        written = p.write_all(a)
+        assert p.start_migration(a)
+        assert p.read_all(a) == written
+        p.write(a)
+        p.pageout(a)
+        check(m)
+
+
+def test_a_write_to_a_shared_huge_page_copies_one_page_and_the_last_owner_reuses_all(m: Machine) -> None:
+    p = m.process()
+    a = p.mmap(pmds=1)
+    written = p.write_all(a)
+    child = p.fork()
+    child.write(a)
+    child.exit()
+    p.write(a)
+    assert p.mm.pmd(a).table is None
+    assert p.read_all(a)[1:] == written[1:]

@@ -113,3 +113,26 @@ def test_without_pmd_swap_entries_the_pmd_is_split() -> None:
         assert p.mm.pmd(a).table is not None
         assert m.events["THP_SWPOUT_PMD"] == 0
         assert p.read_all(a) == written
+
+
+def test_what_was_only_read_goes_out_again(m: Machine) -> None:
+    scene = swapped_out(m)
+    for part in (None, m.page_size):
+        if part is not None:
+            scene.p.mprotect(scene.a, part, write=False)
+        scene.p.read_all(scene.a)
+        scene.p.pageout(scene.a, m.pmd_size if part is None else part)
+        m.end_writeback()
+        m.reclaim()
+    assert scene.p.read_all(scene.a) == scene.written
+
+
+def test_a_child_that_never_had_the_page_is_passed_over(m: Machine) -> None:
+    p = m.process()
+    a = p.mmap(pmds=1)
+    child = p.fork()
+    written = p.write_all(a)
+    p.pageout(a)
+    assert p.counters()["MM_SWAPENTS"] == m.nr
+    assert not any(child.read_all(a))
+    assert p.read_all(a) == written

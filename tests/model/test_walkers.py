@@ -178,3 +178,46 @@ def test_what_walkers_report_can_be_switched() -> None:
         scene = swapped_out(m)
         assert scene.p.mbind(scene.a) == (0, m.nr)
         assert set(scene.p.hmm_range_fault(scene.a)) == {"error"}
+
+
+def test_walkers_pass_over_what_was_never_touched_and_what_is_there(m: Machine) -> None:
+    p = m.process()
+    a = p.mmap(pmds=3)
+    length = 3 * m.pmd_size
+    written = p.write_all(a + m.pmd_size)
+    scene = swapped_out(m)
+    for process, start, size in ((p, a, length), (scene.p, scene.a, m.page_size)):
+        process.cold(start, size)
+        process.free(start, m.page_size)
+        process.mbind(start, size)
+        process.pagemap_scan(start, size)
+        process.clear_soft_dirty()
+        process.pagemap_scan(start, size)
+        process.smaps()
+    assert p.check_pmd_state(a) == "SCAN_PMD_NONE"
+    assert scene.p.check_pmd_state(scene.a) == "SCAN_SUCCEED"
+    assert p.mincore(a, length) == [False] * m.nr + [True] * m.nr + [False] * m.nr
+    assert p.pagemap(a, length)[0] == 0
+    assert [region[:2] for region in p.pagemap_scan(a, length)] == [(a + m.pmd_size, a + 2 * m.pmd_size)]
+    assert p.smaps() == {"Rss": m.pmd_size, "AnonHugePages": m.pmd_size, "Swap": 0, "SwapPss": 0}
+    p.mprotect(a, length, write=False)
+    p.mprotect(a, length, write=True)
+    m.swapoff(0)
+    assert p.read_all(a + m.pmd_size) == written
+
+
+def test_smaps_and_mincore_of_single_pages(m: Machine) -> None:
+    scene = split_in_cache(m)
+    scene.p.read(scene.a)
+    scene.p.cold(scene.a)
+    scene.p.mprotect(scene.a, write=False)
+    assert scene.p.smaps() == {
+        "Rss": m.page_size,
+        "AnonHugePages": 0,
+        "Swap": m.pmd_size - m.page_size,
+        "SwapPss": m.pmd_size - m.page_size,
+    }
+    assert all(scene.p.mincore(scene.a))
+    m.reclaim_slot(0, m.nr - 1)
+    m.populate_slot(0, m.nr - 1)
+    m.split_cached(0, m.nr - 1)

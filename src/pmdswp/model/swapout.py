@@ -51,11 +51,11 @@ def shrink_folio(m: Machine, folio: Folio) -> None:
 
 def _shrink_pieces(m: Machine, folio: Folio) -> None:
     pfns = range(folio.pfn, folio.pfn + folio.nr)
-    if split_folio(m, folio):
-        for pfn in pfns:
-            piece = m.mem_map.get(pfn)
-            if piece is not None:
-                shrink_folio(m, piece)
+    split_folio(m, folio)
+    for pfn in pfns:
+        piece = m.mem_map.get(pfn)
+        if piece is not None:
+            shrink_folio(m, piece)
 
 
 def _discard_lazyfree(m: Machine, folio: Folio, found: list[Mapping]) -> bool:
