@@ -47,6 +47,8 @@ class Histories(RuleBasedStateMachine):
 
     m: Machine
     base: int
+    fresh: dict[str, set[int]]
+    """Contents that each process wrote since its soft-dirty bits were cleared, wherever they are now."""
 
     @initialize(zswap=st.booleans(), synchronous=st.booleans(), stable=st.booleans(), written=st.booleans())
     def start(self, zswap: bool, synchronous: bool, stable: bool, written: bool) -> None:
@@ -59,6 +61,7 @@ class Histories(RuleBasedStateMachine):
             synchronous=synchronous,
             stable_writes=stable,
         )
+        self.fresh = {}
         p = self.m.process()
         self.base = p.mmap(pmds=PMDS)
         p.munmap(self.base + 3 * self.m.pmd_size)
@@ -127,12 +130,15 @@ class Histories(RuleBasedStateMachine):
     def write(self, which: int, piece: Piece) -> None:
         address, _ = self.span(piece)
         p = self.pick(which)
-        self.attempt(lambda: p.write(address))
+        self.attempt(lambda: self.fresh.setdefault(p.name, set()).add(p.write(address)))
 
     @rule(which=WHICH, piece=PIECES, write=st.booleans())
     def touch_all(self, which: int, piece: Piece, write: bool) -> None:
         p = self.pick(which)
-        self.attempt(lambda: (p.write_all if write else p.read_all)(*self.span(piece)))
+        if write:
+            self.attempt(lambda: self.fresh.setdefault(p.name, set()).update(p.write_all(*self.span(piece))))
+        else:
+            self.attempt(lambda: p.read_all(*self.span(piece)))
 
     @rule(which=WHICH, piece=PIECES, drop=st.booleans())
     def pageout(self, which: int, piece: Piece, drop: bool) -> None:
@@ -145,7 +151,9 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: len(self.m.processes) < 3)
     @rule(which=WHICH)
     def fork(self, which: int) -> None:
-        self.attempt(self.pick(which).fork)
+        p = self.pick(which)
+        if self.attempt(p.fork):
+            self.fresh[self.m.processes[-1].name] = set(self.fresh.get(p.name, ()))
 
     @precondition(lambda self: len(self.m.processes) > 1)
     @rule(which=WHICH)
@@ -216,6 +224,7 @@ class Histories(RuleBasedStateMachine):
     def clear_soft_dirty(self, which: int) -> None:
         p = self.pick(which)
         p.clear_soft_dirty()
+        self.fresh.pop(p.name, None)
         for record in p.pagemap(self.base, PMDS * self.m.pmd_size):
             assert not record & definitions.IS_SOFT_DIRTY
 
@@ -320,9 +329,12 @@ class Histories(RuleBasedStateMachine):
         p, length = self.pick(which), PMDS * self.m.pmd_size
         pages = range(self.base, self.base + length, self.m.page_size)
         mask = ~(1 << 56)
-        assert [record & mask for record in p.pagemap(self.base, length)] == [
-            definitions.pagemap(self.m, p, page) for page in pages
-        ]
+        records = p.pagemap(self.base, length)
+        assert [record & mask for record in records] == [definitions.pagemap(self.m, p, page) for page in pages]
+        for page, record in zip(pages, records, strict=True):
+            if self.m.soft_dirty_bit and p.expected_at(page) in self.fresh.get(p.name, ()):
+                there = record & (definitions.PRESENT | definitions.SWAPPED)
+                assert not there or record & definitions.IS_SOFT_DIRTY
         sums = p.smaps()
         assert (sums["Swap"], sums["SwapPss"]) == definitions.swap_bytes(self.m, p)
         assert sums["Swap"] == p.mm.swapents * self.m.page_size
