@@ -18,7 +18,7 @@ Under `played by` are the selftests (`pmdswp model selftest`) and the cases (`te
 as recorded from runs on x86_64 with zswap off and on; those with the fewest other rules come first.
 """
 
-_SHOWN = 4
+_SHOWN = 3
 """How many names stand in a cell before the rest is a number."""
 
 
