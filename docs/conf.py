@@ -47,8 +47,8 @@ def inline_pictures(app: Sphinx, doctree: nodes.document, _docname: str) -> None
 
 
 def mark_generated_tables(_app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Give the tables of the reference the style of the directives' tables: bit ranges do not break."""
-    if docname.startswith("reference/"):
+    """Give the tables of layouts in the reference the style of the directives' tables: bit ranges do not break."""
+    if docname.startswith("reference/") and not docname.startswith("reference/model-"):
         for table in doctree.findall(nodes.table):
             table["classes"].append("pmdswp")
 

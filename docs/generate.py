@@ -6,8 +6,10 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.util import module_from_spec, spec_from_file_location
 from inspect import getdoc
 from pathlib import Path
+from types import ModuleType
 from typing import cast
 
 import peers_page
@@ -15,6 +17,8 @@ from pmdswp.arch import ARCHITECTURES, Arch
 from pmdswp.cli import commands
 from pmdswp.config import show
 from pmdswp.hazards import hazards
+from pmdswp.model.reference import reference
+from pmdswp.model.selftests import SELFTESTS, run
 from pmdswp.render import markdown
 from pmdswp.render.comparison import comparison, limit_table
 from pmdswp.render.document import Block, Paragraph, Picture, Section, Table, code, marked
@@ -28,7 +32,7 @@ from pmdswp.revisions import KERNELS
 from pmdswp.softleaf import Level
 
 REFERENCE = Path(__file__).parent / "reference"
-
+SCENARIOS = Path(__file__).parents[1] / "tests" / "model"
 
 SINCE = (
     "`Since` is the release, and the commit, that put a field at these bits with this meaning; the series is not "
@@ -72,6 +76,27 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "peers.md", _markdown(peers_page.page())
     yield "hazards.md", _markdown(_hazards())
     yield "command-line.md", _markdown(_command_line())
+    yield "model-rules.md", _markdown(reference(_played(newest["x86_64"])))
+    yield "model-errors.md", _scenarios("errors").page()
+
+
+def _played(arch: Arch) -> dict[str, list[str]]:
+    """Which selftests and cases obey each rule of the model: they are run."""
+    cases = _scenarios("cases")
+    runs = {
+        name: {rule for zswap in (False, True) for rule in run(name, arch, zswap=zswap).rules} for name in SELFTESTS
+    }
+    runs |= {name: set(cases.rules_of(name, arch)) for name in cases.CASES}
+    telling = sorted(runs, key=lambda name: len(runs[name]))
+    return {rule: [name for name in telling if rule in runs[name]] for rule in set().union(*runs.values())}
+
+
+def _scenarios(name: str) -> ModuleType:
+    """A module with scenarios of the model, which is no part of the library."""
+    spec = spec_from_file_location(f"model_{name}", SCENARIOS / f"{name}.py")
+    module = module_from_spec(spec)  # type: ignore[arg-type]
+    spec.loader.exec_module(module)  # type: ignore[union-attr]
+    return module
 
 
 def _markdown(section: Section) -> str:
@@ -188,8 +213,8 @@ def _hazards() -> Section:
 
 
 _STATUS = """
-Exit status: 0; 1 if some line of a list, or the tail of a table, could not be read and the rest was, or if a proof
-found something; 2, with one line on standard error, for bad arguments.
+Exit status: 0; 1 if some line of a list, or the tail of a table, could not be read and the rest was, if a proof
+found something, or if a scenario or a selftest failed; 2, with one line on standard error, for bad arguments.
 """
 
 _OPTIONS = """

@@ -1,7 +1,7 @@
 """The command ``pmdswp``: decode, encode, split and join words, and show layouts.
 
-Exit status: 0; 1 if some line of a list, or the tail of a table, could not be read and the rest was; 2, with one line
-on standard error, if the arguments are no good.
+Exit status: 0; 1 if some line of a list, or the tail of a table, could not be read and the rest was, if a proof found
+something, or if a scenario or a selftest failed; 2, with one line on standard error, if the arguments are no good.
 """
 
 from __future__ import annotations
@@ -71,6 +71,9 @@ SCAN_FORMATS = ("table", "json", "csv", "parquet", "arrow")
 SCAN_SUMMARIES = ("text", "json", "none")
 """`pmdswp.scan.report.SUMMARIES`."""
 
+MODEL_FORMATS = ("text", "json", "html")
+"""What `pmdswp model run` writes: `pmdswp.model.command.FORMATS`."""
+
 _OPTION = "option_"
 """Sets the options of `pmdswp.get` apart from the command's own among the parsed arguments."""
 
@@ -112,8 +115,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     top = _Parser(
         prog="pmdswp",
         description=f"{(pmdswp.__doc__ or '').partition(chr(10))[0]}\n\ncommands:\n{listing}",
-        epilog="pmdswp COMMAND --help tells more. Exit status: 0; 1 if part of the input could not be read, or a proof "
-        "found something; 2 for bad arguments.",
+        epilog="pmdswp COMMAND --help tells more. Exit status: 0; 1 if part of the input could not be read, a proof "
+        "found something, or a scenario or selftest failed; 2 for bad arguments.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"pmdswp {pmdswp.__version__}")
@@ -184,6 +187,7 @@ def commands() -> dict[str, _Parser]:
     published = add("vectors", _vectors, "list or print what compiled kernels computed")
     published.add_argument("name", metavar="NAME", nargs="?", help="a file: print its records, one JSON object a line")
     published.add_argument("--list", action="store_true", help="name the files (default)")
+    _add_model(add("model", _model, "play scenarios, or the selftests, on the model of the series (v3)"))
 
     arches = add("arches", _arches, "the architectures and their options")
     arches.add_argument("--kernel", default=RELEASES[-1], choices=RELEASES, metavar="VALUE", help=_HELP["kernel"])
@@ -237,6 +241,20 @@ def _add_check_tree(parser: _Parser) -> None:
     parser.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count() or 1, help="of make (default: CPUs)")
     parser.add_argument("--cache", metavar="DIR", help="where objects are kept (default: in the user's cache folder)")
     parser.add_argument("--llvm", metavar="SUFFIX", default="-19", help="of clang's and LLVM's names (default: -19)")
+
+
+def _add_model(parser: _Parser) -> None:
+    parser.add_argument("action", choices=("run", "selftest"), help="what to play")
+    parser.add_argument("scenario", metavar="SCENARIO", nargs="?", help="run: a Python file that makes a Machine")
+    parser.add_argument(
+        "--arch", metavar="ARCH", help="architecture (default: x86_64 for machines that name none; selftest: all)"
+    )
+    parser.add_argument("--trace", action="store_true", help="tell every step; selftest: what each one shows")
+    parser.add_argument(
+        "--format", choices=MODEL_FORMATS, default=MODEL_FORMATS[0], help=f"of run (default: {MODEL_FORMATS[0]})"
+    )
+    parser.add_argument("-o", "--output", metavar="PATH", help="run: write there, not to standard output")
+    _add_options(parser)
 
 
 def _add_arch(parser: _Parser, nargs: str | None = None) -> None:
@@ -670,6 +688,28 @@ def _vectors(options: argparse.Namespace) -> int:
         else:
             print(name)
     return 0
+
+
+def _model(options: argparse.Namespace) -> int:
+    # the model is not needed to decode a word
+    from pmdswp.model import command  # noqa: PLC0415
+
+    complain = partial(print, "pmdswp:", file=sys.stderr)
+    given = _given(options)
+    is_run = options.action == "run"
+    if is_run == (options.scenario is None):
+        raise UnsupportedError("name a scenario: pmdswp model run SCENARIO" if is_run else "selftest takes no scenario")
+    if is_run:
+        format_name = "json" if options.json else options.format
+        arch = get_with(options.arch or "x86_64", given)
+        return command.play(
+            command.Request(arch, options.scenario, options.trace, format_name, options.output), complain
+        )
+    if options.output is not None or options.format != MODEL_FORMATS[0]:
+        raise UnsupportedError("selftest takes no --format and no --output")
+    names = list(ARCHITECTURES) if options.arch is None else [options.arch]
+    arches = [get_with(name, given) for name in names]
+    return command.selftest(arches, verbose=options.trace, as_json=options.json, complain=complain)
 
 
 def _arches(options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from pmdswp.render.document import Block, Diagram, Paragraph, Picture, Section, 
 from pmdswp.render.palette import style_sheet
 from pmdswp.render.svg import svg
 
-__all__ = ["page", "write"]
+__all__ = ["frame", "page", "write"]
 
 _STYLE = """
 body { margin: 2rem auto; max-width: 64rem; padding: 0 1rem; color: var(--pmdswp-ink); background: var(--pmdswp-paper);
@@ -63,10 +63,14 @@ def write(section: Section, depth: int = 0) -> Iterator[str]:
 
 def page(sections: Iterable[Section], title: str) -> Iterator[str]:
     """The lines of a whole page."""
+    return frame((line for section in sections for line in write(section)), title)
+
+
+def frame(lines: Iterable[str], title: str, style: str = "") -> Iterator[str]:
+    """The lines of a page around those of its body; `style` is CSS beside that of all pages."""
     yield '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<title>{escape(plain(title))}</title>"
-    yield f"<style>{style_sheet()}{_STYLE}</style>\n</head>\n<body>\n<main>"
-    for section in sections:
-        yield from write(section)
+    yield f"<style>{style_sheet()}{_STYLE}{style}</style>\n</head>\n<body>\n<main>"
+    yield from lines
     yield "</main>\n</body>\n</html>"

@@ -1,0 +1,178 @@
+"""Faults on a PMD: an empty one, a swap PMD (patch 9), a write-protected huge page."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from pmdswp.model.failures import FailPoint
+from pmdswp.model.fault_pte import VmFault, handle_pte_fault, may_map_writable
+from pmdswp.model.migration import migration_entry_wait
+from pmdswp.model.pgtable import DIRTY, UFFD, WRITE, YOUNG
+from pmdswp.model.split import split_folio, split_huge_pmd
+from pmdswp.model.swap import CacheClass, folio_free_swap, swap_cache_del_folio, swap_pmd_cache_lookup
+from pmdswp.model.swapin import entry_bits, read_swap_cache_async, set_huge_pmd, swapin_sync
+from pmdswp.model.zswap import zswap_range_has_entry
+from pmdswp.softleaf import SoftLeafType, State
+
+if TYPE_CHECKING:
+    from pmdswp.model.folio import Folio
+    from pmdswp.model.machine import Machine
+    from pmdswp.model.mm import Vma
+    from pmdswp.model.pgtable import Pmd
+    from pmdswp.model.swap import SwapDevice
+
+__all__ = ["handle_mm_fault"]
+
+
+class _Next(enum.Enum):
+    """What a PMD fault leaves to do."""
+
+    FALLBACK = "fall back to the PTE path"
+
+
+def handle_mm_fault(m: Machine, vma: Vma, address: int, *, write: bool) -> VmFault:
+    """`__handle_mm_fault`: deal with one access that the page table does not allow."""
+    haddr = address & -m.pmd_size
+    pmd = vma.mm.pmd(haddr)
+    entry = vma.mm.entry(pmd)
+    result: VmFault | _Next = _Next.FALLBACK
+    m.rule(*(("1.1", "1.2", "1.3") if entry.state is State.SOFTLEAF else ("1.5",)))
+    if entry.state is State.NONE:
+        if vma.start <= haddr and haddr + m.pmd_size <= vma.end:
+            result = _do_huge_pmd_anonymous_page(m, vma, haddr, pmd)
+    elif entry.state is State.PRESENT:
+        result = _do_huge_pmd_wp_page(m, vma, pmd)
+    elif entry.kind is SoftLeafType.SWAP:
+        result = do_huge_pmd_swap_page(m, vma, haddr, pmd, write=write)
+    elif entry.state is State.SOFTLEAF:
+        migration_entry_wait(m, entry)
+        return VmFault.RETRY
+    if isinstance(result, _Next):
+        return handle_pte_fault(m, vma, address, pmd, write=write)
+    return result
+
+
+def _do_huge_pmd_anonymous_page(m: Machine, vma: Vma, haddr: int, pmd: Pmd) -> VmFault | _Next:
+    if m.fails(FailPoint.ALLOC_PMD_FOLIO) or m.fails(FailPoint.CHARGE_PMD_FOLIO):
+        return _Next.FALLBACK
+    table = vma.mm.alloc_table()
+    if table is None:
+        return VmFault.OOM
+    folio = m.alloc_folio([0] * m.nr)
+    folio.anchor(vma, haddr, exclusive=True)
+    folio.dirty = True
+    folio.entire_mapcount = 1
+    folio.exclusive = 1
+    pmd.deposit = table
+    pmd.word = m.words.mk_huge_pmd(folio.pfn)
+    pmd.bits = WRITE | DIRTY | YOUNG | m.soft_dirty_bit
+    vma.mm.anonpages += m.nr
+    return VmFault.DONE
+
+
+def do_huge_pmd_swap_page(m: Machine, vma: Vma, haddr: int, pmd: Pmd, *, write: bool) -> VmFault | _Next:
+    """A fault on a swap PMD: map one folio for all slots, or split the PMD and go on page by page."""
+    original = vma.mm.entry(pmd)
+    assert original.leaf is not None  # noqa: S101  # a softleaf has a leaf
+    device, offset = m.device(original.leaf.swp_type), original.leaf.offset
+    folio = _cached_or_read(m, device, offset)
+    if folio is None:
+        return _split_and_go_on(m, vma, pmd)
+    _race_before_lock(m, folio)
+    m.rule("9.4", "9.5", "S.3")
+    removed = folio.nr and (folio.device is not device or folio.offset != offset)
+    if removed or m.fails(FailPoint.LOCK_FOLIO):
+        return VmFault.RETRY
+    if folio.nr != m.nr:
+        return _split_and_go_on(m, vma, pmd)
+    if not folio.uptodate:
+        m.rule("9.7")
+        return VmFault.SIGBUS if m.switches.fault_not_uptodate == "sigbus" else _split_and_go_on(m, vma, pmd)
+    if m.fails(FailPoint.RACE_PMD_CHANGED):
+        m.rule("9.6")
+        return VmFault.RETRY
+    return _map_swapped_in(m, vma, haddr, pmd, folio, write=write)
+
+
+def _split_and_go_on(m: Machine, vma: Vma, pmd: Pmd) -> _Next:
+    m.rule("9.3", "G7", "G10", "2.7")
+    split_huge_pmd(m, vma.mm, pmd)
+    return _Next.FALLBACK
+
+
+def _cached_or_read(m: Machine, device: SwapDevice, offset: int) -> Folio | None:
+    """The folio to map, or None if the PMD has to be split."""
+    cache, folio = swap_pmd_cache_lookup(m, device, offset)
+    if cache is CacheClass.WHOLE:
+        m.rule("9.1")
+        return folio
+    if cache is CacheClass.SPLIT:
+        return None
+    if zswap_range_has_entry(m, device, offset, m.nr):
+        m.rule("9.21")
+        return None
+    if m.fails(FailPoint.RACE_SLOT_CACHED):
+        read_swap_cache_async(m, device, offset + 1)
+    m.rule("9.2")
+    folio = swapin_sync(m, device, offset, m.nr)
+    if folio is not None:
+        m.event("PGMAJFAULT")
+    return folio
+
+
+def _race_before_lock(m: Machine, folio: Folio) -> None:
+    if m.fails(FailPoint.RACE_CACHE_SPLIT):
+        split_folio(m, folio)
+    elif not folio.is_mapped and not folio.writeback and not folio.dirty and m.fails(FailPoint.RACE_CACHE_REMOVED):
+        swap_cache_del_folio(m, folio)
+
+
+def _map_swapped_in(m: Machine, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, *, write: bool) -> VmFault | _Next:
+    entry = vma.mm.entry(pmd)
+    device, _offset = folio.swap()
+    exclusive = entry.exclusive
+    if exclusive and folio.writeback and device.stable_writes:
+        m.rule("9.9")
+        exclusive = False
+    if m.switches.fault_refcount1_excl and not exclusive and not folio.is_mapped:
+        exclusive = _only_user(device, folio)
+    m.rule("9.10", "9.11", "9.14", "9.15", "9.17", "9.19")
+    bits = entry_bits(entry) | YOUNG
+    if exclusive and may_map_writable(m, vma, entry):
+        bits |= WRITE
+        if write:
+            m.rule("9.12")
+            bits |= DIRTY | m.soft_dirty_bit
+    set_huge_pmd(m, vma, haddr, pmd, folio, bits=bits, exclusive=exclusive)
+    if device.synchronous or vma.locked or (write and folio.ref_count() == 1 + m.nr):
+        m.rule("9.16")
+        folio_free_swap(m, folio)
+    if write and not bits & WRITE:
+        m.rule("9.13")
+        return _do_huge_pmd_wp_page(m, vma, pmd)
+    return VmFault.DONE
+
+
+def _only_user(device: SwapDevice, folio: Folio) -> bool:
+    return not folio.writeback and all(count == 1 for count in device.count[folio.offset : folio.offset + folio.nr])
+
+
+def _do_huge_pmd_wp_page(m: Machine, vma: Vma, pmd: Pmd) -> VmFault | _Next:
+    """A write to a huge page that is mapped read-only."""
+    folio = m.mem_map[m.words.pfn(pmd.word)]
+    if pmd.bits & UFFD:
+        m.event("UFFD_WP")
+        pmd.bits &= ~UFFD
+    if not folio.exclusive:
+        cached = m.nr if folio.device is not None else 0
+        if folio.ref_count() > 1 + cached:
+            split_huge_pmd(m, vma.mm, pmd)
+            return _Next.FALLBACK
+        folio_free_swap(m, folio)
+        if folio.ref_count() > 1:
+            split_huge_pmd(m, vma.mm, pmd)
+            return _Next.FALLBACK
+        folio.exclusive = 1
+    pmd.bits |= WRITE | DIRTY | YOUNG | m.soft_dirty_bit
+    return VmFault.DONE

@@ -1,0 +1,176 @@
+"""madvise: FREE, COLD, PAGEOUT (6.16 to 6.18) and WILLNEED (patch 7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pmdswp.model.failures import FailPoint, Reintroduced
+from pmdswp.model.migration import softleaf_to_folio
+from pmdswp.model.pgtable import DIRTY, WRITE, YOUNG
+from pmdswp.model.split import split_huge_pmd
+from pmdswp.model.swap import CacheClass, folio_free_swap, swap_pmd_cache_lookup
+from pmdswp.model.swapin import read_swap_cache_async, swapin_sync
+from pmdswp.model.swapout import shrink_folio
+from pmdswp.model.zap import zap_huge_pmd, zap_pte
+from pmdswp.model.zswap import zswap_range_has_entry
+from pmdswp.softleaf import Entry, SoftLeafType, State
+
+if TYPE_CHECKING:
+    from pmdswp.model.folio import Folio
+    from pmdswp.model.machine import Machine
+    from pmdswp.model.mm import Mm
+    from pmdswp.model.pgtable import Pmd
+
+__all__ = ["madvise_cold", "madvise_free", "madvise_pageout", "madvise_willneed", "pmd_to_softleaf_folio"]
+
+
+def pmd_to_softleaf_folio(m: Machine, entry: Entry) -> Folio | None:
+    """The folio behind a non-present PMD; a swap PMD has none, whatever its offset looks like."""
+    if entry.kind is SoftLeafType.SWAP and entry.leaf is not None:
+        m.rule("1.4")
+        return m.mem_map[entry.leaf.offset] if Reintroduced.V1_BOGUS_FOLIO in m.errors else None
+    return softleaf_to_folio(m, entry)[0]
+
+
+def madvise_free(m: Machine, mm: Mm, start: int, end: int) -> list[int]:
+    """MADV_FREE: swapped pages go at once, present ones when memory is short. Returns the latter's addresses."""
+    lazy: list[int] = []
+    for haddr, first, last in mm.pmd_ranges(start, end):
+        pmd = mm.pmds.get(haddr)
+        if pmd is None or (pmd.table is None and _free_huge_pmd(m, mm, pmd, lazy, range(first, last, m.page_size))):
+            continue
+        table = pmd.table
+        assert table is not None  # noqa: S101  # split, or there before
+        for address in range(first, last, m.page_size):
+            i = address - haddr >> m.page_shift
+            if m.pte_entries[table.words[i]].kind in (SoftLeafType.SWAP, SoftLeafType.MARKER):
+                zap_pte(m, mm, table, i)
+            elif _free_lazily(m, mm, pmd, i, 1):
+                lazy.append(address)
+    return lazy
+
+
+def _free_huge_pmd(m: Machine, mm: Mm, pmd: Pmd, lazy: list[int], pages: range) -> bool:
+    """`madvise_free_huge_pmd`; False if the PMD was split and the PTEs are to be walked."""
+    entry = mm.entry(pmd)
+    if entry.kind is SoftLeafType.SWAP:
+        if len(pages) < m.nr:
+            m.rule("6.17", "2.7")
+            split_huge_pmd(m, mm, pmd)
+            return False
+        m.rule("6.16")
+        zap_huge_pmd(m, mm, pmd)
+    elif len(pages) == m.nr and _free_lazily(m, mm, pmd, 0, m.nr):
+        lazy += pages
+    return True
+
+
+def _free_lazily(m: Machine, mm: Mm, pmd: Pmd, i: int, nr: int) -> bool:
+    """`folio_mark_lazyfree`, if this is the whole folio and nobody else maps it."""
+    mapped = mm.mapped_page(pmd, i)
+    if mapped is None:
+        return False
+    folio, _page, bits = mapped
+    if folio.nr != nr or folio.entire_mapcount + sum(folio.mapcount) != 1:
+        return False
+    if folio.device is not None and not folio_free_swap(m, folio):
+        return False
+    folio.dirty = False
+    folio.lazyfree = True
+    bits &= ~(DIRTY | YOUNG | WRITE)
+    if pmd.table is None:
+        pmd.bits = bits
+    else:
+        pmd.table.bits[i] = bits
+    return True
+
+
+def madvise_cold(m: Machine, mm: Mm, start: int, end: int) -> None:
+    """MADV_COLD: present pages become old. There is nothing to do for a swap PMD."""
+    for haddr, first, last in mm.pmd_ranges(start, end):
+        pmd = mm.pmds.get(haddr)
+        if pmd is None:
+            continue
+        if pmd.table is None:
+            if mm.entry(pmd).state is State.SOFTLEAF:
+                m.rule("6.18")
+                pmd_to_softleaf_folio(m, mm.entry(pmd))
+            elif last - first == m.pmd_size:
+                pmd.bits &= ~YOUNG
+            continue
+        for i in range(first - haddr >> m.page_shift, last - haddr >> m.page_shift):
+            pmd.table.bits[i] &= ~YOUNG
+
+
+def madvise_pageout(m: Machine, mm: Mm, start: int, end: int) -> None:
+    """MADV_PAGEOUT: reclaim the folios that are wholly in the range. A swap PMD is out already."""
+    folios: dict[Folio, None] = {}
+    for haddr, first, last in mm.pmd_ranges(start, end):
+        pmd = mm.pmds.get(haddr)
+        if pmd is None:
+            continue
+        if pmd.table is None and mm.entry(pmd).state is State.SOFTLEAF:
+            m.rule("6.18")
+            pmd_to_softleaf_folio(m, mm.entry(pmd))
+            continue
+        pages: dict[Folio, int] = {}
+        for i in range(first - haddr >> m.page_shift, last - haddr >> m.page_shift):
+            mapped = mm.mapped_page(pmd, i)
+            if mapped is not None:
+                pages[mapped[0]] = pages.get(mapped[0], 0) + 1
+                if pmd.table is None and last - first == m.pmd_size:
+                    pages[mapped[0]] = m.nr
+                    break
+        folios.update((folio, None) for folio, nr in pages.items() if nr == folio.nr)
+    for folio in folios:
+        shrink_folio(m, folio)
+
+
+def madvise_willneed(m: Machine, mm: Mm, start: int, end: int) -> None:
+    """MADV_WILLNEED: read what is swapped into the cache. It is advice: failing is no error."""
+    for haddr, first, last in mm.pmd_ranges(start, end):
+        pmd = mm.pmds.get(haddr)
+        if pmd is None:
+            continue
+        entry = mm.entry(pmd)
+        ptes = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
+        if entry.kind is SoftLeafType.SWAP and _willneed_swap_pmd(m, mm, pmd, entry, ptes):
+            continue
+        if pmd.table is None:
+            continue
+        for i in ptes:
+            entry = m.pte_entries[pmd.table.words[i]]
+            if entry.kind is SoftLeafType.SWAP and entry.leaf is not None:
+                device, slot = m.device(entry.leaf.swp_type), entry.leaf.offset
+                if device.cache[slot] is None:
+                    read_swap_cache_async(m, device, slot)
+
+
+def _willneed_swap_pmd(m: Machine, mm: Mm, pmd: Pmd, entry: Entry, ptes: range) -> bool:
+    """`swapin_walk_pmd_entry` of a swap PMD; False if it was split and the PTEs are to be walked."""
+    assert entry.leaf is not None  # noqa: S101  # a softleaf has a leaf
+    device, offset = m.device(entry.leaf.swp_type), entry.leaf.offset
+    m.rule("7.6")
+    if Reintroduced.WILLNEED_ORDER0 in m.errors:
+        for i in ptes:
+            if device.cache[offset + i] is None:
+                read_swap_cache_async(m, device, offset + i)
+        return True
+    cache, _folio = swap_pmd_cache_lookup(m, device, offset)
+    if cache is CacheClass.WHOLE:
+        m.rule("7.1")
+        return True
+    if cache is CacheClass.EMPTY and not zswap_range_has_entry(m, device, offset, m.nr):
+        if m.fails(FailPoint.RACE_SLOT_CACHED):
+            read_swap_cache_async(m, device, offset + 1)
+        m.rule("7.2", "7.5")
+        folio = swapin_sync(m, device, offset, m.nr)
+        if folio is not None:
+            return True
+        if device.cache[offset : offset + m.nr].count(None) == m.nr:
+            m.rule("7.4")
+            if m.switches.willneed_fail == "leave":
+                return True
+    m.rule("7.3")
+    split_huge_pmd(m, mm, pmd)
+    return False

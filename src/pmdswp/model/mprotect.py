@@ -1,0 +1,108 @@
+"""Walkers that change bits in place: mprotect, userfaultfd write-protection, clearing soft-dirty (6.3 to 6.8)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pmdswp.model.failures import Reintroduced
+from pmdswp.model.migration import READABLE
+from pmdswp.model.pgtable import SOFT_DIRTY, UFFD, WRITE
+from pmdswp.model.split import split_huge_pmd
+from pmdswp.softleaf import SoftLeafType, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pmdswp.model.machine import Machine
+    from pmdswp.model.mm import Mm
+    from pmdswp.model.pgtable import Pmd, PteTable
+
+__all__ = ["change_protection", "change_uffd_wp", "clear_refs_soft_dirty"]
+
+
+def _walk(m: Machine, mm: Mm, start: int, end: int) -> Iterator[tuple[Pmd, PteTable | None, range]]:
+    """Each PMD with something in it, and its table and the PTEs if it has one; a PMD covered in part is split."""
+    for haddr, first, last in mm.pmd_ranges(start, end):
+        pmd = mm.pmds.get(haddr)
+        if pmd is None or mm.entry(pmd).state is State.NONE:
+            continue
+        if pmd.table is None and last - first < m.pmd_size:
+            m.rule("2.7")
+            split_huge_pmd(m, mm, pmd)
+        ptes = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
+        yield pmd, pmd.table, ptes
+
+
+def change_protection(m: Machine, mm: Mm, start: int, end: int, *, write: bool) -> None:
+    """mprotect: present pages lose the write bit at once and get it back by a fault; a swap PMD stays as it is."""
+    for pmd, table, ptes in _walk(m, mm, start, end):
+        if table is None:
+            if mm.entry(pmd).kind is SoftLeafType.SWAP:
+                m.rule("6.3")
+            elif not write:
+                pmd.bits &= ~WRITE
+                pmd.word = _make_readable(m, pmd.word, level="pmd")
+        elif not write:
+            m.rule("6.4")
+            words, bits = table.words, table.bits
+            for i in ptes:
+                bits[i] &= ~WRITE
+                words[i] = _make_readable(m, words[i], level="pte")
+
+
+def _make_readable(m: Machine, word: int, *, level: str) -> int:
+    entry = m.pmd_entries[word] if level == "pmd" else m.pte_entries[word]
+    kind = READABLE.get(entry.kind)
+    if kind is None or entry.leaf is None:
+        return word
+    encode = m.arch.encode_pmd if level == "pmd" else m.arch.encode_pte
+    return encode(m.swp_type(kind), entry.leaf.offset, soft_dirty=entry.soft_dirty, uffd=entry.uffd)
+
+
+def change_uffd_wp(m: Machine, mm: Mm, start: int, end: int, *, protect: bool) -> None:
+    """UFFDIO_WRITEPROTECT: arm or disarm. The bit of a swap PMD is set or cleared in place."""
+    arch = m.arch
+    change_pmd = arch.pmd_swp_mkuffd if protect else arch.pmd_swp_clear_uffd
+    change_pte = arch.pte_swp_mkuffd if protect else arch.pte_swp_clear_uffd
+    for pmd, table, ptes in _walk(m, mm, start, end):
+        if table is None:
+            if mm.entry(pmd).state is State.PRESENT:
+                pmd.bits = _armed(pmd.bits, protect=protect)
+            else:
+                m.rule("6.5")
+                pmd.word = change_pmd(pmd.word)
+        else:
+            words, bits = table.words, table.bits
+            for i in ptes:
+                entry = m.pte_entries[words[i]]
+                if entry.state is State.PRESENT:
+                    bits[i] = _armed(bits[i], protect=protect)
+                elif entry.state is State.SOFTLEAF and entry.kind is not SoftLeafType.MARKER:
+                    words[i] = change_pte(words[i])
+
+
+def _armed(bits: int, *, protect: bool) -> int:
+    return (bits | UFFD) & ~WRITE if protect else bits & ~UFFD
+
+
+def clear_refs_soft_dirty(m: Machine, mm: Mm) -> None:
+    """Writing 4 to clear_refs: every page is clean, and the next write to it will fault."""
+    clear = ~(SOFT_DIRTY | WRITE)
+    for vma in mm.vmas:
+        vma.soft_dirty = False
+        for pmd, table, ptes in _walk(m, mm, vma.start, vma.end):
+            if table is None:
+                entry = mm.entry(pmd)
+                if entry.state is State.PRESENT:
+                    pmd.bits &= clear
+                elif entry.kind is not SoftLeafType.SWAP or Reintroduced.BASE_SOFT_DIRTY_KEPT not in m.errors:
+                    m.rule("6.7")
+                    pmd.word = m.arch.pmd_swp_clear_soft_dirty(pmd.word)
+            else:
+                words, bits = table.words, table.bits
+                for i in ptes:
+                    entry = m.pte_entries[words[i]]
+                    if entry.state is State.PRESENT:
+                        bits[i] &= clear
+                    elif entry.state is State.SOFTLEAF and entry.kind is not SoftLeafType.MARKER:
+                        words[i] = m.arch.pte_swp_clear_soft_dirty(words[i])

@@ -1,0 +1,88 @@
+"""mremap: moving page tables to another address (6.19, 6.20)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pmdswp.model.pgtable import UFFD
+from pmdswp.model.split import split_huge_pmd
+from pmdswp.softleaf import SoftLeafType, State
+
+if TYPE_CHECKING:
+    from pmdswp.model.machine import Machine
+    from pmdswp.model.mm import Mm, Vma
+    from pmdswp.model.pgtable import Pmd
+
+__all__ = ["move_page_tables"]
+
+
+def move_page_tables(m: Machine, vma: Vma, old: int, new: int, length: int) -> None:
+    """`move_page_tables`: whole PMDs where both addresses are aligned, else PTEs. ENOMEM for want of a table."""
+    mm, end = vma.mm, old + length
+    while old < end:
+        haddr = old & -m.pmd_size
+        step = min(end, haddr + m.pmd_size) - old
+        step = min(step, m.pmd_size - (new & m.pmd_size - 1))
+        pmd = mm.pmds.get(haddr)
+        if pmd is not None and mm.entry(pmd).state is not State.NONE:
+            target = mm.pmd(new & -m.pmd_size)
+            if step == m.pmd_size:
+                _move_pmd(m, vma, pmd, target)
+            else:
+                m.rule("6.20", "2.7")
+                split_huge_pmd(m, mm, pmd)
+                _move_ptes(m, vma, pmd, target, old=old, new=new, length=step)
+        old += step
+        new += step
+
+
+def _move_pmd(m: Machine, vma: Vma, pmd: Pmd, target: Pmd) -> None:
+    """`move_huge_pmd`, `move_normal_pmd`: the deposited table goes along."""
+    mm = vma.mm
+    entry = mm.entry(pmd)
+    target.word, target.bits, target.table, target.deposit = pmd.word, pmd.bits, pmd.table, pmd.deposit
+    pmd.deposit = None
+    mm.clear(pmd)
+    if entry.state is State.PRESENT:
+        target.bits = _moved_bits(m, vma, target.bits)
+    elif entry.state is State.SOFTLEAF:
+        m.rule("6.19")
+        target.word = m.arch.pmd_swp_mksoft_dirty(target.word)
+        if vma.uffd:
+            target.word = m.arch.pmd_swp_clear_uffd(target.word)
+    else:
+        for i in range(m.nr):
+            _mark_moved(m, vma, target, i)
+
+
+def _moved_bits(m: Machine, vma: Vma, bits: int) -> int:
+    bits |= m.soft_dirty_bit
+    return bits & ~UFFD if vma.uffd else bits
+
+
+def _mark_moved(m: Machine, vma: Vma, pmd: Pmd, i: int) -> None:
+    """What a moved PTE becomes."""
+    table = pmd.table
+    assert table is not None  # noqa: S101  # the caller moved into it
+    entry = m.pte_entries[table.words[i]]
+    if entry.state is State.PRESENT:
+        table.bits[i] = _moved_bits(m, vma, table.bits[i])
+    elif entry.state is State.SOFTLEAF and entry.kind is not SoftLeafType.MARKER:
+        table.words[i] = m.arch.pte_swp_mksoft_dirty(table.words[i])
+        if vma.uffd:
+            table.words[i] = m.arch.pte_swp_clear_uffd(table.words[i])
+
+
+def _move_ptes(m: Machine, vma: Vma, pmd: Pmd, target: Pmd, *, old: int, new: int, length: int) -> None:
+    mm: Mm = vma.mm
+    source = pmd.table
+    assert source is not None  # noqa: S101  # split, or there before
+    table = mm.table_at(target)
+    first, to = (old & m.pmd_size - 1) >> m.page_shift, (new & m.pmd_size - 1) >> m.page_shift
+    for step in range(length >> m.page_shift):
+        i, j = first + step, to + step
+        if m.pte_entries[source.words[i]].state is State.NONE:
+            continue
+        table.words[j], table.bits[j] = source.words[i], source.bits[i]
+        source.words[i], source.bits[i] = m.words.pte_none, 0
+        _mark_moved(m, vma, target, j)

@@ -1,0 +1,128 @@
+"""How operations become steps: the decorator `operation`."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar, cast
+
+from pmdswp.model.failures import KernelError
+from pmdswp.model.stage import after
+from pmdswp.model.swap import SwapDevice, swap_cache_class
+from pmdswp.model.trace import Argument, PmdChange, Step
+from pmdswp.softleaf import SoftLeafType
+
+if TYPE_CHECKING:
+    from pmdswp.model.machine import Machine
+
+__all__ = ["operation"]
+
+
+class _Actor(Protocol):
+    @property
+    def machine(self) -> Machine: ...
+    @property
+    def name(self) -> str: ...
+
+
+_S = TypeVar("_S", bound=_Actor)
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def operation(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate[_S, _P], _R]:
+    """Make a method one step of the trace; what it calls in turn belongs to the same step."""
+    signature = inspect.signature(method)
+
+    @functools.wraps(method)
+    def run(self: _S, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        m = self.machine
+        if not m.tracing or m.in_step:
+            return method(self, *args, **kwargs)
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        arguments = {name: _plain(value) for name, value in list(bound.arguments.items())[1:]}
+        before = _Snapshot(m)
+        m.in_step = True
+        m.step_rules = {}
+        m.note = ""
+        outcome = "ok"
+        try:
+            result = method(self, *args, **kwargs)
+        except KernelError as error:
+            outcome = error.errno_name
+            raise
+        finally:
+            m.in_step = False
+            name = self.name if self is not m else None
+            m.trace.append(before.step(m, method.__name__, name, arguments, outcome))
+        after(m)
+        return result
+
+    return cast("Callable[Concatenate[_S, _P], _R]", run)
+
+
+def _plain(value: object) -> Argument:
+    if isinstance(value, (bool, int)):
+        return value
+    return str(getattr(value, "name", value))
+
+
+class _Snapshot:
+    """What a step may change, as it was."""
+
+    def __init__(self, m: Machine) -> None:
+        self.words = _words(m)
+        self.ranges = _ranges(m)
+        self.events = dict(m.events)
+
+    def step(
+        self, m: Machine, operation: str, process: str | None, arguments: dict[str, Argument], outcome: str
+    ) -> Step:
+        """What has changed since."""
+        words, ranges, empty = _words(m), _ranges(m), m.words.pmd_none
+        pmds = tuple(
+            PmdChange(*key, self.words.get(key, empty), words.get(key, empty))
+            for key in sorted(self.words.keys() | words.keys())
+            if self.words.get(key, empty) != words.get(key, empty)
+        )
+        touched = {name for name in self.ranges.keys() | ranges.keys() if self.ranges.get(name) != ranges.get(name)}
+        for change in pmds:
+            for entry in (m.pmd_entries[change.before], m.pmd_entries[change.after]):
+                if entry.kind is SoftLeafType.SWAP and entry.leaf is not None:
+                    touched.add(f"{entry.leaf.swp_type}:{entry.leaf.offset:#x}")
+        return Step(
+            index=len(m.trace),
+            operation=operation,
+            process=process,
+            arguments=arguments,
+            outcome=outcome,
+            pmds=pmds,
+            cache_before={name: self.ranges.get(name) for name in sorted(touched)},
+            cache_after={name: ranges.get(name) for name in sorted(touched)},
+            counts=m.counts(),
+            counters={process.name: process.counters() for process in m.processes},
+            events={
+                name: count - self.events.get(name, 0)
+                for name, count in m.events.items()
+                if count != self.events.get(name, 0)
+            },
+            rules=tuple(m.step_rules),
+            note=m.note,
+        )
+
+
+def _words(m: Machine) -> dict[tuple[str, int], int]:
+    return {(process.name, address): pmd.word for process in m.processes for address, pmd in process.mm.pmds.items()}
+
+
+def _ranges(m: Machine) -> dict[str, str]:
+    """The class of the cache over every cluster in use."""
+    return {
+        f"{device.type}:{offset:#x}": swap_cache_class(device, offset, m.nr).value
+        for device in m.devices
+        if isinstance(device, SwapDevice)
+        for offset in range(device.unit, device.nr_slots, device.unit)
+        if not device.is_free(offset, device.unit)
+    }

@@ -1,0 +1,79 @@
+"""Splitting: a huge PMD into a table, and a folio into smaller ones (patch 2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pmdswp.model.failures import KernelBug
+from pmdswp.model.folio import Folio
+from pmdswp.model.rmap import mappings
+from pmdswp.softleaf import SoftLeafType, State
+
+if TYPE_CHECKING:
+    from pmdswp.model.machine import Machine
+    from pmdswp.model.mm import Mm
+    from pmdswp.model.pgtable import Pmd, PteTable
+
+__all__ = ["split_folio", "split_huge_pmd"]
+
+
+def split_huge_pmd(m: Machine, mm: Mm, pmd: Pmd, *, freeze: bool = False) -> None:
+    """`__split_huge_pmd`: the PMD becomes the deposited table, whose entries stand for what it stood for.
+
+    A PMD that is no longer huge is left alone.
+    """
+    entry = mm.entry(pmd)
+    if entry.state not in (State.PRESENT, State.SOFTLEAF):
+        m.rule("2.8")
+        return
+    m.event("THP_SPLIT_PMD")
+    table = mm.withdraw(pmd)
+    if entry.state is State.PRESENT:
+        _split_present(m, pmd, table)
+    elif entry.kind is SoftLeafType.SWAP:
+        if freeze:
+            m.rule("2.6")
+            raise KernelBug("a swap PMD is split to freeze its folio, but maps none")
+        m.rule("2.1", "2.2", "2.3", "2.4", "2.5")
+        table.words = m.arch.split_pmd(pmd.word)
+    else:
+        table.words = m.arch.split_pmd(pmd.word)
+    mm.install_table(pmd, table)
+
+
+def _split_present(m: Machine, pmd: Pmd, table: PteTable) -> None:
+    folio = m.mem_map[m.words.pfn(pmd.word)]
+    table.words = [m.words.mk_pte(folio.pfn + page) for page in range(m.nr)]
+    table.bits = [pmd.bits] * m.nr
+    if folio.exclusive:
+        folio.exclusive = folio.all_exclusive
+    folio.mapcount = [count + 1 for count in folio.mapcount]
+    folio.entire_mapcount -= 1
+
+
+def split_folio(m: Machine, folio: Folio, order: int = 0) -> bool:
+    """`split_folio_to_order`: smaller folios take the place of a large one, mapped or cached; False if that fails.
+
+    Swap PMDs that name the slots are neither found nor changed: they say nothing about the cache.
+    """
+    nr = 1 << order
+    if folio.writeback or folio.locked or folio.nr <= nr:
+        return False
+    for mapping in mappings(m, folio):
+        if mapping.table is None:
+            split_huge_pmd(m, mapping.vma.mm, mapping.pmd)
+    if folio.entire_mapcount:
+        raise KernelBug(f"{folio!r} is mapped by a PMD that no rmap walk finds")
+    for first in range(0, folio.nr, nr):
+        piece = Folio(folio.pfn + first, folio.data[first : first + nr])
+        piece.mapcount = folio.mapcount[first : first + nr]
+        piece.exclusive = folio.exclusive >> first & piece.all_exclusive
+        piece.anon_vma, piece.index = folio.anon_vma, folio.index + first
+        piece.uptodate, piece.dirty, piece.lazyfree = folio.uptodate, folio.dirty, folio.lazyfree
+        if folio.device is not None:
+            piece.device, piece.offset = folio.device, folio.offset + first
+            folio.device.cache[piece.offset : piece.offset + nr] = [piece] * nr
+        m.mem_map.update(dict.fromkeys(range(piece.pfn, piece.pfn + nr), piece))
+        m.folio_put(piece)
+    folio.device, folio.nr = None, 0
+    return True

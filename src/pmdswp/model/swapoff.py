@@ -1,0 +1,141 @@
+"""swapoff (patch 5): everything comes back from a device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pmdswp.model.failures import FailPoint, KernelBug, KernelError, Reintroduced
+from pmdswp.model.split import split_folio, split_huge_pmd
+from pmdswp.model.swap import CacheClass, SwapDevice, folio_free_swap, swap_pmd_cache_lookup, swap_put_entries_direct
+from pmdswp.model.swapin import entry_bits, set_huge_pmd, swapin_sync
+from pmdswp.model.zswap import zswap_range_has_entry
+from pmdswp.softleaf import MARKER_BITS, Entry, SoftLeafType
+
+if TYPE_CHECKING:
+    from pmdswp.model.folio import Folio
+    from pmdswp.model.machine import Machine
+    from pmdswp.model.mm import Mm, Vma
+    from pmdswp.model.pgtable import Pmd, PteTable
+
+__all__ = ["swapoff"]
+
+_MAX_ROUNDS = 10
+
+
+def swapoff(m: Machine, device: SwapDevice) -> None:
+    """`swapoff`: ENOMEM, and the device stays in use, if there is no memory for a page."""
+    device.vanishing = True
+    try:
+        _try_to_unuse(m, device)
+    except KernelError:
+        device.vanishing = False
+        raise
+    m.devices[device.type] = None
+
+
+def _try_to_unuse(m: Machine, device: SwapDevice) -> None:
+    for _ in range(_MAX_ROUNDS):
+        for process in m.processes:
+            if process.mm.on_mmlist:
+                _unuse_mm(m, process.mm, device)
+        for folio in dict.fromkeys(device.cache):
+            if folio is not None:
+                _wait_on_writeback(m, folio)
+                folio_free_swap(m, folio)
+        if not device.slots_in_use():
+            return
+    raise KernelBug("swapoff never comes to an end")
+
+
+def _wait_on_writeback(m: Machine, folio: Folio) -> None:
+    if folio.writeback:
+        m.finish_writeback()
+
+
+def _unuse_mm(m: Machine, mm: Mm, device: SwapDevice) -> None:
+    for vma in mm.vmas:
+        for haddr, start, end in mm.pmd_ranges(vma.start, vma.end):
+            pmd = mm.pmds.get(haddr)
+            if pmd is None:
+                continue
+            entry = mm.entry(pmd)
+            if entry.kind is SoftLeafType.SWAP and _is_on(entry, device):
+                if Reintroduced.BASE_SWAPOFF_SKIPS_PMD in m.errors:
+                    continue
+                _unuse_swap_pmd(m, vma, haddr, pmd, entry)
+            if pmd.table is not None:
+                m.rule("5.7")
+                for address in range(start, end, m.page_size):
+                    _unuse_pte(m, vma, address, pmd.table, device)
+
+
+def _is_on(entry: Entry, device: SwapDevice) -> bool:
+    return entry.leaf is not None and entry.leaf.swp_type == device.type
+
+
+def _unuse_swap_pmd(m: Machine, vma: Vma, haddr: int, pmd: Pmd, entry: Entry) -> None:
+    """`unuse_pmd_entry`: one folio for the range if that can be had, else split the PMD for the PTE walk."""
+    assert entry.leaf is not None  # noqa: S101  # a softleaf has a leaf
+    device, offset = m.device(entry.leaf.swp_type), entry.leaf.offset
+    cache, folio = swap_pmd_cache_lookup(m, device, offset)
+    if cache is CacheClass.WHOLE:
+        m.rule("5.4")
+    elif cache is CacheClass.SPLIT:
+        m.rule("5.3")
+    elif zswap_range_has_entry(m, device, offset, m.nr):
+        m.rule("5.2")
+    else:
+        m.rule("5.1")
+        folio = swapin_sync(m, device, offset, m.nr)
+        if folio is None:
+            m.rule("5.5")
+    if folio is None:
+        split_huge_pmd(m, vma.mm, pmd)
+        return
+    _wait_on_writeback(m, folio)
+    if m.fails(FailPoint.RACE_CACHE_SPLIT):
+        split_folio(m, folio)
+    _unuse_pmd(m, vma, haddr, pmd, folio)
+
+
+def _unuse_pmd(m: Machine, vma: Vma, haddr: int, pmd: Pmd, folio: Folio) -> Literal["", "EAGAIN", "EIO"]:
+    """`unuse_pmd`: map the folio, old and read-only."""
+    m.rule("5.6")
+    if folio.nr != m.nr or m.fails(FailPoint.RACE_PMD_CHANGED):
+        return "EAGAIN"
+    if not folio.uptodate:
+        split_huge_pmd(m, vma.mm, pmd)
+        return "EIO"
+    m.rule("5.8", "5.9", "5.10", "5.11", "5.12", "5.13")
+    entry = vma.mm.entry(pmd)
+    set_huge_pmd(m, vma, haddr, pmd, folio, bits=entry_bits(entry), exclusive=entry.exclusive)
+    folio_free_swap(m, folio)
+    return ""
+
+
+def _unuse_pte(m: Machine, vma: Vma, address: int, table: PteTable, device: SwapDevice) -> None:
+    """`unuse_pte`: map one page, or leave a poison marker if it cannot be read."""
+    i = (address & m.pmd_size - 1) >> m.page_shift
+    entry = m.pte_entries[table.words[i]]
+    if entry.kind is not SoftLeafType.SWAP or entry.leaf is None or not _is_on(entry, device):
+        return
+    slot = entry.leaf.offset
+    folio = device.cache[slot] or swapin_sync(m, device, slot, 1)
+    if folio is None:
+        raise KernelError("ENOMEM")
+    _wait_on_writeback(m, folio)
+    mm, page = vma.mm, slot - folio.offset
+    mm.swapents -= 1
+    if not folio.uptodate:
+        m.rule("5.14")
+        table.words[i] = m.arch.encode_pte(m.swp_type(SoftLeafType.MARKER), MARKER_BITS["poisoned"])
+        swap_put_entries_direct(m, device, slot, 1)
+        return
+    if folio.anon_vma is None:
+        folio.anchor(vma, address - (page << m.page_shift), exclusive=entry.exclusive)
+    folio.mapcount[page] += 1
+    folio.exclusive |= entry.exclusive << page
+    table.words[i], table.bits[i] = m.words.mk_pte(folio.pfn + page), entry_bits(entry)
+    mm.anonpages += 1
+    swap_put_entries_direct(m, device, slot, 1, keep_cache=True)
+    folio_free_swap(m, folio)

@@ -1,0 +1,216 @@
+"""UFFDIO_MOVE (patch 8): moving pages, present or swapped, from one VMA to another without copying."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pmdswp.model.failures import FailPoint, KernelBug, KernelError, Reintroduced
+from pmdswp.model.migration import migration_entry_wait
+from pmdswp.model.pgtable import DIRTY, UFFD, WRITE
+from pmdswp.model.split import split_folio, split_huge_pmd
+from pmdswp.model.swap import CacheClass, swap_cache_add_folio, swap_pmd_cache_lookup
+from pmdswp.model.swapin import swap_read_folio
+from pmdswp.softleaf import Entry, SoftLeafType, State
+
+if TYPE_CHECKING:
+    from pmdswp.model.folio import Folio
+    from pmdswp.model.machine import Machine
+    from pmdswp.model.mm import Mm, Vma
+    from pmdswp.model.pgtable import Pmd, PteTable
+
+__all__ = ["move_pages"]
+
+_MAX_RETRIES = 100
+
+
+def move_pages(m: Machine, mm: Mm, dst: int, src: int, length: int) -> int:
+    """`move_pages`: how many bytes were moved. `KernelError` if the first step failed already.
+
+    -EAGAIN never leaves the kernel: the step is tried again.
+    """
+    src_vma, dst_vma = mm.find_vma(src), mm.find_vma(dst)
+    if not dst_vma.uffd or src + length > src_vma.end or dst + length > dst_vma.end:
+        raise KernelError("EINVAL")
+    if not src_vma.write or not dst_vma.write or (src < dst + length and dst < src + length):
+        raise KernelError("EINVAL")
+    moved = retries = 0
+    while moved < length:
+        try:
+            moved += _move_step(m, src_vma, dst_vma, src=src + moved, dst=dst + moved, length=length - moved)
+        except KernelError as error:
+            if error.errno_name == "EAGAIN":
+                retries += 1
+                if retries > _MAX_RETRIES:
+                    raise KernelBug("UFFDIO_MOVE is told to try again for ever") from None
+                continue
+            if not moved:
+                raise
+            break
+    return moved
+
+
+def _move_step(m: Machine, src_vma: Vma, dst_vma: Vma, *, src: int, dst: int, length: int) -> int:
+    """Move one PMD or one page; the bytes moved."""
+    mm = src_vma.mm
+    src_pmd, dst_pmd = mm.pmd(src & -m.pmd_size), mm.pmd(dst & -m.pmd_size)
+    dst_entry = mm.entry(dst_pmd)
+    if dst_entry.state in (State.PRESENT, State.SOFTLEAF):
+        raise KernelError("EEXIST")
+    entry = mm.entry(src_pmd)
+    if entry.state is State.NONE:
+        m.rule("8.3")
+        raise KernelError("ENOENT")
+    if src_pmd.table is None:
+        whole = not (src | dst) & m.pmd_size - 1 and length >= m.pmd_size
+        if whole and dst_entry.state is State.NONE:
+            m.rule("8.1")
+            _move_pages_huge_pmd(m, dst_vma, src_pmd, dst_pmd, dst)
+            return m.pmd_size
+        m.rule("2.7")
+        split_huge_pmd(m, mm, src_pmd)
+        raise KernelError("EAGAIN")
+    _move_pages_pte(m, dst_vma, src_pmd.table, mm.table_at(dst_pmd), src=src, dst=dst)
+    return m.page_size
+
+
+def _move_pages_huge_pmd(m: Machine, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, dst: int) -> None:
+    mm = dst_vma.mm
+    entry = mm.entry(src_pmd)
+    if entry.state is State.PRESENT:
+        folio = m.mem_map[m.words.pfn(src_pmd.word)]
+        if not folio.exclusive or m.fails(FailPoint.PINNED):
+            raise KernelError("EBUSY")
+        folio.anchor(dst_vma, dst, exclusive=True)
+        bits = src_pmd.bits & ~(UFFD | WRITE) | DIRTY | m.soft_dirty_bit
+        _move_entry(mm, src_pmd, dst_pmd, src_pmd.word, bits | (WRITE if dst_vma.write else 0))
+    elif entry.kind is SoftLeafType.SWAP:
+        _move_swap_pmd(m, dst_vma, src_pmd, dst_pmd, dst)
+    elif entry.kind.is_device_private:
+        m.rule("8.3")
+        raise KernelError("ENOENT")
+    else:
+        m.rule("8.2")
+        migration_entry_wait(m, entry)
+        raise KernelError("EAGAIN")
+
+
+def _move_entry(mm: Mm, src_pmd: Pmd, dst_pmd: Pmd, word: int, bits: int) -> None:
+    dst_pmd.word, dst_pmd.bits = word, bits
+    dst_pmd.deposit, src_pmd.deposit = src_pmd.deposit, None
+    mm.clear(src_pmd)
+
+
+def _move_swap_pmd(m: Machine, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, dst: int) -> None:
+    """`move_swap_pmd`: the entry moves, and with it the folio that is cached for it, if it is one."""
+    mm = dst_vma.mm
+    entry = mm.entry(src_pmd)
+    assert entry.leaf is not None  # noqa: S101  # a softleaf has a leaf
+    device, offset = m.device(entry.leaf.swp_type), entry.leaf.offset
+    if not entry.exclusive:
+        m.rule("8.4")
+        raise KernelError("EBUSY")
+    if m.fails(FailPoint.GET_SWAP_DEVICE):
+        m.rule("8.5")
+        raise KernelError("EAGAIN")
+    cache, folio = swap_pmd_cache_lookup(m, device, offset)
+    blind = Reintroduced.V1_MOVE_BLIND in m.errors
+    if cache is CacheClass.SPLIT and not blind:
+        m.rule("8.8", "G7")
+        if Reintroduced.V2_MOVE_EBUSY in m.errors:
+            raise KernelError("EBUSY")
+        split_huge_pmd(m, mm, src_pmd)
+        raise KernelError("EAGAIN")
+    if folio is None:
+        if m.fails(FailPoint.RACE_REFILLED):
+            _refill(m, mm, src_pmd)
+        m.rule("8.7")
+        slots = 1 if Reintroduced.V2_MOVE_NO_RECHECK in m.errors else m.nr
+        if device.cache[offset : offset + slots].count(None) != slots and not blind:
+            raise KernelError("EAGAIN")
+    else:
+        if m.fails(FailPoint.RACE_PMD_CHANGED):
+            m.rule("8.9")
+            raise KernelError("EAGAIN")
+        m.rule("8.6")
+        folio.anchor(dst_vma, dst, exclusive=True)
+    m.rule("8.10", "8.11", "8.12")
+    word = m.arch.pmd_swp_mksoft_dirty(src_pmd.word)
+    if m.switches.move_uffd_bit == "clear":
+        word = m.arch.pmd_swp_clear_uffd(word)
+    _move_entry(mm, src_pmd, dst_pmd, word, 0)
+
+
+def _refill(m: Machine, mm: Mm, src_pmd: Pmd) -> None:
+    """What another CPU may do unseen: fault the range in and out again, to the same slots.
+
+    The folio is anchored at the source then, and stays so when it is split in the cache. The PMD is the same word.
+    """
+    entry = mm.entry(src_pmd)
+    assert entry.leaf is not None  # noqa: S101  # a softleaf has a leaf
+    device, offset = m.device(entry.leaf.swp_type), entry.leaf.offset
+    [haddr] = [address for address, pmd in mm.pmds.items() if pmd is src_pmd]
+    folio = m.alloc_folio([0] * m.nr)
+    folio.uptodate = False
+    swap_cache_add_folio(folio, device, offset)
+    if any(slot in device.zswap for slot in range(offset, offset + m.nr)):
+        folio.data = [token for slot in range(offset, offset + m.nr) if (token := device.contents(slot)) is not None]
+        folio.uptodate = True
+    else:
+        swap_read_folio(m, folio)
+    folio.anchor(mm.find_vma(haddr), haddr, exclusive=entry.exclusive)
+    split_folio(m, folio)
+    m.reclaim_folio(m.mem_map[folio.pfn])
+
+
+def _move_pages_pte(m: Machine, dst_vma: Vma, source: PteTable, table: PteTable, *, src: int, dst: int) -> None:
+    """`move_pages_ptes` for one page."""
+    i, j = (address % m.pmd_size >> m.page_shift for address in (src, dst))
+    word = source.words[i]
+    entry = m.pte_entries[word]
+    mm = dst_vma.mm
+    if m.pte_entries[table.words[j]].state is not State.NONE:
+        raise KernelError("EEXIST")
+    if entry.state is State.NONE:
+        raise KernelError("ENOENT")
+    if entry.kind is SoftLeafType.MARKER or entry.kind.is_device_private:
+        raise KernelError("EFAULT")
+    bits = 0
+    if entry.state is State.PRESENT:
+        folio = _exclusive_page(m, mm.machine.words.pfn(word))
+        folio.anchor(dst_vma, dst, exclusive=True)
+        bits = source.bits[i] & ~UFFD | DIRTY | m.soft_dirty_bit | (WRITE if dst_vma.write else 0)
+        word = m.words.mk_pte(folio.pfn)
+    elif entry.kind is SoftLeafType.SWAP:
+        _move_swap_pte(m, dst_vma, dst, entry)
+        word = m.arch.pte_swp_mksoft_dirty(word)
+    else:
+        migration_entry_wait(m, entry)
+        raise KernelError("EAGAIN")
+    table.words[j], table.bits[j] = word, bits
+    source.words[i], source.bits[i] = m.words.pte_none, 0
+
+
+def _exclusive_page(m: Machine, pfn: int) -> Folio:
+    """The single page to move, split off its folio if need be."""
+    folio = m.mem_map[pfn]
+    if not folio.exclusive >> (pfn - folio.pfn) & 1 or m.fails(FailPoint.PINNED):
+        raise KernelError("EBUSY")
+    if folio.nr > 1 and not split_folio(m, folio):
+        raise KernelError("EBUSY")
+    return m.mem_map[pfn]
+
+
+def _move_swap_pte(m: Machine, dst_vma: Vma, dst: int, entry: Entry) -> None:
+    """`move_swap_pte`: see that the cached folio, if any, is anchored where its entry goes."""
+    assert entry.leaf is not None  # noqa: S101  # a softleaf has a leaf
+    if not entry.exclusive:
+        raise KernelError("EBUSY")
+    if m.fails(FailPoint.GET_SWAP_DEVICE):
+        raise KernelError("EAGAIN")
+    folio = m.device(entry.leaf.swp_type).cache[entry.leaf.offset]
+    if folio is None:
+        return
+    if folio.nr > 1:
+        m.rule("8.13")
+        raise KernelError("EBUSY")
+    folio.anchor(dst_vma, dst, exclusive=True)

@@ -1,0 +1,67 @@
+"""Walkers that a swap PMD only passes by: khugepaged, mempolicy, HMM (6.13 to 6.15)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pmdswp.model.madvise import pmd_to_softleaf_folio
+from pmdswp.softleaf import SoftLeafType, State
+
+if TYPE_CHECKING:
+    from pmdswp.model.machine import Machine
+    from pmdswp.model.mm import Mm
+
+__all__ = ["check_pmd_state", "hmm_range", "queue_folios"]
+
+
+def check_pmd_state(m: Machine, mm: Mm, haddr: int) -> str:
+    """`check_pmd_state`: whether khugepaged or MADV_COLLAPSE has anything to collapse, as a scan result."""
+    pmd = mm.pmds.get(haddr)
+    entry = mm.entry(pmd) if pmd is not None else None
+    if entry is None or entry.state is State.NONE:
+        return "SCAN_PMD_NONE"
+    if entry.state is State.TABLE:
+        return "SCAN_SUCCEED"
+    if entry.kind is SoftLeafType.SWAP:
+        m.rule("6.14")
+    return "SCAN_PMD_MAPPED"
+
+
+def queue_folios(m: Machine, mm: Mm, start: int, end: int) -> tuple[int, int]:
+    """mbind: how many pages there are to migrate, and how many are counted as failed."""
+    queued = failed = 0
+    for haddr, first, last in mm.pmd_ranges(start, end):
+        pmd = mm.pmds.get(haddr)
+        if pmd is None:
+            continue
+        pages = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
+        entry = mm.entry(pmd)
+        if entry.state is State.SOFTLEAF:
+            if entry.kind is SoftLeafType.SWAP:
+                m.rule("6.13")
+                failed += len(pages) if m.switches.mempolicy_failed == "count" else 0
+                queued += len(pages) if pmd_to_softleaf_folio(m, entry) is not None else 0
+            else:
+                failed += len(pages)
+            continue
+        queued += sum(1 for i in pages if mm.mapped_page(pmd, i) is not None)
+    return queued, failed
+
+
+def hmm_range(m: Machine, mm: Mm, start: int, end: int) -> list[str]:
+    """hmm_range_fault() without faulting, a word per page: "pfn", "error", or "" for no page.
+
+    A request that needs faults is a read of every page: `Process.hmm_range_fault`.
+    """
+    answer = []
+    for haddr, first, last in mm.pmd_ranges(start, end):
+        pmd = mm.pmds.get(haddr)
+        is_swap = pmd is not None and mm.entry(pmd).kind is SoftLeafType.SWAP
+        if is_swap:
+            m.rule("6.15")
+        for i in range(first - haddr >> m.page_shift, last - haddr >> m.page_shift):
+            if pmd is not None and mm.mapped_page(pmd, i) is not None:
+                answer.append("pfn")
+            else:
+                answer.append("error" if is_swap and m.switches.hmm_nofault == "error" else "")
+    return answer

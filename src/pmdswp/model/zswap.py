@@ -1,0 +1,63 @@
+"""zswap: compressed copies of single slots, in front of the disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pmdswp.model.failures import FailPoint, Reintroduced
+
+if TYPE_CHECKING:
+    from pmdswp.model.folio import Folio
+    from pmdswp.model.machine import Machine
+    from pmdswp.model.swap import SwapDevice
+
+__all__ = ["zswap_load", "zswap_range_has_entry", "zswap_store", "zswap_writeback_entry"]
+
+
+def zswap_range_has_entry(m: Machine, device: SwapDevice, offset: int, nr: int) -> bool:
+    """Whether zswap holds any slot of a run. Who is about to read it as one folio must ask first."""
+    m.rule("4.1", "4.5", "4.7")
+    if Reintroduced.V1_ZSWAP_NOT_SEEN in m.errors or not device.zswap:
+        return False
+    return any(slot in device.zswap for slot in range(offset, offset + nr))
+
+
+def zswap_store(m: Machine, folio: Folio) -> bool:
+    """Store a folio page by page, all or nothing; False sends it to the disk."""
+    m.rule("4.6")
+    device, offset = folio.swap()
+    slots = range(offset, offset + folio.nr)
+    if m.zswap_enabled and not m.fails(FailPoint.COMPRESS):
+        device.zswap.update(zip(slots, folio.data, strict=True))
+        return True
+    for slot in slots:
+        device.zswap.pop(slot, None)
+    return False
+
+
+def zswap_load(m: Machine, folio: Folio) -> Literal["", "ENOENT", "EIO", "EINVAL"]:
+    """Fill a folio from zswap: "" if that was done, ENOENT if the disk is to be read, else an error."""
+    device, offset = folio.swap()
+    if folio.nr > 1:
+        if not any(slot in device.zswap for slot in range(offset, offset + folio.nr)):
+            m.rule("4.3")
+            return "ENOENT"
+        m.rule("4.4")
+        return m.switches.zswap_large_err
+    m.rule("4.2")
+    if offset not in device.zswap:
+        return "ENOENT"
+    if m.fails(FailPoint.DECOMPRESS):
+        return "EIO"
+    folio.data = [device.zswap.pop(offset)]
+    folio.uptodate = folio.dirty = True
+    return ""
+
+
+def zswap_writeback_entry(m: Machine, device: SwapDevice, slot: int) -> bool:
+    """The shrinker moves one slot to the disk; False (-EEXIST) if the slot has a folio in the cache."""
+    m.rule("4.7")
+    if device.cache[slot] is not None or slot not in device.zswap:
+        return False
+    device.disk[slot] = device.zswap.pop(slot)
+    return True

@@ -1,0 +1,615 @@
+"""Scenarios for the rules that no selftest of the series comes upon: each is one function, and says what it shows.
+
+`CASES` lists them; the tests play them on every architecture, and the reference of the rules names them. They use no
+test library, so that the pages can be written without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pmdswp
+from pmdswp import Arch, SoftLeafType, State
+from pmdswp.model import CacheClass, FailPoint, KernelBug, KernelError, Machine, Process, Reintroduced, Switches, check
+from pmdswp.model.pagemap import Category
+from pmdswp.model.rules import order
+from pmdswp.model.split import split_huge_pmd
+from pmdswp.model.stage import stage
+from pmdswp.model.swap import swap_cache_class
+
+FIRST = 0
+
+
+def swapped(m: Machine) -> tuple[Process, int, list[int]]:
+    """A process with one huge page that was swapped out, its address, and what its pages hold."""
+    p = m.process()
+    address = p.mmap(pmds=1)
+    written = p.write_all(address)
+    p.pageout(address)
+    assert is_swap_pmd(p, address)
+    return p, address, written
+
+
+def uncached(m: Machine) -> tuple[Process, int, list[int]]:
+    """The same, with the cache dropped."""
+    found = swapped(m)
+    m.end_writeback()
+    m.reclaim()
+    assert cache_class(m) is CacheClass.EMPTY
+    return found
+
+
+def is_swap_pmd(p: Process, address: int) -> bool:
+    return p.mm.entry(p.mm.pmds[address]).kind is SoftLeafType.SWAP
+
+
+def is_table(p: Process, address: int) -> bool:
+    return p.mm.pmds[address].table is not None
+
+
+def cache_class(m: Machine) -> CacheClass:
+    """The class of the first range of slots."""
+    return swap_cache_class(m.device(FIRST), m.nr, m.nr)
+
+
+def refused(operation: Callable[..., object], *arguments: object) -> str:
+    """The errno with which an operation fails."""
+    try:
+        operation(*arguments)
+    except KernelError as error:
+        return error.errno_name
+    raise AssertionError("it was not refused")
+
+
+def can_arm(m: Machine, p: Process, address: int) -> bool:
+    """Register a range for write-protection, where the architecture has the bit; elsewhere that is refused."""
+    if not m.uffd_bit:
+        assert refused(lambda: p.uffd_register(address, wp=True)) == "EINVAL"
+        return False
+    p.uffd_register(address, wp=True)
+    return True
+
+
+# --- what a PMD holds -------------------------------------------------------------------------------------------
+
+
+def kinds_of_pmds() -> None:
+    """Each word that a PMD goes through is told for what it is, and the flags do not matter for that."""
+    with Machine() as m:
+        p, address, _ = swapped(m)
+        arch, word = m.arch, p.mm.pmds[address].word
+        assert arch.pmd_is_swap_entry(word)
+        m.rule("1.1")
+        flagless = arch.pmd_swp_clear_exclusive(arch.pmd_swp_clear_soft_dirty(arch.pmd_swp_clear_uffd(word)))
+        assert arch.softleaf_from_pmd(flagless) == arch.softleaf_from_pmd(word)
+        m.rule("1.2")
+        assert arch.pmd_swp_exclusive(word)
+        assert not arch.pmd_swp_exclusive(flagless)
+        assert arch.pmd_swp_exclusive(arch.pmd_swp_mkexclusive(flagless))
+        m.rule("1.6")
+        huge = m.process()
+        other = huge.mmap(pmds=1)
+        huge.write(other)
+        migrating = huge.start_migration(other)
+        assert migrating
+        kinds = {arch.decode_pmd(each).kind for each in (word, huge.mm.pmds[other].word)}
+        assert kinds == {SoftLeafType.SWAP, SoftLeafType.MIGRATION_WRITE}
+        assert not any(arch.pmd_present(each) for each in (word, huge.mm.pmds[other].word))
+        m.rule("1.3")
+        m.finish_migration()
+        for present in (m.words.pmd_none, huge.mm.pmds[other].word):
+            assert arch.softleaf_from_pmd(present).is_none
+        m.rule("1.5")
+        check(m)
+
+
+def no_folio() -> None:
+    """Who asks a swap PMD for its folio is told that there is none, so advice to reclaim it does nothing."""
+    with Machine() as m:
+        p, address, written = swapped(m)
+        word = p.mm.pmds[address].word
+        p.cold(address)
+        p.pageout(address)
+        assert p.mbind(address) == (0, 0)
+        assert p.mm.pmds[address].word == word
+        assert p.read_all(address) == written
+
+
+def without_the_series() -> None:
+    """A kernel that has no swap PMDs splits before it swaps out."""
+    with Machine(pmd_swap=False) as m:
+        p = m.process()
+        address = p.mmap(pmds=1)
+        written = p.write_all(address)
+        p.pageout(address)
+        assert is_table(p, address)
+        assert not m.events["THP_SWPOUT_PMD"]
+        m.rule("1.7")
+        assert p.read_all(address) == written
+
+
+# --- split ------------------------------------------------------------------------------------------------------
+
+
+def freezing() -> None:
+    """Splitting a swap PMD to freeze its folio is a bug, for it maps none."""
+    m = Machine()
+    p, address, _ = swapped(m)
+    try:
+        split_huge_pmd(m, p.mm, p.mm.pmds[address], freeze=True)
+    except KernelBug:
+        return
+    raise AssertionError("the split went through")
+
+
+def split_twice() -> None:
+    """Splitting what is split already changes nothing."""
+    with Machine() as m:
+        p, address, written = uncached(m)
+        for _ in range(2):
+            split_huge_pmd(m, p.mm, p.mm.pmds[address])
+            assert m.events["THP_SPLIT_PMD"] == 1
+        check(m)
+        assert p.read_all(address) == written
+
+
+# --- fork -------------------------------------------------------------------------------------------------------
+
+
+def fork_without_room_for_counts() -> None:
+    """If the references cannot be taken at once, fork tries again; if not even then, it fails and changes nothing."""
+    with Machine() as m:
+        p, address, written = swapped(m)
+        m.fail_next(FailPoint.DUP_SWAP)
+        child = p.fork()
+        check(m)
+        child.exit()
+        m.fail_next(FailPoint.DUP_SWAP)
+        m.fail_next(FailPoint.DUP_SWAP_RETRY)
+        assert refused(p.fork) == "ENOMEM"
+        check(m)
+        m.fail_next(FailPoint.ALLOC_PGTABLE)
+        assert refused(p.fork) == "ENOMEM"
+        check(m)
+        assert p.read_all(address) == written
+
+
+# --- zswap ------------------------------------------------------------------------------------------------------
+
+
+def reading_over_zswap() -> None:
+    """A read of the whole range while zswap has some of it is an error, and yields no data."""
+    m = Machine(zswap=True, errors=[Reintroduced.V1_ZSWAP_NOT_SEEN])
+    p, address, _ = uncached(m)
+    assert refused(p.read, address) == "SIGBUS"
+    assert m.switches.zswap_large_err == "EIO"
+
+
+def zswap_in_part() -> None:
+    """One page left in zswap is enough: the fault splits, and each page comes from where it is."""
+    with Machine(zswap=True) as m:
+        p, address, written = swapped(m)
+        for slot in range(m.nr, 2 * m.nr - 1):
+            m.zswap_writeback(FIRST, slot)
+        assert p.read(address) == written[0]
+        assert is_table(p, address)
+        assert p.read_all(address) == written
+        check(m)
+
+
+# --- swapoff ----------------------------------------------------------------------------------------------------
+
+
+def swapoff_reads_the_whole() -> None:
+    """With nothing cached, swapoff reads all pages as one folio; without memory for that, page by page."""
+    for memory in (True, False):
+        with Machine() as m:
+            p, address, written = uncached(m)
+            if not memory:
+                m.fail_next(FailPoint.ALLOC_PMD_FOLIO)
+            m.swapoff()
+            assert is_table(p, address) != memory
+            check(m)
+            assert p.read_all(address) == written
+
+
+def swapoff_of_pieces() -> None:
+    """If the folio was split in the cache, swapoff maps the pieces."""
+    with Machine() as m:
+        p, address, written = swapped(m)
+        m.end_writeback()
+        assert m.split_cached(FIRST, m.nr)
+        m.swapoff()
+        assert is_table(p, address)
+        check(m)
+        assert p.read_all(address) == written
+
+
+def swapoff_of_a_broken_disk() -> None:
+    """If the read of the whole fails, the PMD is split, and its pages become poison markers."""
+    m = Machine()
+    p, address, _ = uncached(m)
+    m.fail_next(FailPoint.READ_IO)
+    m.swapoff()
+    check(m)
+    assert is_table(p, address)
+    for page in (address, address + m.pmd_size - m.page_size):
+        assert refused(p.read, page) == "SIGBUS"
+
+
+def swapoff_races() -> None:
+    """If the PMD or the cache changes while swapoff waits, it comes again."""
+    for point in (FailPoint.RACE_PMD_CHANGED, FailPoint.RACE_CACHE_SPLIT):
+        with Machine() as m:
+            p, address, written = swapped(m)
+            m.fail_next(point)
+            m.swapoff()
+            check(m)
+            assert p.read_all(address) == written
+
+
+# --- walkers ----------------------------------------------------------------------------------------------------
+
+
+def zap_a_part() -> None:
+    """MADV_DONTNEED of a part splits; the rest stays swapped."""
+    with Machine() as m:
+        p, address, written = swapped(m)
+        half = m.pmd_size // 2
+        p.dontneed(address, half)
+        assert p.counters()["MM_SWAPENTS"] == m.nr // 2
+        check(m)
+        assert p.read_all(address) == [0] * (m.nr // 2) + written[m.nr // 2 :]
+
+
+def write_protection() -> None:
+    """Arming and disarming userfaultfd changes one bit of the entry; arming a part splits."""
+    with Machine() as m:
+        p, address, written = swapped(m)
+        if not can_arm(m, p, address):
+            return
+        word = p.mm.pmds[address].word
+        p.uffd_writeprotect(address)
+        assert p.mm.pmds[address].word == m.arch.pmd_swp_mkuffd(word) != word
+        p.uffd_writeprotect(address, protect=False)
+        assert p.mm.pmds[address].word == word
+        p.uffd_writeprotect(address, m.page_size)
+        assert is_table(p, address)
+        check(m)
+        assert p.read_all(address) == written
+
+
+def armed_swapped_in() -> None:
+    """A page that was armed while it was swapped is armed when it is back: a write is an event."""
+    with Machine() as m:
+        p, address, _ = swapped(m)
+        if not can_arm(m, p, address):
+            return
+        p.uffd_writeprotect(address)
+        events = []
+        for access in (p.read, p.write):
+            access(address)
+            events.append(m.events["UFFD_WP"])
+        assert events == [0, 1]
+        check(m)
+
+
+def soft_dirty() -> None:
+    """Clearing soft-dirty clears the bit in the entry; moving the range sets it again."""
+    with Machine() as m:
+        p, address, _ = swapped(m)
+        if not m.soft_dirty_bit:
+            assert refused(p.clear_soft_dirty) == "EINVAL"
+            return
+        assert m.arch.pmd_swp_soft_dirty(p.mm.pmds[address].word)
+        p.clear_soft_dirty()
+        assert not m.arch.pmd_swp_soft_dirty(p.mm.pmds[address].word)
+        moved = p.mremap(address)
+        assert m.arch.pmd_swp_soft_dirty(p.mm.pmds[moved].word)
+        check(m)
+
+
+def smaps() -> None:
+    """A range that two processes share is swapped once in full for each, and by half in proportion."""
+    with Machine() as m:
+        p, address, _ = swapped(m)
+        assert p.smaps() == {"Rss": 0, "AnonHugePages": 0, "Swap": m.pmd_size, "SwapPss": m.pmd_size}
+        child = p.fork()
+        assert p.smaps()["SwapPss"] == m.pmd_size // 2
+        child.munmap(address, m.pmd_size // 2)
+        assert p.smaps()["SwapPss"] == m.pmd_size * 3 // 4
+
+
+def scan() -> None:
+    """PAGEMAP_SCAN sees one huge swapped region; write-protecting what it found arms the entry, or splits it."""
+    with Machine() as m:
+        p, address, _ = swapped(m)
+        [region] = p.pagemap_scan(address)
+        assert region.end - region.start == m.pmd_size
+        assert Category.HUGE | Category.SWAPPED in region.categories
+        if not can_arm(m, p, address):
+            return
+        p.pagemap_scan(address, m.page_size, wp_matching=True)
+        assert is_table(p, address)
+        check(m)
+
+
+def scan_the_whole() -> None:
+    """PAGEMAP_SCAN write-protects a whole swap PMD in place."""
+    with Machine() as m:
+        p, address, _ = swapped(m)
+        if not can_arm(m, p, address):
+            return
+        [region] = p.pagemap_scan(address, wp_matching=True)
+        assert Category.WRITTEN in region.categories
+        [region] = p.pagemap_scan(address, wp_matching=True)
+        assert Category.WRITTEN not in region.categories
+        assert is_swap_pmd(p, address)
+
+
+def passers_by() -> None:
+    """khugepaged finds the range mapped, mbind nothing to move, HMM no page unless it lets the range fault."""
+    with Machine() as m:
+        p, address, _ = swapped(m)
+        assert p.check_pmd_state(address) == "SCAN_PMD_MAPPED"
+        assert p.mbind(address) == (0, 0)
+        assert not any(p.hmm_range_fault(address))
+        assert is_swap_pmd(p, address)
+        assert set(p.hmm_range_fault(address, fault=True)) == {"pfn"}
+        check(m)
+
+
+def free_a_part() -> None:
+    """MADV_FREE of a part splits, and frees that part."""
+    with Machine() as m:
+        p, address, written = swapped(m)
+        p.free(address, m.page_size)
+        assert is_table(p, address)
+        check(m)
+        assert p.read_all(address) == [0, *written[1:]]
+
+
+def move_a_part() -> None:
+    """mremap of a part splits, and moves PTEs."""
+    with Machine() as m:
+        p, address, written = swapped(m)
+        target = p.mremap(address, m.page_size)
+        check(m)
+        assert [p.read(target), *p.read_all(address + m.page_size, m.pmd_size - m.page_size)] == written
+
+
+# --- read ahead -------------------------------------------------------------------------------------------------
+
+
+def willneed_twice() -> None:
+    """What is cached as one folio need not be read again."""
+    with Machine() as m:
+        p, address, _ = uncached(m)
+        for _ in range(2):
+            p.willneed(address)
+            assert cache_class(m) is CacheClass.WHOLE
+            assert is_swap_pmd(p, address)
+
+
+def willneed_without_memory() -> None:
+    """If the whole cannot be read, the advice still succeeds; the entry is left, or split by the switch."""
+    for fails in ("leave", "split"):
+        switches = Switches(willneed_fail="split") if fails == "split" else Switches()
+        with Machine(switches=switches) as m:
+            p, address, written = uncached(m)
+            m.fail_next(FailPoint.ALLOC_PMD_FOLIO)
+            p.willneed(address)
+            assert is_table(p, address) == (fails == "split")
+            check(m)
+            assert p.read_all(address) == written
+
+
+# --- UFFDIO_MOVE ------------------------------------------------------------------------------------------------
+
+
+def _move(m: Machine, p: Process, address: int, length: int | None = None) -> int:
+    """Where a range was moved to."""
+    target = p.mmap(pmds=1)
+    p.uffd_register(target)
+    assert p.uffdio_move(target, address, length) == (m.pmd_size if length is None else length)
+    check(m)
+    return target
+
+
+def move_refused() -> None:
+    """What is empty, or shared with another process, cannot be moved."""
+    with Machine() as m:
+        p, address, _ = swapped(m)
+        empty, target = p.mmap(pmds=1), p.mmap(pmds=1)
+        p.uffd_register(target)
+        assert refused(p.uffdio_move, target, empty) == "ENOENT"
+        p.fork()
+        assert refused(p.uffdio_move, target, address) == "EBUSY"
+        check(m)
+
+
+def move_of_a_migrating_page() -> None:
+    """A page under migration is waited for, and then moved."""
+    with Machine() as m:
+        p = m.process()
+        address = p.mmap(pmds=1)
+        written = p.write_all(address)
+        assert p.start_migration(address)
+        assert p.read_all(_move(m, p, address)) == written
+
+
+def move_races() -> None:
+    """A device that goes away, or a PMD that changes meanwhile, makes the move start again."""
+    for point in (FailPoint.GET_SWAP_DEVICE, FailPoint.RACE_PMD_CHANGED):
+        with Machine() as m:
+            p, address, written = swapped(m)
+            m.fail_next(point)
+            assert p.read_all(_move(m, p, address)) == written
+
+
+def move_of_an_uncached_range() -> None:
+    """With nothing cached the entry moves alone, unless a slot is cached by the time of the move."""
+    for race in (False, True):
+        with Machine() as m:
+            p, address, written = uncached(m)
+            if race:
+                m.fail_next(FailPoint.RACE_REFILLED)
+            assert p.read_all(_move(m, p, address)) == written
+
+
+def move_of_pieces() -> None:
+    """If the folio was split in the cache, the entry is split, and the pieces move with their PTEs."""
+    with Machine() as m:
+        p, address, written = swapped(m)
+        m.end_writeback()
+        assert m.split_cached(FIRST, m.nr)
+        target = _move(m, p, address)
+        assert is_table(p, target)
+        assert p.read_all(target) == written
+
+
+def move_a_part_of_a_cached_folio() -> None:
+    """A part of a range that is cached as one folio cannot be moved."""
+    with Machine() as m:
+        p, address, _ = swapped(m)
+        target = p.mmap(pmds=1)
+        p.uffd_register(target)
+        assert refused(p.uffdio_move, target, address, m.page_size) == "EBUSY"
+        check(m)
+
+
+# --- fault ------------------------------------------------------------------------------------------------------
+
+
+def fault_races() -> None:
+    """A fault that finds the folio locked, gone or split, or the PMD changed, does nothing and is tried again."""
+    for point in (
+        FailPoint.LOCK_FOLIO,
+        FailPoint.RACE_CACHE_SPLIT,
+        FailPoint.RACE_CACHE_REMOVED,
+        FailPoint.RACE_PMD_CHANGED,
+    ):
+        with Machine() as m:
+            p, address, written = swapped(m)
+            m.end_writeback()
+            m.fail_next(point)
+            assert p.read_all(address) == written
+            check(m)
+
+
+def fault_without_memory() -> None:
+    """Without memory for the whole, the PMD is split, and one page is read."""
+    for point in (FailPoint.ALLOC_PMD_FOLIO, FailPoint.CHARGE_PMD_FOLIO, FailPoint.RACE_SLOT_CACHED):
+        with Machine() as m:
+            p, address, written = uncached(m)
+            m.fail_next(point)
+            assert p.read(address) == written[0]
+            assert is_table(p, address)
+            check(m)
+
+
+def fault_on_a_broken_disk() -> None:
+    """A folio whose read failed is SIGBUS; by the switch, the PMD is split and each page tried by itself."""
+    for on_failure in ("sigbus", "split"):
+        m = Machine(switches=Switches(fault_not_uptodate="split") if on_failure == "split" else Switches())
+        p, address, _ = uncached(m)
+        m.fail_next(FailPoint.READ_IO)
+        assert refused(p.read, address) == "SIGBUS"
+        assert is_table(p, address) == (on_failure == "split")
+
+
+def stable_pages() -> None:
+    """While the folio is written to a device that needs stable pages, a write must not change it: it is copied."""
+    with Machine(stable_writes=True) as m:
+        p, address, written = swapped(m)
+        now = [p.write(address), *written[1:]]
+        check(m)
+        m.end_writeback()
+        assert p.read_all(address) == now
+
+
+# --- swap-out ---------------------------------------------------------------------------------------------------
+
+
+def rollback() -> None:
+    """If a step of the swap-out fails, the old PMD is put back, and so are the counts."""
+    for point in (FailPoint.DUP_SWAP, FailPoint.PINNED):
+        with Machine() as m:
+            p = m.process()
+            address = p.mmap(pmds=1)
+            written = p.write_all(address)
+            word = p.mm.pmds[address].word
+            m.fail_next(point)
+            p.pageout(address)
+            assert p.mm.pmds[address].word == word
+            assert p.mm.entry(p.mm.pmds[address]).state is State.PRESENT
+            check(m)
+            assert p.read_all(address) == written
+
+
+def lazyfree() -> None:
+    """A huge page that was freed lazily, and not written since, is discarded, not swapped."""
+    with Machine() as m:
+        p = m.process()
+        address = p.mmap(pmds=1)
+        p.write_all(address)
+        p.free(address)
+        p.pageout(address)
+        assert not m.events["THP_SWPOUT_PMD"]
+        assert p.counters() == {"MM_ANONPAGES": 0, "MM_SWAPENTS": 0, "nr_ptes": 0}
+
+
+CASES: dict[str, Callable[[], None]] = {
+    case.__name__: case
+    for case in (
+        kinds_of_pmds,
+        no_folio,
+        without_the_series,
+        freezing,
+        split_twice,
+        fork_without_room_for_counts,
+        reading_over_zswap,
+        zswap_in_part,
+        swapoff_reads_the_whole,
+        swapoff_of_pieces,
+        swapoff_of_a_broken_disk,
+        swapoff_races,
+        zap_a_part,
+        write_protection,
+        armed_swapped_in,
+        soft_dirty,
+        smaps,
+        scan,
+        scan_the_whole,
+        passers_by,
+        free_a_part,
+        move_a_part,
+        willneed_twice,
+        willneed_without_memory,
+        move_refused,
+        move_of_a_migrating_page,
+        move_races,
+        move_of_an_uncached_range,
+        move_of_pieces,
+        move_a_part_of_a_cached_folio,
+        fault_races,
+        fault_without_memory,
+        fault_on_a_broken_disk,
+        stable_pages,
+        rollback,
+        lazyfree,
+    )
+}
+"""Every case by its name."""
+
+
+def rules_of(name: str, arch: Arch) -> list[str]:
+    """Play a case on an architecture; the rules that its machines obeyed."""
+    with stage(arch) as machines:
+        CASES[name]()
+    return order(rule for machine in machines for rule in machine.rules_used)
+
+
+def fullest() -> Arch:
+    """The architecture on which every case shows all that it can."""
+    return pmdswp.get("x86_64")

@@ -1,0 +1,59 @@
+"""What user space must see, by definitions that know nothing of PMD handling: page by page, from the decoded words."""
+
+from __future__ import annotations
+
+from pmdswp.model import Machine, Process
+from pmdswp.model.pgtable import SOFT_DIRTY, UFFD
+from pmdswp.softleaf import Entry, SoftLeafType, State
+
+PRESENT, SWAPPED, UFFD_WP, IS_SOFT_DIRTY = 1 << 63, 1 << 62, 1 << 57, 1 << 55
+
+
+def page_entry(m: Machine, p: Process, address: int) -> tuple[Entry, int]:
+    """What the page at an address is as a PTE, a huge entry having been split, and the bits beside it."""
+    pmd = p.mm.pmds.get(address & -m.pmd_size)
+    i = address % m.pmd_size >> m.page_shift
+    if pmd is None:
+        return m.arch.decode_pte(m.words.pte_none), 0
+    if pmd.table is not None:
+        return m.arch.decode_pte(pmd.table.words[i]), pmd.table.bits[i]
+    entry = m.arch.decode_pmd(pmd.word)
+    if entry.state is State.NONE:
+        return m.arch.decode_pte(m.words.pte_none), 0
+    if entry.state is State.PRESENT:
+        return m.arch.decode_pte(m.words.mk_pte(m.words.pfn(pmd.word) + i)), pmd.bits
+    return m.arch.decode_pte(m.arch.pmd_entry_to_pte(pmd.word, i)), 0
+
+
+def mincore(m: Machine, p: Process, address: int) -> bool:
+    entry, _bits = page_entry(m, p, address)
+    if entry.kind is SoftLeafType.SWAP and entry.leaf is not None:
+        folio = m.device(entry.leaf.swp_type).cache[entry.leaf.offset]
+        return folio is not None and folio.uptodate
+    return entry.state is State.PRESENT or entry.kind.has_pfn
+
+
+def pagemap(m: Machine, p: Process, address: int) -> int:
+    """The flags of a pagemap record that a page's own entry decides, and the payload."""
+    entry, bits = page_entry(m, p, address)
+    vma_soft_dirty = m.soft_dirty_bit and any(v.soft_dirty for v in p.mm.vmas if v.start <= address < v.end)
+    record = IS_SOFT_DIRTY if vma_soft_dirty else 0
+    if entry.state is State.PRESENT:
+        record |= PRESENT | m.words.pfn(entry.raw)
+        return record | (bits & SOFT_DIRTY and IS_SOFT_DIRTY) | (bits & UFFD and UFFD_WP)
+    if entry.leaf is None or entry.kind is SoftLeafType.MARKER:
+        return record
+    record |= SWAPPED | entry.leaf.swp_type | entry.leaf.offset << 5
+    return record | (entry.soft_dirty and IS_SOFT_DIRTY) | (entry.uffd and UFFD_WP)
+
+
+def swap_bytes(m: Machine, p: Process) -> tuple[int, int]:
+    """Swap and SwapPss of all pages."""
+    swap = pss = 0
+    for haddr in p.mm.pmds:
+        for address in range(haddr, haddr + m.pmd_size, m.page_size):
+            entry, _bits = page_entry(m, p, address)
+            if entry.kind is SoftLeafType.SWAP and entry.leaf is not None:
+                swap += m.page_size
+                pss += m.page_size // max(m.device(entry.leaf.swp_type).count[entry.leaf.offset], 1)
+    return swap, pss

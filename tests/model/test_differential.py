@@ -1,0 +1,190 @@
+"""The same history with and without PMD swap entries looks the same to user space.
+
+Touches are of whole PMDs: which neighbours a fault brings along is the one thing that may differ. What makes the
+handling at PMD order fail, and what happens to the swap cache, may happen to the one machine only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from model.histories import PIECES, Piece
+from model.scenes import ARCH
+from pmdswp.model import FailPoint, KernelError, Machine, Process, check
+from pmdswp.model.pagemap import PM_PRESENT, PM_SOFT_DIRTY, PM_SWAP
+
+PMDS = 4
+WHOLE = st.integers(0, PMDS - 1)
+WHICH = st.integers(0, 2)
+INVISIBLE = [
+    FailPoint.CHARGE_PMD_FOLIO,
+    FailPoint.RACE_CACHE_SPLIT,
+    FailPoint.RACE_CACHE_REMOVED,
+    FailPoint.RACE_PMD_CHANGED,
+    FailPoint.LOCK_FOLIO,
+    FailPoint.DUP_SWAP,
+]
+"""What may go wrong in one machine without user space ever noticing, if it goes wrong during the right operation."""
+
+
+class Twins(RuleBasedStateMachine):
+    """One machine with PMD swap entries, one without."""
+
+    machines: tuple[Machine, Machine]
+    base: int
+
+    @initialize(zswap=st.booleans(), synchronous=st.booleans())
+    def start(self, zswap: bool, synchronous: bool) -> None:
+        with_entries, without = (
+            Machine(ARCH, trace=False, clusters=40, zswap=zswap, synchronous=synchronous, pmd_swap=pmd_swap)
+            for pmd_swap in (True, False)
+        )
+        self.machines = with_entries, without
+        for m in self.machines:
+            p = m.process()
+            self.base = p.mmap(pmds=PMDS)
+            p.write_all(self.base, 2 * m.pmd_size)
+            p.uffd_register(self.base + 2 * m.pmd_size, 2 * m.pmd_size)
+
+    def both(self, which: int, operation: Callable[[Process], object]) -> None:
+        """Do the same to both; result or error must be equal."""
+        results = []
+        for m in self.machines:
+            try:
+                results.append((operation(m.processes[which % len(m.processes)]), ""))
+            except KernelError as error:
+                results.append((None, error.errno_name))
+        assert results[0] == results[1]
+        self.machines[0].clear_failures()
+
+    def span(self, piece: Piece) -> tuple[int, int]:
+        size = self.machines[0].pmd_size
+        start = self.base + piece.pmd * size + piece.first * (size // 8)
+        return start, min(self.base + piece.pmd * size + piece.last * (size // 8), self.base + PMDS * size) - start
+
+    def whole(self, pmd: int) -> int:
+        return self.base + pmd * self.machines[0].pmd_size
+
+    @rule(which=WHICH, pmd=WHOLE, write=st.booleans(), failing=st.sampled_from([None, *INVISIBLE[:-1]]))
+    def touch(self, which: int, pmd: int, write: bool, failing: FailPoint | None) -> None:
+        if failing is not None:
+            self.machines[0].fail_next(failing)
+        self.both(which, lambda p: (p.write_all if write else p.read_all)(self.whole(pmd)))
+
+    @rule(which=WHICH, pmd=WHOLE, drop=st.booleans())
+    def pageout(self, which: int, pmd: int, drop: bool) -> None:
+        self.both(which, lambda p: p.pageout(self.whole(pmd)))
+        if drop:
+            self.end_writeback(drop=True)
+
+    @rule(drop=st.booleans())
+    def end_writeback(self, drop: bool) -> None:
+        for m in self.machines:
+            m.end_writeback()
+            if drop:
+                m.reclaim()
+
+    @precondition(lambda self: len(self.machines[0].processes) < 3)
+    @rule(which=WHICH, failing=st.sampled_from([None, FailPoint.DUP_SWAP]))
+    def fork(self, which: int, failing: FailPoint | None) -> None:
+        if failing is not None:
+            self.machines[0].fail_next(failing)
+        self.both(which, lambda p: p.fork().name)
+
+    @precondition(lambda self: len(self.machines[0].processes) > 1)
+    @rule(which=WHICH)
+    def exit(self, which: int) -> None:
+        self.both(which, lambda p: p.exit())
+
+    @rule(which=WHICH, piece=PIECES)
+    def munmap(self, which: int, piece: Piece) -> None:
+        self.both(which, lambda p: p.munmap(*self.span(piece)))
+
+    @rule(which=WHICH, pmd=WHOLE)
+    def mmap(self, which: int, pmd: int) -> None:
+        self.both(which, lambda p: p.mmap(pmds=1, address=self.whole(pmd)))
+
+    @rule(which=WHICH, piece=PIECES)
+    def dontneed(self, which: int, piece: Piece) -> None:
+        self.both(which, lambda p: p.dontneed(*self.span(piece)))
+
+    @rule(which=WHICH, piece=PIECES)
+    def free_what_is_swapped(self, which: int, piece: Piece) -> None:
+        def free(p: Process) -> None:
+            if all(record & PM_SWAP for record in p.pagemap(*self.span(piece))):
+                p.free(*self.span(piece))
+
+        self.both(which, free)
+
+    @rule(which=WHICH, piece=PIECES)
+    def willneed(self, which: int, piece: Piece) -> None:
+        """Of all slots of a PMD, or mincore would tell how far read-ahead went."""
+        whole = piece._replace(first=0, last=8)
+        self.both(which, lambda p: p.willneed(*self.span(whole)))
+
+    @rule(which=WHICH, piece=PIECES, write=st.booleans())
+    def mprotect(self, which: int, piece: Piece, write: bool) -> None:
+        self.both(which, lambda p: p.mprotect(*self.span(piece), write=write))
+
+    @rule(which=WHICH)
+    def clear_soft_dirty(self, which: int) -> None:
+        self.both(which, lambda p: p.clear_soft_dirty())
+
+    @rule(which=WHICH, piece=PIECES, to=WHOLE)
+    def mremap(self, which: int, piece: Piece, to: int) -> None:
+        start, length = self.span(piece)
+        new = self.whole(to) + start % self.machines[0].pmd_size
+        if new + length <= self.whole(PMDS):
+            self.both(which, lambda p: p.mremap(start, length, new_address=new))
+
+    @rule(number=st.integers(1, 8))
+    def split_in_one_cache(self, number: int) -> None:
+        m = self.machines[0]
+        device = m.devices[0]
+        if device is not None:
+            m.split_cached(0, number * m.nr)
+
+    @rule()
+    def swapoff_and_on(self) -> None:
+        for m in self.machines:
+            m.swapoff(0)
+            m.swapon(40)
+
+    @invariant()
+    def they_look_the_same(self) -> None:
+        length = PMDS * self.machines[0].pmd_size
+        for p, q in zip(self.machines[0].processes, self.machines[1].processes, strict=True):
+            assert p.expected == q.expected
+            assert [_visible(record) for record in p.pagemap(self.base, length)] == [
+                _visible(record) for record in q.pagemap(self.base, length)
+            ]
+            for vma in p.mm.vmas:
+                size = vma.end - vma.start
+                assert p.mincore(vma.start, size) == q.mincore(vma.start, size)
+        for m in self.machines:
+            check(m)
+
+    def teardown(self) -> None:
+        if hasattr(self, "machines"):
+            for m in self.machines:
+                m.shutdown()
+
+
+def _visible(record: int) -> int:
+    """The flags of a pagemap record that do not tell which slot or frame it is, nor whether anybody shares it."""
+    return record & (PM_PRESENT | PM_SWAP | PM_SOFT_DIRTY)
+
+
+def test_pmd_swap_entries_are_invisible() -> None:
+    run_state_machine_as_test(Twins, settings=settings(stateful_step_count=20))

@@ -1,0 +1,95 @@
+"""The selftests of the series pass on the model, and fail where an earlier version would have failed them."""
+
+from __future__ import annotations
+
+import pytest
+
+import pmdswp
+from pmdswp.model import KernelError, Machine, Process, Reintroduced
+from pmdswp.model.selftests import SELFTESTS, run, run_all
+
+OF_V3 = {
+    *("basic", "fork", "fork_cow", "cycles", "write", "munmap", "mprotect", "uffdio_move", "mremap", "pagemap"),
+    *("mincore", "madvise_free", "madvise_willneed", "swapoff"),
+}
+LATER = {"split_mprotect", "split_munmap", "swapin_sync"}
+
+OTHERS = [
+    pmdswp.get("arm64", page_size=16384),
+    pmdswp.get("ppc64", page_size=4096),
+    pmdswp.get("ppc64", mmu="hash"),
+    pmdswp.get("riscv64", svrsw60t59b=True, soft_dirty=False),
+    pmdswp.get("loongarch64", page_size=4096),
+]
+LARGE = [pmdswp.get("arm64", page_size=65536), pmdswp.get("loongarch64", page_size=65536)]
+"""8192 pages to a PMD: some of the tests, for time."""
+
+
+def test_all_of_v3_are_there_and_three_later_ones() -> None:
+    assert SELFTESTS.keys() == OF_V3 | LATER
+
+
+@pytest.mark.parametrize("name", SELFTESTS)
+def test_a_selftest_says_what_it_shows(name: str) -> None:
+    text = SELFTESTS[name].__doc__ or ""
+    assert text.endswith(".")
+    assert text == text.strip()
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("arch", [*map(pmdswp.get, pmdswp.names()), *OTHERS], ids=repr)
+def test_all_selftests_pass_with_zswap_off_and_on(arch: pmdswp.Arch) -> None:
+    results = list(run_all(arch))
+    assert len(results) == 2 * len(SELFTESTS)
+    assert [(result.title, result.failure) for result in results if result.failure is not None] == []
+    assert {result.title for result in results} >= {"basic, zswap off", "basic, zswap on"}
+
+
+@pytest.mark.parametrize("name", ["basic", "fork_cow", "swapoff", "split_munmap"])
+@pytest.mark.parametrize("arch", LARGE, ids=repr)
+def test_selftests_pass_with_the_largest_pages(arch: pmdswp.Arch, name: str) -> None:
+    result = run(name, arch, zswap=True)
+    assert result.failure is None
+    assert result.shows == SELFTESTS[name].__doc__
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "zswap"),
+    [
+        (Reintroduced.V1_MINCORE_RESIDENT, "mincore", False),
+        (Reintroduced.V1_ZSWAP_NOT_SEEN, "basic", True),
+        (Reintroduced.WILLNEED_ORDER0, "madvise_willneed", False),
+        (Reintroduced.BASE_ZAP_KEEPS_DEPOSIT, "munmap", False),
+        (Reintroduced.BASE_FORK_COUNTS_ANON, "fork", False),
+        (Reintroduced.BASE_FORK_KEEPS_EXCLUSIVE, "fork_cow", False),
+        (Reintroduced.BASE_SWAPOFF_SKIPS_PMD, "swapoff", False),
+    ],
+)
+def test_a_selftest_finds_the_error_that_it_is_about(error: Reintroduced, name: str, zswap: bool) -> None:
+    result = run(name, pmdswp.get("ppc64"), zswap=zswap, errors=[error])
+    assert result.failure is not None
+
+
+def test_an_error_to_user_space_fails_a_selftest(monkeypatch: pytest.MonkeyPatch) -> None:
+
+    def refuse(_p: Process, _address: int) -> None:
+        raise KernelError("EPERM")
+
+    monkeypatch.setattr(Process, "pageout", refuse)
+    assert run("basic", pmdswp.get("ppc64"), zswap=False).failure == "KernelError: EPERM"
+    monkeypatch.setattr(Process, "pageout", lambda _p, _address: None)
+    assert "pagemap does not report" in str(run("basic", pmdswp.get("ppc64"), zswap=False).failure)
+    monkeypatch.undo()
+    monkeypatch.setattr(Machine, "shutdown", lambda _m: None)
+    assert run("basic", pmdswp.get("ppc64"), zswap=False).failure is None
+
+
+def test_a_page_that_can_be_written_though_it_is_read_only_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+
+    monkeypatch.setattr(Process, "write", lambda _p, _address: 0)
+    assert "a read-only page can be written" in str(run("split_mprotect", pmdswp.get("ppc64"), zswap=False).failure)
+
+
+def test_the_selftests_find_the_hazard_of_soft_dirty_pmds_on_riscv64() -> None:
+    for result in run_all(pmdswp.get("riscv64", svrsw60t59b=True)):
+        assert str(result.failure).startswith(("KernelBug: ", "KeyError: "))
