@@ -36,7 +36,7 @@ if folder is not None:
 LINK = """
 import pathlib, sys
 program = pathlib.Path(sys.argv[sys.argv.index("-o") + 1])
-program.write_text("#!" + sys.executable + "\\nANSWERS = " + repr(ANSWERS) + "; PARTIAL = " + repr(PARTIAL) + PROGRAM)
+program.write_text("#!" + sys.executable + " -IS\\nANSWERS = " + repr(ANSWERS) + "; PARTIAL = " + repr(PARTIAL) + PROGRAM)
 program.chmod(0o755)
 """
 
@@ -57,7 +57,8 @@ for line in sys.stdin.read().splitlines():
 
 
 def write_program(path: Path, text: str) -> None:
-    path.write_text(f"#!{sys.executable}\n{text}")
+    # without the site's packages, which take longer to load than the program runs
+    path.write_text(f"#!{sys.executable} -IS\n{text}")
     path.chmod(0o755)
 
 
