@@ -36,7 +36,8 @@ if folder is not None:
 LINK = """
 import pathlib, sys
 program = pathlib.Path(sys.argv[sys.argv.index("-o") + 1])
-program.write_text("#!" + sys.executable + " -IS\\nANSWERS = " + repr(ANSWERS) + "; PARTIAL = " + repr(PARTIAL) + PROGRAM)
+head = "#!" + sys.executable + " -IS\\nANSWERS = " + repr(ANSWERS) + "; PARTIAL = " + repr(PARTIAL)
+program.write_text(head + PROGRAM)
 program.chmod(0o755)
 """
 
