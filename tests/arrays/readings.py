@@ -18,7 +18,7 @@ Words = npt.NDArray[np.uint64]
 LEVELS: tuple[Level, ...] = ("pte", "pmd")
 ARCHES = [
     *(pmdswp.get(name) for name in ("x86_64", "arm64", "riscv64", "s390x", "ppc64")),
-    pmdswp.get("loongarch64", page_size=4096, invalid_pte_table=0x83B000),
+    pmdswp.get("loongarch64", page_size=4096, invalid_pte_table=0xFF0000),
 ]
 """A configuration of each architecture, of which there are vectors; few others are compiled, as that takes time."""
 

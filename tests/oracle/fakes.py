@@ -36,7 +36,8 @@ if folder is not None:
 LINK = """
 import pathlib, sys
 program = pathlib.Path(sys.argv[sys.argv.index("-o") + 1])
-program.write_text("#!" + sys.executable + "\\nANSWERS = " + repr(ANSWERS) + "; PARTIAL = " + repr(PARTIAL) + PROGRAM)
+head = "#!" + sys.executable + " -IS\\nANSWERS = " + repr(ANSWERS) + "; PARTIAL = " + repr(PARTIAL)
+program.write_text(head + PROGRAM)
 program.chmod(0o755)
 """
 
@@ -57,7 +58,8 @@ for line in sys.stdin.read().splitlines():
 
 
 def write_program(path: Path, text: str) -> None:
-    path.write_text(f"#!{sys.executable}\n{text}")
+    # without the site's packages, which take longer to load than the program runs
+    path.write_text(f"#!{sys.executable} -IS\n{text}")
     path.chmod(0o755)
 
 

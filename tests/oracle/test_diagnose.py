@@ -12,8 +12,9 @@ import pytest
 from pmdswp import vectors
 from pmdswp.oracle.check import compare
 from pmdswp.oracle.configurations import CONFIGURATIONS
-from pmdswp.oracle.diagnose import Difference
+from pmdswp.oracle.diagnose import Difference, _rule
 from pmdswp.oracle.fields import bits, fields
+from pmdswp.oracle.replay import Answers
 
 NAME = "7.3/riscv64-minimal"
 
@@ -53,6 +54,13 @@ def test_scattered_fields_and_lost_bits_are_told_bit_by_bit() -> None:
 )
 def test_bits_are_told_in_runs(word: int, text: str) -> None:
     assert bits(word) == text
+
+
+def test_words_are_told_from_the_others_by_as_few_bits_as_that_takes() -> None:
+    differing: dict[int, tuple[int, object]] = dict.fromkeys((0x1C0, 0x3C0, 0x5C0, 0x7C0), (1, 0))
+    assert _rule(Answers({0, 0x40, 0x80, 0xC0}, differing)) == "words with bit 8 set"
+    assert _rule(Answers({0, 0x41, 0x140, 0x2C1}, differing)) == "words with bits 7-8 set"
+    assert _rule(Answers({0x1C1, 0xFC0}, differing)) == "words with bits 0, 11 clear"
 
 
 def differences(

@@ -19,6 +19,13 @@ def test_import_loads_no_third_party_module() -> None:
     assert loaded <= {"pmdswp", *sys.stdlib_module_names}
 
 
+def test_neither_the_library_nor_its_command_loads_the_oracle_or_the_vectors() -> None:
+    code = "import sys, pmdswp.cli; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout.split()
+    assert "pmdswp.cli" in loaded
+    assert not [name for name in loaded if name.startswith(("pmdswp.oracle", "pmdswp.vectors"))]
+
+
 def test_every_public_name_is_documented() -> None:
     for name in pmdswp.__all__:
         if not name.startswith("_") and name != "MARKER_BITS":

@@ -82,7 +82,7 @@ class Header:
     defconfig: str
     """The kernel's default configuration on which `symbols` come."""
     symbols: Mapping[str, str]
-    """CONFIG symbols that were set on top of it, without CONFIG_: y, n or a number."""
+    """Kconfig symbols that were set on top of it, as SPARSEMEM_VMEMMAP: y, n or a number."""
     compiler: str
     """Name and version of the compiler."""
     emulated: tuple[str, ...]
