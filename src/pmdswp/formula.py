@@ -11,7 +11,10 @@ times as long (benchmarks/scalar.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from types import CodeType
 from typing import Any
+from zlib import crc32
 
 __all__ = ["MASK64", "Formula", "compile_methods", "method_source"]
 
@@ -85,19 +88,22 @@ def method_source(name: str, parameters: str, result: Formula | str, setup: Iter
     return f"def {name}(self, {parameters}):\n{body}\n"
 
 
-def compile_methods(title: str, text: str, names: Mapping[str, object]) -> dict[str, Callable[..., Any]]:
-    """Compile the text of methods, which may use `names` as globals.
-
-    `title`, which no other call may use for other text, stands for the file name in tracebacks.
-    """
-    filename = f"<{title}>"
+def compile_methods(text: str, names: Mapping[str, object]) -> dict[str, Callable[..., Any]]:
+    """Compile the text of methods, which may use `names` as globals."""
     module = {"__name__": __name__}
     module.update(names)  # type: ignore[arg-type]
     methods: dict[str, Callable[..., Any]] = {}
     # as dataclasses make __init__: the text is ours alone, built from validated numbers
-    exec(compile(text, filename, "exec"), module, methods)  # noqa: S102
+    exec(_code(text), module, methods)  # noqa: S102
+    return methods
+
+
+@cache
+def _code(text: str) -> CodeType:
+    """The compiled text: six of seven configurations share it with another, and compiling takes longest."""
     import linecache  # noqa: PLC0415  # not needed to import the library, and slow to load
 
+    filename = f"<pmdswp {crc32(text.encode()):08x}>"
     # where tracebacks, pdb and inspect.getsource look for text that has no file
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    return methods
+    return compile(text, filename, "exec")

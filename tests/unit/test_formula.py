@@ -44,7 +44,7 @@ def test_a_formula_cannot_be_mistaken_for_a_value() -> None:
 
 
 def test_compiled_methods_compute_the_formula() -> None:
-    methods = compile_methods("test", method_source("low_byte", "v", V & 0xFF), {})
+    methods = compile_methods(method_source("low_byte", "v", V & 0xFF), {})
     assert methods["low_byte"](None, 0x1234) == 0x34
 
 

@@ -804,7 +804,7 @@ def make(architecture: Architecture, config: Config) -> Arch:
     swp_types = special_types(config)
     kinds = _kinds(swp_types)
     source = "\n".join(_sources(architecture, config, facts, swp_types))
-    methods = compile_methods(_call(config), source, _GLOBALS)
+    methods = compile_methods(source, _GLOBALS)
     since = architecture.pmd_softleaf_since
     has_pmd_softleaf = config.thp and (since is None or config.has(since))
     pte = facts.pte_layout
