@@ -89,7 +89,8 @@ class Change(NamedTuple):
     """Something that kernels have `since` a release, made by `commit` (abbreviated; empty where it is not known).
 
     `arches`: the architectures concerned; empty for all. `inferred`: the release, or that this commit made it, follows
-    from dates, neighbours or arithmetic and was not read in that release's source. `remark`: what else is to be known.
+    from dates, neighbours or arithmetic and was not read in source, log or mail of that release. `remark`: what else
+    there is to know.
     """
 
     what: str
@@ -102,7 +103,8 @@ class Change(NamedTuple):
 
     def __str__(self) -> str:
         commit = f", commit {self.commit}" if self.commit else ""
-        return f"{self.what} (since {self.since}{commit})"
+        inferred = ", inferred" if self.inferred else ""
+        return f"{self.what} (since {self.since}{commit}{inferred})"
 
     def concerns(self, arch: str) -> bool:
         """Whether the architecture of that name is concerned."""
@@ -223,7 +225,8 @@ DEVMAP_REMOVED = _change(
     "6.17",
     "d438d2734170",
     arches=("x86_64", "s390x", "ppc64"),
-    remark="pmd_trans_huge() of x86_64 and ppc64 excluded it; s390x may have device-private memory without it",
+    remark="pmd_trans_huge() of x86_64 and ppc64 excluded it; without it s390x may have device-private memory, "
+    "which is read in the dependencies of 6.17 and compiled in 7.3 only",
 )
 S390_PMD_SOFTLEAF = _change("PMD softleaves on s390", "6.17", "10dd5a000989", arches=_S390X)
 SOFTLEAF_NAMES = _change(
@@ -256,7 +259,12 @@ UFFD_RENAMED = _change(
 PMD_SOFTLEAVES_RENAMED = _change(
     "ARCH_HAS_PMD_SOFTLEAVES as the name of ARCH_ENABLE_THP_MIGRATION", "7.3", effect=Effect.SYMBOLS
 )
-PMD_SWAP = _change("PMD swap entries", "pmd-swap-v3", "75e78aeacb86")
+PMD_SWAP = _change(
+    "PMD swap entries",
+    "pmd-swap-v3",
+    "75e78aeacb86",
+    remark="the bits were read; that this commit is v3 and no later posting is inferred",
+)
 
 CHANGES = tuple(_changes)
 """Everything that the releases in `RELEASES` changed in swap entries or their names, oldest first."""

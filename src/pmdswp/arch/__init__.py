@@ -66,7 +66,8 @@ def get(name: str, /, **options: Unpack[Options]) -> Arch:
     - ``svrsw60t59b`` (riscv64, since 6.19): whether the CPU has the extension; False.
     - ``mmu`` (ppc64): "radix" (default) or "hash".
     - ``invalid_pte_table`` (loongarch64): the address that an empty PMD holds. It differs from kernel to kernel: the
-      default, 0x9000000001a50000, is an example; take yours from System.map or the dump.
+      default, 0x9000000001a50000, is an example; take yours from the dump (System.map has it as linked, which a
+      relocated kernel is not).
 
     Raises `UnsupportedError`, which names what is allowed, for any other name, option, value or combination.
     """

@@ -7,6 +7,7 @@ from itertools import groupby, pairwise
 
 from pmdswp.arch import ARCHITECTURES, Arch, get_with
 from pmdswp.arch.base import expressions
+from pmdswp.config import Value
 from pmdswp.render.document import Paragraph, Section, Table, code, marked
 from pmdswp.render.fields import LEVEL_NAMES, bit_range, differences
 from pmdswp.render.records import known_marker_bits
@@ -22,10 +23,10 @@ def drift(names: Sequence[str] = tuple(ARCHITECTURES)) -> Section:
     """The drift of these architectures; `UnsupportedError` for a name that there is not."""
     names = [get_with(name, {}).name for name in names]
     intro = (
-        f"What changed in swap entries from {RELEASES[0]} to {RELEASES[-2]}, and with the series ({RELEASES[-1]}): "
-        "the commits, and below them what these did to layouts, predicates and numbers, as computed from the codec. A "
-        "commit that is marked inferred follows from dates, neighbours or arithmetic; of the others, source or merge "
-        "log were read. 6.1, 6.12 and 7.3 are held by what those kernels computed, the others by worked examples."
+        f"What changed in swap entries from {RELEASES[0]} to {RELEASES[-2]}, and with the series ({RELEASES[-1]}): the "
+        "commits, and below them what these did to layouts, predicates and numbers, as computed from the codec. A "
+        "commit that is marked inferred follows from dates, neighbours or arithmetic; of the others, source, merge log "
+        "or mail were read. 6.1, 6.12 and 7.3 are held by what those kernels computed, the others by worked examples."
     )
     return Section(
         "What changed in which release",
@@ -58,7 +59,7 @@ def change_table(changes: Sequence[Change]) -> Table:
                 code(change.commit) or DASH,
                 marked(change.what + (f"; {change.remark}" if change.remark else "")),
                 change.effect.value,
-                "inferred" if change.inferred else "source or log",
+                "inferred" if change.inferred else "source, log or mail",
             )
             for change in changes
         ),
@@ -87,6 +88,7 @@ def _differences(before: Arch, after: Arch) -> Iterator[tuple[str, str, str]]:
         ("kinds in a PMD", [_kinds(arch) for arch in (before, after)]),
         ("special types", [_numbers(arch) for arch in (before, after)]),
         ("marker bits", [_marker_bits(arch) for arch in (before, after)]),
+        ("other options", [_options(arch) for arch in (before, after)]),
     ):
         if told[0] != told[1]:
             yield what, told[0], told[1]
@@ -101,7 +103,20 @@ def _numbers(arch: Arch) -> str:
 
 
 def _marker_bits(arch: Arch) -> str:
-    return ", ".join(f"{bit} {code(name)}" for name, bit in known_marker_bits(arch).items())
+    return ", ".join(f"{bit} {code(name)}" for name, bit in known_marker_bits(arch).items()) or "none"
+
+
+def _options(arch: Arch) -> str:
+    """What of the options that come and go this kernel can have."""
+    options = arch.architecture.options
+    found = []
+    for name, values in (("pa_bits", (52,)), ("static_pa_bits", (True,))):
+        found += [code(f"{name}={value}") for value in values if name in options and _can_have(arch, name, value)]
+    return ", ".join(found) or "none"
+
+
+def _can_have(arch: Arch, name: str, value: Value) -> bool:
+    return arch.architecture.options[name].refusal(value, arch.config) is None
 
 
 def _layout_differences(before: Arch, after: Arch, level: Level) -> Iterator[tuple[str, str, str]]:

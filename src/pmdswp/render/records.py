@@ -16,6 +16,7 @@ from pmdswp.expressions import Tree, tree
 from pmdswp.formula import Formula
 from pmdswp.hazards import Hazard, hazards
 from pmdswp.layout import Field
+from pmdswp.revisions import Change
 from pmdswp.softleaf import FLAGS, Entry, Level, SoftLeafType, marker_bits
 
 __all__ = [
@@ -124,6 +125,8 @@ def kind_numbers(arch: Arch) -> dict[str, list[int]]:
 
 def known_marker_bits(arch: Arch) -> dict[str, str]:
     """Name -> bit of the PTE markers that the kernel knows."""
+    if SoftLeafType.MARKER not in arch.swp_types:
+        return {}
     return {name: hex(bit) for name, bit in marker_bits(arch.config).items()}
 
 
@@ -140,8 +143,12 @@ def field_record(field: Field) -> Json:
         "meaning": field.meaning,
         "inverted": field.inverted,
         "masked": field.masked,
-        "since": None if field.since is None else {"release": field.since.since, "commit": field.since.commit},
+        "since": None if field.since is None else _change(field.since),
     }
+
+
+def _change(change: Change) -> Json:
+    return {"release": change.since, "commit": change.commit, "inferred": change.inferred}
 
 
 def hazard_record(hazard: Hazard) -> Json:
