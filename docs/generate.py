@@ -258,6 +258,7 @@ def _usage(action: argparse.Action) -> str:
 
 def main() -> None:
     """Write every page."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     for path, text in pages():
         target = REFERENCE / path
         target.parent.mkdir(parents=True, exist_ok=True)
