@@ -648,6 +648,8 @@ def _check_tree(options: argparse.Namespace) -> int:
     from pmdswp.oracle import check  # noqa: PLC0415  # no other command needs it
     from pmdswp.oracle.configurations import MACHINES  # noqa: PLC0415
 
+    if options.jobs < 1:
+        raise UnsupportedError(f"cannot run {options.jobs} jobs; allowed: 1 and more")
     arches = {get_with(name, {}).name for name in options.arch}
     request = check.Request(
         tree=Path(options.tree),

@@ -282,7 +282,7 @@ def resolve(arch: str, options: Mapping[str, Option], given: Mapping[str, object
     """The configuration that `given` asks for; raises `UnsupportedError` naming what is allowed."""
     for name in given:
         if name not in options:
-            raise UnsupportedError(f"{arch} has no option {name!r}; allowed: {', '.join(options)}")
+            raise UnsupportedError(f"{arch} has no option {name!r}; allowed: {', '.join(options)}", option=name)
     config = Config(arch, RELEASES[-1])
     chosen: list[tuple[str, Value]] = []
     for name, option in options.items():
@@ -290,7 +290,7 @@ def resolve(arch: str, options: Mapping[str, Option], given: Mapping[str, object
         value = given.get(name, default)
         refusal = option.refusal(value, config)
         if refusal is not None:
-            raise UnsupportedError(f"{arch} cannot have {name}={show(value)}; {refusal}")
+            raise UnsupportedError(f"{arch} cannot have {name}={show(value)}; {refusal}", option=name)
         change: dict[str, Any] = {name: value}  # of the field's type, or refused
         config = config._replace(**change)
         if value != default:

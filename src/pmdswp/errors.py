@@ -24,8 +24,13 @@ class PmdSwpError(Exception):
 class UnsupportedError(PmdSwpError):
     """The architecture, kernel, option or helper asked for does not exist.
 
-    The message names what does: the allowed values, or the kernel since which the thing exists.
+    The message names what does: the allowed values, or the kernel since which the thing exists. `option` is the name of
+    the option of `pmdswp.get` that was refused, None where it was anything else.
     """
+
+    def __init__(self, message: str, *, option: str | None = None) -> None:
+        self.option = option
+        super().__init__(message)
 
 
 class EncodeError(PmdSwpError, ValueError):

@@ -16,6 +16,8 @@ from oracle.fakes import made, write_toolchain, write_tree
 from pmdswp import vectors
 from pmdswp.cli import main
 from pmdswp.oracle import check as check_module
+from pmdswp.oracle import files
+from pmdswp.oracle.tools import LLVM
 
 HOW_TO = (Path(__file__).parents[2] / "docs/how-to/check-your-tree.md").read_text(encoding="utf-8")
 PLANTED = Path(__file__).parents[1] / "data/planted"
@@ -171,11 +173,54 @@ def test_what_no_kernel_of_the_revision_can_be_is_a_difference(check: Check, tre
     assert "  pmd entries: there are some here, none in 6.12" in check.out.splitlines()
 
 
+def relabelled(folder: Path, name: str, old: str, new: str) -> Path:
+    """Recorded answers that say of themselves that they are of another kind of machine."""
+    path = folder / f"{new}.ndjson.xz"
+    text = "".join(vectors.lines(vectors.path(name)))
+    path.write_bytes(files.compressed(text.replace(f'"mode":"{old}"', f'"mode":"{new}"')))
+    return path
+
+
+def lpa2_only(check: Check, folder: Path, release: str) -> Path:
+    """A tree whose kernels have 52 bits of physical addresses with or without LPA2."""
+    name = f"{release}/arm64-4k-va52-pa52-lpa2"
+    check.tools([vectors.path(name), relabelled(folder, name, "lpa2", "nolpa2")])
+    return write_tree(folder / release, f"{release}.0")
+
+
+def test_52_bits_without_lpa2_differ_from_releases_that_have_48(check: Check, tmp_path: Path) -> None:
+    assert check(lpa2_only(check, tmp_path, "7.3"), "--configuration", "arm64-4k-va52-pa52") == 1
+    lines = check.out.splitlines()
+    assert lines[1].startswith("arm64 (4k-va52-pa52 lpa2): agrees with 7.3, ")
+    assert lines[2] == "arm64 (4k-va52-pa52 nolpa2): differs from 7.3"
+    assert lines[3].startswith("  no such configuration in 7.3: arm64 cannot have static_pa_bits=True;")
+    assert "  MAX_PHYSMEM_BITS: 52 here, 48 in 7.3" in lines
+    assert "  SWP_PFN_BITS: 40 here, 36 in 7.3" in lines
+
+
+def test_an_option_that_no_configuration_decides_is_told(check: Check, tmp_path: Path) -> None:
+    arguments = (lpa2_only(check, tmp_path, "6.12"), "--configuration", "arm64-4k-va52-pa52")
+    assert check(*arguments) == 0
+    lines = check.out.splitlines()
+    assert lines[1].startswith("arm64 (4k-va52-pa52 lpa2): agrees with 6.12, ")
+    assert lines[1].endswith(" answers")
+    assert lines[2].startswith("arm64 (4k-va52-pa52 nolpa2): agrees with 6.12, with static_pa_bits=True, ")
+    assert check(*arguments, "--json") == 0
+    assert [json.loads(line)["options"] for line in check.out.splitlines()] == [{}, {"static_pa_bits": True}]
+
+
 def test_the_tree_is_compared_with_the_newest_revision_that_is_not_newer(tmp_path: Path) -> None:
-    for version, kernel in (("6.12.9", "6.12"), ("9.9.0", NEWEST)):
+    for version, kernel in (("6.12.9", "6.12"), ("9.9.0", NEWEST), ("2024.01.0", NEWEST)):
         base = check_module.choose_base(write_tree(tmp_path / version, version), None)
         assert base.kernel == kernel
         assert base.why.startswith("the newest revision that is not newer than the tree")
+
+
+@pytest.mark.parametrize("version", ["7.4.0", "2024.01.0"])
+def test_a_release_that_is_not_known_is_measured_as_the_newest(check: Check, tmp_path: Path, version: str) -> None:
+    check.tools([vectors.path("7.3/riscv64-minimal")])
+    assert check(write_tree(tmp_path / "next", version), "--configuration", "riscv64-minimal") == 0
+    assert f"compared with {NEWEST}: the newest revision" in check.out
 
 
 def test_a_tree_older_than_every_revision_is_compared_with_the_oldest(
@@ -205,6 +250,24 @@ def test_a_configuration_that_does_not_compile_is_reported_and_the_others_are_me
     assert complaint.endswith("include/linux/mm.h:1:1: error: no such thing")
 
 
+def test_what_the_makefiles_themselves_complain_of_is_shown_alone() -> None:
+    said = "make: arch/x86/Makefile:1: error\n***\n*** Compiler is too old.\n***   Minimum: 15\n***\nmake: *** Error 2"
+    assert check_module._short(said) == "Compiler is too old. | Minimum: 15"
+    assert check_module._short("one\nmake: *** [x] Error 2") == "make: *** [x] Error 2"
+    assert check_module._short("one\n\n two\n") == "one | two"
+
+
+def test_tools_without_a_version_in_their_names(check: Check, tree: Path) -> None:
+    check.tools([vectors.path("7.3/riscv64-minimal")])
+    for program in LLVM:
+        (check.toolchain / f"{program}-19").rename(check.toolchain / program)
+    assert check(tree, "--configuration", "riscv64-minimal") == 2
+    assert "clang-19" in check.err
+    assert check(tree, "--configuration", "riscv64-minimal", "--llvm", "") == 0
+    # an empty LLVM= would be gcc
+    assert all("LLVM=1" in call.split() for call in (check.toolchain / "make.log").read_text().splitlines())
+
+
 def test_a_probe_that_stops_is_reported(check: Check, tree: Path) -> None:
     check.tools([PLANTED / "arm64-pmd-present.ndjson.xz"])
     assert check(tree, "--configuration", "arm64-4k-va48-pa48") == 2
@@ -215,7 +278,16 @@ def test_a_probe_that_stops_is_reported(check: Check, tree: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--configuration", "x86_64-none"], "no such configuration of Linux 7.3"),
+        (
+            ["--configuration", "x86_64-none", "--configuration", "x86_64-full"],
+            "no configuration 'x86_64-none' of Linux 7.3; there are: x86_64-full, x86_64-defconfig, arm64-",
+        ),
+        (
+            ["--configuration", "arm64-4k-minimal", "--arch", "x86"],
+            "no configuration 'arm64-4k-minimal' of Linux 7.3 on x86_64; there are: x86_64-full, x86_64-defconfig\n",
+        ),
+        (["--jobs", "0"], "cannot run 0 jobs; allowed: 1 and more"),
+        (["--jobs", "-1"], "cannot run -1 jobs; allowed: 1 and more"),
         (["--kernel", "5.15"], "no kernel '5.15'; allowed: "),
     ],
 )
@@ -233,10 +305,23 @@ def test_what_is_no_clean_kernel_tree_is_refused_in_one_line(check: Check, tmp_p
     assert check.err == f"pmdswp: {tmp_path / 'empty'} is no kernel source tree\n"
     assert check(write_tree(tmp_path / "old", "5.15.0")) == 2
     assert check.err.endswith("Linux 5.15 is older than any kernel that can be asked\n")
-    dirty = write_tree(tmp_path / "dirty")
-    (dirty / ".config").touch()
-    assert check(dirty) == 2
-    assert "a kernel was built in the tree itself; give a clean one" in check.err
+
+
+@pytest.mark.parametrize("left", [".config", "include/config", "arch/riscv/include/generated"])
+def test_a_tree_in_which_something_was_built_is_refused_in_one_line(check: Check, tree: Path, left: str) -> None:
+    check.tools([vectors.path("7.3/riscv64-minimal")])
+    (tree / left).mkdir(parents=True)
+    assert check(tree, "--configuration", "riscv64-minimal") == 2
+    assert check.err == (
+        f"pmdswp: {tree}: a kernel was built in the tree itself, {left} is there; give a clean one (git worktree add, "
+        "or make ARCH=riscv mrproper)\n"
+    )
+
+
+def test_what_was_built_for_another_architecture_is_no_obstacle(check: Check, tree: Path) -> None:
+    check.tools([vectors.path("7.3/riscv64-minimal")])
+    (tree / "arch/s390/include/generated").mkdir(parents=True)
+    assert check(tree, "--configuration", "riscv64-minimal") == 0
 
 
 def test_missing_programs_are_one_line_with_the_packages(check: Check, tree: Path) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from pmdswp import vectors
+import pmdswp
+from pmdswp import UnsupportedError, vectors
 from pmdswp.oracle.check import compare
 from pmdswp.oracle.configurations import CONFIGURATIONS
 from pmdswp.oracle.diagnose import Difference, _rule
 from pmdswp.oracle.fields import bits, fields
+from pmdswp.oracle.levels import pmd_helpers
 from pmdswp.oracle.replay import Answers
+from pmdswp.vectors.geometry import options
 
 NAME = "7.3/riscv64-minimal"
 
@@ -77,8 +81,38 @@ def first(records: list[dict[str, Any]], kind: str, why: str) -> dict[str, Any]:
     return next(record for record in records if (record["k"], record.get("w")) == (kind, why))
 
 
-def test_unchanged_answers_do_not_differ() -> None:
-    assert differences(lambda *_: None) == []
+@pytest.mark.parametrize("name", [NAME, "6.1/x86_64-full-la48", "7.3/s390x-full", "7.3/loongarch64-4k"])
+def test_unchanged_answers_do_not_differ(name: str) -> None:
+    assert differences(lambda *_: None, name, name.partition("/")[0]) == []
+
+
+def test_a_level_without_layout_has_no_fields() -> None:
+    with_softleaves, without = (pmd_helpers(pmdswp.get("s390x", thp=thp), has_softleaf=True) for thp in (True, False))
+    assert set(with_softleaves.flags) == {"exclusive", "soft_dirty"}
+    assert with_softleaves.holds(with_softleaves.encode(3, 0x1000))
+    assert (without.flags, without.ignored, without.holds(0)) == ({}, 0, False)
+
+
+def test_a_refusal_names_the_option() -> None:
+    for given, option in (({"la57": "yes"}, "la57"), ({"pa_bits": 48}, "pa_bits")):
+        with pytest.raises(UnsupportedError) as caught:
+            pmdswp.arch.get_with("x86_64", given)
+        copied = pickle.loads(pickle.dumps(caught.value))  # noqa: S301  # its own
+        assert (copied.option, str(copied)) == (option, str(caught.value))
+
+
+def test_a_refusal_that_is_of_no_option_is_raised() -> None:
+    with pytest.raises(UnsupportedError, match=r"^no architecture 'vax'") as caught:
+        differences(lambda geom, _: geom.update(arch="vax"))
+    assert caught.value.option is None
+
+
+def test_page_frame_numbers_have_their_full_width_only_where_a_kernel_says_so() -> None:
+    geom = dict(vectors.header("7.3/riscv64-flatmem").geom)
+    assert options(geom, "7.3")["max_physmem_bits"] is None
+    # a symbol that is no longer known is one that every kernel has
+    del geom["CONFIG_SPARSEMEM_VMEMMAP"]
+    assert "max_physmem_bits" not in options(geom, "7.3")
 
 
 def test_constants_that_differ_are_named() -> None:

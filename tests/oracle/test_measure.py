@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from pmdswp.oracle.compare import Reference, differences
 from pmdswp.oracle.configurations import MACHINES, configurations
 from pmdswp.oracle.constants import ARCH_NUMBERS, Tree, arch_constants_header, names_header, symbols_header
 from pmdswp.oracle.questions import EARLIER, LEGEND, earlier, questions, repeated
-from pmdswp.oracle.tools import OracleError, Toolchain, find_program, missing
+from pmdswp.oracle.tools import OracleError, Toolchain, find_program, is_native, missing
 
 NAME = "7.3/riscv64-minimal"
 
@@ -110,6 +111,51 @@ def test_versions_are_read_from_the_makefile(tree: Path) -> None:
     makefile = tree / "Makefile"
     makefile.write_text(makefile.read_text().replace("EXTRAVERSION =", "EXTRAVERSION = -rc2"))
     assert (version_of(tree), release_of(tree)) == ("7.3.4-rc2", (7, 3))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("VERSION = 7", "VERSION ="),
+        ("VERSION = 7", "VERSION = seven"),
+        ("PATCHLEVEL = 3", "PATCHLEVEL = 3x"),
+        ("SUBLEVEL = 4", "SUBLEVEL ="),
+        ("EXTRAVERSION =", "EXTRA ="),
+    ],
+)
+def test_a_makefile_without_a_version_is_none_of_a_kernel(tree: Path, old: str, new: str) -> None:
+    makefile = tree / "Makefile"
+    makefile.write_text(makefile.read_text().replace(old, new, 1))
+    for read in (version_of, release_of):
+        with pytest.raises(OracleError, match=r" is no kernel source tree$"):
+            read(tree)
+
+
+@pytest.mark.parametrize("name", ["Makefile", "scripts/config", "mm/Kconfig"])
+def test_a_tree_without_what_every_kernel_has_is_none(tree: Path, name: str) -> None:
+    (tree / name).unlink()
+    with pytest.raises(OracleError, match=r" is no kernel source tree$"):
+        version_of(tree)
+
+
+@pytest.mark.parametrize(
+    ("machine", "native"),
+    [
+        ("x86_64", ["x86_64"]),
+        ("aarch64", ["arm64"]),
+        ("ppc64le", ["ppc64le"]),
+        ("ppc64", []),
+        ("s390x", ["s390x"]),
+        ("riscv64", ["riscv64"]),
+        ("loongarch64", ["loongarch64"]),
+        ("mips64", []),
+    ],
+)
+def test_a_machine_is_known_by_the_name_that_it_gives_itself(
+    monkeypatch: pytest.MonkeyPatch, machine: str, native: list[str]
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    assert [arch for arch in MACHINES if is_native(arch)] == native
 
 
 def test_programs_are_named_with_their_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -31,18 +31,24 @@ logger = logging.getLogger(__name__)
 
 def release_of(source: Path) -> Release:
     """The release of a source tree, by its makefile. Raises `OracleError` if it is none."""
-    major, minor, *_ = version_of(source).replace("-", ".").split(".")
-    return int(major), int(minor)
+    version = _version(source)
+    return int(version["VERSION"]), int(version["PATCHLEVEL"])
 
 
 def version_of(source: Path) -> str:
     """What `make kernelversion` says, such as 7.3.4 or 7.4.0-rc2. Raises `OracleError` if it is no kernel tree."""
+    return "{VERSION}.{PATCHLEVEL}.{SUBLEVEL}{EXTRAVERSION}".format(**_version(source))
+
+
+def _version(source: Path) -> Mapping[str, str]:
     makefile = source / "Makefile"
     text = makefile.read_text(errors="replace") if makefile.is_file() else ""
-    numbers = dict(re.findall(r"(?m)^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION) =[ \t]*(\S*)$", text))
-    if len(numbers) != 4 or not (source / "scripts/config").is_file():
+    found = dict(re.findall(r"(?m)^(VERSION|PATCHLEVEL|SUBLEVEL) =[ \t]*([0-9]+)[ \t]*$", text))
+    found |= re.findall(r"(?m)^(EXTRAVERSION) =[ \t]*(\S*)[ \t]*$", text)
+    # a boot loader may have the same makefile and the same scripts, but no memory management
+    if len(found) != 4 or not all((source / name).is_file() for name in ("scripts/config", "mm/Kconfig")):
         raise OracleError(f"{source} is no kernel source tree")
-    return "{VERSION}.{PATCHLEVEL}.{SUBLEVEL}{EXTRAVERSION}".format(**numbers)
+    return found
 
 
 def _edit(name: str, value: str) -> tuple[str, ...]:
@@ -160,7 +166,8 @@ class Build:
 
     def _make(self, *targets: str) -> None:
         kernel_arch = self.configuration.machine.kernel
-        settings = [f"ARCH={kernel_arch}", f"LLVM={self.toolchain.suffix}", f"O={self._kernel}"]
+        # an empty LLVM= is gcc
+        settings = [f"ARCH={kernel_arch}", f"LLVM={self.toolchain.suffix or 1}", f"O={self._kernel}"]
         if kernel_arch == "loongarch" and not _has_clang_target(self.source, kernel_arch):
             # clang finds the target by the name of the tools that it would need otherwise
             settings += ["CROSS_COMPILE=loongarch64-linux-gnusf-"]

@@ -6,15 +6,16 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pmdswp.arch import Arch, get_with
+from pmdswp.config import show
 from pmdswp.errors import UnsupportedError
 from pmdswp.oracle.build import Build, release_of, version_of
-from pmdswp.oracle.configurations import MACHINES, Configuration, configurations
+from pmdswp.oracle.configurations import MACHINES, Configuration, Machine, Release, configurations
 from pmdswp.oracle.constants import Tree
 from pmdswp.oracle.diagnose import Difference, diagnose
 from pmdswp.oracle.questions import questions
@@ -22,7 +23,7 @@ from pmdswp.oracle.replay import replay
 from pmdswp.oracle.tools import OracleError, Toolchain, missing
 from pmdswp.revisions import RELEASES
 from pmdswp.vectors import Record
-from pmdswp.vectors.geometry import options
+from pmdswp.vectors.geometry import MEASURED, options
 
 __all__ = ["Base", "Finding", "Request", "check", "default_cache", "findings", "report"]
 
@@ -74,6 +75,13 @@ class Finding:
     answers: int
     """How many answers of the kernel were compared."""
     differences: tuple[Difference, ...]
+    options: Mapping[str, Any]
+    """Options of the revision that do not follow from the configuration: those with which it fits this kernel."""
+
+    @property
+    def taken(self) -> str:
+        """The options that do not follow from the configuration, as a part of a sentence."""
+        return "".join(f", with {name}={show(value)}" for name, value in self.options.items())
 
     @property
     def name(self) -> str:
@@ -122,20 +130,40 @@ def _chosen(request: Request, source: Path) -> list[Configuration]:
     release = release_of(source)
     if release < OLDEST:
         raise OracleError(f"{request.tree}: Linux {release[0]}.{release[1]} is older than any kernel that can be asked")
-    if (source / ".config").exists() or (source / "include/config").exists():
-        raise OracleError(
-            f"{request.tree}: a kernel was built in the tree itself; give a clean one (git worktree add, or make "
-            "mrproper)"
-        )
     if request.kernel is not None and request.kernel not in RELEASES:
         raise UnsupportedError(f"no kernel {request.kernel!r}; allowed: {', '.join(RELEASES)}")
-    chosen = list(configurations(release, frozenset(request.arches), frozenset(request.labels)))
-    if not chosen:
-        raise OracleError(f"no such configuration of Linux {release[0]}.{release[1]}")
+    chosen = list(_configurations(request, release))
+    for machine in dict.fromkeys(configuration.machine for configuration in chosen):
+        _check_clean(request.tree, machine)
     complaint = missing(dict.fromkeys(configuration.arch for configuration in chosen), request.llvm)
     if complaint is not None:
         raise OracleError(complaint)
     return chosen
+
+
+def _configurations(request: Request, release: Release) -> Iterator[Configuration]:
+    known = {
+        configuration.label: configuration
+        for configuration in configurations(release, frozenset(request.arches), frozenset())
+    }
+    unknown = [label for label in request.labels if label not in known]
+    if unknown:
+        of_arches = f" on {', '.join(request.arches)}" if request.arches else ""
+        raise OracleError(
+            f"no configuration {', '.join(map(repr, unknown))} of Linux {release[0]}.{release[1]}{of_arches}; there "
+            f"are: {', '.join(known)}"
+        )
+    return (configuration for label, configuration in known.items() if not request.labels or label in request.labels)
+
+
+def _check_clean(tree: Path, machine: Machine) -> None:
+    """Raise `OracleError` where the kernel's makefile would refuse to build elsewhere."""
+    for name in (".config", "include/config", f"arch/{machine.source}/include/generated"):
+        if (tree / name).exists():
+            raise OracleError(
+                f"{tree}: a kernel was built in the tree itself, {name} is there; give a clean one (git worktree add, "
+                f"or make ARCH={machine.kernel} mrproper)"
+            )
 
 
 def choose_base(source: Path, kernel: str | None) -> Base:
@@ -186,6 +214,7 @@ def compare(configuration: Configuration, geom: Record, records: Sequence[Record
         "none" if emulated is None else "emulated" if emulated else "own",
         sum(len(helper.agreed) + len(helper.differing) for helper in answers),
         (*refused, *diagnose(replayed, geom)),
+        {name: value for name, value in arch.config.chosen if name in MEASURED},
     )
 
 
@@ -197,11 +226,10 @@ def _arch(geom: Record, kernel: str) -> tuple[Arch, list[Difference]]:
         try:
             return get_with(geom["arch"], given), refused
         except UnsupportedError as error:
-            option = re.search(r"(?:cannot have |has no option ')(\w+)", str(error))
-            if option is None or option[1] not in given:  # pragma: no cover - every refusal names its option
+            if error.option not in given:
                 raise
-            del given[option[1]]
-            refused.append(Difference("configuration", option[1], f"no such configuration in {kernel}: {error}"))
+            del given[error.option]
+            refused.append(Difference("configuration", error.option, f"no such configuration in {kernel}: {error}"))
 
 
 # --- words out ----------------------------------------------------------------------------------------------
@@ -212,7 +240,7 @@ def report(found: Iterable[Finding], base: Base) -> Iterator[str]:
     by_arch: dict[str, dict[tuple[str, ...], list[Finding]]] = {}
     origins: dict[str, list[str]] = {}
     for finding in found:
-        texts = tuple(difference.text for difference in finding.differences)
+        texts = (finding.taken, *(difference.text for difference in finding.differences))
         by_arch.setdefault(finding.configuration.arch, {}).setdefault(texts, []).append(finding)
     for arch, groups in by_arch.items():
         for alike in groups.values():
@@ -220,9 +248,9 @@ def report(found: Iterable[Finding], base: Base) -> Iterator[str]:
             names = ", ".join(finding.name for finding in alike)
             if not first.differences:
                 answers = sum(finding.answers for finding in alike)
-                yield f"{arch} ({names}): agrees with {base.kernel}, {answers} answers"
+                yield f"{arch} ({names}): agrees with {base.kernel}{first.taken}, {answers} answers"
                 continue
-            yield f"{arch} ({names}): differs from {base.kernel}"
+            yield f"{arch} ({names}): differs from {base.kernel}{first.taken}"
             yield from (f"  {difference}" for difference in first.differences)
         for finding in (finding for alike in groups.values() for finding in alike):
             if arch not in origins.setdefault(finding.exclusive, []):
@@ -245,6 +273,7 @@ def _record(finding: Finding, base: Base, version: str) -> dict[str, Any]:
         "mode": finding.mode,
         "version": version,
         "kernel": base.kernel,
+        "options": dict(finding.options),
         "agrees": not finding.differences,
         "answers": finding.answers,
         "pmd_swp_exclusive": finding.exclusive,
@@ -255,5 +284,7 @@ def _record(finding: Finding, base: Base, version: str) -> dict[str, Any]:
 def _short(message: str) -> str:
     """Of a build's output, what it stopped at."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    telling = [line for line in lines if "error" in line.lower()] or lines
+    # the kernel's makefiles set their own complaints between asterisks
+    own = [line.lstrip("* ") for line in lines if line.startswith("***") and line.strip("* ")]
+    telling = own or [line for line in lines if "error" in line.lower()] or lines
     return " | ".join(telling[:SHOWN])

@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from pmdswp import Arch, SoftLeaf, SoftLeafType
+from pmdswp.softleaf import DEVICE_PRIVATE_KINDS, MIGRATION_KINDS
 
 __all__ = ["CLASSES"]
-
-MIGRATION = (
-    SoftLeafType.MIGRATION_READ,
-    SoftLeafType.MIGRATION_READ_EXCLUSIVE,
-    SoftLeafType.MIGRATION_WRITE,
-)
-DEVICE_PRIVATE = (SoftLeafType.DEVICE_PRIVATE_READ, SoftLeafType.DEVICE_PRIVATE_WRITE)
-PFN_KINDS = (*MIGRATION, *DEVICE_PRIVATE, SoftLeafType.DEVICE_EXCLUSIVE, SoftLeafType.HWPOISON)
 
 
 def _is_kind(*kinds: SoftLeafType) -> Callable[[Arch, SoftLeaf], int]:
@@ -32,7 +25,7 @@ def _is_device_exclusive_write(arch: Arch, leaf: SoftLeaf) -> bool:
 
 def _is_valid_pmd(arch: Arch, leaf: SoftLeaf) -> bool:
     kind = arch.softleaf_type(leaf)
-    return kind in MIGRATION + DEVICE_PRIVATE or (arch.has_pmd_swap and kind is SoftLeafType.SWAP)
+    return kind.is_migration or kind.is_device_private or (arch.has_pmd_swap and kind is SoftLeafType.SWAP)
 
 
 CLASSES: Mapping[str, Callable[[Arch, SoftLeaf], int]] = {
@@ -40,13 +33,13 @@ CLASSES: Mapping[str, Callable[[Arch, SoftLeaf], int]] = {
     "none": lambda arch, leaf: leaf.is_none,
     "swap": _is_kind(SoftLeafType.SWAP),
     "non_swap": lambda arch, leaf: leaf.swp_type >= arch.max_swapfiles,
-    "mig": _is_kind(*MIGRATION),
+    "mig": _is_kind(*MIGRATION_KINDS),
     "mig_w": _is_kind(SoftLeafType.MIGRATION_WRITE),
     "mig_r": _is_kind(SoftLeafType.MIGRATION_READ),
     "mig_rx": _is_kind(SoftLeafType.MIGRATION_READ_EXCLUSIVE),
     "mig_young": lambda arch, leaf: arch.softleaf_young(leaf),
     "mig_dirty": lambda arch, leaf: arch.softleaf_dirty(leaf),
-    "dev_priv": _is_kind(*DEVICE_PRIVATE),
+    "dev_priv": _is_kind(*DEVICE_PRIVATE_KINDS),
     "dev_priv_w": _is_kind(SoftLeafType.DEVICE_PRIVATE_WRITE),
     "dev_excl": _is_kind(SoftLeafType.DEVICE_EXCLUSIVE),
     "dev_excl_w": _is_device_exclusive_write,
@@ -59,6 +52,6 @@ CLASSES: Mapping[str, Callable[[Arch, SoftLeaf], int]] = {
     "mk_poison": _has_marker(0x2),
     "mk_guard": _has_marker(0x4),
     "valid_pmd": _is_valid_pmd,
-    "pfn_entry": _is_kind(*PFN_KINDS),
+    "pfn_entry": lambda arch, leaf: arch.softleaf_type(leaf).has_pfn,
     "pfn": lambda arch, leaf: arch.softleaf_pfn(leaf),
 }

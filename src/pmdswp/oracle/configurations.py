@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from pmdswp.revisions import ARM64_LPA2, RISCV_SOFT_DIRTY, Change
+
 Release = tuple[int, int]
 
 
@@ -85,12 +87,17 @@ class Configuration:
     """On top of the default configuration and PLAIN: y, n or a number."""
     modes: tuple[str, ...] = ("-",)
     since: Release = (0, 0)
-    until: Release = (99, 0)
+    until: Release | None = None
+    """The release that has others; None while the newest one has it."""
     default: str = "defconfig"
 
     @property
     def machine(self) -> Machine:
         return MACHINES[self.arch]
+
+    def is_of(self, release: Release) -> bool:
+        """Whether that release has it; one that is newer than all that are known has what the newest of them has."""
+        return self.since <= release and (self.until is None or release < self.until)
 
     @property
     def label(self) -> str:
@@ -118,10 +125,17 @@ def _arm64_bits(virtual: int, physical: int) -> dict[str, str]:
     return {**virtual_bits, **physical_bits, f"ARM64_VA_BITS_{virtual}": "y", f"ARM64_PA_BITS_{physical}": "y"}
 
 
+def _since(change: Change) -> Release:
+    major, minor = map(int, change.since.split("."))
+    return major, minor
+
+
 def _loongarch_pages(layout: str) -> dict[str, str]:
     layouts = ("4KB_3LEVEL", "4KB_4LEVEL", "16KB_2LEVEL", "16KB_3LEVEL", "64KB_2LEVEL", "64KB_3LEVEL")
     return {**_off(*layouts), layout: "y"}
 
+
+LPA2, SVRSW60T59B = _since(ARM64_LPA2), _since(RISCV_SOFT_DIRTY)
 
 CONFIGURATIONS = (
     Configuration("x86_64", "full", {**FULL, "X86_5LEVEL": "y"}, X86_MODES),
@@ -130,11 +144,11 @@ CONFIGURATIONS = (
     Configuration("arm64", "16k-va48-pa48", {**FULL, **ARM64_16K, **_arm64_bits(48, 48)}),
     Configuration("arm64", "64k-va52-pa52", {**FULL, **ARM64_64K, **_arm64_bits(52, 52)}),
     # 52 bits of physical addresses with small pages hang on the CPU's LPA2
-    Configuration("arm64", "4k-va52-pa52", {**FULL, **ARM64_4K, **_arm64_bits(52, 52)}, LPA2_MODES, since=(6, 9)),
-    Configuration("arm64", "16k-va52-pa52", {**FULL, **ARM64_16K, **_arm64_bits(52, 52)}, LPA2_MODES, since=(6, 9)),
+    Configuration("arm64", "4k-va52-pa52", {**FULL, **ARM64_4K, **_arm64_bits(52, 52)}, LPA2_MODES, LPA2),
+    Configuration("arm64", "16k-va52-pa52", {**FULL, **ARM64_16K, **_arm64_bits(52, 52)}, LPA2_MODES, LPA2),
     Configuration("arm64", "4k-minimal", {**MINIMAL, **ARM64_4K, **_arm64_bits(48, 48)}),
-    Configuration("riscv64", "full", FULL, until=(6, 19)),
-    Configuration("riscv64", "full", {**FULL, "RISCV_ISA_SVRSW60T59B": "y"}, RSW_MODES, since=(6, 19)),
+    Configuration("riscv64", "full", FULL, until=SVRSW60T59B),
+    Configuration("riscv64", "full", {**FULL, "RISCV_ISA_SVRSW60T59B": "y"}, RSW_MODES, SVRSW60T59B),
     Configuration("riscv64", "minimal", MINIMAL),
     Configuration("riscv64", "flatmem", {**FLATMEM, "RISCV_ISA_SVRSW60T59B": "n"}),
     Configuration("s390x", "full", FULL),
@@ -156,7 +170,7 @@ CONFIGURATIONS = (
 def configurations(release: Release, arches: frozenset[str], labels: frozenset[str]) -> Iterator[Configuration]:
     """Those of a release, of the given architectures and labels (of all, where none is given)."""
     for configuration in CONFIGURATIONS:
-        if not configuration.since <= release < configuration.until:
+        if not configuration.is_of(release):
             continue
         if (not arches or configuration.arch in arches) and (not labels or configuration.label in labels):
             yield configuration

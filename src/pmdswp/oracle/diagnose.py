@@ -10,6 +10,7 @@ from typing import Any
 
 from pmdswp import Arch
 from pmdswp.errors import PmdSwpError
+from pmdswp.formula import MASK64
 from pmdswp.oracle.fields import bits, fields
 from pmdswp.oracle.replay import Answers, Replay
 from pmdswp.oracle.stated import PMD_STATED, STATED
@@ -207,7 +208,7 @@ def _rule(answers: Answers) -> str:
     """The words on which a helper differs, told by bits that they have and lack; empty if no such rule is exact."""
     if len(answers.differing) < FEW:
         return ""
-    ones = zeros = (1 << 64) - 1
+    ones = zeros = MASK64
     for word in answers.differing:
         ones &= word
         zeros &= ~word

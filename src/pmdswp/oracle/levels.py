@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pmdswp import Arch, Entry, SoftLeaf, SoftLeafType
+from pmdswp.formula import MASK64
 from pmdswp.layout import FieldKind, Layout
-from pmdswp.softleaf import Level
-
-MASK64 = (1 << 64) - 1
+from pmdswp.softleaf import SWP_TYPE_SHIFT, Level
 
 Reader = Callable[[int], object]
 
@@ -158,7 +157,7 @@ def pmd_helpers(arch: Arch, *, has_softleaf: bool) -> LevelHelpers:
 def _generic_entry(arch: Arch, arch_entry: int) -> SoftLeaf:
     """The kernel's `swp_entry(__swp_type(e), __swp_offset(e))`, which drops what does not fit in 64 bits."""
     swp_type, offset = arch.arch_swp_type(arch_entry), arch.arch_swp_offset(arch_entry)
-    return SoftLeaf.from_val((swp_type << 58 | SoftLeaf.from_val(offset).offset) & MASK64)
+    return SoftLeaf.from_val((swp_type << SWP_TYPE_SHIFT | SoftLeaf.from_val(offset).offset) & MASK64)
 
 
 def _leaf_readers(arch: Arch, leaf_of: Callable[[int], SoftLeaf]) -> dict[str, Reader]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from pmdswp.formula import MASK64
 from pmdswp.vectors import Record, number
 
 __all__ = ["LEGEND", "earlier", "has_huge_pages", "questions", "repeated"]
 
-M64 = (1 << 64) - 1
 PATTERNS = (
     0xAAAAAAAAAAAAAAAA,
     0x5555555555555555,
@@ -103,7 +103,7 @@ def earlier(file: str) -> Iterator[str]:
 
 def _regular(geom: Record) -> Iterator[str]:
     for why, swp_type, offset in swp(geom):
-        yield f"swp {why} {swp_type:#x} {offset & M64:#x}"
+        yield f"swp {why} {swp_type:#x} {offset & MASK64:#x}"
     for why, word in raw(geom):
         yield f"raw {why} {word:#x}"
     for base in LOW12_BASES:
@@ -116,7 +116,7 @@ def _regular(geom: Record) -> Iterator[str]:
         pages = 1 << number(geom["PMD_SHIFT"]) - number(geom["PAGE_SHIFT"])
         for pfn in PFNS:
             for why in ("huge_PAGE_READONLY", invalid, "huge_PAGE_NONE"):
-                yield f"mkpmd {why} {pfn & -pages & M64:#x}"
+                yield f"mkpmd {why} {pfn & -pages & MASK64:#x}"
 
 
 def has_huge_pages(geom: Record) -> bool:
@@ -154,7 +154,7 @@ def _edges(largest: int, mask: int) -> Iterator[tuple[str, int, int]]:
         yield "bit", (5, 14, 23)[bit % 3], 1 << bit
     for width in range(1, 65):
         yield "ones", width % 32, (1 << width) - 1
-    for why, offset in (("max", largest - 1), ("over", largest + 1), ("over", M64), ("mask", mask)):
+    for why, offset in (("max", largest - 1), ("over", largest + 1), ("over", MASK64), ("mask", mask)):
         for swp_type in (0, 31):
             yield why, swp_type, offset
 
@@ -189,12 +189,12 @@ def _random_entries(largest: int) -> Iterator[tuple[str, int, int]]:
 def raw(geom: Record) -> Iterator[tuple[str, int]]:
     """Reasons and words."""
     yield "zero", 0
-    yield "ones", M64
+    yield "ones", MASK64
     for why, words in (
         ("bit", (1 << bit for bit in range(64))),
-        ("nbit", (M64 ^ 1 << bit for bit in range(64))),
+        ("nbit", (MASK64 ^ 1 << bit for bit in range(64))),
         ("lowones", ((1 << width) - 1 for width in range(1, 64))),
-        ("hiones", (M64 ^ (1 << width) - 1 for width in range(1, 64))),
+        ("hiones", (MASK64 ^ (1 << width) - 1 for width in range(1, 64))),
         ("pair", (3 << bit for bit in range(63))),
         ("pat", iter(PATTERNS)),
     ):
@@ -215,8 +215,8 @@ class Random:
 
     def word(self) -> int:
         """The next 64 bits."""
-        self._state = self._state + 0x9E3779B97F4A7C15 & M64
+        self._state = self._state + 0x9E3779B97F4A7C15 & MASK64
         word = self._state
-        word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9 & M64
-        word = (word ^ word >> 27) * 0x94D049BB133111EB & M64
+        word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9 & MASK64
+        word = (word ^ word >> 27) * 0x94D049BB133111EB & MASK64
         return word ^ word >> 31

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from pmdswp import Arch, SoftLeaf, SoftLeafType, UnsupportedError
+from pmdswp.formula import MASK64
 from pmdswp.layout import FieldKind, Layout
-from pmdswp.softleaf import MAX_SWAPFILES_SHIFT, marker_mask
-
-MASK64 = (1 << 64) - 1
+from pmdswp.softleaf import DEVICE_PRIVATE_KINDS, MAX_SWAPFILES_SHIFT, MIGRATION_KINDS, marker_mask
 
 Answer = Callable[[Arch], int]
 
@@ -103,16 +102,8 @@ STATED: Mapping[str, Answer] = {
     "MAX_SWAPFILES_SHIFT": lambda arch: MAX_SWAPFILES_SHIFT,
     "MAX_SWAPFILES": lambda arch: arch.max_swapfiles,
     "SWP_PTE_MARKER_NUM": _type_count(SoftLeafType.MARKER),
-    "SWP_DEVICE_NUM": _type_count(
-        SoftLeafType.DEVICE_PRIVATE_READ,
-        SoftLeafType.DEVICE_PRIVATE_WRITE,
-        SoftLeafType.DEVICE_EXCLUSIVE,
-    ),
-    "SWP_MIGRATION_NUM": _type_count(
-        SoftLeafType.MIGRATION_READ,
-        SoftLeafType.MIGRATION_READ_EXCLUSIVE,
-        SoftLeafType.MIGRATION_WRITE,
-    ),
+    "SWP_DEVICE_NUM": _type_count(*DEVICE_PRIVATE_KINDS, SoftLeafType.DEVICE_EXCLUSIVE),
+    "SWP_MIGRATION_NUM": _type_count(*MIGRATION_KINDS),
     "SWP_HWPOISON_NUM": _type_count(SoftLeafType.HWPOISON),
     "SWP_SWAPIN_ERROR_NUM": _type_count(SoftLeafType.SWAPIN_ERROR),
     "SWP_SWAPIN_ERROR": _type_number(SoftLeafType.SWAPIN_ERROR),
@@ -200,7 +191,7 @@ NOT_STATED = frozenset(
         "kver_minor",
         "has_svrsw60t59b",
         "invalid_pte_table",
-        "PHYS_MASK_SHIFT",
+        "CONFIG_ARM64_PA_BITS",
         "CONFIG_DEVICE_PRIVATE",
         "CONFIG_HAVE_ARCH_USERFAULTFD_WP",
         "CONFIG_MEMORY_FAILURE",
@@ -212,7 +203,6 @@ NOT_STATED = frozenset(
         "kver_sub",
         "CONFIG_ARCH_HAS_PTE_PROTNONE",
         "CONFIG_ARM64_LPA2",
-        "CONFIG_ARM64_PA_BITS",
         "CONFIG_ARM64_PA_BITS_52",
         "CONFIG_ARM64_VA_BITS_52",
         "CONFIG_HAVE_ARCH_SOFT_DIRTY",
@@ -232,8 +222,9 @@ NOT_STATED = frozenset(
         "arch_defines___swp_entry_to_pmd",
         "pmd_swp_exclusive_emulated",
         "uffd_supports_wp_marker",
-        # levels above the PMD, and memory sections
+        # levels above the PMD, memory sections, and what MAX_PHYSMEM_BITS is made of
         "PGDIR_SHIFT",
+        "PHYS_MASK_SHIFT",
         "PTRS_PER_PGD",
         "PUD_SHIFT",
         "SECTION_SIZE_BITS",

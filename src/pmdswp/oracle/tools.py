@@ -7,17 +7,16 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pmdswp.errors import PmdSwpError
+from pmdswp.arch import get_with
+from pmdswp.errors import PmdSwpError, UnsupportedError
 from pmdswp.oracle.configurations import MACHINES
 
 __all__ = ["OracleError", "Toolchain", "find_program", "is_native", "missing"]
 
-PACKAGES: Mapping[str, str] = {
-    "make": "make",
-    "flex": "flex",
-    "bison": "bison",
-    "bc": "bc",
-    "python3": "python3",
+PLAIN = ("make", "flex", "bison", "bc", "python3")
+"""Programs whose packages have the same names."""
+
+LLVM: Mapping[str, str] = {
     "clang": "clang",
     "ld.lld": "lld",
     "llvm-ar": "llvm",
@@ -25,10 +24,10 @@ PACKAGES: Mapping[str, str] = {
     "llvm-objcopy": "llvm",
     "llvm-strip": "llvm",
 }
-"""Program -> package; those of LLVM, less the version behind both names."""
+"""LLVM's programs -> packages, less the version behind both names."""
 
-_LLVM = ("clang", "ld.lld", "llvm-ar", "llvm-nm", "llvm-objcopy", "llvm-strip")
-_PLAIN = ("make", "flex", "bison", "bc", "python3")
+BIG_ENDIAN_POWERPC = "ppc64"
+"""A machine that cannot run what is compiled for ppc64le, though pmdswp has one name for both."""
 
 _EMULATORS = frozenset(machine.qemu for machine in MACHINES.values())
 
@@ -59,12 +58,18 @@ def find_program(name: str) -> str:
 
 def is_native(arch: str) -> bool:
     """Whether this machine runs the programs of that architecture."""
-    return platform.machine() == arch
+    host = platform.machine()
+    if host == BIG_ENDIAN_POWERPC:
+        return False
+    try:
+        return get_with(host, {}).name == get_with(arch, {}).name
+    except UnsupportedError:
+        return False
 
 
 def missing(arches: Iterable[str], suffix: str) -> str | None:
     """One line on all programs that are missing for these architectures, and how to get them; None if none is."""
-    wanted = [*_PLAIN, *(program + suffix for program in _LLVM)]
+    wanted = [*PLAIN, *(program + suffix for program in LLVM)]
     wanted += [MACHINES[arch].qemu for arch in arches if not is_native(arch)]
     found = {program: _package(program) for program in wanted if shutil.which(program) is None}
     return _complaint(found) if found else None
@@ -75,8 +80,8 @@ def _package(program: str) -> str:
         return "qemu-user"
     name, dash, version = program.rpartition("-")
     if dash and version.isdigit():
-        return f"{PACKAGES.get(name, name)}-{version}"
-    return PACKAGES.get(program, program)
+        return f"{LLVM.get(name, name)}-{version}"
+    return LLVM.get(program, program)
 
 
 def _complaint(programs: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from pmdswp.config import Options
 from pmdswp.softleaf import SoftLeafType
 
-__all__ = ["SPECIAL_TYPES", "config_options", "number", "options"]
+__all__ = ["MEASURED", "SPECIAL_TYPES", "config_options", "number", "options"]
 
 SPECIAL_TYPES: Mapping[str, SoftLeafType] = {
     "HWPOISON": SoftLeafType.HWPOISON,
@@ -24,6 +24,10 @@ SPECIAL_TYPES: Mapping[str, SoftLeafType] = {
     "SWAPIN_ERROR": SoftLeafType.SWAPIN_ERROR,
 }
 """What the special types mean, by the kernel's names for their numbers (less the SWP_ in front)."""
+
+
+MEASURED = ("static_pa_bits",)
+"""Options that no CONFIG symbol and no machine decides: they are found by what the kernel computes."""
 
 
 def number(value: int | str) -> int:
@@ -59,15 +63,19 @@ def options(geom: Mapping[str, Any], kernel: str) -> Options:
     found = config_options(arch, symbols, svrsw60t59b=bool(geom.get("has_svrsw60t59b", 0)))
     found["kernel"] = kernel
     found["page_size"] = number(geom["PAGE_SIZE"])
-    # elsewhere it follows from what is already asked for, and the default has to be right
-    if arch == "s390x" or not symbols["SPARSEMEM_VMEMMAP"]:
+    # elsewhere it follows from what is already asked for, and the default has to be right; where Kconfig does not know
+    # the symbol, no kernel is without it
+    if arch == "s390x" or not symbols.get("SPARSEMEM_VMEMMAP", True):
         found["max_physmem_bits"] = number(geom["MAX_PHYSMEM_BITS"]) if geom["MAX_PHYSMEM_BITS_defined"] else None
     if arch == "x86_64":
         found["la57"] = geom["mode"] == "la57"
         # where swap errors are no markers yet, markers are an option
         found["pte_marker"] = symbols.get("PTE_MARKER", False) or "SWP_SWAPIN_ERROR" not in geom
     elif arch == "arm64":
-        found["pa_bits"] = number(geom["PHYS_MASK_SHIFT"])
+        # by the machine and not by PHYS_MASK_SHIFT, which the kernel makes of it
+        found["pa_bits"] = {"lpa2": 52, "nolpa2": 48}.get(geom["mode"], number(geom["CONFIG_ARM64_PA_BITS"]))
+        if geom["mode"] == "nolpa2" and geom.get("MAX_PHYSMEM_BITS") == 52:
+            found["static_pa_bits"] = True
     elif arch == "ppc64le":
         found["mmu"] = geom["mode"]
     elif arch == "loongarch64":
