@@ -92,4 +92,4 @@ def test_a_page_that_can_be_written_though_it_is_read_only_is_found(monkeypatch:
 
 def test_the_selftests_find_the_hazard_of_soft_dirty_pmds_on_riscv64() -> None:
     for result in run_all(pmdswp.get("riscv64", svrsw60t59b=True)):
-        assert str(result.failure).startswith(("KernelBug: ", "KeyError: "))
+        assert str(result.failure).startswith("KernelBug: ")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from pmdswp.arch import Arch
 from pmdswp.model import swapoff as swapoff_
 from pmdswp.model.failures import FailPoint, KernelBug, Reintroduced
-from pmdswp.model.folio import Folio
+from pmdswp.model.folio import Folio, MemMap
 from pmdswp.model.migration import finish_migration
 from pmdswp.model.pgtable import SOFT_DIRTY, UFFD, Decoded
 from pmdswp.model.present import present_words
@@ -74,7 +74,7 @@ class Machine:
         self.words = present_words(self.arch)
         self.pte_entries = Decoded(self.arch.decode_pte)
         self.pmd_entries = Decoded(self.arch.decode_pmd)
-        self.mem_map: dict[int, Folio] = {}
+        self.mem_map = MemMap()
         self.devices: list[SwapDevice | None] = []
         self.processes: list[Process] = []
         self.zswap_enabled = zswap
