@@ -20,7 +20,7 @@ from pmdswp.model.trace import Argument, Step
 
 QUICK = settings(
     max_examples=5000,
-    stateful_step_count=25,
+    stateful_step_count=5,
     suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.generate],
     derandomize=True,
@@ -28,7 +28,7 @@ QUICK = settings(
     deadline=None,
     report_multiple_bugs=False,
 )
-"""Until something is found, always in the same way."""
+"""Short histories until one fails, always the same ones."""
 
 SHRINKING = settings(QUICK, phases=[Phase.generate, Phase.shrink])
 """And then for the shortest history that still fails."""

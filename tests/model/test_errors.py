@@ -5,16 +5,17 @@ from __future__ import annotations
 import pytest
 
 from model.errors import ABOUT, page, recorded
-from model.search import QUICK, find, play, shortest
+from model.search import SHRINKING, find, play, shortest
 from pmdswp.model import Machine, Process, Reintroduced
 
 FEW = 2
-"""Steps between the start and the end."""
+"""Steps between the first, which sets the stage, and the last, which ends all processes."""
 
 
 @pytest.mark.parametrize("error", Reintroduced)
-def test_random_histories_find_the_error(error: Reintroduced) -> None:
-    steps = find(error, QUICK)
+def test_the_state_machine_finds_the_error_and_comes_down_to_a_few_steps(error: Reintroduced) -> None:
+    steps = shortest(find(error, SHRINKING), error)
+    assert len(steps) <= FEW + 2
     assert play(steps, error).found
     assert not play(steps).found
 

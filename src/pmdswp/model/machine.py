@@ -273,9 +273,11 @@ class Machine:
         self.zswap_enabled = enabled
 
     @operation
-    def zswap_writeback(self, type: int, slot: int) -> bool:
-        """The zswap shrinker writes one slot to the disk."""
-        return zswap_writeback_entry(self, self.device(type), slot)
+    def zswap_writeback(self, type: int, slot: int, nr: int = 1) -> bool:
+        """The zswap shrinker writes a slot to the disk, or `nr` from it on, one by one; whether all could be."""
+        device = self.device(type)
+        written = [zswap_writeback_entry(self, device, one) for one in range(slot, slot + nr)]
+        return all(written)
 
     def cached_folios(self) -> list[Folio]:
         """Every folio in a swap cache, in slot order."""

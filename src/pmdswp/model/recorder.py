@@ -38,12 +38,9 @@ def operation(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate
     @functools.wraps(method)
     def run(self: _S, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         m = self.machine
-        if not m.tracing or m.in_step:
+        if m.in_step or not (m.tracing or is_watched()):
             return method(self, *args, **kwargs)
-        bound = signature.bind(self, *args, **kwargs)
-        bound.apply_defaults()
-        arguments = {name: _plain(value) for name, value in list(bound.arguments.items())[1:]}
-        before = _Snapshot(m)
+        before = _Snapshot(m) if m.tracing else None
         m.in_step = True
         m.step_rules = {}
         m.note = ""
@@ -53,11 +50,18 @@ def operation(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate
         except KernelError as error:
             outcome = error.errno_name
             raise
+        except BaseException as error:
+            outcome = type(error).__name__
+            raise
         finally:
             m.in_step = False
-            name = self.name if self is not m else None
-            m.trace.append(before.step(m, method.__name__, name, arguments, outcome))
-        after(m)
+            if before is not None:
+                bound = signature.bind(self, *args, **kwargs)
+                bound.apply_defaults()
+                arguments = {name: _plain(value) for name, value in list(bound.arguments.items())[1:]}
+                name = self.name if self is not m else None
+                m.trace.append(before.step(m, method.__name__, name, arguments, outcome))
+            after(m)
         return result
 
     return cast("Callable[Concatenate[_S, _P], _R]", run)
