@@ -165,9 +165,9 @@ def _willneed_swap_pmd(m: Machine, mm: Mm, pmd: Pmd, entry: Entry, ptes: range) 
             read_swap_cache_async(m, device, offset + 1)
         m.rule("7.2", "7.5")
         folio = swapin_sync(m, device, offset, m.nr)
-        if folio is not None:
+        if folio is not None and folio.uptodate:
             return True
-        if device.cache[offset : offset + m.nr].count(None) == m.nr:
+        if folio is not None or device.cache[offset : offset + m.nr].count(None) == m.nr:
             m.rule("7.4")
             if m.switches.willneed_fail == "leave":
                 return True
