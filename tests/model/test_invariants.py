@@ -110,10 +110,12 @@ def free_small_frame(s: Scene) -> None:
 
 
 def writable_while_watched(s: Scene) -> None:
+    s.p.mm.vmas[0].uffd_wp = True
     s.p.mm.pmd(s.a).bits |= WRITE | UFFD
 
 
 def writable_page_while_watched(s: Scene) -> None:
+    s.p.mm.find_vma(s.page(1)).uffd_wp = True
     table(s).bits[1] |= WRITE | UFFD
 
 

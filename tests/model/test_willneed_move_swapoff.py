@@ -35,13 +35,15 @@ def test_willneed_splits_what_zswap_holds_a_part_of() -> None:
         assert not scene.p.machine.device(0).zswap
 
 
+@pytest.mark.parametrize("point", [FailPoint.ALLOC_PMD_FOLIO, FailPoint.READ_IO])
 @pytest.mark.parametrize(("choice", "is_table"), [("leave", False), ("split", True)])
-def test_willneed_without_memory_is_no_error(choice: str, is_table: bool) -> None:
+def test_willneed_that_cannot_read_the_whole_is_no_error(choice: str, is_table: bool, point: FailPoint) -> None:
     with Machine(ARCH, switches=Switches(willneed_fail="split" if choice == "split" else "leave")) as m:
         scene = swapped_out(m)
-        m.fail_next(FailPoint.ALLOC_PMD_FOLIO)
+        m.fail_next(point)
         scene.p.willneed(scene.a)
         assert scene.is_table == is_table
+        assert "7.4" in m.rules_used
 
 
 def target(scene: Scene) -> int:

@@ -27,6 +27,6 @@ class Switches:
     move_uffd_bit: Literal["copy", "clear"] = "copy"
     """Whether UFFDIO_MOVE takes the uffd bit of a swap PMD along (8.11)."""
     mempolicy_failed: Literal["count", "ignore"] = "ignore"
-    """Whether mbind counts a swap PMD as a page that it failed to queue (6.13)."""
+    """Whether mbind counts a swap PMD as one that it failed to queue (6.13)."""
     swapout_event: Literal["per-install", "per-folio"] = "per-install"
     """How often swap-out counts THP_SWPOUT_PMD (10.7): for every PMD written, or once for the folio."""

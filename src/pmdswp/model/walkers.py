@@ -28,7 +28,7 @@ def check_pmd_state(m: Machine, mm: Mm, haddr: int) -> str:
 
 
 def queue_folios(m: Machine, mm: Mm, start: int, end: int) -> tuple[int, int]:
-    """mbind: how many pages there are to migrate, and how many are counted as failed."""
+    """mbind: how many pages there are to migrate, and how many PMDs are counted as failed, as they migrate already."""
     queued = failed = 0
     for haddr, first, last in mm.pmd_ranges(start, end):
         pmd = mm.pmds.get(haddr)
@@ -39,10 +39,10 @@ def queue_folios(m: Machine, mm: Mm, start: int, end: int) -> tuple[int, int]:
         if entry.state is State.SOFTLEAF:
             if entry.kind is SoftLeafType.SWAP:
                 m.rule("6.13")
-                failed += len(pages) if m.switches.mempolicy_failed == "count" else 0
+                failed += m.switches.mempolicy_failed == "count"
                 queued += len(pages) if pmd_to_softleaf_folio(m, entry) is not None else 0
             else:
-                failed += len(pages)
+                failed += entry.kind.is_migration
             continue
         queued += sum(1 for i in pages if mm.mapped_page(pmd, i) is not None)
     return queued, failed
