@@ -52,7 +52,7 @@ def laws(session: nox.Session) -> None:
 
 @nox.session
 def histories(session: nox.Session) -> None:
-    """10,000 random histories of the model, and 10,000 with and without PMD swap entries: five minutes on two cores."""
+    """10,000 random histories of the model, and 10,000 with and without PMD swap entries, on two processes."""
     install(session, "test")
     files = [f"tests/model/test_{name}.py" for name in ("histories", "differential", "errors")]
     session.run(

@@ -77,6 +77,16 @@ def test_pageout_of_a_table_takes_out_what_is_there(m: Machine) -> None:
     assert scene.p.read_all(scene.a) == scene.written
 
 
+def test_pageout_takes_pages_out_though_others_of_their_folio_are_gone(m: Machine) -> None:
+    """A folio of which a part was zapped is split, or the rest of it could never be paged out."""
+    p, a, written = in_memory(m)
+    half = m.pmd_size // 2
+    p.dontneed(a, half)
+    p.pageout(a)
+    assert swapped(p, a) == [False] * (m.nr // 2) + [True] * (m.nr // 2)
+    assert p.read_all(a + half, half) == written[m.nr // 2 :]
+
+
 def test_cold_of_a_part_of_a_huge_page_does_not_touch_it(m: Machine) -> None:
     p, a, _ = in_memory(m)
     pmd = p.mm.pmd(a)
