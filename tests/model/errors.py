@@ -36,14 +36,27 @@ def recorded() -> dict[Reintroduced, Finding]:
 ABOUT = {
     Reintroduced.V1_MINCORE_RESIDENT: "v1 reported every page of a huge PMD as resident, on disk or not.",
     Reintroduced.V1_MOVE_BLIND: (
-        "v1 moved the entry without looking: folios split in the cache stayed anchored at the source."
+        "v1 looked at the first slot only and moved the entry in any case: where the folio had been split in the "
+        "cache, its first page was anchored at the new address, and all others stayed at the old one."
     ),
     Reintroduced.V1_ZSWAP_NOT_SEEN: "v1 read the range as one folio while zswap had its pages.",
     Reintroduced.V1_BOGUS_FOLIO: (
         "The helper of v1 that finds the folio of a PMD took the offset of a swap PMD for a page frame number."
     ),
+    Reintroduced.V1_FORK_NEEDS_FOLIO: (
+        "v1 took the references of the child by `folio_dup_swap()`, for which there must be a folio in the cache. What "
+        "v1 did without one is not known; the model calls it a bug."
+    ),
+    Reintroduced.V1_WILLNEED_IGNORED: (
+        "v1 left out `MADV_WILLNEED`, whose walk found no table below a swap PMD and read nothing."
+    ),
+    Reintroduced.V1_COLLAPSE_NO_TABLE: (
+        "v1 left out the check that khugepaged and `MADV_COLLAPSE` begin with, which then says of a swap PMD that "
+        "there is no table, as it does of any PMD that is neither present nor migrating."
+    ),
     Reintroduced.V2_SINGLE_SLOT_LOOKUP: (
-        "v2 looked at the first slot only: a cached page behind any other went unseen."
+        "v2 looked at the first slot only: a cached page behind any other went unseen, and `mincore()` answered for "
+        "every page what held for the first."
     ),
     Reintroduced.V2_MOVE_NO_RECHECK: (
         "v2 looked again at the first slot only, right before the move: pages that had come and gone were not noticed."
@@ -62,6 +75,27 @@ ABOUT = {
 }
 """What each error was."""
 
+NOT_MADE = {
+    "v1, swap-in without a thought of `-EEXIST`": (
+        "the helper of v1 (`swapin_alloc_pmd_folio()`) did not expect that a slot is cached meanwhile. What it did "
+        "then is not in the sources at hand; if it took that for a lack of memory, the range was split, as in v3 (9.3)."
+    ),
+    "v1, powerpc without the exclusive helpers": (
+        "they came with v2. Whether v1 did not compile there, or lost the bit with generic stubs, is not in the "
+        "sources at hand."
+    ),
+    "v1, swapoff without a VMA for the memory policy": (
+        "the folio may have come from the wrong node (5.1). The model has no nodes."
+    ),
+    "v2, no PMD swap entries once zswap was enabled": (
+        "a limit and no error: swap-out splits the PMD then, as before the series. `Machine(pmd_swap=False)` plays "
+        "that at all times."
+    ),
+    "the error code of zswap for a large folio": "open, and so a switch: `zswap_large_err` (4.4).",
+    "uffd read-write protection": "new in v4, with the tree below it: nothing that v3 should have had.",
+}
+"""What else changed between versions, and why the model does not make it again."""
+
 _INTRO = f"""
 # Errors of earlier versions
 
@@ -72,6 +106,10 @@ leaving out steps one by one, and written as the operations that they came to. A
 the last one unmapped, the third registered for userfaultfd, the first written and swapped out. Then comes a step or
 two of the state machine, after each of which the invariants are checked. Without the error, all goes well.
 `m.fail_next` stands before the operation in which a race was injected.
+
+The histories are random, but not what they are held against: the state machine asserts of most operations what v3 has
+to do, and one of its steps moves a range that was swapped out just before, which by chance alone would be rare.
+`python -m model.search`, run in `tests`, finds them anew.
 """
 
 
@@ -81,4 +119,6 @@ def page() -> str:
     for error, finding in recorded().items():
         lines += ["", f"## {error.name}", "", ABOUT[error], "", "```python", *finding.operations, "```", ""]
         lines += ["Found:", "", "```text", finding.found, "```"]
+    lines += ["", "## Not made again", "", "What else earlier versions did in another way:", ""]
+    lines += [f"- **{what}**: {why}" for what, why in NOT_MADE.items()]
     return "\n".join(lines) + "\n"

@@ -34,7 +34,7 @@ OUT_OF_MEMORY = {
     FailPoint.ALLOC_PGTABLE,
     FailPoint.DUP_SWAP_RETRY,
 }
-READS = {FailPoint.READ_IO, FailPoint.DECOMPRESS}
+READS = {FailPoint.READ_IO, FailPoint.DECOMPRESS, FailPoint.RACE_ZSWAP}
 
 
 class Histories(RuleBasedStateMachine):
@@ -205,11 +205,13 @@ class Histories(RuleBasedStateMachine):
             for haddr, _, device, offset in self.swap_pmds(p, start, length)
             if swap_cache_class(device, offset, nr) is CacheClass.EMPTY
         }
+        may_fail = any(self.m._armed.values())
         if self.attempt(lambda: p.willneed(start, length)):
             for haddr, _, device, offset in self.swap_pmds(p, start, length):
                 if haddr in empty:
                     cache = swap_cache_class(device, offset, nr)
                     assert cache is not CacheClass.SPLIT, "MADV_WILLNEED leaves a swap PMD over single pages"
+                    assert cache is CacheClass.WHOLE or may_fail, "MADV_WILLNEED reads nothing"
 
     @rule(which=WHICH, piece=PIECES, write=st.booleans())
     def mprotect(self, which: int, piece: Piece, write: bool) -> None:
@@ -351,7 +353,7 @@ class Histories(RuleBasedStateMachine):
         self.attempt(lambda: p.hmm_range_fault(start, length, fault=fault))
         state = p.check_pmd_state(start)
         for haddr, _, _, _ in self.swap_pmds(p, start & -self.m.pmd_size, self.m.pmd_size):
-            assert (haddr, state) == (start & -self.m.pmd_size, "SCAN_PMD_MAPPED")
+            assert (haddr, state) == (start & -self.m.pmd_size, "SCAN_PMD_MAPPED"), f"a swap PMD is {state}"
 
     # --- what happens behind their backs --------------------------------------------------------------------
 

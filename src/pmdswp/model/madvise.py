@@ -156,8 +156,8 @@ def _willneed_swap_pmd(m: Machine, mm: Mm, pmd: Pmd, entry: Entry, ptes: range) 
     assert entry.leaf is not None  # noqa: S101  # a softleaf has a leaf
     device, offset = m.device(entry.leaf.swp_type), entry.leaf.offset
     m.rule("7.6")
-    if Reintroduced.WILLNEED_ORDER0 in m.errors:
-        for i in ptes:
+    if m.errors & {Reintroduced.V1_WILLNEED_IGNORED, Reintroduced.WILLNEED_ORDER0}:
+        for i in ptes if Reintroduced.WILLNEED_ORDER0 in m.errors else ():
             if device.cache[offset + i] is None:
                 read_swap_cache_async(m, device, offset + i)
         return True

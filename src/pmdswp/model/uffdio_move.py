@@ -114,6 +114,7 @@ def _move_swap_pmd(m: Machine, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, dst: in
         raise KernelError("EAGAIN")
     cache, folio = swap_pmd_cache_lookup(m, device, offset)
     blind = Reintroduced.V1_MOVE_BLIND in m.errors
+    folio = device.cache[offset] if blind else folio
     if cache is CacheClass.SPLIT and not blind:
         m.rule("8.8", "G7")
         if Reintroduced.V2_MOVE_EBUSY in m.errors:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pmdswp.model.failures import Reintroduced
 from pmdswp.model.madvise import pmd_to_softleaf_folio
 from pmdswp.softleaf import SoftLeafType, State
 
@@ -24,6 +25,7 @@ def check_pmd_state(m: Machine, mm: Mm, haddr: int) -> str:
         return "SCAN_SUCCEED"
     if entry.kind is SoftLeafType.SWAP:
         m.rule("6.14")
+        return "SCAN_NO_PTE_TABLE" if Reintroduced.V1_COLLAPSE_NO_TABLE in m.errors else "SCAN_PMD_MAPPED"
     return "SCAN_PMD_MAPPED"
 
 
