@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pmdswp
 from pmdswp import Arch, SoftLeafType, State
-from pmdswp.model import CacheClass, FailPoint, KernelBug, KernelError, Machine, Process, Reintroduced, Switches, check
+from pmdswp.model import CacheClass, FailPoint, KernelBug, KernelError, Machine, Process, Switches, check
 from pmdswp.model.pagemap import Category
 from pmdswp.model.rules import order
 from pmdswp.model.split import split_huge_pmd
@@ -178,11 +178,15 @@ def fork_without_room_for_counts() -> None:
 
 
 def reading_over_zswap() -> None:
-    """A read of the whole range while zswap has some of it is an error, and yields no data."""
-    m = Machine(zswap=True, errors=[Reintroduced.V1_ZSWAP_NOT_SEEN])
-    p, address, _ = uncached(m)
-    assert refused(p.read, address) == "SIGBUS"
-    assert m.switches.zswap_large_err == "EIO"
+    """If a slot gets into zswap after the range was asked for, the read of the whole is an error and yields no data."""
+    with Machine() as m:
+        p, address, written = uncached(m)
+        m.set_zswap(enabled=True)
+        m.fail_next(FailPoint.RACE_ZSWAP)
+        assert refused(p.read, address) == "SIGBUS"
+        check(m)
+        m.reclaim()
+        assert p.read_all(address) == written
 
 
 def zswap_in_part() -> None:
@@ -546,6 +550,20 @@ def rollback() -> None:
             assert p.read_all(address) == written
 
 
+def zeros() -> None:
+    """A huge page of zeros is noted, not written, and comes back as one, with zswap too."""
+    with Machine(zswap=True) as m:
+        p = m.process()
+        address = p.mmap(pmds=1)
+        p.write(address, 0)
+        p.pageout(address)
+        m.reclaim()
+        assert is_swap_pmd(p, address)
+        assert not m.counts()["slots in zswap"]
+        assert not any(p.read_all(address))
+        assert not is_table(p, address)
+
+
 def lazyfree() -> None:
     """A huge page that was freed lazily, and not written since, is discarded, not swapped."""
     with Machine() as m:
@@ -596,6 +614,7 @@ CASES: dict[str, Callable[[], None]] = {
         fault_on_a_broken_disk,
         stable_pages,
         rollback,
+        zeros,
         lazyfree,
     )
 }

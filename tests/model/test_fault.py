@@ -173,3 +173,18 @@ def test_synchronous_devices_give_the_slots_back_at_once() -> None:
         scene = swapped_out(m)
         scene.p.read(scene.a)
         assert m.counts()["slots used"] == 0
+
+
+def test_a_slot_that_gets_into_zswap_during_the_read_makes_it_fail_without_data() -> None:
+    """The safety net below the question that every reader asks first (4.4, 4.5)."""
+    with Machine(ARCH) as m:
+        scene = swapped_out(m)
+        m.set_zswap(enabled=True)
+        m.fail_next(FailPoint.RACE_ZSWAP)
+        with pytest.raises(KernelError, match="SIGBUS"):
+            scene.p.read(scene.a)
+        assert scene.is_swapped
+        assert "4.4" in m.rules_used
+        m.reclaim()
+        assert scene.p.read_all(scene.a) == scene.written
+        assert scene.is_table

@@ -57,6 +57,8 @@ class FailPoint(enum.StrEnum):
     RACE_REFILLED = "race_refilled"
     """Between lookup and page-table lock the range is faulted in, swapped out to the same slots, split in the cache
     and its first page reclaimed: the PMD is the same word as before, but the cache class is SPLIT."""
+    RACE_ZSWAP = "race_zswap"
+    """Between the range query and the read, one slot of the range gets into zswap."""
     RACE_SLOT_CACHED = "race_slot_cached"
     """Between lookup and read, read-ahead caches one slot of the range."""
 

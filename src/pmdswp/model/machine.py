@@ -77,7 +77,7 @@ class Machine:
         self.mem_map = MemMap()
         self.devices: list[SwapDevice | None] = []
         self.processes: list[Process] = []
-        self.zswap_enabled = zswap
+        self.zswap_enabled = self.zswap_was_enabled = zswap
         self.events: Counter[str] = Counter()
         self.trace: list[Step] = []
         self.tracing = trace
@@ -88,6 +88,7 @@ class Machine:
         self.lost_data = False
         """Whether a read has failed: poisoned pages and SIGBUS are right from then on."""
         self._armed: Counter[FailPoint] = Counter()
+        self._passing: Counter[FailPoint] = Counter()
         self._next_pfn = _FIRST_PFN
         self._next_token = 1
         self._next_process = 1
@@ -119,17 +120,22 @@ class Machine:
                     raise KeyError(rule)
                 self.rules_used.add(rule)
 
-    def fail_next(self, point: FailPoint | str, times: int = 1) -> None:
-        """Let the next time (or times) that `point` is passed fail."""
+    def fail_next(self, point: FailPoint | str, times: int = 1, *, after: int = 0) -> None:
+        """Let the next time (or times) that `point` is passed fail, once it was passed `after` times without."""
         self._armed[FailPoint(point)] += times
+        self._passing[FailPoint(point)] += after
 
     def clear_failures(self) -> None:
         """Let nothing fail that has not failed yet."""
         self._armed.clear()
+        self._passing.clear()
 
     def fails(self, point: FailPoint) -> bool:
         """Whether `point` is to fail now; asked once per passing."""
         if not self._armed or not self._armed[point]:
+            return False
+        if self._passing[point]:
+            self._passing[point] -= 1
             return False
         self._armed[point] -= 1
         self.note = f"{self.note} {point}".lstrip()
@@ -271,6 +277,7 @@ class Machine:
     def set_zswap(self, *, enabled: bool) -> None:
         """Write /sys/module/zswap/parameters/enabled."""
         self.zswap_enabled = enabled
+        self.zswap_was_enabled |= enabled
 
     @operation
     def zswap_writeback(self, type: int, slot: int, nr: int = 1) -> bool:

@@ -8,7 +8,7 @@ from pmdswp.model.failures import FailPoint, Reintroduced
 from pmdswp.model.migration import softleaf_to_folio
 from pmdswp.model.pgtable import DIRTY, WRITE, YOUNG
 from pmdswp.model.split import split_folio, split_huge_pmd
-from pmdswp.model.swap import CacheClass, folio_free_swap, swap_pmd_cache_lookup
+from pmdswp.model.swap import CacheClass, folio_free_swap, swap_pmd_cache_lookup, swap_zero_in_part
 from pmdswp.model.swapin import read_swap_cache_async, swapin_sync
 from pmdswp.model.swapout import shrink_folio
 from pmdswp.model.zap import zap_huge_pmd, zap_pte
@@ -172,7 +172,8 @@ def _willneed_swap_pmd(m: Machine, mm: Mm, pmd: Pmd, entry: Entry, ptes: range) 
         folio = swapin_sync(m, device, offset, m.nr)
         if folio is not None and folio.uptodate:
             return True
-        if folio is not None or device.cache[offset : offset + m.nr].count(None) == m.nr:
+        single = device.cache[offset : offset + m.nr].count(None) != m.nr or swap_zero_in_part(device, offset, m.nr)
+        if folio is not None or not single:
             m.rule("7.4")
             if m.switches.willneed_fail == "leave":
                 return True

@@ -153,7 +153,7 @@ def _refill(m: Machine, mm: Mm, src_pmd: Pmd) -> None:
     folio = m.alloc_folio([0] * m.nr)
     folio.uptodate = False
     swap_cache_add_folio(folio, device, offset)
-    if any(slot in device.zswap for slot in range(offset, offset + m.nr)):
+    if any(slot in device.zswap or slot in device.zero for slot in range(offset, offset + m.nr)):
         folio.data = [token for slot in range(offset, offset + m.nr) if (token := device.contents(slot)) is not None]
         folio.uptodate = True
     else:
