@@ -94,7 +94,7 @@ def test_options_choose_the_configuration_of_machines_that_name_none(run: Run) -
 
 def test_json_is_one_object_with_every_machine(run: Run) -> None:
     twice = f"{GOOD}{GOOD}print('said')\n"
-    for arguments in (("--json",), ("--format", "json")):
+    for arguments in (("--json",), ("--format", "json"), ("--json", "--format", "json")):
         status, out, err = run.play(twice, *arguments)
         report = json.loads(out)
         assert (status, err) == (0, "said\n")
@@ -125,6 +125,10 @@ def test_a_report_may_go_to_a_file_and_leaves_standard_output_to_the_scenario(ru
         ("eval('1 +')\n", "scenario.py:1: SyntaxError: "),
         ("pass\n", "scenario.py: no Machine was made"),
         ("def f(): f()\nf()\n", "scenario.py:1: RecursionError: "),
+        ("\nraise ValueError('a\\nb')\n", "scenario.py:2: ValueError: a b\n"),
+        ("import sys\nsys.exit('a\\nb\\n')\n", "scenario.py: a b\n"),
+        ("class Stop(BaseException): ...\nraise Stop('a\\rb')\n", "scenario.py:2: Stop: a b\n"),
+        (f"{HEAD}Machine(errors=['bogus'])\n", "scenario.py:2: UnsupportedError: no error 'bogus'; allowed: v1_"),
     ],
 )
 def test_a_scenario_that_fails_is_one_line_with_its_place_and_status_1(run: Run, scenario: str, complaint: str) -> None:
@@ -184,6 +188,9 @@ def test_bytes_that_are_no_text_are_no_python(run: Run) -> None:
         ("run", "."),
         ("run", "missing.py", "--arch", "vax"),
         ("run", "missing.py", "--format", "pdf"),
+        ("run", "missing.py", "--json", "--format", "html"),
+        ("run", "missing.py", "--json", "--format", "text"),
+        ("selftest", "--format", "text"),
         ("selftest", "scenario.py"),
         ("selftest", "--arch", "vax"),
         ("selftest", "--kernel", "7.3"),
@@ -237,6 +244,12 @@ def test_a_selftest_that_fails_is_a_line_and_status_1(run: Run, monkeypatch: pyt
             err.splitlines()[0] == "pmdswp: ppc64: basic, zswap off: AssertionError: p1 does not read what was written"
         )
         assert ("of 34 passed" in out) == ("--json" not in arguments)
+
+
+def test_an_interrupt_of_the_user_is_not_the_scenario_s(run: Run) -> None:
+    interrupted = run.play(f"{GOOD}raise KeyboardInterrupt\n")
+    assert interrupted.out == ""
+    assert "Traceback" not in interrupted.err
 
 
 def test_a_machine_needs_no_stage() -> None:

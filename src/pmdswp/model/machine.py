@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from pmdswp.arch import Arch
 from pmdswp.model import swapoff as swapoff_
-from pmdswp.model.failures import FailPoint, KernelBug, Reintroduced
+from pmdswp.model.failures import FailPoint, KernelBug, reintroduced
 from pmdswp.model.folio import Folio, MemMap
 from pmdswp.model.migration import finish_migration
 from pmdswp.model.pgtable import SOFT_DIRTY, UFFD, Decoded
@@ -52,7 +52,7 @@ class Machine:
         arch: str | Arch | None = None,
         *,
         switches: Switches | None = None,
-        errors: Iterable[Reintroduced] = (),
+        errors: Iterable[str] = (),
         pmd_swap: bool = True,
         trace: bool = True,
         zswap: bool = False,
@@ -62,7 +62,7 @@ class Machine:
     ) -> None:
         self.arch = architecture(arch)
         self.switches = switches or Switches()
-        self.errors = frozenset(errors)
+        self.errors = reintroduced(errors)
         self.pmd_swap = pmd_swap and self.arch.has_pmd_swap
         self.nr = self.arch.hpage_pmd_nr
         self.page_size = self.arch.page_size
