@@ -216,3 +216,58 @@ def test_move_notices_that_a_range_of_zswap_was_refilled_meanwhile() -> None:
         check(m)
         assert not scene.is_swapped
         assert scene.p.read_all(b) == scene.written
+
+
+def test_what_changes_nothing_splits_nothing() -> None:
+    """mprotect to what is allowed already, and a registration that is there already, pass over the VMA."""
+    with Machine("x86_64") as m:
+        scene = swapped_out(m)
+        scene.p.uffd_register(scene.a, wp=True)
+        for wp in (False, True):
+            scene.p.uffd_register(scene.a, m.page_size, wp=wp)
+        scene.p.mprotect(scene.a, m.page_size, write=True)
+        assert scene.is_swapped
+        scene.p.mprotect(scene.a, m.page_size, write=False)
+        assert scene.is_table
+        assert "6.4" in m.rules_used
+        other = swapped_out(m)
+        other.p.uffd_register(other.a)
+        other.p.uffd_register(other.a, m.page_size, wp=True)
+        assert other.is_table
+
+
+def test_addresses_that_are_chosen_are_free_ones(m: Machine) -> None:
+    scene = swapped_out(m)
+    taken = scene.p.mmap(pages=3, address=scene.a + 2 * m.pmd_size + m.page_size)
+    written = scene.p.write_all(taken, 3 * m.page_size)
+    b = scene.p.mmap(pmds=2)
+    scene.p.mmap(pmds=1, address=b + 3 * m.pmd_size)
+    moved = scene.p.mremap(scene.a)
+    assert len(scene.p.mm.vmas) == 4
+    assert moved == b + 4 * m.pmd_size
+    assert scene.p.read_all(moved) == scene.written
+    assert scene.p.read_all(taken, 3 * m.page_size) == written
+
+
+def test_slots_devices_and_orders_that_there_are_not(m: Machine) -> None:
+    scene = swapped_out(m, cached=True)
+    for operation in (m.populate_slot, m.reclaim_slot, m.split_cached):
+        for slot in (-1, scene.device.nr_slots):
+            with pytest.raises(ValueError, match=r"^device 0 has \d+ slots, and none is "):
+                operation(0, slot)
+    m.end_writeback()
+    with pytest.raises(ValueError, match=r"^a folio of order -1$"):
+        m.split_cached(0, scene.offset, order=-1)
+    m.swapoff()
+    for number in (0, 1, -1):
+        with pytest.raises(KernelError, match="EINVAL"):
+            m.swapoff(number)
+
+
+def test_scanning_a_part_of_a_swap_pmd_is_told_of_before_the_split() -> None:
+    with Machine("x86_64") as m:
+        scene = swapped_out(m)
+        scene.p.uffd_register(scene.a, wp=True)
+        scene.p.pagemap_scan(scene.a, m.page_size, wp_matching=True)
+        assert scene.is_table
+        assert "6.11" in m.rules_used

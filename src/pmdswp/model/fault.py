@@ -9,8 +9,8 @@ from pmdswp.model.failures import FailPoint
 from pmdswp.model.fault_pte import VmFault, handle_pte_fault, may_map_writable
 from pmdswp.model.migration import migration_entry_wait
 from pmdswp.model.pgtable import DIRTY, UFFD, WRITE, YOUNG
-from pmdswp.model.split import split_folio, split_huge_pmd
-from pmdswp.model.swap import CacheClass, folio_free_swap, swap_cache_del_folio, swap_pmd_cache_lookup
+from pmdswp.model.split import race_before_lock, split_huge_pmd
+from pmdswp.model.swap import CacheClass, folio_free_swap, swap_pmd_cache_lookup
 from pmdswp.model.swapin import entry_bits, read_swap_cache_async, set_huge_pmd, swapin_sync
 from pmdswp.model.zswap import zswap_range_has_entry
 from pmdswp.softleaf import SoftLeafType, State
@@ -37,13 +37,14 @@ def handle_mm_fault(m: Machine, vma: Vma, address: int, *, write: bool) -> VmFau
     pmd = vma.mm.pmd(haddr)
     entry = vma.mm.entry(pmd)
     result: VmFault | _Next = _Next.FALLBACK
-    m.rule(*(("1.1", "1.2", "1.3") if entry.state is State.SOFTLEAF else ("1.5",)))
+    m.rule("1.3" if entry.state is State.SOFTLEAF else "1.5")
     if entry.state is State.NONE:
         if vma.start <= haddr and haddr + m.pmd_size <= vma.end:
             result = _do_huge_pmd_anonymous_page(m, vma, haddr, pmd)
     elif entry.state is State.PRESENT:
         result = _do_huge_pmd_wp_page(m, vma, pmd)
     elif entry.kind is SoftLeafType.SWAP:
+        m.rule("1.1", "1.2")
         result = do_huge_pmd_swap_page(m, vma, haddr, pmd, write=write)
     elif entry.state is State.SOFTLEAF:
         migration_entry_wait(m, entry)
@@ -119,16 +120,9 @@ def _cached_or_read(m: Machine, device: SwapDevice, offset: int) -> Folio | None
     return folio
 
 
-def _race_before_lock(m: Machine, folio: Folio) -> None:
-    if m.fails(FailPoint.RACE_CACHE_SPLIT):
-        split_folio(m, folio)
-    elif not folio.is_mapped and not folio.writeback and not folio.dirty and m.fails(FailPoint.RACE_CACHE_REMOVED):
-        swap_cache_del_folio(m, folio)
-
-
 def _lock(m: Machine, folio: Folio, device: SwapDevice, offset: int) -> bool:
     """`folio_lock_or_retry`, and whether the folio is still the cached one; what it was split into may be."""
-    _race_before_lock(m, folio)
+    race_before_lock(m, folio)
     m.rule("S.3")
     if m.fails(FailPoint.LOCK_FOLIO):
         m.rule("9.5")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from pmdswp.arch import Arch
 from pmdswp.model import swapoff as swapoff_
-from pmdswp.model.failures import FailPoint, KernelBug, reintroduced
+from pmdswp.model.failures import FailPoint, KernelBug, KernelError, reintroduced
 from pmdswp.model.folio import Folio, MemMap
 from pmdswp.model.migration import finish_migration
 from pmdswp.model.pgtable import SOFT_DIRTY, UFFD, Decoded
@@ -220,6 +220,8 @@ class Machine:
     @operation
     def swapoff(self, type: int = 0) -> None:
         """Bring everything back from a swap device and remove it."""
+        if type not in range(len(self.devices)) or self.devices[type] is None:
+            raise KernelError("EINVAL")
         swapoff_.swapoff(self, self.device(type))
 
     @operation
@@ -250,11 +252,17 @@ class Machine:
         if not folio.is_mapped and not folio_free_swap(self, folio):
             shrink_folio(self, folio)
 
+    def _with_slot(self, type: int, slot: int) -> SwapDevice:
+        device = self.device(type)
+        if slot not in range(device.nr_slots):
+            raise ValueError(f"device {type} has {device.nr_slots} slots, and none is {slot:#x}")
+        return device
+
     @operation
     def reclaim_slot(self, type: int, slot: int) -> None:
         """Reclaim the one folio at a slot."""
         self.rule("G10")
-        folio = self.device(type).cache[slot]
+        folio = self._with_slot(type, slot).cache[slot]
         if folio is not None:
             self.reclaim_folio(folio)
 
@@ -262,7 +270,7 @@ class Machine:
     def populate_slot(self, type: int, slot: int) -> None:
         """Read one slot into the cache, as read-ahead for a neighbour does."""
         self.rule("G10")
-        device = self.device(type)
+        device = self._with_slot(type, slot)
         if device.count[slot] and device.cache[slot] is None:
             read_swap_cache_async(self, device, slot)
 
@@ -270,7 +278,7 @@ class Machine:
     def split_cached(self, type: int, slot: int, order: int = 0) -> bool:
         """Split the folio in the cache at a slot, as the deferred-split scan or a memory failure does."""
         self.rule("G10")
-        folio = self.device(type).cache[slot]
+        folio = self._with_slot(type, slot).cache[slot]
         return folio is not None and split_folio(self, folio, order)
 
     @operation
