@@ -6,7 +6,7 @@ import pytest
 
 from model.scenes import ARCH, Scene, swapped_out
 from pmdswp.model import FailPoint, KernelError, Machine, Process, check
-from pmdswp.model.pagemap import PM_PRESENT, PM_SWAP, PM_UFFD_WP
+from pmdswp.model.pagemap import PM_PRESENT, PM_SOFT_DIRTY, PM_SWAP, PM_UFFD_WP
 from pmdswp.model.pgtable import YOUNG
 
 
@@ -271,3 +271,37 @@ def test_scanning_a_part_of_a_swap_pmd_is_told_of_before_the_split() -> None:
         scene.p.pagemap_scan(scene.a, m.page_size, wp_matching=True)
         assert scene.is_table
         assert "6.11" in m.rules_used
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+@pytest.mark.parametrize("way", ["fault", "swapoff", "fork"])
+def test_armed_pages_stay_armed_on_the_way_out_and_back(in_parts: bool, way: str) -> None:
+    """PMD or PTEs: every armed page is armed while it is swapped and when it is back, and no other page is."""
+    with Machine("x86_64") as m:
+        p, a, written = in_memory(m)
+        p.uffd_register(a, wp=True)
+        armed = m.nr // 2 if in_parts else m.nr
+        p.uffd_writeprotect(a, armed * m.page_size)
+        p.clear_soft_dirty()
+        wanted = [(page < armed, False) for page in range(m.nr)]
+
+        def flags() -> list[tuple[bool, bool]]:
+            return [(bool(record & PM_UFFD_WP), bool(record & PM_SOFT_DIRTY)) for record in p.pagemap(a)]
+
+        assert flags() == wanted
+        p.pageout(a)
+        assert swapped(p, a) == [True] * m.nr
+        assert flags() == wanted
+        m.end_writeback()
+        m.reclaim()
+        if way == "swapoff":
+            m.swapoff()
+        elif way == "fork":
+            assert not any(record & PM_UFFD_WP for record in p.fork().pagemap(a))
+        assert flags() == wanted
+        assert p.read_all(a) == written
+        assert flags() == wanted
+        for page in (0, m.nr - 1):
+            p.write(a + page * m.page_size)
+        assert m.events["UFFD_WP"] == 1
+        check(m)
