@@ -305,3 +305,23 @@ def test_armed_pages_stay_armed_on_the_way_out_and_back(in_parts: bool, way: str
             p.write(a + page * m.page_size)
         assert m.events["UFFD_WP"] == 1
         check(m)
+
+
+def test_arming_what_is_not_swapped_follows_no_rule_of_swap_pmds() -> None:
+    """A part of a huge page splits its mapping; the entry of a migrating one is armed in place."""
+    with Machine("x86_64") as m:
+        p, a, written = in_memory(m)
+        p.uffd_register(a, wp=True)
+        p.uffd_writeprotect(a, m.page_size)
+        assert p.mm.pmd(a).table is not None
+        assert [bool(record & PM_UFFD_WP) for record in p.pagemap(a, 2 * m.page_size)] == [True, False]
+        q, b, others = in_memory(m)
+        q.uffd_register(b, wp=True)
+        assert q.start_migration(b)
+        q.uffd_writeprotect(b)
+        assert q.mm.entry(q.mm.pmd(b)).uffd
+        m.finish_migration()
+        check(m)
+        assert q.pagemap(b)[0] & PM_UFFD_WP
+        assert not m.rules_used & {"2.7", "6.5"}
+        assert (p.read_all(a), q.read_all(b)) == (written, others)
