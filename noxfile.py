@@ -51,6 +51,16 @@ def laws(session: nox.Session) -> None:
 
 
 @nox.session
+def histories(session: nox.Session) -> None:
+    """10,000 random histories of the model, and 10,000 with and without PMD swap entries, on two processes."""
+    install(session, "test")
+    files = [f"tests/model/test_{name}.py" for name in ("histories", "differential", "errors")]
+    session.run(
+        "pytest", "--numprocesses=2", "--dist=worksteal", *files, *session.posargs, env={"HYPOTHESIS_PROFILE": "fuzz"}
+    )
+
+
+@nox.session
 def oracle(session: nox.Session) -> None:
     """Measure the published vectors anew, byte for byte (half an hour), or what tests/oracle/README.md tells."""
     session.install("--quiet", "--editable", ".")

@@ -250,9 +250,7 @@ def _add_model(parser: _Parser) -> None:
         "--arch", metavar="ARCH", help="architecture (default: x86_64 for machines that name none; selftest: all)"
     )
     parser.add_argument("--trace", action="store_true", help="tell every step; selftest: what each one shows")
-    parser.add_argument(
-        "--format", choices=MODEL_FORMATS, default=MODEL_FORMATS[0], help=f"of run (default: {MODEL_FORMATS[0]})"
-    )
+    parser.add_argument("--format", choices=MODEL_FORMATS, help=f"of run (default: {MODEL_FORMATS[0]})")
     parser.add_argument("-o", "--output", metavar="PATH", help="run: write there, not to standard output")
     _add_options(parser)
 
@@ -702,12 +700,14 @@ def _model(options: argparse.Namespace) -> int:
     if is_run == (options.scenario is None):
         raise UnsupportedError("name a scenario: pmdswp model run SCENARIO" if is_run else "selftest takes no scenario")
     if is_run:
-        format_name = "json" if options.json else options.format
+        if options.json and options.format not in (None, "json"):
+            raise UnsupportedError(f"--json cannot go with --format {options.format}")
+        format_name = "json" if options.json else options.format or MODEL_FORMATS[0]
         arch = get_with(options.arch or "x86_64", given)
         return command.play(
             command.Request(arch, options.scenario, options.trace, format_name, options.output), complain
         )
-    if options.output is not None or options.format != MODEL_FORMATS[0]:
+    if options.output is not None or options.format is not None:
         raise UnsupportedError("selftest takes no --format and no --output")
     names = list(ARCHITECTURES) if options.arch is None else [options.arch]
     arches = [get_with(name, given) for name in names]

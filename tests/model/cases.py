@@ -10,12 +10,13 @@ from collections.abc import Callable
 
 import pmdswp
 from pmdswp import Arch, SoftLeafType, State
-from pmdswp.model import CacheClass, FailPoint, KernelBug, KernelError, Machine, Process, Reintroduced, Switches, check
+from pmdswp.model import CacheClass, FailPoint, KernelBug, KernelError, Machine, Process, Switches, check
 from pmdswp.model.pagemap import Category
 from pmdswp.model.rules import order
 from pmdswp.model.split import split_huge_pmd
 from pmdswp.model.stage import stage
 from pmdswp.model.swap import swap_cache_class
+from pmdswp.model.uffdio_move import move_pages_huge_pmd
 
 FIRST = 0
 
@@ -79,14 +80,11 @@ def kinds_of_pmds() -> None:
         p, address, _ = swapped(m)
         arch, word = m.arch, p.mm.pmds[address].word
         assert arch.pmd_is_swap_entry(word)
-        m.rule("1.1")
         flagless = arch.pmd_swp_clear_exclusive(arch.pmd_swp_clear_soft_dirty(arch.pmd_swp_clear_uffd(word)))
         assert arch.softleaf_from_pmd(flagless) == arch.softleaf_from_pmd(word)
-        m.rule("1.2")
         assert arch.pmd_swp_exclusive(word)
         assert not arch.pmd_swp_exclusive(flagless)
         assert arch.pmd_swp_exclusive(arch.pmd_swp_mkexclusive(flagless))
-        m.rule("1.6")
         huge = m.process()
         other = huge.mmap(pmds=1)
         huge.write(other)
@@ -95,11 +93,9 @@ def kinds_of_pmds() -> None:
         kinds = {arch.decode_pmd(each).kind for each in (word, huge.mm.pmds[other].word)}
         assert kinds == {SoftLeafType.SWAP, SoftLeafType.MIGRATION_WRITE}
         assert not any(arch.pmd_present(each) for each in (word, huge.mm.pmds[other].word))
-        m.rule("1.3")
         m.finish_migration()
         for present in (m.words.pmd_none, huge.mm.pmds[other].word):
             assert arch.softleaf_from_pmd(present).is_none
-        m.rule("1.5")
         check(m)
 
 
@@ -124,7 +120,6 @@ def without_the_series() -> None:
         p.pageout(address)
         assert is_table(p, address)
         assert not m.events["THP_SWPOUT_PMD"]
-        m.rule("1.7")
         assert p.read_all(address) == written
 
 
@@ -146,9 +141,12 @@ def split_twice() -> None:
     """Splitting what is split already changes nothing."""
     with Machine() as m:
         p, address, written = uncached(m)
+        records = p.pagemap(address)
         for _ in range(2):
             split_huge_pmd(m, p.mm, p.mm.pmds[address])
             assert m.events["THP_SPLIT_PMD"] == 1
+            assert p.pagemap(address) == records
+        m.rule("2.9")
         check(m)
         assert p.read_all(address) == written
 
@@ -178,22 +176,35 @@ def fork_without_room_for_counts() -> None:
 
 
 def reading_over_zswap() -> None:
-    """A read of the whole range while zswap has some of it is an error, and yields no data."""
-    m = Machine(zswap=True, errors=[Reintroduced.V1_ZSWAP_NOT_SEEN])
-    p, address, _ = uncached(m)
-    assert refused(p.read, address) == "SIGBUS"
-    assert m.switches.zswap_large_err == "EIO"
+    """If a slot gets into zswap after the range was asked for, the read of the whole is an error and yields no data."""
+    with Machine() as m:
+        p, address, written = uncached(m)
+        m.set_zswap(enabled=True)
+        m.fail_next(FailPoint.RACE_ZSWAP)
+        assert refused(p.read, address) == "SIGBUS"
+        check(m)
+        m.reclaim()
+        assert p.read_all(address) == written
 
 
 def zswap_in_part() -> None:
     """One page left in zswap is enough: the fault splits, and each page comes from where it is."""
     with Machine(zswap=True) as m:
         p, address, written = swapped(m)
-        for slot in range(m.nr, 2 * m.nr - 1):
-            m.zswap_writeback(FIRST, slot)
+        m.zswap_writeback(FIRST, m.nr, m.nr - 1)
         assert p.read(address) == written[0]
         assert is_table(p, address)
         assert p.read_all(address) == written
+        check(m)
+
+
+def zswap_written_back() -> None:
+    """What the shrinker wrote back in whole is read from the disk as one folio."""
+    with Machine(zswap=True) as m:
+        p, address, written = swapped(m)
+        m.zswap_writeback(FIRST, m.nr, m.nr)
+        assert p.read_all(address) == written
+        assert not is_table(p, address)
         check(m)
 
 
@@ -428,6 +439,19 @@ def move_refused() -> None:
         check(m)
 
 
+def move_onto_something() -> None:
+    """A target that is in use is EEXIST; the move of the whole looks once more, and then it is EINVAL."""
+    with Machine() as m:
+        p, address, _ = swapped(m)
+        target = p.mmap(pmds=1)
+        p.uffd_register(target)
+        p.write(target)
+        assert refused(p.uffdio_move, target, address) == "EEXIST"
+        pmds, vma = p.mm.pmds, p.mm.find_vma(target)
+        assert refused(move_pages_huge_pmd, m, vma, pmds[address], pmds[target], target) == "EINVAL"
+        check(m)
+
+
 def move_of_a_migrating_page() -> None:
     """A page under migration is waited for, and then moved."""
     with Machine() as m:
@@ -440,7 +464,7 @@ def move_of_a_migrating_page() -> None:
 
 def move_races() -> None:
     """A device that goes away, or a PMD that changes meanwhile, makes the move start again."""
-    for point in (FailPoint.GET_SWAP_DEVICE, FailPoint.RACE_PMD_CHANGED):
+    for point in (FailPoint.GET_SWAP_DEVICE, FailPoint.RACE_PMD_CHANGED, FailPoint.LOCK_FOLIO):
         with Machine() as m:
             p, address, written = swapped(m)
             m.fail_next(point)
@@ -528,6 +552,15 @@ def stable_pages() -> None:
         assert p.read_all(address) == now
 
 
+def slots_given_back() -> None:
+    """After a fault on a synchronous device, no slot is in use any more."""
+    with Machine(synchronous=True) as m:
+        p, address, written = swapped(m)
+        assert p.read_all(address) == written
+        assert not m.counts()["slots used"]
+        check(m)
+
+
 # --- swap-out ---------------------------------------------------------------------------------------------------
 
 
@@ -545,6 +578,20 @@ def rollback() -> None:
             assert p.mm.entry(p.mm.pmds[address]).state is State.PRESENT
             check(m)
             assert p.read_all(address) == written
+
+
+def zeros() -> None:
+    """A huge page of zeros is noted, not written, and comes back as one, with zswap too."""
+    with Machine(zswap=True) as m:
+        p = m.process()
+        address = p.mmap(pmds=1)
+        p.write(address, 0)
+        p.pageout(address)
+        m.reclaim()
+        assert is_swap_pmd(p, address)
+        assert not m.counts()["slots in zswap"]
+        assert not any(p.read_all(address))
+        assert not is_table(p, address)
 
 
 def lazyfree() -> None:
@@ -570,6 +617,7 @@ CASES: dict[str, Callable[[], None]] = {
         fork_without_room_for_counts,
         reading_over_zswap,
         zswap_in_part,
+        zswap_written_back,
         swapoff_reads_the_whole,
         swapoff_of_pieces,
         swapoff_of_a_broken_disk,
@@ -587,6 +635,7 @@ CASES: dict[str, Callable[[], None]] = {
         willneed_twice,
         willneed_without_memory,
         move_refused,
+        move_onto_something,
         move_of_a_migrating_page,
         move_races,
         move_of_an_uncached_range,
@@ -596,7 +645,9 @@ CASES: dict[str, Callable[[], None]] = {
         fault_without_memory,
         fault_on_a_broken_disk,
         stable_pages,
+        slots_given_back,
         rollback,
+        zeros,
         lazyfree,
     )
 }

@@ -34,7 +34,7 @@ OUT_OF_MEMORY = {
     FailPoint.ALLOC_PGTABLE,
     FailPoint.DUP_SWAP_RETRY,
 }
-READS = {FailPoint.READ_IO, FailPoint.DECOMPRESS}
+READS = {FailPoint.READ_IO, FailPoint.DECOMPRESS, FailPoint.RACE_ZSWAP}
 
 
 class Histories(RuleBasedStateMachine):
@@ -43,6 +43,7 @@ class Histories(RuleBasedStateMachine):
     arch: ClassVar[pmdswp.Arch] = pmdswp.get("ppc64")
     errors: ClassVar[tuple[Reintroduced, ...]] = ()
     switches: ClassVar[Switches] = Switches()
+    tracing: ClassVar[bool] = False
     rules_used: ClassVar[set[str]] = set()
 
     m: Machine
@@ -56,7 +57,7 @@ class Histories(RuleBasedStateMachine):
             self.arch,
             errors=self.errors,
             switches=self.switches,
-            trace=False,
+            trace=self.tracing,
             zswap=zswap,
             synchronous=synchronous,
             stable_writes=stable,
@@ -187,7 +188,7 @@ class Histories(RuleBasedStateMachine):
         }
         if self.attempt(lambda: p.free(start, length)):
             for haddr in swapped:
-                assert not any(p.expected.get(haddr, ()))
+                assert not any(p.expected.get(haddr, ())), "MADV_FREE leaves something of a swapped range"
 
     @rule(which=WHICH, piece=PIECES)
     def cold(self, which: int, piece: Piece) -> None:
@@ -204,10 +205,13 @@ class Histories(RuleBasedStateMachine):
             for haddr, _, device, offset in self.swap_pmds(p, start, length)
             if swap_cache_class(device, offset, nr) is CacheClass.EMPTY
         }
+        may_fail = any(self.m._armed.values())
         if self.attempt(lambda: p.willneed(start, length)):
             for haddr, _, device, offset in self.swap_pmds(p, start, length):
                 if haddr in empty:
-                    assert swap_cache_class(device, offset, nr) is not CacheClass.SPLIT
+                    cache = swap_cache_class(device, offset, nr)
+                    assert cache is not CacheClass.SPLIT, "MADV_WILLNEED leaves a swap PMD over single pages"
+                    assert cache is CacheClass.WHOLE or may_fail, "MADV_WILLNEED reads nothing"
 
     @rule(which=WHICH, piece=PIECES, write=st.booleans())
     def mprotect(self, which: int, piece: Piece, write: bool) -> None:
@@ -217,7 +221,7 @@ class Histories(RuleBasedStateMachine):
         if self.attempt(lambda: p.mprotect(start, length, write=write)):
             after = {haddr: word for haddr, word, _, _ in self.swap_pmds(p, start, length)}
             for haddr, word in before:
-                assert after.get(haddr, word) == word
+                assert after.get(haddr, word) == word, "mprotect changes a swap PMD"
 
     @precondition(lambda self: self.m.soft_dirty_bit)
     @rule(which=WHICH)
@@ -226,7 +230,7 @@ class Histories(RuleBasedStateMachine):
         p.clear_soft_dirty()
         self.fresh.pop(p.name, None)
         for record in p.pagemap(self.base, PMDS * self.m.pmd_size):
-            assert not record & definitions.IS_SOFT_DIRTY
+            assert not record & definitions.IS_SOFT_DIRTY, "a page is soft-dirty after clear_refs"
 
     @precondition(lambda self: self.m.uffd_bit)
     @rule(which=WHICH, piece=PIECES, protect=st.booleans(), scan=st.booleans())
@@ -320,7 +324,8 @@ class Histories(RuleBasedStateMachine):
         pages = range(start, start + length, self.m.page_size)
 
         def look() -> None:
-            assert p.mincore(start, length) == [definitions.mincore(self.m, p, page) for page in pages]
+            resident = [definitions.mincore(self.m, p, page) for page in pages]
+            assert p.mincore(start, length) == resident, "mincore does not tell what is in memory"
 
         self.attempt(look)
 
@@ -348,7 +353,7 @@ class Histories(RuleBasedStateMachine):
         self.attempt(lambda: p.hmm_range_fault(start, length, fault=fault))
         state = p.check_pmd_state(start)
         for haddr, _, _, _ in self.swap_pmds(p, start & -self.m.pmd_size, self.m.pmd_size):
-            assert (haddr, state) == (start & -self.m.pmd_size, "SCAN_PMD_MAPPED")
+            assert (haddr, state) == (start & -self.m.pmd_size, "SCAN_PMD_MAPPED"), f"a swap PMD is {state}"
 
     # --- what happens behind their backs --------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -186,5 +187,10 @@ def _visible(record: int) -> int:
     return record & (PM_PRESENT | PM_SWAP | PM_SOFT_DIRTY)
 
 
-def test_pmd_swap_entries_are_invisible() -> None:
-    run_state_machine_as_test(Twins, settings=settings(stateful_step_count=20))
+_EXAMPLES = settings().max_examples
+RUNS = -(-_EXAMPLES // 1000)
+
+
+@pytest.mark.parametrize("_run", range(RUNS))
+def test_pmd_swap_entries_are_invisible(_run: int) -> None:
+    run_state_machine_as_test(Twins, settings=settings(max_examples=-(-_EXAMPLES // RUNS), stateful_step_count=20))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from model.scenes import ARCH, split_in_cache, swapped_out
-from pmdswp.model import FailPoint, KernelError, Machine, Switches
+from pmdswp.model import FailPoint, KernelError, Machine, Switches, check
 from pmdswp.model.pgtable import DIRTY, UFFD, WRITE
 
 
@@ -111,12 +111,47 @@ def test_a_writer_that_shares_the_folio_splits_and_copies_one_page(m: Machine) -
     assert scene.p.read_all(scene.a) == scene.written
 
 
-def test_the_last_user_may_be_taken_as_exclusive() -> None:
-    with Machine(ARCH, switches=Switches(fault_refcount1_excl=True)) as m:
-        scene = swapped_out(m)
-        scene.p.fork().exit()
+@pytest.mark.parametrize("honoured", [False, True])
+def test_the_last_user_may_be_taken_as_exclusive(honoured: bool) -> None:
+    """As in the PTE path: only once nothing refers to the folio any more, not even the swap cache."""
+    for synchronous in (False, True):
+        with Machine(ARCH, switches=Switches(fault_refcount1_excl=honoured), synchronous=synchronous) as m:
+            scene = swapped_out(m)
+            scene.p.fork().exit()
+            scene.p.read(scene.a)
+            assert bool(scene.p.mm.pmd(scene.a).bits & WRITE) == (honoured and synchronous)
+            [folio] = set(m.mem_map.values())
+            assert folio.exclusive == (honoured and synchronous)
+
+
+def test_a_changed_pmd_is_noticed_before_a_failed_read(m: Machine) -> None:
+    scene = swapped_out(m)
+    m.fail_next(FailPoint.READ_IO)
+    m.fail_next(FailPoint.RACE_PMD_CHANGED)
+    with pytest.raises(KernelError, match="SIGBUS"):
         scene.p.read(scene.a)
-        assert scene.p.mm.pmd(scene.a).bits & WRITE
+    assert "9.6" in m.rules_used
+
+
+def test_an_entry_is_armed_only_while_its_vma_is_registered() -> None:
+    """UFFDIO_MOVE takes the bit to a VMA that is not: a write there is no event."""
+    with Machine("x86_64") as m:
+        for part in (m.pmd_size, m.page_size):
+            scene = swapped_out(m)
+            scene.p.uffd_register(scene.a, wp=True)
+            scene.p.uffd_writeprotect(scene.a)
+            b = scene.p.mmap(pmds=1)
+            scene.p.uffd_register(b)
+            assert scene.p.uffdio_move(b, scene.a, part) == part
+            scene.p.read(b)
+            bits = scene.p.mm.mapped_page(scene.p.mm.pmd(b), 0)
+            assert bits is not None
+            assert bits[2] & UFFD
+            assert bits[2] & WRITE
+            scene.p.clear_soft_dirty()
+            scene.p.write(b)
+            assert m.events["UFFD_WP"] == 0
+            check(m)
 
 
 def test_the_uffd_bit_comes_back_and_keeps_the_page_read_only() -> None:
@@ -138,3 +173,18 @@ def test_synchronous_devices_give_the_slots_back_at_once() -> None:
         scene = swapped_out(m)
         scene.p.read(scene.a)
         assert m.counts()["slots used"] == 0
+
+
+def test_a_slot_that_gets_into_zswap_during_the_read_makes_it_fail_without_data() -> None:
+    """The safety net below the question that every reader asks first (4.4, 4.5)."""
+    with Machine(ARCH) as m:
+        scene = swapped_out(m)
+        m.set_zswap(enabled=True)
+        m.fail_next(FailPoint.RACE_ZSWAP)
+        with pytest.raises(KernelError, match="SIGBUS"):
+            scene.p.read(scene.a)
+        assert scene.is_swapped
+        assert "4.4" in m.rules_used
+        m.reclaim()
+        assert scene.p.read_all(scene.a) == scene.written
+        assert scene.is_table

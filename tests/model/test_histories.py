@@ -1,29 +1,26 @@
-"""Every history obeys the invariants, and every error of an earlier version is found by one that does not."""
+"""Every history obeys the invariants."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 import pmdswp
 from model.histories import Histories
-from pmdswp.model import KernelBug, Reintroduced, Switches, Violation
+from pmdswp.model import Switches
 
 _EXAMPLES = settings().max_examples
-_RUNS = -(-_EXAMPLES // 2000)
+RUNS = -(-_EXAMPLES // 1000)
 """Hypothesis remembers every example of a run: several runs need less memory, and more than one core can help."""
 
 _MANY = settings(
-    max_examples=-(-_EXAMPLES // _RUNS), stateful_step_count=25, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=-(-_EXAMPLES // RUNS), stateful_step_count=25, suppress_health_check=[HealthCheck.too_slow]
 )
 _FEW = settings(_MANY, max_examples=max(_EXAMPLES // 20, 5))
-_SEARCH = settings(
-    _MANY, max_examples=5000, phases=[Phase.generate], derandomize=True, database=None, report_multiple_bugs=False
-)
 
 
-@pytest.mark.parametrize("_run", range(_RUNS))
+@pytest.mark.parametrize("_run", range(RUNS))
 def test_invariants_hold_through_every_history(_run: int) -> None:
     run_state_machine_as_test(Histories, settings=_MANY)
 
@@ -49,13 +46,4 @@ def test_invariants_hold_whatever_is_not_settled() -> None:
             swapout_event="per-folio",
         )
 
-    run_state_machine_as_test(Switched, settings=_MANY)
-
-
-@pytest.mark.parametrize("error", Reintroduced)
-def test_every_error_of_an_earlier_version_is_found(error: Reintroduced) -> None:
-    class WithError(Histories):
-        errors = (error,)
-
-    with pytest.raises((AssertionError, Violation, KernelBug, KeyError)):
-        run_state_machine_as_test(WithError, settings=_SEARCH)
+    run_state_machine_as_test(Switched, settings=_FEW)

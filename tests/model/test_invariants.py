@@ -110,10 +110,12 @@ def free_small_frame(s: Scene) -> None:
 
 
 def writable_while_watched(s: Scene) -> None:
+    s.p.mm.vmas[0].uffd_wp = True
     s.p.mm.pmd(s.a).bits |= WRITE | UFFD
 
 
 def writable_page_while_watched(s: Scene) -> None:
+    s.p.mm.find_vma(s.page(1)).uffd_wp = True
     table(s).bits[1] |= WRITE | UFFD
 
 
@@ -172,6 +174,29 @@ def leaked_folio(s: Scene) -> None:
     s.m.alloc_folio([1])
 
 
+def copy_in_zswap(s: Scene) -> None:
+    s.device.zswap[0] = 1
+
+
+def copy_on_disk(s: Scene) -> None:
+    s.device.disk[-1] = 1
+
+
+def zero_kept(s: Scene) -> None:
+    s.device.zero.add(0)
+
+
+def deposit_in_use(s: Scene) -> None:
+    deposit = s.p.mm.pmd(s.a).deposit
+    assert deposit is not None
+    deposit.words[0] = s.m.words.mk_pte(1)
+
+
+def shared_deposit(s: Scene) -> None:
+    child = s.p.fork()
+    child.mm.pmd(s.a).deposit = s.p.mm.pmd(s.a).deposit
+
+
 def shared_exclusive_page(s: Scene) -> None:
     child = s.p.fork()
     s.m.mem_map[s.m.words.pfn(child.mm.pmd(s.a).word)].exclusive = 1
@@ -194,6 +219,11 @@ def test_one_page_of_a_folio_may_be_exclusive_and_another_shared() -> None:
     [
         ("G1", on_swap_pmd, table_without_word),
         ("G4", on_swap_pmd, no_deposit),
+        ("G4", on_swap_pmd, deposit_in_use),
+        ("G4", on_huge, shared_deposit),
+        ("4.8", on_swap_pmd, copy_in_zswap),
+        ("4.8", on_swap_pmd, copy_on_disk),
+        ("4.8", on_swap_pmd, zero_kept),
         ("G3", on_swap_pmd, wrong_counter),
         ("3.4", on_swap_pmd, unknown_to_swapoff),
         ("1.3", on_swap_pmd, marker_in_pmd),

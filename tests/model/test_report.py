@@ -24,7 +24,7 @@ MIGRATION = ARCH.encode_pmd(26, 0x4000)
 DEVICE = ARCH.encode_pmd(28, 0x4000)
 RANGE = "0:512"
 
-EMPTY_STEP = Step(1, "mmap", "parent", {}, "ok", (), {}, {}, {}, {}, {}, ())
+EMPTY_STEP = Step(1, "mmap", "parent", {}, "ok", (), {}, {}, {}, {}, {}, {}, {}, ())
 
 
 def _step(index: int, operation: str, *changes: PmdChange, **more: Any) -> Step:
@@ -44,6 +44,8 @@ def _run() -> Run:
                 PmdChange("parent", ADDRESS, HUGE, EXCLUSIVE),
                 cache_before={RANGE: None},
                 cache_after={RANGE: "WHOLE"},
+                references_before={RANGE: None},
+                references_after={RANGE: (1, 1)},
                 counts={"slots_in_use": 512},
                 counters={"parent": parent},
                 events={"THP_SWPOUT_PMD": 1},
@@ -56,11 +58,21 @@ def _run() -> Run:
                 PmdChange("child", ADDRESS, 0, SHARED),
                 cache_before={RANGE: "WHOLE"},
                 cache_after={RANGE: "WHOLE"},
+                references_before={RANGE: (1, 1)},
+                references_after={RANGE: (2, 2)},
                 counts={"slots_in_use": 512},
                 counters={"parent": parent, "child": parent},
                 rules=("3.1", "G2"),
             ),
-            _step(4, "drop", process=None, cache_before={RANGE: "WHOLE"}, cache_after={RANGE: "EMPTY"}),
+            _step(
+                4,
+                "drop",
+                process=None,
+                cache_before={RANGE: "WHOLE"},
+                cache_after={RANGE: "EMPTY"},
+                references_before={RANGE: (2, 2)},
+                references_after={RANGE: (1, 2)},
+            ),
             _step(5, "move", outcome="EBUSY", note="a <shared> entry", rules=("8.4",)),
             _step(6, "munmap", PmdChange("parent", ADDRESS, SHARED, 0), cache_after={RANGE: None}),
         ],
@@ -73,14 +85,14 @@ def test_the_trace_tells_each_step_with_all_that_it_changed() -> None:
     assert lines[2:8] == [
         "  2  parent pageout(): ok",
         f"     pmd     parent {ADDRESS:#x}: HUGE {HUGE:#018x} -> SWAP type 0 offset 0x200 exclusive {EXCLUSIVE:#018x}",
-        "     cache   type 0 offset 0x200: free -> WHOLE",
+        "     cache   type 0 offset 0x200: free -> WHOLE, 0 -> 1 to a slot",
         "     counts  slots in use 512, parent MM_SWAPENTS 512, parent nr_ptes 1",
         "     events  THP_SWPOUT_PMD +1",
         "     rules   10.7 10.5 G2",
     ]
-    assert "     cache   type 0 offset 0x200: WHOLE" in lines
+    assert "     cache   type 0 offset 0x200: WHOLE, 1 -> 2 to a slot" in lines
     assert "  4  drop(): ok" in lines
-    assert "     cache   type 0 offset 0x200: WHOLE -> EMPTY" in lines
+    assert "     cache   type 0 offset 0x200: WHOLE -> EMPTY, 2 -> 1..2 to a slot" in lines
     assert "     note    a <shared> entry" in lines
     assert "5 rules of the series obeyed: G2 3.1 8.4 10.5 10.7" in lines
 
@@ -112,6 +124,8 @@ def test_json_has_every_field_of_every_step() -> None:
     assert (change["process"], change["address"]) == ("parent", hex(ADDRESS))
     assert change["before"]["raw"] == f"{HUGE:#018x}"
     assert (change["after"]["kind"], change["after"]["offset"], change["after"]["exclusive"]) == ("SWAP", "0x200", True)
+    assert [step["references_after"] for step in machine["steps"][1:3]] == [{RANGE: [1, 1]}, {RANGE: [2, 2]}]
+    assert machine["steps"][1]["references_before"] == {RANGE: None}
     assert machine["rules"] == run.rules
     assert machine["hpage_pmd_nr"] == 512
 
@@ -132,6 +146,9 @@ def test_a_lane_carries_what_it_holds_on_from_step_to_step() -> None:
     }
     changed = [spot is not None and spot.changed for spot in shown["parent", hex(ADDRESS)]]
     assert changed == [False, True, True, False, False, True]
+    spot = shown["swap cache", "type 0 offset 0x200"][2]
+    assert spot is not None
+    assert (spot.changed, spot.detail) == (True, "type 0 offset 0x200 after step 3: WHOLE, 2 to a slot")
     assert final_words(run) == {("parent", ADDRESS): 0, ("child", ADDRESS): SHARED}
 
 
@@ -147,6 +164,7 @@ def test_the_page_is_one_well_formed_file_without_a_network() -> None:
     assert len(set(idents)) == len(idents)
     for rule in run.rules:
         assert f">{rule}</abbr>" in html
+    assert "WHOLE, 1 -&gt; 2 to a slot" in html
     assert RULES["8.4"].text in html
     used, defined = (set(re.findall(pattern, html)) for pattern in (r"var\((--pmdswp-[\w-]+)\)", r"(--pmdswp-[\w-]+):"))
     assert used <= defined
@@ -164,7 +182,7 @@ def test_the_picture_is_xml_with_a_bar_for_each_stretch_and_a_dot_for_each_chang
         "WHOLE",
         "EMPTY",
     ]
-    assert len(list(root.iter("{http://www.w3.org/2000/svg}circle"))) == 1
+    assert len(list(root.iter("{http://www.w3.org/2000/svg}circle"))) == 2  # fork, in the parent and in the counts
     assert "5 an operation of a…" in texts
 
 

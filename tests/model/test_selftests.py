@@ -15,14 +15,17 @@ OF_V3 = {
 LATER = {"split_mprotect", "split_munmap", "swapin_sync"}
 
 OTHERS = [
-    pmdswp.get("arm64", page_size=16384),
     pmdswp.get("ppc64", page_size=4096),
     pmdswp.get("ppc64", mmu="hash"),
     pmdswp.get("riscv64", svrsw60t59b=True, soft_dirty=False),
     pmdswp.get("loongarch64", page_size=4096),
 ]
-LARGE = [pmdswp.get("arm64", page_size=65536), pmdswp.get("loongarch64", page_size=65536)]
-"""8192 pages to a PMD: some of the tests, for time."""
+LARGE = [
+    *((pmdswp.get(name, page_size=16384), test) for name in ("arm64", "loongarch64") for test in ("fork", "swapoff")),
+    (pmdswp.get("arm64", page_size=65536), "basic"),
+    (pmdswp.get("loongarch64", page_size=65536), "split_munmap"),
+]
+"""2048 and 8192 pages to a PMD: some of the tests, for time."""
 
 
 def test_all_of_v3_are_there_and_three_later_ones() -> None:
@@ -37,7 +40,9 @@ def test_a_selftest_says_what_it_shows(name: str) -> None:
     assert "\n" not in text
 
 
-@pytest.mark.parametrize("arch", [*map(pmdswp.get, pmdswp.names()), *OTHERS], ids=repr)
+@pytest.mark.parametrize(
+    "arch", [arch for arch in map(pmdswp.get, pmdswp.names()) if arch.hpage_pmd_nr <= 512] + OTHERS, ids=repr
+)
 def test_all_selftests_pass_with_zswap_off_and_on(arch: pmdswp.Arch) -> None:
     results = list(run_all(arch))
     assert len(results) == 2 * len(SELFTESTS)
@@ -45,8 +50,7 @@ def test_all_selftests_pass_with_zswap_off_and_on(arch: pmdswp.Arch) -> None:
     assert {result.title for result in results} >= {"basic, zswap off", "basic, zswap on"}
 
 
-@pytest.mark.parametrize("name", ["basic", "fork_cow", "swapoff", "split_munmap"])
-@pytest.mark.parametrize("arch", LARGE, ids=repr)
+@pytest.mark.parametrize(("arch", "name"), LARGE, ids=repr)
 def test_selftests_pass_with_the_largest_pages(arch: pmdswp.Arch, name: str) -> None:
     result = run(name, arch, zswap=True)
     assert result.failure is None
@@ -92,4 +96,4 @@ def test_a_page_that_can_be_written_though_it_is_read_only_is_found(monkeypatch:
 
 def test_the_selftests_find_the_hazard_of_soft_dirty_pmds_on_riscv64() -> None:
     for result in run_all(pmdswp.get("riscv64", svrsw60t59b=True)):
-        assert str(result.failure).startswith(("KernelBug: ", "KeyError: "))
+        assert str(result.failure).startswith("KernelBug: ")

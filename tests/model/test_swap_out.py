@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 import pmdswp
-from model.scenes import ARCH, swapped_out
+from model.scenes import ARCH, Scene, swapped_out
 from pmdswp.model import CacheClass, FailPoint, Machine, Switches, check
+from pmdswp.model.swap import folio_free_swap
 from pmdswp.softleaf import SoftLeafType
 
 
@@ -136,3 +137,126 @@ def test_a_child_that_never_had_the_page_is_passed_over(m: Machine) -> None:
     assert p.counters()["MM_SWAPENTS"] == m.nr
     assert not any(child.read_all(a))
     assert p.read_all(a) == written
+
+
+def of_zeros(m: Machine) -> Scene:
+    """A huge page of zeros, swapped out and dropped from the cache."""
+    p = m.process()
+    a = p.mmap(pmds=1)
+    p.write(a, 0)
+    p.pageout(a)
+    m.reclaim()
+    scene = Scene(m, p, a, [0] * m.nr)
+    assert scene.is_swapped
+    assert scene.cache is CacheClass.EMPTY
+    return scene
+
+
+@pytest.mark.parametrize("zswap", [False, True])
+def test_a_folio_of_zeros_goes_neither_to_zswap_nor_to_the_disk_and_comes_back_huge(zswap: bool) -> None:
+    with Machine(ARCH, zswap=zswap) as m:
+        scene = of_zeros(m)
+        slots = range(scene.offset, scene.offset + m.nr)
+        assert scene.device.zero == set(slots)
+        assert not scene.device.zswap
+        assert not any(scene.device.disk)
+        assert not m.events["THP_SWPOUT"]
+        check(m)
+        m.fail_next(FailPoint.READ_IO)
+        assert scene.p.read_all(scene.a) == scene.written
+        assert scene.is_huge
+        m.clear_failures()
+
+
+def test_slots_of_zeros_are_forgotten_when_they_are_freed_or_written_again(m: Machine) -> None:
+    scene = of_zeros(m)
+    scene.p.munmap(scene.a)
+    assert not scene.device.zero
+    again = of_zeros(m)
+    again.p.read(again.a)
+    written = [again.p.write(again.a), *again.written[1:]]
+    again.p.pageout(again.a)
+    assert not again.device.zero
+    m.end_writeback()
+    m.reclaim()
+    assert again.p.read_all(again.a) == written
+
+
+def test_a_page_of_zeros_in_a_folio_with_others_is_written(m: Machine) -> None:
+    p = m.process()
+    a = p.mmap(pmds=1)
+    written = [p.write(a), *[0] * (m.nr - 1)]
+    p.pageout(a)
+    assert not m.device(0).zero
+    m.end_writeback()
+    m.reclaim()
+    assert p.read_all(a) == written
+    assert p.mm.pmd(a).table is None
+
+
+@pytest.mark.parametrize("operation", ["read", "willneed", "swapoff"])
+def test_slots_that_are_zero_in_part_are_not_read_as_one_folio(m: Machine, operation: str) -> None:
+    """The folio was split in the cache before it was written, so each page was looked at by itself."""
+    p = m.process()
+    a = p.mmap(pmds=1)
+    written = [p.write(a), *[0] * (m.nr - 1)]
+    child = p.fork()
+    m.fail_next(FailPoint.DUP_SWAP, after=1)
+    p.pageout(a)
+    assert m.split_cached(0, m.nr)
+    child.pageout(a)
+    m.end_writeback()
+    m.reclaim()
+    scene = Scene(m, p, a, written)
+    assert scene.is_swapped
+    assert scene.cache is CacheClass.EMPTY
+    assert len(m.device(0).zero) == m.nr - 1
+    if operation == "swapoff":
+        m.swapoff()
+    elif operation == "willneed":
+        p.willneed(a)
+    else:
+        p.read(a)
+    assert scene.is_table
+    assert p.read_all(a) == child.read_all(a) == written
+
+
+@pytest.mark.parametrize("point", [FailPoint.DUP_SWAP, FailPoint.PINNED])
+def test_the_second_process_may_keep_its_mapping(m: Machine, point: FailPoint) -> None:
+    """10.6: what was installed before the failing step stays, and the folio stays in the cache with both."""
+    p = m.process()
+    a = p.mmap(pmds=1)
+    written = p.write_all(a)
+    child = p.fork()
+    m.fail_next(point, after=1)
+    p.pageout(a)
+    swapped = [process.mm.entry(process.mm.pmd(a)).kind is SoftLeafType.SWAP for process in (p, child)]
+    if point is FailPoint.PINNED:  # asked of exclusive folios only, and this one is shared
+        assert swapped == [True, True]
+        m.clear_failures()
+    else:
+        assert swapped == [True, False]
+        assert m.device(0).count[m.nr : 2 * m.nr] == [1] * m.nr
+        assert m.events["THP_SWPOUT_PMD"] == 1
+        assert "10.6" in m.rules_used
+        assert (p.counters()["MM_SWAPENTS"], child.counters()["MM_ANONPAGES"]) == (m.nr, m.nr)
+    check(m)
+    assert p.read_all(a) == child.read_all(a) == written
+
+
+def test_falling_back_is_counted_for_huge_pages_only(m: Machine) -> None:
+    p = m.process()
+    a = p.mmap(pmds=1)
+    p.write_all(a)
+    p.pageout(a)
+    m.end_writeback()
+    m.split_cached(0, m.nr, order=2)
+    p.mprotect(a, m.page_size, write=False)
+    p.read_all(a)
+    for folio in m.cached_folios():
+        assert folio.nr == 4
+        assert folio_free_swap(m, folio)
+    m.fail_next(FailPoint.ALLOC_SWAP)
+    p.pageout(a)
+    assert m.events["THP_SWPOUT_FALLBACK"] == 0
+    assert "10.3" in m.rules_used

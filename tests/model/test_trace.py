@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from model.scenes import ARCH
+import pmdswp
+from model.scenes import ARCH, swapped_out
 from pmdswp.model import FailPoint, KernelBug, KernelError, Machine, PmdChange, Violation, check
+from pmdswp.model.stage import stage
 
 
 def test_every_operation_is_a_step_that_tells_what_it_changed(m: Machine) -> None:
@@ -21,6 +23,8 @@ def test_every_operation_is_a_step_that_tells_what_it_changed(m: Machine) -> Non
     assert step.pmds == (PmdChange("p1", a, present, p.mm.pmd(a).word),)
     assert step.cache_before == {"0:0x20": None}
     assert step.cache_after == {"0:0x20": "WHOLE"}
+    assert step.references_before == {"0:0x20": None}
+    assert step.references_after == {"0:0x20": (1, 1)}
     assert step.counters == {"p1": {"MM_ANONPAGES": 0, "MM_SWAPENTS": m.nr, "nr_ptes": 1}}
     assert step.counts == {"slots used": m.nr, "slots cached": m.nr, "slots in zswap": 0, "folios": 1}
     assert step.events == {"THP_SWPOUT_PMD": 1, "THP_SWPOUT": 1}
@@ -35,6 +39,62 @@ def test_a_step_that_fails_says_why(m: Machine) -> None:
         p.write(a)
     assert m.trace[-1].outcome == "ENOMEM"
     assert m.trace[-1].note == "alloc_pgtable"
+
+
+def _die(error: type[Exception]) -> None:
+    raise error("on purpose")
+
+
+@pytest.mark.parametrize("error", [KernelBug, TypeError])
+def test_a_step_that_dies_is_not_ok(m: Machine, error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(m, "finish_writeback", lambda: _die(error))
+    with pytest.raises(error):
+        m.end_writeback()
+    assert m.trace[-1].outcome == error.__name__
+    monkeypatch.undo()
+
+
+def test_the_references_of_each_range_are_told(m: Machine) -> None:
+    scene = swapped_out(m)
+    scene.p.fork()
+    assert m.trace[-1].references_before == {"0:0x20": (1, 1)}
+    assert m.trace[-1].references_after == {"0:0x20": (2, 2)}
+    m.processes[-1].dontneed(scene.a, m.page_size)
+    step = m.trace[-1]
+    assert (step.references_before, step.references_after) == ({"0:0x20": (2, 2)}, {"0:0x20": (1, 2)})
+    assert step.cache_before == step.cache_after == {"0:0x20": "EMPTY"}
+    scene.p.read_all(scene.a)
+    assert m.trace[-1].references_after == {"0:0x20": (0, 1)}
+
+
+@pytest.mark.parametrize("trace", [False, True])
+def test_on_a_stage_every_step_is_checked_be_it_recorded_or_not(*, trace: bool) -> None:
+    with stage(pmdswp.get(ARCH)):
+        m = Machine(trace=trace)
+        p = m.process()
+        p.mm.anonpages += 1
+        with pytest.raises(Violation, match="G3"):
+            p.mmap(pmds=1)
+        assert not m.in_step
+    p.mmap(pmds=1)
+
+
+@pytest.mark.parametrize("trace", [False, True])
+def test_on_a_stage_a_step_is_checked_that_user_space_sees_fail(
+    *, trace: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stage(pmdswp.get(ARCH)):
+        m = Machine(trace=trace)
+        p = m.process()
+        with pytest.raises(KernelError):
+            p.read(0)
+        p.mm.anonpages += 1
+        with pytest.raises(Violation, match="G3") as failure:
+            p.read(0)
+        assert isinstance(failure.value.__context__, KernelError)
+        monkeypatch.setattr(m, "finish_writeback", lambda: _die(KernelBug))
+        with pytest.raises(KernelBug):  # not the violation: what died of a bug may be in any state
+            m.end_writeback()
 
 
 def test_recording_can_be_switched_off() -> None:

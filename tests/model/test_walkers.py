@@ -176,8 +176,19 @@ def test_the_remaining_walkers_pass_by(m: Machine) -> None:
 def test_what_walkers_report_can_be_switched() -> None:
     with Machine(ARCH, switches=Switches(mempolicy_failed="count", hmm_nofault="error")) as m:
         scene = swapped_out(m)
-        assert scene.p.mbind(scene.a) == (0, m.nr)
+        assert scene.p.mbind(scene.a) == (0, 1)
         assert set(scene.p.hmm_range_fault(scene.a)) == {"error"}
+
+
+@pytest.mark.parametrize(("to_device", "failed"), [(False, 1), (True, 0)])
+def test_mbind_fails_once_for_a_migrating_pmd_and_passes_over_one_with_a_device(
+    m: Machine, to_device: bool, failed: int
+) -> None:
+    p = m.process()
+    a = p.mmap(pmds=1)
+    p.write_all(a)
+    assert p.start_migration(a, to_device=to_device)
+    assert p.mbind(a) == (0, failed)
 
 
 def test_walkers_pass_over_what_was_never_touched_and_what_is_there(m: Machine) -> None:

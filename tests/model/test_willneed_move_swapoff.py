@@ -35,13 +35,15 @@ def test_willneed_splits_what_zswap_holds_a_part_of() -> None:
         assert not scene.p.machine.device(0).zswap
 
 
+@pytest.mark.parametrize("point", [FailPoint.ALLOC_PMD_FOLIO, FailPoint.READ_IO])
 @pytest.mark.parametrize(("choice", "is_table"), [("leave", False), ("split", True)])
-def test_willneed_without_memory_is_no_error(choice: str, is_table: bool) -> None:
+def test_willneed_that_cannot_read_the_whole_is_no_error(choice: str, is_table: bool, point: FailPoint) -> None:
     with Machine(ARCH, switches=Switches(willneed_fail="split" if choice == "split" else "leave")) as m:
         scene = swapped_out(m)
-        m.fail_next(FailPoint.ALLOC_PMD_FOLIO)
+        m.fail_next(point)
         scene.p.willneed(scene.a)
         assert scene.is_table == is_table
+        assert "7.4" in m.rules_used
 
 
 def target(scene: Scene) -> int:
@@ -86,6 +88,53 @@ def test_move_tries_again(m: Machine, point: FailPoint) -> None:
     b = target(scene)
     m.fail_next(point)
     assert scene.p.uffdio_move(b, scene.a) == m.pmd_size
+
+
+@pytest.mark.parametrize(
+    ("cached", "point"),
+    [
+        (True, FailPoint.LOCK_FOLIO),
+        (True, FailPoint.RACE_CACHE_SPLIT),
+        (True, FailPoint.RACE_CACHE_REMOVED),
+        (False, FailPoint.RACE_PMD_CHANGED),
+    ],
+)
+def test_move_notices_what_changed_before_it_had_the_locks(m: Machine, cached: bool, point: FailPoint) -> None:
+    scene = swapped_out(m, cached=cached)
+    m.end_writeback()
+    b = target(scene)
+    m.fail_next(point)
+    assert scene.p.uffdio_move(b, scene.a) == m.pmd_size
+    assert m.note == point
+    assert (scene.p.mm.pmd(b).table is not None) == (point is FailPoint.RACE_CACHE_SPLIT)
+    check(m)
+    assert scene.p.read_all(b) == scene.written
+
+
+def test_rules_are_noted_where_something_obeys_them_and_nowhere_else(m: Machine) -> None:
+    scene = swapped_out(m)
+    b = target(scene)
+    scene.p.mprotect(scene.a, write=False)
+    scene.p.mprotect(scene.a, write=True)
+    scene.p.uffdio_move(b, scene.a)
+    m.swapoff()
+    scene.p.read_all(b)
+    scene.p.munmap(b)
+    assert not m.rules_used & {
+        "2.7",
+        "2.9",
+        "4.1",
+        "4.3",
+        "4.5",
+        "4.6",
+        "5.6",
+        "5.7",
+        "6.2",
+        "6.4",
+        "8.1",
+        "9.4",
+        "9.5",
+    }
 
 
 def test_move_of_a_shared_entry_is_busy(m: Machine) -> None:
@@ -170,11 +219,26 @@ def test_swapoff_of_a_range_in_zswap_goes_page_by_page() -> None:
         assert scene.p.read_all(scene.a) == scene.written
 
 
-@pytest.mark.parametrize("point", [FailPoint.ALLOC_PMD_FOLIO, FailPoint.RACE_CACHE_SPLIT, FailPoint.RACE_PMD_CHANGED])
-def test_swapoff_gets_everything_in_the_end(m: Machine, point: FailPoint) -> None:
+@pytest.mark.parametrize(
+    ("point", "rule"),
+    [
+        (FailPoint.ALLOC_PMD_FOLIO, "5.5"),
+        (FailPoint.RACE_SLOT_CACHED, "5.5"),
+        (FailPoint.RACE_CACHE_SPLIT, "5.6"),
+        (FailPoint.RACE_CACHE_REMOVED, "5.6"),
+        (FailPoint.RACE_PMD_CHANGED, "5.6"),
+        (FailPoint.LOCK_FOLIO, "5.8"),
+    ],
+)
+def test_swapoff_gets_everything_in_the_end(m: Machine, point: FailPoint, rule: str) -> None:
     scene = swapped_out(m)
     m.fail_next(point)
     m.swapoff(0)
+    assert m.note == point
+    assert rule in m.step_rules
+    assert ("5.7" in m.step_rules) == (rule != "5.8")
+    assert scene.is_table == (rule == "5.5" or point is FailPoint.RACE_CACHE_SPLIT)
+    check(m)
     assert scene.p.counters()["MM_SWAPENTS"] == 0
     assert scene.p.read_all(scene.a) == scene.written
 

@@ -76,17 +76,23 @@ def _run(request: Request) -> str | None:
     except BrokenPipeError:
         raise
     except SystemExit as error:
-        return None if error.code in {None, 0} else f"{path}: {error.code}"
-    except Exception as error:  # noqa: BLE001  # whatever the scenario raises is its reader's to know, in one line
+        return None if error.code in {None, 0} else f"{path}: {_one_line(error.code)}"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  # whatever the scenario raises is its reader's to know, in one line
         line = _line(path, error)
         if isinstance(error, SyntaxError | ValueError) and not line:
             # it was never run; a ValueError is that of a NUL byte, which is no Python either
             raise DecodeError(f"{path}:{getattr(error, 'lineno', None) or 1}: no Python: {error.args[0]}") from None
-        return f"{path}:{line}: {type(error).__name__}{f': {error}' if str(error) else ''}"
+        return f"{path}:{line}: {type(error).__name__}{f': {_one_line(error)}' if str(error) else ''}"
     return None
 
 
-def _line(path: str, error: Exception) -> int:
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())
+
+
+def _line(path: str, error: BaseException) -> int:
     """The innermost line of the scenario that an error passed, 0 if none."""
     lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == path]
     return lines[-1] if lines else 0

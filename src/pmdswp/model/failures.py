@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 
-__all__ = ["FailPoint", "KernelBug", "KernelError", "Reintroduced"]
+from pmdswp.errors import UnsupportedError
+
+__all__ = ["FailPoint", "KernelBug", "KernelError", "Reintroduced", "reintroduced"]
 
 
 class KernelError(Exception):
@@ -17,6 +20,17 @@ class KernelError(Exception):
 
 class KernelBug(AssertionError):  # noqa: N818  # the kernel's word for it
     """What the kernel would answer with BUG, WARN or a hang: the rules as modelled contradict each other."""
+
+
+def reintroduced(errors: Iterable[str]) -> frozenset[Reintroduced]:
+    """The errors of these names; `UnsupportedError` for a name that none has."""
+    known = {error.value: error for error in Reintroduced}
+    found = set()
+    for error in errors:
+        if error not in known:
+            raise UnsupportedError(f"no error {error!r}; allowed: {', '.join(known)}")
+        found.add(known[error])
+    return frozenset(found)
 
 
 class FailPoint(enum.StrEnum):
@@ -57,6 +71,8 @@ class FailPoint(enum.StrEnum):
     RACE_REFILLED = "race_refilled"
     """Between lookup and page-table lock the range is faulted in, swapped out to the same slots, split in the cache
     and its first page reclaimed: the PMD is the same word as before, but the cache class is SPLIT."""
+    RACE_ZSWAP = "race_zswap"
+    """Between the range query and the read, one slot of the range gets into zswap."""
     RACE_SLOT_CACHED = "race_slot_cached"
     """Between lookup and read, read-ahead caches one slot of the range."""
 
@@ -67,13 +83,19 @@ class Reintroduced(enum.StrEnum):
     V1_MINCORE_RESIDENT = "v1_mincore_resident"
     """mincore reports every huge PMD as resident, a swap PMD too (rule 6.12)."""
     V1_MOVE_BLIND = "v1_move_blind"
-    """UFFDIO_MOVE moves the entry whatever is cached, so that small folios stay anchored at the source (8.8)."""
+    """UFFDIO_MOVE moves the entry whatever is cached, and anchors anew what is cached at the first slot only (8.8)."""
     V1_ZSWAP_NOT_SEEN = "v1_zswap_not_seen"
     """Nobody asks zswap before a read of PMD order (4.5)."""
     V1_BOGUS_FOLIO = "v1_bogus_folio"
     """The offset of a swap PMD is taken for a PFN (1.4)."""
+    V1_FORK_NEEDS_FOLIO = "v1_fork_needs_folio"
+    """fork takes its references by the cached folio, which need not be there (3.1, 3.9)."""
+    V1_WILLNEED_IGNORED = "v1_willneed_ignored"
+    """MADV_WILLNEED reads nothing below a swap PMD (7.2)."""
+    V1_COLLAPSE_NO_TABLE = "v1_collapse_no_table"
+    """khugepaged and MADV_COLLAPSE take a swap PMD for one without a table, not for one that is mapped (6.14)."""
     V2_SINGLE_SLOT_LOOKUP = "v2_single_slot_lookup"
-    """The cache class is judged from the first slot alone (S.1)."""
+    """The cache class is judged from the first slot alone, and mincore answers for it alone (S.1, 6.12)."""
     V2_MOVE_NO_RECHECK = "v2_move_no_recheck"
     """UFFDIO_MOVE of an uncached range looks again at the first slot only (8.7)."""
     V2_MOVE_EBUSY = "v2_move_ebusy"

@@ -9,8 +9,8 @@ from pmdswp.model.failures import FailPoint
 from pmdswp.model.fault_pte import VmFault, handle_pte_fault, may_map_writable
 from pmdswp.model.migration import migration_entry_wait
 from pmdswp.model.pgtable import DIRTY, UFFD, WRITE, YOUNG
-from pmdswp.model.split import split_folio, split_huge_pmd
-from pmdswp.model.swap import CacheClass, folio_free_swap, swap_cache_del_folio, swap_pmd_cache_lookup
+from pmdswp.model.split import race_before_lock, split_huge_pmd
+from pmdswp.model.swap import CacheClass, folio_free_swap, swap_pmd_cache_lookup
 from pmdswp.model.swapin import entry_bits, read_swap_cache_async, set_huge_pmd, swapin_sync
 from pmdswp.model.zswap import zswap_range_has_entry
 from pmdswp.softleaf import SoftLeafType, State
@@ -37,13 +37,14 @@ def handle_mm_fault(m: Machine, vma: Vma, address: int, *, write: bool) -> VmFau
     pmd = vma.mm.pmd(haddr)
     entry = vma.mm.entry(pmd)
     result: VmFault | _Next = _Next.FALLBACK
-    m.rule(*(("1.1", "1.2", "1.3") if entry.state is State.SOFTLEAF else ("1.5",)))
+    m.rule("1.3" if entry.state is State.SOFTLEAF else "1.5")
     if entry.state is State.NONE:
         if vma.start <= haddr and haddr + m.pmd_size <= vma.end:
             result = _do_huge_pmd_anonymous_page(m, vma, haddr, pmd)
     elif entry.state is State.PRESENT:
         result = _do_huge_pmd_wp_page(m, vma, pmd)
     elif entry.kind is SoftLeafType.SWAP:
+        m.rule("1.1", "1.2")
         result = do_huge_pmd_swap_page(m, vma, haddr, pmd, write=write)
     elif entry.state is State.SOFTLEAF:
         migration_entry_wait(m, entry)
@@ -79,19 +80,17 @@ def do_huge_pmd_swap_page(m: Machine, vma: Vma, haddr: int, pmd: Pmd, *, write: 
     folio = _cached_or_read(m, device, offset)
     if folio is None:
         return _split_and_go_on(m, vma, pmd)
-    _race_before_lock(m, folio)
-    m.rule("9.4", "9.5", "S.3")
-    removed = folio.nr and (folio.device is not device or folio.offset != offset)
-    if removed or m.fails(FailPoint.LOCK_FOLIO):
+    if not _lock(m, folio, device, offset):
         return VmFault.RETRY
     if folio.nr != m.nr:
+        m.rule("9.4")
         return _split_and_go_on(m, vma, pmd)
-    if not folio.uptodate:
-        m.rule("9.7")
-        return VmFault.SIGBUS if m.switches.fault_not_uptodate == "sigbus" else _split_and_go_on(m, vma, pmd)
     if m.fails(FailPoint.RACE_PMD_CHANGED):
         m.rule("9.6")
         return VmFault.RETRY
+    if not folio.uptodate:
+        m.rule("9.7")
+        return VmFault.SIGBUS if m.switches.fault_not_uptodate == "sigbus" else _split_and_go_on(m, vma, pmd)
     return _map_swapped_in(m, vma, haddr, pmd, folio, write=write)
 
 
@@ -121,11 +120,17 @@ def _cached_or_read(m: Machine, device: SwapDevice, offset: int) -> Folio | None
     return folio
 
 
-def _race_before_lock(m: Machine, folio: Folio) -> None:
-    if m.fails(FailPoint.RACE_CACHE_SPLIT):
-        split_folio(m, folio)
-    elif not folio.is_mapped and not folio.writeback and not folio.dirty and m.fails(FailPoint.RACE_CACHE_REMOVED):
-        swap_cache_del_folio(m, folio)
+def _lock(m: Machine, folio: Folio, device: SwapDevice, offset: int) -> bool:
+    """`folio_lock_or_retry`, and whether the folio is still the cached one; what it was split into may be."""
+    race_before_lock(m, folio)
+    m.rule("S.3")
+    if m.fails(FailPoint.LOCK_FOLIO):
+        m.rule("9.5")
+        return False
+    if folio.nr and (folio.device is not device or folio.offset != offset):
+        m.rule("9.4")
+        return False
+    return True
 
 
 def _map_swapped_in(m: Machine, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, *, write: bool) -> VmFault | _Next:
@@ -135,33 +140,29 @@ def _map_swapped_in(m: Machine, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, *,
     if exclusive and folio.writeback and device.stable_writes:
         m.rule("9.9")
         exclusive = False
-    if m.switches.fault_refcount1_excl and not exclusive and not folio.is_mapped:
-        exclusive = _only_user(device, folio)
     m.rule("9.10", "9.11", "9.14", "9.15", "9.17", "9.19")
-    bits = entry_bits(entry) | YOUNG
+    set_huge_pmd(m, vma, haddr, pmd, folio, bits=entry_bits(entry) | YOUNG, exclusive=exclusive)
+    may_drop = device.synchronous or vma.locked or (write and folio.ref_count() == 1 + m.nr)
+    if may_drop and folio_free_swap(m, folio):
+        m.rule("9.16")
+    if m.switches.fault_refcount1_excl and folio.ref_count() == 1:
+        exclusive = True
+        folio.exclusive = 1
     if exclusive and may_map_writable(m, vma, entry):
-        bits |= WRITE
+        pmd.bits |= WRITE
         if write:
             m.rule("9.12")
-            bits |= DIRTY | m.soft_dirty_bit
-    set_huge_pmd(m, vma, haddr, pmd, folio, bits=bits, exclusive=exclusive)
-    if device.synchronous or vma.locked or (write and folio.ref_count() == 1 + m.nr):
-        m.rule("9.16")
-        folio_free_swap(m, folio)
-    if write and not bits & WRITE:
+            pmd.bits |= DIRTY | m.soft_dirty_bit
+    if write and not pmd.bits & WRITE:
         m.rule("9.13")
         return _do_huge_pmd_wp_page(m, vma, pmd)
     return VmFault.DONE
 
 
-def _only_user(device: SwapDevice, folio: Folio) -> bool:
-    return not folio.writeback and all(count == 1 for count in device.count[folio.offset : folio.offset + folio.nr])
-
-
 def _do_huge_pmd_wp_page(m: Machine, vma: Vma, pmd: Pmd) -> VmFault | _Next:
     """A write to a huge page that is mapped read-only."""
     folio = m.mem_map[m.words.pfn(pmd.word)]
-    if pmd.bits & UFFD:
+    if vma.uffd_wp and pmd.bits & UFFD:
         m.event("UFFD_WP")
         pmd.bits &= ~UFFD
     if not folio.exclusive:

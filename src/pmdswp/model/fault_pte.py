@@ -137,7 +137,7 @@ def _map_swapped_in(m: Machine, vmf: Vmf, entry: Entry, folio: Folio, device: Sw
 def may_map_writable(m: Machine, vma: Vma, entry: Entry) -> bool:
     """Whether nobody waits for the next write to what was swapped: neither userfaultfd nor soft-dirty tracking."""
     awaits_soft_dirty = m.soft_dirty_bit and not vma.soft_dirty and not entry.soft_dirty
-    return vma.write and not entry.uffd and not awaits_soft_dirty
+    return vma.write and not (vma.uffd_wp and entry.uffd) and not awaits_soft_dirty
 
 
 def _maps_all_of(m: Machine, vmf: Vmf, entry: Entry, folio: Folio) -> bool:
@@ -158,7 +158,7 @@ def _maps_all_of(m: Machine, vmf: Vmf, entry: Entry, folio: Folio) -> bool:
 def _do_wp_page(m: Machine, vmf: Vmf) -> VmFault:
     """A write to a page that is mapped read-only: reuse it if nobody else can see it, else copy it."""
     table, i = vmf.table, vmf.i
-    if table.bits[i] & UFFD:
+    if vmf.vma.uffd_wp and table.bits[i] & UFFD:
         m.event("UFFD_WP")
         table.bits[i] &= ~UFFD
     pfn = m.words.pfn(table.words[i])

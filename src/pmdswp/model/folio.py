@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pmdswp.model.mm import Vma
     from pmdswp.model.swap import SwapDevice
 
-__all__ = ["AnonVma", "Folio"]
+__all__ = ["AnonVma", "Folio", "MemMap"]
 
 
 class AnonVma:
@@ -93,3 +93,12 @@ class Folio:
         """`folio_add_new_anon_rmap`: a shared folio belongs to the root, where every relative finds it."""
         self.anon_vma = vma.anon_vma if exclusive else vma.anon_vma.root
         self.index = vma.linear_index(address)
+
+
+class MemMap(dict[int, Folio]):
+    """Frame -> the folio that has it. A word that names any other frame is a bug: `pfn_to_page` of nothing."""
+
+    __slots__ = ()
+
+    def __missing__(self, pfn: int) -> Folio:
+        raise KernelBug(f"a word names frame {pfn:#x}, where no page is")

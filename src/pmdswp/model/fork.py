@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pmdswp.model.failures import FailPoint, KernelError, Reintroduced
+from pmdswp.model.failures import FailPoint, KernelBug, KernelError, Reintroduced
 from pmdswp.model.folio import AnonVma
 from pmdswp.model.pgtable import UFFD, WRITE, YOUNG
 from pmdswp.model.split import split_huge_pmd
-from pmdswp.model.swap import SwapDevice, swap_dup_entries_direct
+from pmdswp.model.swap import CacheClass, SwapDevice, swap_cache_class, swap_dup_entries_direct
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
 if TYPE_CHECKING:
@@ -79,7 +79,10 @@ def _copy_swap_pmd(m: Machine, child: Mm, pmd: Pmd, target: Pmd, entry: Entry) -
     """`copy_huge_non_present_pmd` of a swap PMD: one more reference on every slot, and nobody is exclusive."""
     assert entry.leaf is not None  # noqa: S101  # a softleaf has a leaf
     m.rule("3.1", "3.9")
-    _dup(m, m.device(entry.leaf.swp_type), entry.leaf.offset, m.nr)
+    device, offset = m.device(entry.leaf.swp_type), entry.leaf.offset
+    if Reintroduced.V1_FORK_NEEDS_FOLIO in m.errors and swap_cache_class(device, offset, m.nr) is not CacheClass.WHOLE:
+        raise KernelBug("folio_dup_swap() without a folio")
+    _dup(m, device, offset, m.nr)
     m.rule("3.4")
     child.add_to_mmlist()
     m.rule("3.5", "3.6", "3.7", "G2", "G6")

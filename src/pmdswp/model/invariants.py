@@ -48,6 +48,7 @@ class _Walk:
         self.pmd_refs: dict[tuple[int, int], int] = {}
         self.pte_refs: dict[tuple[int, int], int] = {}
         self.exclusive: set[tuple[int, int]] = set()
+        self.deposits: set[PteTable] = set()
         self.entire: dict[Folio, int] = {}
         self.mapped: dict[Folio, list[int]] = {}
 
@@ -62,6 +63,8 @@ class _Walk:
                 _fail("G1", f"{process.name} {haddr:#x}: table and word disagree: {entry!r}")
             if (pmd.deposit is not None) != (entry.state in (State.PRESENT, State.SOFTLEAF)):
                 _fail("G4", f"{process.name} {haddr:#x}: {entry.state} with deposit {pmd.deposit}")
+            if pmd.deposit is not None:
+                self._deposit(process, haddr, pmd.deposit)
             anon, swap = self._pmd(process, haddr, pmd, entry)
             anonpages += anon
             swapents += swap
@@ -73,6 +76,14 @@ class _Walk:
             _fail("G3", f"{process.name}: anon, swap, tables are {found}, counted as {process.counters()}")
         if swapents and not mm.on_mmlist:
             _fail("3.4", f"{process.name} has swap entries and swapoff does not know")
+
+    def _deposit(self, process: Process, haddr: int, table: PteTable) -> None:
+        """That a deposited table is empty, and nobody else's."""
+        if table in self.deposits:
+            _fail("G4", f"{process.name} {haddr:#x}: the deposited table is deposited elsewhere too")
+        if table.words.count(self.m.words.pte_none) != self.m.nr:
+            _fail("G4", f"{process.name} {haddr:#x}: the deposited table is not empty")
+        self.deposits.add(table)
 
     def _pmd(self, process: Process, haddr: int, pmd: Pmd, entry: Entry) -> tuple[int, int]:
         """One PMD: how many anonymous pages and swap entries it stands for."""
@@ -124,7 +135,7 @@ class _Walk:
         self.entire[folio] = self.entire.get(folio, 0) + 1
         vma = self._vma(process, haddr, m.pmd_size)
         self._anchored(vma, haddr, folio, 0)
-        if pmd.bits & WRITE and (not folio.exclusive or not vma.write or pmd.bits & UFFD):
+        if pmd.bits & WRITE and (not folio.exclusive or not vma.write or (vma.uffd_wp and pmd.bits & UFFD)):
             _fail("9.11", f"{process.name} {haddr:#x} is writable")
         self._expect(process, haddr, folio.data)
 
@@ -218,7 +229,7 @@ class _Walk:
         counts[page] += 1
         self._anchored(vma, address, folio, page)
         bits = table.bits[i]
-        if bits & WRITE and (not folio.exclusive >> page & 1 or not vma.write or bits & UFFD):
+        if bits & WRITE and (not folio.exclusive >> page & 1 or not vma.write or (vma.uffd_wp and bits & UFFD)):
             _fail("9.11", f"{vma.mm.name} {address:#x} is writable")
         return folio.data[page]
 
@@ -257,6 +268,15 @@ class _Walk:
             for folio in dict.fromkeys(device.cache):
                 if folio is not None:
                     self._in_cache(device, folio)
+            self._free_slots(device)
+
+    def _free_slots(self, device: SwapDevice) -> None:
+        """That a slot which is free has no copy left."""
+        free = [not count and folio is None for count, folio in zip(device.count, device.cache, strict=True)]
+        kept = [*device.zswap, *device.zero, *(slot for slot, token in enumerate(device.disk) if token is not None)]
+        for slot in kept:
+            if free[slot]:
+                _fail("4.8", f"slot {device.type}:{slot:#x} is free, but has a copy")
 
     def _in_cache(self, device: SwapDevice, folio: Folio) -> None:
         run = device.cache[folio.offset : folio.offset + folio.nr]

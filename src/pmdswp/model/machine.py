@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Self
 
 from pmdswp.arch import Arch
 from pmdswp.model import swapoff as swapoff_
-from pmdswp.model.failures import FailPoint, KernelBug, Reintroduced
-from pmdswp.model.folio import Folio
+from pmdswp.model.failures import FailPoint, KernelBug, KernelError, reintroduced
+from pmdswp.model.folio import Folio, MemMap
 from pmdswp.model.migration import finish_migration
 from pmdswp.model.pgtable import SOFT_DIRTY, UFFD, Decoded
 from pmdswp.model.present import present_words
@@ -52,7 +52,7 @@ class Machine:
         arch: str | Arch | None = None,
         *,
         switches: Switches | None = None,
-        errors: Iterable[Reintroduced] = (),
+        errors: Iterable[str] = (),
         pmd_swap: bool = True,
         trace: bool = True,
         zswap: bool = False,
@@ -62,7 +62,7 @@ class Machine:
     ) -> None:
         self.arch = architecture(arch)
         self.switches = switches or Switches()
-        self.errors = frozenset(errors)
+        self.errors = reintroduced(errors)
         self.pmd_swap = pmd_swap and self.arch.has_pmd_swap
         self.nr = self.arch.hpage_pmd_nr
         self.page_size = self.arch.page_size
@@ -74,10 +74,10 @@ class Machine:
         self.words = present_words(self.arch)
         self.pte_entries = Decoded(self.arch.decode_pte)
         self.pmd_entries = Decoded(self.arch.decode_pmd)
-        self.mem_map: dict[int, Folio] = {}
+        self.mem_map = MemMap()
         self.devices: list[SwapDevice | None] = []
         self.processes: list[Process] = []
-        self.zswap_enabled = zswap
+        self.zswap_enabled = self.zswap_was_enabled = zswap
         self.events: Counter[str] = Counter()
         self.trace: list[Step] = []
         self.tracing = trace
@@ -88,6 +88,7 @@ class Machine:
         self.lost_data = False
         """Whether a read has failed: poisoned pages and SIGBUS are right from then on."""
         self._armed: Counter[FailPoint] = Counter()
+        self._passing: Counter[FailPoint] = Counter()
         self._next_pfn = _FIRST_PFN
         self._next_token = 1
         self._next_process = 1
@@ -119,17 +120,22 @@ class Machine:
                     raise KeyError(rule)
                 self.rules_used.add(rule)
 
-    def fail_next(self, point: FailPoint | str, times: int = 1) -> None:
-        """Let the next time (or times) that `point` is passed fail."""
+    def fail_next(self, point: FailPoint | str, times: int = 1, *, after: int = 0) -> None:
+        """Let the next time (or times) that `point` is passed fail, once it was passed `after` times without."""
         self._armed[FailPoint(point)] += times
+        self._passing[FailPoint(point)] += after
 
     def clear_failures(self) -> None:
         """Let nothing fail that has not failed yet."""
         self._armed.clear()
+        self._passing.clear()
 
     def fails(self, point: FailPoint) -> bool:
         """Whether `point` is to fail now; asked once per passing."""
         if not self._armed or not self._armed[point]:
+            return False
+        if self._passing[point]:
+            self._passing[point] -= 1
             return False
         self._armed[point] -= 1
         self.note = f"{self.note} {point}".lstrip()
@@ -214,6 +220,8 @@ class Machine:
     @operation
     def swapoff(self, type: int = 0) -> None:
         """Bring everything back from a swap device and remove it."""
+        if type not in range(len(self.devices)) or self.devices[type] is None:
+            raise KernelError("EINVAL")
         swapoff_.swapoff(self, self.device(type))
 
     @operation
@@ -244,11 +252,17 @@ class Machine:
         if not folio.is_mapped and not folio_free_swap(self, folio):
             shrink_folio(self, folio)
 
+    def _with_slot(self, type: int, slot: int) -> SwapDevice:
+        device = self.device(type)
+        if slot not in range(device.nr_slots):
+            raise ValueError(f"device {type} has {device.nr_slots} slots, and none is {slot:#x}")
+        return device
+
     @operation
     def reclaim_slot(self, type: int, slot: int) -> None:
         """Reclaim the one folio at a slot."""
         self.rule("G10")
-        folio = self.device(type).cache[slot]
+        folio = self._with_slot(type, slot).cache[slot]
         if folio is not None:
             self.reclaim_folio(folio)
 
@@ -256,7 +270,7 @@ class Machine:
     def populate_slot(self, type: int, slot: int) -> None:
         """Read one slot into the cache, as read-ahead for a neighbour does."""
         self.rule("G10")
-        device = self.device(type)
+        device = self._with_slot(type, slot)
         if device.count[slot] and device.cache[slot] is None:
             read_swap_cache_async(self, device, slot)
 
@@ -264,18 +278,21 @@ class Machine:
     def split_cached(self, type: int, slot: int, order: int = 0) -> bool:
         """Split the folio in the cache at a slot, as the deferred-split scan or a memory failure does."""
         self.rule("G10")
-        folio = self.device(type).cache[slot]
+        folio = self._with_slot(type, slot).cache[slot]
         return folio is not None and split_folio(self, folio, order)
 
     @operation
     def set_zswap(self, *, enabled: bool) -> None:
         """Write /sys/module/zswap/parameters/enabled."""
         self.zswap_enabled = enabled
+        self.zswap_was_enabled |= enabled
 
     @operation
-    def zswap_writeback(self, type: int, slot: int) -> bool:
-        """The zswap shrinker writes one slot to the disk."""
-        return zswap_writeback_entry(self, self.device(type), slot)
+    def zswap_writeback(self, type: int, slot: int, nr: int = 1) -> bool:
+        """The zswap shrinker writes a slot to the disk, or `nr` from it on, one by one; whether all could be."""
+        device = self.device(type)
+        written = [zswap_writeback_entry(self, device, one) for one in range(slot, slot + nr)]
+        return all(written)
 
     def cached_folios(self) -> list[Folio]:
         """Every folio in a swap cache, in slot order."""

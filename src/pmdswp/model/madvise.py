@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from pmdswp.model.failures import FailPoint, Reintroduced
 from pmdswp.model.migration import softleaf_to_folio
 from pmdswp.model.pgtable import DIRTY, WRITE, YOUNG
-from pmdswp.model.split import split_huge_pmd
-from pmdswp.model.swap import CacheClass, folio_free_swap, swap_pmd_cache_lookup
+from pmdswp.model.split import split_folio, split_huge_pmd
+from pmdswp.model.swap import CacheClass, folio_free_swap, swap_pmd_cache_lookup, swap_zero_in_part
 from pmdswp.model.swapin import read_swap_cache_async, swapin_sync
 from pmdswp.model.swapout import shrink_folio
 from pmdswp.model.zap import zap_huge_pmd, zap_pte
@@ -103,7 +103,7 @@ def madvise_cold(m: Machine, mm: Mm, start: int, end: int) -> None:
 
 
 def madvise_pageout(m: Machine, mm: Mm, start: int, end: int) -> None:
-    """MADV_PAGEOUT: reclaim the folios that are wholly in the range. A swap PMD is out already."""
+    """MADV_PAGEOUT: reclaim the pages in the range, split off their folio if need be. A swap PMD is out already."""
     folios: dict[Folio, None] = {}
     for haddr, first, last in mm.pmd_ranges(start, end):
         pmd = mm.pmds.get(haddr)
@@ -113,17 +113,22 @@ def madvise_pageout(m: Machine, mm: Mm, start: int, end: int) -> None:
             m.rule("6.18")
             pmd_to_softleaf_folio(m, mm.entry(pmd))
             continue
-        pages: dict[Folio, int] = {}
-        for i in range(first - haddr >> m.page_shift, last - haddr >> m.page_shift):
-            mapped = mm.mapped_page(pmd, i)
-            if mapped is not None:
-                pages[mapped[0]] = pages.get(mapped[0], 0) + 1
-                if pmd.table is None and last - first == m.pmd_size:
-                    pages[mapped[0]] = m.nr
-                    break
-        folios.update((folio, None) for folio, nr in pages.items() if nr == folio.nr)
+        slots = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
+        for folio, nr in _mapped_pages(mm, pmd, slots).items():
+            if nr < folio.nr:
+                split_folio(m, folio)
+        folios.update((folio, None) for folio, nr in _mapped_pages(mm, pmd, slots).items() if nr == folio.nr)
     for folio in folios:
         shrink_folio(m, folio)
+
+
+def _mapped_pages(mm: Mm, pmd: Pmd, slots: range) -> dict[Folio, int]:
+    """How many pages of each folio some slots of a PMD map."""
+    pages: dict[Folio, int] = {}
+    for mapped in (mm.mapped_page(pmd, i) for i in slots):
+        if mapped is not None:
+            pages[mapped[0]] = pages.get(mapped[0], 0) + 1
+    return pages
 
 
 def madvise_willneed(m: Machine, mm: Mm, start: int, end: int) -> None:
@@ -151,8 +156,8 @@ def _willneed_swap_pmd(m: Machine, mm: Mm, pmd: Pmd, entry: Entry, ptes: range) 
     assert entry.leaf is not None  # noqa: S101  # a softleaf has a leaf
     device, offset = m.device(entry.leaf.swp_type), entry.leaf.offset
     m.rule("7.6")
-    if Reintroduced.WILLNEED_ORDER0 in m.errors:
-        for i in ptes:
+    if m.errors & {Reintroduced.V1_WILLNEED_IGNORED, Reintroduced.WILLNEED_ORDER0}:
+        for i in ptes if Reintroduced.WILLNEED_ORDER0 in m.errors else ():
             if device.cache[offset + i] is None:
                 read_swap_cache_async(m, device, offset + i)
         return True
@@ -165,9 +170,10 @@ def _willneed_swap_pmd(m: Machine, mm: Mm, pmd: Pmd, entry: Entry, ptes: range) 
             read_swap_cache_async(m, device, offset + 1)
         m.rule("7.2", "7.5")
         folio = swapin_sync(m, device, offset, m.nr)
-        if folio is not None:
+        if folio is not None and folio.uptodate:
             return True
-        if device.cache[offset : offset + m.nr].count(None) == m.nr:
+        single = device.cache[offset : offset + m.nr].count(None) != m.nr or swap_zero_in_part(device, offset, m.nr)
+        if folio is not None or not single:
             m.rule("7.4")
             if m.switches.willneed_fail == "leave":
                 return True

@@ -91,7 +91,7 @@ def finish_migration(m: Machine, folio: Folio) -> None:
         bits |= (YOUNG if m.arch.softleaf_young(entry.leaf) else 0) | (
             DIRTY if m.arch.softleaf_dirty(entry.leaf) else 0
         )
-        if entry.kind in READABLE and mapping.vma.write:
+        if entry.kind in READABLE and mapping.vma.write and not entry.uffd:
             bits |= WRITE
         exclusive = entry.kind in READABLE or entry.kind is SoftLeafType.MIGRATION_READ_EXCLUSIVE
         if mapping.table is None:

@@ -39,6 +39,8 @@ def _mincore_swap_pmd(m: Machine, entry: Entry, pages: range) -> list[bool]:
     assert entry.leaf is not None  # noqa: S101  # a softleaf has a leaf
     m.rule("6.12")
     device, offset = m.device(entry.leaf.swp_type), entry.leaf.offset
+    if Reintroduced.V2_SINGLE_SLOT_LOOKUP in m.errors:
+        return [_mincore_swap(device, offset)] * len(pages)
     cache, folio = swap_pmd_cache_lookup(m, device, offset)
     if cache is CacheClass.SPLIT:
         return [_mincore_swap(device, offset + i) for i in pages]

@@ -27,7 +27,8 @@ def _walk(m: Machine, mm: Mm, start: int, end: int) -> Iterator[tuple[Pmd, PteTa
         if pmd is None or mm.entry(pmd).state is State.NONE:
             continue
         if pmd.table is None and last - first < m.pmd_size:
-            m.rule("2.7")
+            if mm.entry(pmd).kind is SoftLeafType.SWAP:
+                m.rule("2.7", "6.5")
             split_huge_pmd(m, mm, pmd)
         ptes = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
         yield pmd, pmd.table, ptes
@@ -43,7 +44,6 @@ def change_protection(m: Machine, mm: Mm, start: int, end: int, *, write: bool) 
                 pmd.bits &= ~WRITE
                 pmd.word = _make_readable(m, pmd.word, level="pmd")
         elif not write:
-            m.rule("6.4")
             words, bits = table.words, table.bits
             for i in ptes:
                 bits[i] &= ~WRITE
@@ -69,7 +69,8 @@ def change_uffd_wp(m: Machine, mm: Mm, start: int, end: int, *, protect: bool) -
             if mm.entry(pmd).state is State.PRESENT:
                 pmd.bits = _armed(pmd.bits, protect=protect)
             else:
-                m.rule("6.5")
+                if mm.entry(pmd).kind is SoftLeafType.SWAP:
+                    m.rule("6.5")
                 pmd.word = change_pmd(pmd.word)
         else:
             words, bits = table.words, table.bits

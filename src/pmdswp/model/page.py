@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from pmdswp.model.picture import Lane, Spot, picture
-from pmdswp.model.report import Place, Run, Told, folded, short_name, slots, tell
+from pmdswp.model.report import Place, Run, Told, folded, references, short_name, slots, tell
 from pmdswp.model.rules import RULES
 from pmdswp.render.html import frame
 from pmdswp.render.text import describe
@@ -113,8 +113,10 @@ def _cache_lanes(run: Run) -> Iterator[Lane]:
     for range_ in ranges:
         spots: list[Spot | None] = []
         name: str | None = None
+        count: tuple[int, int] | None = None
         for step in run.steps:
-            name = step.cache_after.get(range_, name)
-            detail = f"{slots(range_)} after step {step.index}: {name}"
-            spots.append(None if name is None else Spot(str(name), _CLASS_TONES[name], changed=False, detail=detail))
+            name, before = step.cache_after.get(range_, name), count
+            count = step.references_after.get(range_, count)
+            detail = f"{slots(range_)} after step {step.index}: {name}, {references(count)} to a slot"
+            spots.append(None if name is None else Spot(name, _CLASS_TONES[name], count != before, detail))
         yield Lane("swap cache", slots(range_), tuple(spots))

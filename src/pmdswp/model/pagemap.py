@@ -75,7 +75,8 @@ def pagemap_read(m: Machine, mm: Mm, start: int, end: int, *, privileged: bool) 
                 record |= (PM_SOFT_DIRTY if bits & SOFT_DIRTY else 0) | (PM_UFFD_WP if bits & UFFD else 0)
                 payload = folio.pfn + page
             elif entry.leaf is not None and entry.kind is not SoftLeafType.MARKER:
-                m.rule("6.10", "2.9")
+                if table is None:
+                    m.rule("6.10")
                 record |= PM_SWAP
                 record |= (PM_SOFT_DIRTY if entry.soft_dirty else 0) | (PM_UFFD_WP if entry.uffd else 0)
                 step = i if table is None else 0
@@ -117,8 +118,9 @@ def _scan(m: Machine, vma: Vma, start: int, end: int, *, wp_matching: bool) -> I
         if pmd.table is None:
             found = _categories(vma, mm.entry(pmd), pmd.bits)
             protect = wp_matching and Category.WRITTEN in found
-            if not protect or last - first == m.pmd_size:
+            if mm.entry(pmd).kind is SoftLeafType.SWAP:
                 m.rule("6.11")
+            if not protect or last - first == m.pmd_size:
                 if protect:
                     pmd.word, pmd.bits = _protected(mm.entry(pmd), pmd.bits, m.arch.pmd_swp_mkuffd)
                 yield Region(first, last, found | Category.HUGE)

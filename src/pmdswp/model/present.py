@@ -3,7 +3,7 @@
 pmdswp encodes non-present entries only. The model needs present ones too, so that its tables hold nothing but real
 words; here each architecture gets just the bits by which its own predicates tell a page, a huge page and a table
 apart, and the frame. Nothing else is in the word: permissions, dirty, young, soft-dirty and the uffd bit of a present
-entry are kept beside it (`pmdswp.model.pgtable.Bits`).
+entry are kept beside it (`pmdswp.model.pgtable`: `WRITE`, `DIRTY` and so on).
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from pmdswp.model import madvise, mprotect, uffdio_move, walkers
@@ -17,6 +18,7 @@ from pmdswp.model.pgtable import DIRTY, WRITE, YOUNG
 from pmdswp.model.recorder import operation
 from pmdswp.model.split import split_huge_pmd
 from pmdswp.model.zap import free_empty_tables, zap_page_range
+from pmdswp.softleaf import SoftLeafType
 
 if TYPE_CHECKING:
     from pmdswp.model.machine import Machine
@@ -87,13 +89,21 @@ class Process:
         m = self.machine
         size = pmds * m.pmd_size + pages * m.page_size
         if not address:
-            address = self._next_address
-            self._next_address += (size + 2 * m.pmd_size - 1) & -m.pmd_size
+            address = self._unused(size)
         self._end(address, size)
         self._unmap(address, address + size)
         vma = Vma(self.mm, address, address + size, address >> m.page_shift)
         vma.link([vma.anon_vma])
         self.mm.vmas.append(vma)
+        return address
+
+    def _unused(self, size: int) -> int:
+        """Where nothing is mapped, from a PMD boundary on."""
+        pmd_size, address = self.machine.pmd_size, self._next_address
+        for vma in sorted(self.mm.vmas, key=lambda vma: vma.start):
+            if vma.start < address + size and address < vma.end:
+                address = (vma.end + pmd_size - 1) & -pmd_size
+        self._next_address = address + ((size + 2 * pmd_size - 1) & -pmd_size)
         return address
 
     @operation
@@ -102,7 +112,7 @@ class Process:
         self._unmap(address, self._end(address, length))
 
     def _unmap(self, start: int, end: int) -> None:
-        self._split_vmas(start, end)
+        self._split_vmas(start, end, rule="6.2")
         for vma in [vma for vma in self.mm.vmas if start <= vma.start and vma.end <= end]:
             zap_page_range(self.machine, self.mm, vma.start, vma.end)
             self._forget(vma.start, vma.end)
@@ -110,7 +120,7 @@ class Process:
             self.mm.vmas.remove(vma)
         free_empty_tables(self.mm, start, end)
 
-    def _split_vmas(self, *addresses: int) -> None:
+    def _split_vmas(self, *addresses: int, rule: str = "2.7") -> None:
         """`split_vma`, with `vma_adjust_trans_huge`: no huge PMD may lie across the border of two VMAs."""
         m = self.machine
         for address in addresses:
@@ -119,12 +129,22 @@ class Process:
                     continue
                 pmd = self.mm.pmds.get(address & -m.pmd_size)
                 if address & m.pmd_size - 1 and pmd is not None:
-                    m.rule("1.8", "2.7")
+                    if self.mm.entry(pmd).kind is SoftLeafType.SWAP:
+                        m.rule("1.8", "2.7", rule)
                     split_huge_pmd(m, self.mm, pmd)
                 other = vma.clone(self.mm, address, vma.end, vma.linear_index(address))
                 vma.end = address
                 self.mm.vmas.append(other)
                 break
+
+    def _changing(
+        self, address: int, end: int, is_so: Callable[[Vma], bool], *, rule: str = "2.7"
+    ) -> Iterator[tuple[Vma, int, int]]:
+        """The VMAs in a range that are to change, cut off at its ends. One that is so already is not cut."""
+        for vma, start, stop in self.mm.vma_ranges(address, end):
+            if not is_so(vma):
+                self._split_vmas(start, stop, rule=rule)
+                yield self.mm.find_vma(start), start, stop
 
     def _merge_vmas(self) -> None:
         """`vma_merge`: neighbours that differ in nothing become one."""
@@ -240,9 +260,7 @@ class Process:
     def mprotect(self, address: int, length: int | None = None, *, write: bool) -> None:
         """Make memory read-only or writable."""
         end = self._end(address, length)
-        self.mm.vma_ranges(address, end)
-        self._split_vmas(address, end)
-        for vma, start, stop in self.mm.vma_ranges(address, end):
+        for vma, start, stop in self._changing(address, end, lambda vma: vma.write == write, rule="6.4"):
             vma.write = write
             mprotect.change_protection(self.machine, self.mm, start, stop, write=write)
         self._merge_vmas()
@@ -261,9 +279,7 @@ class Process:
         if wp and not self.machine.uffd_bit:
             raise KernelError("EINVAL")
         end = self._end(address, length)
-        self.mm.vma_ranges(address, end)
-        self._split_vmas(address, end)
-        for vma, _start, _stop in self.mm.vma_ranges(address, end):
+        for vma, _start, _stop in self._changing(address, end, lambda vma: vma.uffd and vma.uffd_wp >= wp):
             vma.uffd = True
             vma.uffd_wp |= wp
         self._merge_vmas()
@@ -289,8 +305,7 @@ class Process:
         if end > vma.end:
             raise KernelError("EFAULT")
         if not new_address:
-            new_address = self._next_address + (address & m.pmd_size - 1)
-            self._next_address += (size + 3 * m.pmd_size - 1) & -m.pmd_size
+            new_address = self._unused(size + m.pmd_size) + (address & m.pmd_size - 1)
         if new_address < end and address < new_address + size:
             raise KernelError("EINVAL")
         self._unmap(new_address, new_address + size)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
 from pmdswp.model.failures import KernelError
-from pmdswp.model.stage import after
-from pmdswp.model.swap import SwapDevice, swap_cache_class
+from pmdswp.model.stage import after, is_watched
+from pmdswp.model.swap import swap_cache_class
 from pmdswp.model.trace import Argument, PmdChange, Step
 from pmdswp.softleaf import SoftLeafType
 
@@ -38,27 +38,32 @@ def operation(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate
     @functools.wraps(method)
     def run(self: _S, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         m = self.machine
-        if not m.tracing or m.in_step:
+        if m.in_step or not (m.tracing or is_watched()):
             return method(self, *args, **kwargs)
         bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
         arguments = {name: _plain(value) for name, value in list(bound.arguments.items())[1:]}
-        before = _Snapshot(m)
+        before = _Snapshot(m) if m.tracing else None
         m.in_step = True
         m.step_rules = {}
         m.note = ""
-        outcome = "ok"
+        outcome, whole = "ok", True
         try:
-            result = method(self, *args, **kwargs)
+            return method(self, *args, **kwargs)
         except KernelError as error:
             outcome = error.errno_name
             raise
+        except BaseException as error:
+            outcome, whole = type(error).__name__, False
+            raise
         finally:
             m.in_step = False
-            name = self.name if self is not m else None
-            m.trace.append(before.step(m, method.__name__, name, arguments, outcome))
-        after(m)
-        return result
+            if before is not None:
+                name = self.name if self is not m else None
+                m.trace.append(before.step(m, method.__name__, name, arguments, outcome))
+            # what a bug cut short may leave anything behind, but an errno must not
+            if whole:
+                after(m)
 
     return cast("Callable[Concatenate[_S, _P], _R]", run)
 
@@ -99,8 +104,10 @@ class _Snapshot:
             arguments=arguments,
             outcome=outcome,
             pmds=pmds,
-            cache_before={name: self.ranges.get(name) for name in sorted(touched)},
-            cache_after={name: ranges.get(name) for name in sorted(touched)},
+            cache_before={name: self.ranges.get(name, _FREE).cache for name in sorted(touched)},
+            cache_after={name: ranges.get(name, _FREE).cache for name in sorted(touched)},
+            references_before={name: self.ranges.get(name, _FREE).references for name in sorted(touched)},
+            references_after={name: ranges.get(name, _FREE).references for name in sorted(touched)},
             counts=m.counts(),
             counters={process.name: process.counters() for process in m.processes},
             events={
@@ -117,12 +124,25 @@ def _words(m: Machine) -> dict[tuple[str, int], int]:
     return {(process.name, address): pmd.word for process in m.processes for address, pmd in process.mm.pmds.items()}
 
 
-def _ranges(m: Machine) -> dict[str, str]:
-    """The class of the cache over every cluster in use."""
-    return {
-        f"{device.type}:{offset:#x}": swap_cache_class(device, offset, m.nr).value
-        for device in m.devices
-        if isinstance(device, SwapDevice)
-        for offset in range(device.unit, device.nr_slots, device.unit)
-        if not device.is_free(offset, device.unit)
-    }
+class _Range(NamedTuple):
+    """Class of the cache over a cluster, and the least and the most references that a slot of it has."""
+
+    cache: str | None
+    references: tuple[int, int] | None
+
+
+_FREE = _Range(None, None)
+
+
+def _ranges(m: Machine) -> dict[str, _Range]:
+    """Every cluster in use."""
+    found = {}
+    for device in m.devices:
+        if device is None:
+            continue
+        for offset in range(device.unit, device.nr_slots, device.unit):
+            if not device.is_free(offset, device.unit):
+                counts = device.count[offset : offset + device.unit]
+                cache = swap_cache_class(device, offset, m.nr).value
+                found[f"{device.type}:{offset:#x}"] = _Range(cache, (min(counts), max(counts)))
+    return found

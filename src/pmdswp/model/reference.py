@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pmdswp.model.rules import RULES, SECTIONS, UNPLAYED, Rule
+from pmdswp.model.rules import ASSERTED, RULES, SECTIONS, UNPLAYED, Rule
 from pmdswp.render.document import Paragraph, Section, Table, code, marked
 
 __all__ = ["reference"]
@@ -44,4 +44,5 @@ def _played(rule: Rule, names: Sequence[str]) -> str:
     if not names:
         return f"not played: {UNPLAYED[rule.id]}"
     shown = ", ".join(code(name) for name in names[:_SHOWN])
+    shown = f"asserted by {shown}" if rule.id in ASSERTED else shown
     return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown

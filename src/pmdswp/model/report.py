@@ -29,6 +29,7 @@ __all__ = [
     "folded",
     "machine_text",
     "record",
+    "references",
     "short_name",
     "slots",
     "tell",
@@ -107,14 +108,15 @@ def tell(run: Run) -> Iterator[Told]:
 
 
 def folded(run: Run) -> Run:
-    """The run with steps that repeat the one before, and change neither PMDs nor the class of a cache, as one."""
+    """The run with steps that repeat the one before, and change neither PMDs nor the cache, as one."""
     groups = groupby(run.steps, key=lambda step: (step.process, step.operation, step.outcome, _what_it_shows(step)))
     return run._replace(steps=[_fold(list(group)) for _, group in groups])
 
 
 def _what_it_shows(step: Step) -> int | None:
     """None for steps that may be one with those around them, and else a number that only this one has."""
-    return step.index if step.pmds or step.cache_before != step.cache_after or step.note else None
+    before, after = ((step.cache_before, step.references_before), (step.cache_after, step.references_after))
+    return step.index if step.pmds or before != after or step.note else None
 
 
 def _fold(steps: Sequence[Step]) -> Step:
@@ -174,12 +176,19 @@ def short_name(arch: Arch, word: int) -> str:
 
 def _cache(step: Step) -> Iterator[str]:
     for range_ in {**step.cache_before, **step.cache_after}:
-        before, after = (_class(classes.get(range_)) for classes in (step.cache_before, step.cache_after))
-        yield f"{slots(range_)}: {before}" + (f" -> {after}" if after != before else "")
+        classes = (cache.get(range_) or "free" for cache in (step.cache_before, step.cache_after))
+        counts = (references(each.get(range_)) for each in (step.references_before, step.references_after))
+        yield f"{slots(range_)}: {_arrow(*classes)}, {_arrow(*counts)} to a slot"
 
 
-def _class(name: str | None) -> str:
-    return "free" if name is None else str(name)
+def _arrow(before: str, after: str) -> str:
+    return f"{before} -> {after}" if after != before else before
+
+
+def references(count: tuple[int, int] | None) -> str:
+    """How many references the slots of a range have: one number, or the least and the most."""
+    least, most = count or (0, 0)
+    return str(least) if least == most else f"{least}..{most}"
 
 
 def slots(range_: str) -> str:
@@ -273,12 +282,18 @@ def _step_record(arch: Arch, step: Step) -> Json:
         ],
         "cache_before": dict(step.cache_before),
         "cache_after": dict(step.cache_after),
+        "references_before": _references_record(step.references_before),
+        "references_after": _references_record(step.references_after),
         "counts": dict(step.counts),
         "counters": {process: dict(counters) for process, counters in step.counters.items()},
         "events": dict(step.events),
         "rules": list(step.rules),
         "note": step.note,
     }
+
+
+def _references_record(counts: Mapping[str, tuple[int, int] | None]) -> Json:
+    return {range_: None if count is None else list(count) for range_, count in counts.items()}
 
 
 def _word_record(arch: Arch, word: int) -> Json:

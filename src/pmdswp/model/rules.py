@@ -13,7 +13,7 @@ from enum import Flag, auto
 from types import MappingProxyType
 from typing import NamedTuple
 
-__all__ = ["RULES", "SECTIONS", "UNPLAYED", "Evidence", "Rule", "order"]
+__all__ = ["ASSERTED", "RULES", "SECTIONS", "UNPLAYED", "Evidence", "Rule", "order"]
 
 
 class Evidence(Flag):
@@ -260,3 +260,6 @@ UNPLAYED: Mapping[str, str] = MappingProxyType(
     }
 )
 """Rules that no run of the model obeys, and why."""
+
+ASSERTED = frozenset({"2.9", "9.20"})
+"""Rules about what several operations amount to: no step obeys them by itself, a scenario asserts them."""

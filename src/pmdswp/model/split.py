@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pmdswp.model.failures import KernelBug
+from pmdswp.model.failures import FailPoint, KernelBug
 from pmdswp.model.folio import Folio
 from pmdswp.model.rmap import mappings
+from pmdswp.model.swap import swap_cache_del_folio
 from pmdswp.softleaf import SoftLeafType, State
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from pmdswp.model.mm import Mm
     from pmdswp.model.pgtable import Pmd, PteTable
 
-__all__ = ["split_folio", "split_huge_pmd"]
+__all__ = ["race_before_lock", "split_folio", "split_huge_pmd"]
 
 
 def split_huge_pmd(m: Machine, mm: Mm, pmd: Pmd, *, freeze: bool = False) -> None:
@@ -54,8 +55,11 @@ def _split_present(m: Machine, pmd: Pmd, table: PteTable) -> None:
 def split_folio(m: Machine, folio: Folio, order: int = 0) -> bool:
     """`split_folio_to_order`: smaller folios take the place of a large one, mapped or cached; False if that fails.
 
-    Swap PMDs that name the slots are neither found nor changed: they say nothing about the cache.
+    Swap PMDs that name the slots are neither found nor changed: they say nothing about the cache. The kernel splits a
+    folio in the swap cache to single pages only; larger pieces stand here for folios that were swapped in as such.
     """
+    if order < 0:
+        raise ValueError(f"a folio of order {order}")
     nr = 1 << order
     if folio.writeback or folio.locked or folio.nr <= nr:
         return False
@@ -77,3 +81,11 @@ def split_folio(m: Machine, folio: Folio, order: int = 0) -> bool:
         m.folio_put(piece)
     folio.device, folio.nr = None, 0
     return True
+
+
+def race_before_lock(m: Machine, folio: Folio) -> None:
+    """What may happen to a cached folio between its lookup and its lock, if it is to happen."""
+    if m.fails(FailPoint.RACE_CACHE_SPLIT):
+        split_folio(m, folio)
+    elif not folio.is_mapped and not folio.writeback and not folio.dirty and m.fails(FailPoint.RACE_CACHE_REMOVED):
+        swap_cache_del_folio(m, folio)

@@ -13,7 +13,7 @@ from pmdswp.model.invariants import check
 if TYPE_CHECKING:
     from pmdswp.model.machine import Machine
 
-__all__ = ["Stage", "after", "architecture", "enter", "stage"]
+__all__ = ["Stage", "after", "architecture", "enter", "is_watched", "stage"]
 
 DEFAULT = "x86_64"
 
@@ -47,9 +47,14 @@ def architecture(arch: str | Arch | None) -> Arch:
     return arch or (current.arch if current else get(DEFAULT))
 
 
+def is_watched() -> bool:
+    """Whether a step is taken on a stage."""
+    return _CURRENT.get() is not None
+
+
 def after(machine: Machine) -> None:
     """See, on a stage, that the invariants hold after a step; elsewhere that is for the scenario to do."""
-    if _CURRENT.get() is not None:
+    if is_watched():
         check(machine)
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "swap_dup_entries_direct",
     "swap_pmd_cache_lookup",
     "swap_put_entries_direct",
+    "swap_zero_in_part",
 ]
 
 
@@ -40,7 +41,8 @@ class SwapDevice:
     """One swap device. A slot is in use while its count is not 0 or the cache has a folio for it.
 
     `synchronous` is SWP_SYNCHRONOUS_IO: a write is finished when it returns. `stable_writes` is SWP_STABLE_WRITES: a
-    page must not change while it is being written.
+    page must not change while it is being written. `zero` are the slots of folios of zeros (`swap_zeromap`): what was
+    swapped out there is neither in zswap nor on the disk.
     """
 
     __slots__ = (
@@ -53,6 +55,7 @@ class SwapDevice:
         "type",
         "unit",
         "vanishing",
+        "zero",
         "zswap",
     )
 
@@ -69,6 +72,7 @@ class SwapDevice:
         self.cache: list[Folio | None] = [None] * self.nr_slots
         self.disk: list[int | None] = [None] * self.nr_slots
         self.zswap: dict[int, int] = {}
+        self.zero: set[int] = set()
 
     def __repr__(self) -> str:
         return f"<SwapDevice {self.type}>"
@@ -86,11 +90,14 @@ class SwapDevice:
         folio = self.cache[slot]
         if folio is not None and folio.uptodate:
             return folio.data[slot - folio.offset]
+        if slot in self.zero:
+            return 0
         return self.zswap[slot] if slot in self.zswap else self.disk[slot]
 
     def free_slot(self, slot: int) -> None:
         """Give a slot back: its copy in zswap goes with it, and nobody may read the disk there."""
         self.zswap.pop(slot, None)
+        self.zero.discard(slot)
         self.disk[slot] = None
 
 
@@ -108,7 +115,8 @@ def folio_alloc_swap(m: Machine, folio: Folio) -> bool:
         runs = range(device.unit, device.nr_slots, folio.nr)
         for offset in runs if folio.nr == device.unit else reversed(runs):
             if device.is_free(offset, folio.nr):
-                m.rule("10.3")
+                if folio.nr == m.nr:
+                    m.rule("10.3")
                 swap_cache_add_folio(folio, device, offset)
                 return True
     return False
@@ -174,6 +182,11 @@ def swap_put_entries_direct(m: Machine, device: SwapDevice, offset: int, nr: int
             device.free_slot(slot)
         elif not folio.is_mapped and not folio.locked:
             folio_free_swap(m, folio)
+
+
+def swap_zero_in_part(device: SwapDevice, offset: int, nr: int) -> bool:
+    """Whether some slots of a run are noted as zeros, but not all (`swap_zeromap_batch`)."""
+    return 0 < len(device.zero.intersection(range(offset, offset + nr))) < nr
 
 
 def swap_cache_class(device: SwapDevice, offset: int, nr: int) -> CacheClass:

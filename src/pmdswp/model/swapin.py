@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pmdswp.model.failures import FailPoint, KernelBug
 from pmdswp.model.pgtable import SOFT_DIRTY, UFFD
-from pmdswp.model.swap import SwapDevice, swap_cache_add_folio, swap_put_entries_direct
+from pmdswp.model.swap import SwapDevice, swap_cache_add_folio, swap_put_entries_direct, swap_zero_in_part
 from pmdswp.model.zswap import zswap_load
 from pmdswp.softleaf import Entry
 
@@ -22,11 +22,19 @@ __all__ = ["entry_bits", "read_swap_cache_async", "set_huge_pmd", "swap_read_fol
 def swapin_sync(m: Machine, device: SwapDevice, offset: int, nr: int) -> Folio | None:
     """Allocate a folio, cache it for its slots and read them; None if there is no memory or a slot is cached.
 
-    The folio that comes back may still lack data, if reading failed.
+    Slots that are zero in part are not read as one folio either: `can_swapin_thp` of the PTE path says no to that. The
+    folio that comes back may still lack data, if reading failed.
     """
+    if swap_zero_in_part(device, offset, nr):
+        return None
     points = (FailPoint.ALLOC_FOLIO,) if nr == 1 else (FailPoint.ALLOC_PMD_FOLIO, FailPoint.CHARGE_PMD_FOLIO)
     if any(m.fails(point) for point in points):
         return None
+    if nr > 1 and m.zswap_was_enabled and m.fails(FailPoint.RACE_ZSWAP):
+        token = device.contents(offset + 1)
+        assert token is not None  # noqa: S101  # an entry names the slot
+        device.zswap[offset + 1] = token
+        m.lost_data = True
     folio = m.alloc_folio([0] * nr)
     folio.uptodate = False
     if not swap_cache_add_folio(folio, device, offset):
@@ -42,8 +50,13 @@ def read_swap_cache_async(m: Machine, device: SwapDevice, slot: int) -> None:
 
 
 def swap_read_folio(m: Machine, folio: Folio) -> None:
-    """Fill a cached folio from zswap or the disk. It is not uptodate afterwards if that failed."""
+    """Fill a cached folio with zeros, from zswap or from the disk. It is not uptodate afterwards if that failed."""
     device, offset = folio.swap()
+    if device.zero.issuperset(range(offset, offset + folio.nr)):
+        m.rule("10.11")
+        folio.data = [0] * folio.nr
+        folio.uptodate = True
+        return
     error = zswap_load(m, folio)
     if error and error != "ENOENT":
         m.lost_data |= folio.nr == 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from pmdswp.model.failures import FailPoint, KernelBug, KernelError, Reintroduced
-from pmdswp.model.split import split_folio, split_huge_pmd
+from pmdswp.model.split import race_before_lock, split_huge_pmd
 from pmdswp.model.swap import CacheClass, SwapDevice, folio_free_swap, swap_pmd_cache_lookup, swap_put_entries_direct
-from pmdswp.model.swapin import entry_bits, set_huge_pmd, swapin_sync
+from pmdswp.model.swapin import entry_bits, read_swap_cache_async, set_huge_pmd, swapin_sync
 from pmdswp.model.zswap import zswap_range_has_entry
 from pmdswp.softleaf import MARKER_BITS, Entry, SoftLeafType
 
@@ -62,9 +62,9 @@ def _unuse_mm(m: Machine, mm: Mm, device: SwapDevice) -> None:
             if entry.kind is SoftLeafType.SWAP and _is_on(entry, device):
                 if Reintroduced.BASE_SWAPOFF_SKIPS_PMD in m.errors:
                     continue
-                _unuse_swap_pmd(m, vma, haddr, pmd, entry)
+                if not _unuse_swap_pmd(m, vma, haddr, pmd, entry):
+                    m.rule("5.7")
             if pmd.table is not None:
-                m.rule("5.7")
                 for address in range(start, end, m.page_size):
                     _unuse_pte(m, vma, address, pmd.table, device)
 
@@ -73,7 +73,7 @@ def _is_on(entry: Entry, device: SwapDevice) -> bool:
     return entry.leaf is not None and entry.leaf.swp_type == device.type
 
 
-def _unuse_swap_pmd(m: Machine, vma: Vma, haddr: int, pmd: Pmd, entry: Entry) -> None:
+def _unuse_swap_pmd(m: Machine, vma: Vma, haddr: int, pmd: Pmd, entry: Entry) -> bool:
     """`unuse_pmd_entry`: one folio for the range if that can be had, else split the PMD for the PTE walk."""
     assert entry.leaf is not None  # noqa: S101  # a softleaf has a leaf
     device, offset = m.device(entry.leaf.swp_type), entry.leaf.offset
@@ -86,24 +86,27 @@ def _unuse_swap_pmd(m: Machine, vma: Vma, haddr: int, pmd: Pmd, entry: Entry) ->
         m.rule("5.2")
     else:
         m.rule("5.1")
+        if m.fails(FailPoint.RACE_SLOT_CACHED):
+            read_swap_cache_async(m, device, offset + 1)
         folio = swapin_sync(m, device, offset, m.nr)
         if folio is None:
             m.rule("5.5")
     if folio is None:
         split_huge_pmd(m, vma.mm, pmd)
-        return
+        return False
+    m.fails(FailPoint.LOCK_FOLIO)  # folio_lock() waits, however long
     _wait_on_writeback(m, folio)
-    if m.fails(FailPoint.RACE_CACHE_SPLIT):
-        split_folio(m, folio)
-    _unuse_pmd(m, vma, haddr, pmd, folio)
+    race_before_lock(m, folio)
+    return not _unuse_pmd(m, vma, haddr, pmd, folio)
 
 
 def _unuse_pmd(m: Machine, vma: Vma, haddr: int, pmd: Pmd, folio: Folio) -> Literal["", "EAGAIN", "EIO"]:
     """`unuse_pmd`: map the folio, old and read-only."""
-    m.rule("5.6")
-    if folio.nr != m.nr or m.fails(FailPoint.RACE_PMD_CHANGED):
+    if folio.nr != m.nr or folio.device is None or m.fails(FailPoint.RACE_PMD_CHANGED):
+        m.rule("5.6")
         return "EAGAIN"
     if not folio.uptodate:
+        m.rule("5.6")
         split_huge_pmd(m, vma.mm, pmd)
         return "EIO"
     m.rule("5.8", "5.9", "5.10", "5.11", "5.12", "5.13")

@@ -35,9 +35,9 @@ def shrink_folio(m: Machine, folio: Folio) -> None:
             _shrink_pieces(m, folio)
             return
         if not folio_alloc_swap(m, folio):
-            if folio.nr > 1:
+            if folio.nr == m.nr:
                 m.event("THP_SWPOUT_FALLBACK")
-                _shrink_pieces(m, folio)
+            _shrink_pieces(m, folio)
             return
         folio.dirty = True
     try_to_unmap(m, folio, found)
@@ -51,7 +51,8 @@ def shrink_folio(m: Machine, folio: Folio) -> None:
 
 def _shrink_pieces(m: Machine, folio: Folio) -> None:
     pfns = range(folio.pfn, folio.pfn + folio.nr)
-    split_folio(m, folio)
+    if not split_folio(m, folio):
+        return
     for pfn in pfns:
         piece = m.mem_map.get(pfn)
         if piece is not None:
@@ -173,10 +174,16 @@ def _unmap_pte(m: Machine, folio: Folio, mapping: Mapping) -> bool:
 
 
 def swap_writeout(m: Machine, folio: Folio) -> None:
-    """Write a cached folio to zswap or, if that cannot take all of it, to the disk."""
+    """Write a cached folio to zswap or, if that cannot take all of it, to the disk. Nothing but zeros is only noted."""
     device, offset = folio.swap()
-    m.rule("10.10", "10.11")
+    m.rule("10.10")
     folio.dirty = False
+    if not any(folio.data):
+        m.rule("10.11")
+        device.zero.update(range(offset, offset + folio.nr))
+        device.disk[offset : offset + folio.nr] = [None] * folio.nr
+        return
+    device.zero.difference_update(range(offset, offset + folio.nr))
     if zswap_store(m, folio):
         return
     device.disk[offset : offset + folio.nr] = folio.data

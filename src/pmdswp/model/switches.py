@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args, get_type_hints
+
+from pmdswp.errors import UnsupportedError
 
 __all__ = ["Switches"]
 
@@ -27,6 +30,19 @@ class Switches:
     move_uffd_bit: Literal["copy", "clear"] = "copy"
     """Whether UFFDIO_MOVE takes the uffd bit of a swap PMD along (8.11)."""
     mempolicy_failed: Literal["count", "ignore"] = "ignore"
-    """Whether mbind counts a swap PMD as a page that it failed to queue (6.13)."""
+    """Whether mbind counts a swap PMD as one that it failed to queue (6.13)."""
     swapout_event: Literal["per-install", "per-folio"] = "per-install"
     """How often swap-out counts THP_SWPOUT_PMD (10.7): for every PMD written, or once for the folio."""
+
+    def __post_init__(self) -> None:
+        for name, allowed in _choices().items():
+            value = getattr(self, name)
+            if not any(type(value) is type(choice) and value == choice for choice in allowed):
+                choices = ", ".join(map(repr, allowed))
+                raise UnsupportedError(f"switch {name} cannot be {value!r}; allowed: {choices}")
+
+
+@functools.cache
+def _choices() -> dict[str, tuple[object, ...]]:
+    """The values of each switch."""
+    return {name: get_args(kind) or (False, True) for name, kind in get_type_hints(Switches).items()}

@@ -25,7 +25,9 @@ class Step:
     """One operation of a scenario and all that it changed.
 
     `cache_before` and `cache_after` give the class of the swap cache (EMPTY, WHOLE, SPLIT) over each swap range that a
-    changed PMD names or whose class changed; the range is written "type:offset". None: no slot of it is in use.
+    changed PMD names or of which something changed; the range is written "type:offset". None: no slot of it is in use.
+    `references_before` and `references_after` give the least and the most references to a slot of the same ranges: one
+    for each entry that names it.
     """
 
     index: int
@@ -33,10 +35,12 @@ class Step:
     process: str | None
     arguments: Mapping[str, Argument]
     outcome: str
-    """"ok", or the errno or signal that user space got."""
+    """"ok", or the errno or signal that user space got, or the class of the exception that the step died of."""
     pmds: tuple[PmdChange, ...]
     cache_before: Mapping[str, str | None]
     cache_after: Mapping[str, str | None]
+    references_before: Mapping[str, tuple[int, int] | None]
+    references_after: Mapping[str, tuple[int, int] | None]
     counts: Mapping[str, int]
     """Summary after the step: slots in use, cached slots, slots in zswap, folios."""
     counters: Mapping[str, Mapping[str, int]]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from pmdswp.model.failures import FailPoint, KernelBug, KernelError, Reintroduced
 from pmdswp.model.migration import migration_entry_wait
 from pmdswp.model.pgtable import DIRTY, UFFD, WRITE
-from pmdswp.model.split import split_folio, split_huge_pmd
-from pmdswp.model.swap import CacheClass, swap_cache_add_folio, swap_pmd_cache_lookup
+from pmdswp.model.split import race_before_lock, split_folio, split_huge_pmd
+from pmdswp.model.swap import CacheClass, SwapDevice, swap_cache_add_folio, swap_pmd_cache_lookup
 from pmdswp.model.swapin import swap_read_folio
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pmdswp.model.mm import Mm, Vma
     from pmdswp.model.pgtable import Pmd, PteTable
 
-__all__ = ["move_pages"]
+__all__ = ["move_pages", "move_pages_huge_pmd"]
 
 _MAX_RETRIES = 100
 
@@ -63,8 +63,7 @@ def _move_step(m: Machine, src_vma: Vma, dst_vma: Vma, *, src: int, dst: int, le
     if src_pmd.table is None:
         whole = not (src | dst) & m.pmd_size - 1 and length >= m.pmd_size
         if whole and dst_entry.state is State.NONE:
-            m.rule("8.1")
-            _move_pages_huge_pmd(m, dst_vma, src_pmd, dst_pmd, dst)
+            move_pages_huge_pmd(m, dst_vma, src_pmd, dst_pmd, dst)
             return m.pmd_size
         m.rule("2.7")
         split_huge_pmd(m, mm, src_pmd)
@@ -73,8 +72,12 @@ def _move_step(m: Machine, src_vma: Vma, dst_vma: Vma, *, src: int, dst: int, le
     return m.page_size
 
 
-def _move_pages_huge_pmd(m: Machine, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, dst: int) -> None:
+def move_pages_huge_pmd(m: Machine, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, dst: int) -> None:
+    """`move_pages_huge_pmd`: the caller has seen that the whole can move, and is believed only so far."""
     mm = dst_vma.mm
+    if mm.entry(dst_pmd).state is not State.NONE or dst & m.pmd_size - 1:
+        m.rule("8.1")
+        raise KernelError("EINVAL")
     entry = mm.entry(src_pmd)
     if entry.state is State.PRESENT:
         folio = m.mem_map[m.words.pfn(src_pmd.word)]
@@ -114,6 +117,7 @@ def _move_swap_pmd(m: Machine, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, dst: in
         raise KernelError("EAGAIN")
     cache, folio = swap_pmd_cache_lookup(m, device, offset)
     blind = Reintroduced.V1_MOVE_BLIND in m.errors
+    folio = device.cache[offset] if blind else folio
     if cache is CacheClass.SPLIT and not blind:
         m.rule("8.8", "G7")
         if Reintroduced.V2_MOVE_EBUSY in m.errors:
@@ -121,23 +125,37 @@ def _move_swap_pmd(m: Machine, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, dst: in
         split_huge_pmd(m, mm, src_pmd)
         raise KernelError("EAGAIN")
     if folio is None:
-        if m.fails(FailPoint.RACE_REFILLED):
-            _refill(m, mm, src_pmd)
-        m.rule("8.7")
-        slots = 1 if Reintroduced.V2_MOVE_NO_RECHECK in m.errors else m.nr
-        if device.cache[offset : offset + slots].count(None) != slots and not blind:
-            raise KernelError("EAGAIN")
-    else:
-        if m.fails(FailPoint.RACE_PMD_CHANGED):
-            m.rule("8.9")
-            raise KernelError("EAGAIN")
-        m.rule("8.6")
+        _recheck_empty(m, mm, src_pmd, device, offset)
+    elif not _lock_whole(m, folio):
+        raise KernelError("EAGAIN")
+    if m.fails(FailPoint.RACE_PMD_CHANGED):
+        m.rule("8.9")
+        raise KernelError("EAGAIN")
+    if folio is not None:
         folio.anchor(dst_vma, dst, exclusive=True)
     m.rule("8.10", "8.11", "8.12")
     word = m.arch.pmd_swp_mksoft_dirty(src_pmd.word)
     if m.switches.move_uffd_bit == "clear":
         word = m.arch.pmd_swp_clear_uffd(word)
     _move_entry(mm, src_pmd, dst_pmd, word, 0)
+
+
+def _recheck_empty(m: Machine, mm: Mm, src_pmd: Pmd, device: SwapDevice, offset: int) -> None:
+    """See under both page-table locks that still no slot is cached; else EAGAIN."""
+    if m.fails(FailPoint.RACE_REFILLED):
+        _refill(m, mm, src_pmd)
+    m.rule("8.7")
+    slots = 1 if Reintroduced.V2_MOVE_NO_RECHECK in m.errors else m.nr
+    if Reintroduced.V1_MOVE_BLIND not in m.errors and device.cache[offset : offset + slots].count(None) != slots:
+        raise KernelError("EAGAIN")
+
+
+def _lock_whole(m: Machine, folio: Folio) -> bool:
+    """Lock the cached folio, if need be after waiting; whether it is still the cached one then."""
+    m.rule("8.6")
+    locked = not m.fails(FailPoint.LOCK_FOLIO)
+    race_before_lock(m, folio)
+    return locked and folio.device is not None
 
 
 def _refill(m: Machine, mm: Mm, src_pmd: Pmd) -> None:
@@ -152,7 +170,7 @@ def _refill(m: Machine, mm: Mm, src_pmd: Pmd) -> None:
     folio = m.alloc_folio([0] * m.nr)
     folio.uptodate = False
     swap_cache_add_folio(folio, device, offset)
-    if any(slot in device.zswap for slot in range(offset, offset + m.nr)):
+    if any(slot in device.zswap or slot in device.zero for slot in range(offset, offset + m.nr)):
         folio.data = [token for slot in range(offset, offset + m.nr) if (token := device.contents(slot)) is not None]
         folio.uptodate = True
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pmdswp.model.failures import Reintroduced
 from pmdswp.model.madvise import pmd_to_softleaf_folio
 from pmdswp.softleaf import SoftLeafType, State
 
@@ -24,11 +25,12 @@ def check_pmd_state(m: Machine, mm: Mm, haddr: int) -> str:
         return "SCAN_SUCCEED"
     if entry.kind is SoftLeafType.SWAP:
         m.rule("6.14")
+        return "SCAN_NO_PTE_TABLE" if Reintroduced.V1_COLLAPSE_NO_TABLE in m.errors else "SCAN_PMD_MAPPED"
     return "SCAN_PMD_MAPPED"
 
 
 def queue_folios(m: Machine, mm: Mm, start: int, end: int) -> tuple[int, int]:
-    """mbind: how many pages there are to migrate, and how many are counted as failed."""
+    """mbind: how many pages there are to migrate, and how many PMDs are counted as failed, as they migrate already."""
     queued = failed = 0
     for haddr, first, last in mm.pmd_ranges(start, end):
         pmd = mm.pmds.get(haddr)
@@ -39,10 +41,10 @@ def queue_folios(m: Machine, mm: Mm, start: int, end: int) -> tuple[int, int]:
         if entry.state is State.SOFTLEAF:
             if entry.kind is SoftLeafType.SWAP:
                 m.rule("6.13")
-                failed += len(pages) if m.switches.mempolicy_failed == "count" else 0
+                failed += m.switches.mempolicy_failed == "count"
                 queued += len(pages) if pmd_to_softleaf_folio(m, entry) is not None else 0
             else:
-                failed += len(pages)
+                failed += entry.kind.is_migration
             continue
         queued += sum(1 for i in pages if mm.mapped_page(pmd, i) is not None)
     return queued, failed

@@ -16,14 +16,19 @@ __all__ = ["zswap_load", "zswap_range_has_entry", "zswap_store", "zswap_writebac
 
 def zswap_range_has_entry(m: Machine, device: SwapDevice, offset: int, nr: int) -> bool:
     """Whether zswap holds any slot of a run. Who is about to read it as one folio must ask first."""
-    m.rule("4.1", "4.5", "4.7")
-    if Reintroduced.V1_ZSWAP_NOT_SEEN in m.errors or not device.zswap:
+    if Reintroduced.V1_ZSWAP_NOT_SEEN in m.errors or not m.zswap_was_enabled:
         return False
-    return any(slot in device.zswap for slot in range(offset, offset + nr))
+    m.rule("4.1")
+    if not any(slot in device.zswap for slot in range(offset, offset + nr)):
+        return False
+    m.rule("4.5")
+    return True
 
 
 def zswap_store(m: Machine, folio: Folio) -> bool:
     """Store a folio page by page, all or nothing; False sends it to the disk."""
+    if not m.zswap_was_enabled:
+        return False
     m.rule("4.6")
     device, offset = folio.swap()
     slots = range(offset, offset + folio.nr)
@@ -40,13 +45,14 @@ def zswap_load(m: Machine, folio: Folio) -> Literal["", "ENOENT", "EIO", "EINVAL
     device, offset = folio.swap()
     if folio.nr > 1:
         if not any(slot in device.zswap for slot in range(offset, offset + folio.nr)):
-            m.rule("4.3")
+            if m.zswap_was_enabled:
+                m.rule("4.3")
             return "ENOENT"
         m.rule("4.4")
         return m.switches.zswap_large_err
-    m.rule("4.2")
     if offset not in device.zswap:
         return "ENOENT"
+    m.rule("4.2")
     if m.fails(FailPoint.DECOMPRESS):
         return "EIO"
     folio.data = [device.zswap.pop(offset)]
@@ -56,8 +62,8 @@ def zswap_load(m: Machine, folio: Folio) -> Literal["", "ENOENT", "EIO", "EINVAL
 
 def zswap_writeback_entry(m: Machine, device: SwapDevice, slot: int) -> bool:
     """The shrinker moves one slot to the disk; False (-EEXIST) if the slot has a folio in the cache."""
-    m.rule("4.7")
     if device.cache[slot] is not None or slot not in device.zswap:
         return False
+    m.rule("4.7")
     device.disk[slot] = device.zswap.pop(slot)
     return True
