@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from model.histories import PIECES, Piece
 from model.scenes import ARCH
 from pmdswp.model import FailPoint, KernelError, Machine, Process, check
-from pmdswp.model.pagemap import PM_PRESENT, PM_SOFT_DIRTY, PM_SWAP
+from pmdswp.model.pagemap import PM_PRESENT, PM_SOFT_DIRTY, PM_SWAP, PM_UFFD_WP
 
 PMDS = 4
 WHOLE = st.integers(0, PMDS - 1)
@@ -42,13 +42,14 @@ INVISIBLE = [
 class Twins(RuleBasedStateMachine):
     """One machine with PMD swap entries, one without."""
 
+    arch = ARCH
     machines: tuple[Machine, Machine]
     base: int
 
     @initialize(zswap=st.booleans(), synchronous=st.booleans())
     def start(self, zswap: bool, synchronous: bool) -> None:
         with_entries, without = (
-            Machine(ARCH, trace=False, clusters=40, zswap=zswap, synchronous=synchronous, pmd_swap=pmd_swap)
+            Machine(self.arch, trace=False, clusters=40, zswap=zswap, synchronous=synchronous, pmd_swap=pmd_swap)
             for pmd_swap in (True, False)
         )
         self.machines = with_entries, without
@@ -173,6 +174,7 @@ class Twins(RuleBasedStateMachine):
             for vma in p.mm.vmas:
                 size = vma.end - vma.start
                 assert p.mincore(vma.start, size) == q.mincore(vma.start, size)
+            assert _sizes(p) == _sizes(q)
         for m in self.machines:
             check(m)
 
@@ -184,7 +186,27 @@ class Twins(RuleBasedStateMachine):
 
 def _visible(record: int) -> int:
     """The flags of a pagemap record that do not tell which slot or frame it is, nor whether anybody shares it."""
-    return record & (PM_PRESENT | PM_SWAP | PM_SOFT_DIRTY)
+    return record & (PM_PRESENT | PM_SWAP | PM_SOFT_DIRTY | PM_UFFD_WP)
+
+
+def _sizes(process: Process) -> list[int]:
+    """What smaps tells of sizes; that pages are huge is nobody's business."""
+    found = process.smaps()
+    return [found[name] for name in ("Rss", "Swap", "SwapPss")]
+
+
+class ArmedTwins(Twins):
+    """The same on an architecture with a uffd bit, where pages are write-protected for userfaultfd."""
+
+    arch = "x86_64"
+
+    @rule(which=WHICH, piece=PIECES, protect=st.booleans())
+    def writeprotect(self, which: int, piece: Piece, protect: bool) -> None:
+        def arm(p: Process) -> None:
+            p.uffd_register(*self.span(piece), wp=True)
+            p.uffd_writeprotect(*self.span(piece), protect=protect)
+
+        self.both(which, arm)
 
 
 _EXAMPLES = settings().max_examples
@@ -194,3 +216,9 @@ RUNS = -(-_EXAMPLES // 1000)
 @pytest.mark.parametrize("_run", range(RUNS))
 def test_pmd_swap_entries_are_invisible(_run: int) -> None:
     run_state_machine_as_test(Twins, settings=settings(max_examples=-(-_EXAMPLES // RUNS), stateful_step_count=20))
+
+
+def test_pmd_swap_entries_are_invisible_to_userfaultfd() -> None:
+    run_state_machine_as_test(
+        ArmedTwins, settings=settings(max_examples=max(_EXAMPLES // 20, 40), stateful_step_count=20)
+    )
