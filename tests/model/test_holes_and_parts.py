@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import groupby
+
 import pytest
 
 from model.scenes import ARCH, Scene, swapped_out
@@ -273,6 +276,11 @@ def test_scanning_a_part_of_a_swap_pmd_is_told_of_before_the_split() -> None:
         assert "6.11" in m.rules_used
 
 
+def _runs(flags: Iterable[tuple[bool, bool]]) -> list[tuple[tuple[bool, bool], int]]:
+    """Flags of neighbouring pages with how many have them alike."""
+    return [(flag, len(list(run))) for flag, run in groupby(flags)]
+
+
 @pytest.mark.parametrize("in_parts", [False, True])
 @pytest.mark.parametrize("way", ["fault", "swapoff", "fork"])
 def test_armed_pages_stay_armed_on_the_way_out_and_back(in_parts: bool, way: str) -> None:
@@ -283,10 +291,10 @@ def test_armed_pages_stay_armed_on_the_way_out_and_back(in_parts: bool, way: str
         armed = m.nr // 2 if in_parts else m.nr
         p.uffd_writeprotect(a, armed * m.page_size)
         p.clear_soft_dirty()
-        wanted = [(page < armed, False) for page in range(m.nr)]
+        wanted = _runs((page < armed, False) for page in range(m.nr))
 
-        def flags() -> list[tuple[bool, bool]]:
-            return [(bool(record & PM_UFFD_WP), bool(record & PM_SOFT_DIRTY)) for record in p.pagemap(a)]
+        def flags() -> list[tuple[tuple[bool, bool], int]]:
+            return _runs((bool(record & PM_UFFD_WP), bool(record & PM_SOFT_DIRTY)) for record in p.pagemap(a))
 
         assert flags() == wanted
         p.pageout(a)
