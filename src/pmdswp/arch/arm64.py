@@ -10,7 +10,7 @@ from __future__ import annotations
 from pmdswp.arch.base import Architecture, Facts
 from pmdswp.config import Choice, Config, Switch, Value, common_options
 from pmdswp.hazards import zero_entry
-from pmdswp.layout import Layout, bits, fixed, flag, value, zero
+from pmdswp.layout import Field, Layout, bits, fixed, flag, value, zero
 from pmdswp.revisions import ARM64_LPA2, ARM64_RUN_TIME_PA_BITS, ARM64_SWAP_LAYOUT, ARM64_UFFD, PMD_SWAP
 from pmdswp.softleaf import Level
 
@@ -23,19 +23,23 @@ OLD_PROT_NONE, OLD_PRESENT_INVALID = 58, 59
 """Before 6.10."""
 
 
+def _exclusive(config: Config, level: Level) -> Field:
+    return flag(
+        "exclusive",
+        EXCLUSIVE,
+        "PTE_SWP_EXCLUSIVE",
+        "exclusive to one process",
+        configured=config.has_exclusive(level),
+        since=PMD_SWAP if level == "pmd" else None,
+    )
+
+
 def _layout(config: Config, level: Level) -> Layout:
     return Layout(
         (
             fixed("valid", VALID, 0, "PTE_VALID", "not present"),
             zero(TABLE),
-            flag(
-                "exclusive",
-                EXCLUSIVE,
-                "PTE_SWP_EXCLUSIVE",
-                "exclusive to one process",
-                configured=config.has_exclusive(level),
-                since=PMD_SWAP if level == "pmd" else None,
-            ),
+            _exclusive(config, level),
             flag(
                 "uffd",
                 UFFD,
@@ -65,13 +69,7 @@ def _layout_before_6_10(config: Config, level: Level) -> Layout:
         (
             fixed("valid", VALID, 0, "PTE_VALID", "not present"),
             zero(TABLE),
-            flag(
-                "exclusive",
-                EXCLUSIVE,
-                "PTE_SWP_EXCLUSIVE",
-                "exclusive to one process",
-                configured=config.has_exclusive(level),
-            ),
+            _exclusive(config, level),
             value("type", 3, 5, "__SWP_TYPE_SHIFT", "swap type", masked=False),
             value("offset", 8, 50, "__SWP_OFFSET_SHIFT", "swap offset", masked=False),
             fixed("prot_none", OLD_PROT_NONE, 0, "PTE_PROT_NONE", "not present"),

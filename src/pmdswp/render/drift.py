@@ -109,14 +109,15 @@ def _marker_bits(arch: Arch) -> str:
 def _options(arch: Arch) -> str:
     """What of the options that come and go this kernel can have."""
     options = arch.architecture.options
-    found = []
-    for name, values in (("pa_bits", (52,)), ("static_pa_bits", (True,))):
-        found += [code(f"{name}={value}") for value in values if name in options and _can_have(arch, name, value)]
-    return ", ".join(found) or "none"
-
-
-def _can_have(arch: Arch, name: str, value: Value) -> bool:
-    return arch.architecture.options[name].refusal(value, arch.config) is None
+    wanted: tuple[tuple[str, Value], ...] = (("pa_bits", 52), ("static_pa_bits", True))
+    return (
+        ", ".join(
+            code(f"{name}={value}")
+            for name, value in wanted
+            if name in options and options[name].refusal(value, arch.config) is None
+        )
+        or "none"
+    )
 
 
 def _layout_differences(before: Arch, after: Arch, level: Level) -> Iterator[tuple[str, str, str]]:
