@@ -29,7 +29,7 @@ from pmdswp.arch import Arch
 from pmdswp.errors import DecodeError, EncodeError, JoinError, UnsupportedError
 from pmdswp.formula import MASK64, Formula
 from pmdswp.layout import FieldKind
-from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX, NR_SWAP_TYPES, Flags, Level, SoftLeaf, check_level
+from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX, NR_SWAP_TYPES, Flags, LevelName as Level, SoftLeaf
 
 try:
     import numpy as np
@@ -196,7 +196,7 @@ def decode(
     `DecodeError` for words that are not a contiguous uint64 array and for an `out` that does not fit;
     `UnsupportedError` for an unknown level, fewer than one thread, or ``jit=True`` without numba.
     """
-    check_level(level)
+    arch.level(level)
     words = _checked(words, DecodeError)
     columns = _output(out, words.shape)
     if type(threads) is not int or threads < 1:

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmdswp.arch import Arch
-from pmdswp.arch.base import formulas, leaf_type
+from pmdswp.arch.compiler import formulas, leaf_type
 from pmdswp.expressions import Operation, Tree, tree
 from pmdswp.formula import Formula
 from pmdswp.layout import Layout
-from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, Level, SoftLeaf, State
+from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, LevelName as Level, SoftLeaf, State
 
 __all__ = ["COLUMNS", "Words", "compiled_loop", "kinds_as_sum", "numpy_function", "source"]
 

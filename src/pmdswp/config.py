@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
-from typing import Any, NamedTuple, Protocol, TypedDict
+from typing import Any, NamedTuple, Protocol, TypedDict, cast
 
 from pmdswp.errors import UnsupportedError
 from pmdswp.revisions import AGES, PMD_SWAP, RELEASES, UFFD_RENAMED, Change, revisions
@@ -51,11 +51,24 @@ class Options(TypedDict, total=False):
 
 Value = bool | int | str | None
 
+_COMMON = (
+    "kernel",
+    "page_size",
+    "soft_dirty",
+    "uffd",
+    "device_private",
+    "memory_failure",
+    "migration",
+    "thp",
+    "max_physmem_bits",
+)
+"""The options that every architecture has, which are fields of `Config`."""
+
 _LARGE = 1 << 20
 
 
 class Config(NamedTuple):
-    """Every option of one `Arch`, resolved; an option that the architecture does not have keeps the value here."""
+    """Every option of one `Arch`, resolved. Switches that the architecture lacks are False."""
 
     arch: str
     kernel: str
@@ -67,15 +80,34 @@ class Config(NamedTuple):
     migration: bool = True
     thp: bool = True
     max_physmem_bits: int | None = None
-    la57: bool = False
-    pa_bits: int = 48
-    svrsw60t59b: bool = False
-    pte_marker: bool = False
-    static_pa_bits: bool = False
-    mmu: str = ""
-    invalid_pte_table: int = 0
+    particular: tuple[tuple[str, Value], ...] = ()
+    """The options that not every architecture has: name and value."""
     chosen: tuple[tuple[str, Value], ...] = ()
     """The options that differ from their defaults, as `get` takes them."""
+
+    def option(self, name: str) -> Value:
+        """The value of an option of the architecture; `KeyError` if it has no such option."""
+        if name in _COMMON:
+            value: Value = getattr(self, name)
+            return value
+        return dict(self.particular)[name]
+
+    def with_option(self, name: str, value: Value) -> Config:
+        """The configuration with one more option resolved."""
+        change: dict[str, Any] = {name: value} if name in _COMMON else {"particular": (*self.particular, (name, value))}
+        return self._replace(**change)
+
+    def is_on(self, name: str) -> bool:
+        """Whether a particular switch is on; False where the architecture has no such switch."""
+        return dict(self.particular).get(name) is True
+
+    def number(self, name: str) -> int:
+        """The value of a particular option that is a number."""
+        return cast("int", dict(self.particular)[name])
+
+    def text(self, name: str) -> str:
+        """The value of a particular option that is a word."""
+        return cast("str", dict(self.particular)[name])
 
     def has(self, change: Change) -> bool:
         """Whether this kernel has `change`."""
@@ -103,6 +135,14 @@ def show(value: object) -> str:
 
 class Option(Protocol):
     """What one option of `get` may be, for one architecture."""
+
+    @property
+    def help(self) -> str:
+        """What the option says of a kernel, in a phrase."""
+
+    @property
+    def numbers_only(self) -> bool:
+        """Whether it changes numbers and no layout and no predicate."""
 
     @property
     def examples(self) -> tuple[Value, ...]:
@@ -138,6 +178,8 @@ class Switch(NamedTuple):
     on: bool = True
     unless: Unless = _never
     always: Change | None = None
+    help: str = ""
+    numbers_only: bool = False
 
     def _is_always(self, config: Config) -> bool:
         return self.always is not None and config.has(self.always)
@@ -151,7 +193,7 @@ class Switch(NamedTuple):
             return f"kernel {config.kernel} lacks {self.since}; allowed: False"
         if self.until is not None and config.has(self.until):
             return f"kernel {config.kernel} has {self.until}; allowed: False"
-        if self.needs is not None and not getattr(config, self.needs):
+        if self.needs is not None and not config.option(self.needs):
             return f"that needs {self.needs}=True; allowed: False"
         return self.unless(True, config)  # noqa: FBT003  # the value it is asked about
 
@@ -190,6 +232,8 @@ class Choice(NamedTuple):
     values: tuple[int, ...] | tuple[str, ...]
     usual: int | str
     unless: Unless = _never
+    help: str = ""
+    numbers_only: bool = False
 
     @property
     def examples(self) -> tuple[int | str, ...]:
@@ -212,6 +256,8 @@ class PhysmemBits(NamedTuple):
     """MAX_PHYSMEM_BITS in bits, or None where the kernel leaves it undefined (FLATMEM)."""
 
     usual: Callable[[Config], int]
+    help: str = "MAX_PHYSMEM_BITS, or none where it is undefined"
+    numbers_only: bool = True
 
     @property
     def examples(self) -> tuple[int | None, ...]:
@@ -234,6 +280,8 @@ class Address(NamedTuple):
     """A page-aligned 64-bit address."""
 
     example: int
+    help: str = ""
+    numbers_only: bool = True
 
     @property
     def examples(self) -> tuple[int, ...]:
@@ -259,21 +307,24 @@ def common_options(
     device_private: Switch,
     memory_failure: Switch,
     max_physmem_bits: Callable[[Config], int],
-    pte_marker: Switch | None = None,
+    after_flags: Mapping[str, Option] | None = None,
     **particular: Option,
 ) -> Mapping[str, Option]:
-    """The options of an architecture in the order in which they are resolved: `particular` ones early."""
+    """The options of an architecture in the order in which they are resolved.
+
+    `particular` ones come early, so that the flags may depend on them; those in `after_flags` depend on the flags.
+    """
     return {
-        "kernel": Choice(RELEASES, RELEASES[-1]),
-        "page_size": page_size,
+        "kernel": Choice(RELEASES, RELEASES[-1], help=f"release of the kernel, {RELEASES[0]} to {RELEASES[-2]}, or {RELEASES[-1]}"),
+        "page_size": page_size._replace(help="page size in bytes"),
         **particular,
-        "soft_dirty": soft_dirty,
-        "uffd": uffd,
-        **({} if pte_marker is None else {"pte_marker": pte_marker}),
-        "device_private": device_private,
-        "memory_failure": memory_failure,
-        "migration": Switch(),
-        "thp": Switch(),
+        "soft_dirty": soft_dirty._replace(help="whether the kernel has the soft-dirty bit configured"),
+        "uffd": uffd._replace(help="whether the kernel has the userfaultfd bit configured"),
+        **(after_flags or {}),
+        "device_private": device_private._replace(help="CONFIG_DEVICE_PRIVATE", numbers_only=True),
+        "memory_failure": memory_failure._replace(help="CONFIG_MEMORY_FAILURE", numbers_only=True),
+        "migration": Switch(help="CONFIG_MIGRATION", numbers_only=True),
+        "thp": Switch(help="CONFIG_TRANSPARENT_HUGEPAGE"),
         "max_physmem_bits": PhysmemBits(max_physmem_bits),
     }
 
@@ -291,10 +342,10 @@ def resolve(arch: str, options: Mapping[str, Option], given: Mapping[str, object
         refusal = option.refusal(value, config)
         if refusal is not None:
             raise UnsupportedError(f"{arch} cannot have {name}={show(value)}; {refusal}", option=name)
-        change: dict[str, Any] = {name: value}  # of the field's type, or refused
-        config = config._replace(**change)
+        resolved = cast("Value", value)  # or it was refused
+        config = config.with_option(name, resolved)
         if value != default:
-            chosen.append((name, change[name]))
+            chosen.append((name, resolved))
     return config._replace(chosen=tuple(chosen))
 
 
@@ -304,29 +355,18 @@ def telling_values(arch: str, options: Mapping[str, Option]) -> dict[str, tuple[
     return {name: kernels if name == "kernel" else option.examples for name, option in options.items()}
 
 
-ALONE = (
-    "device_private",
-    "memory_failure",
-    "migration",
-    "pte_marker",
-    "static_pa_bits",
-    "max_physmem_bits",
-    "invalid_pte_table",
-)
-"""Options that change numbers and no layout."""
-
-
 def option_sets(arch: str, options: Mapping[str, Option]) -> Iterator[Mapping[str, Value]]:
     """Option sets of an architecture in which every value occurs, for proofs and tests; the defaults come first.
 
     Of the releases, those that differ on this architecture; all combinations of the options that change a layout or a
-    predicate, and with each of them those in `ALONE`, one at a time. Only sets that make a configuration of their own
+    predicate, and with each of them those that change numbers only, one at a time. Only sets that make a configuration of their own
     are given.
     """
     seen: set[Config] = set()
     examples = telling_values(arch, options)
-    layouts = [[(name, value) for value in values] for name, values in examples.items() if name not in ALONE]
-    alone = [(name, value) for name in ALONE if name in options for value in examples[name]]
+    choices = {name: [(name, value) for value in values] for name, values in examples.items()}
+    layouts = [chosen for name, chosen in choices.items() if not options[name].numbers_only]
+    alone = [choice for name, chosen in choices.items() if options[name].numbers_only for choice in chosen]
     for chosen in product(*layouts):
         for other in ((), *((choice,) for choice in alone)):
             option_set = dict((*chosen, *other))

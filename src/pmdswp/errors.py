@@ -14,7 +14,17 @@ __all__ = [
     "LayoutError",
     "PmdSwpError",
     "UnsupportedError",
+    "brief",
 ]
+
+_LONGEST = 60
+
+
+def brief(value: object) -> str:
+    """A value as it reads in a message: integers in hex, everything else as its `repr`, cut where that is long."""
+    # the decimal digits of a large number may be refused by Python itself
+    text = hex(value) if type(value) is int else repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 class PmdSwpError(Exception):

@@ -11,7 +11,7 @@ times as long (benchmarks/scalar.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import lru_cache
 from types import CodeType
 from typing import Any
 from zlib import crc32
@@ -88,22 +88,41 @@ def method_source(name: str, parameters: str, result: Formula | str, setup: Iter
     return f"def {name}(self, {parameters}):\n{body}\n"
 
 
-def compile_methods(text: str, names: Mapping[str, object]) -> dict[str, Callable[..., Any]]:
-    """Compile the text of methods, which may use `names` as globals."""
+def compile_methods(title: str, text: str, names: Mapping[str, object]) -> dict[str, Callable[..., Any]]:
+    """Compile the text of methods, which may use `names` as globals.
+
+    `title` begins the name under which tracebacks and ``inspect.getsource`` show the text: ``<pmdswp TITLE ...>``.
+    """
     module = {"__name__": __name__}
     module.update(names)  # type: ignore[arg-type]
     methods: dict[str, Callable[..., Any]] = {}
     # as dataclasses make __init__: the text is ours alone, built from validated numbers
-    exec(_code(text), module, methods)  # noqa: S102
+    exec(_code(title, text), module, methods)  # noqa: S102
     return methods
 
 
-@cache
-def _code(text: str) -> CodeType:
-    """The compiled text: six of seven configurations share it with another, and compiling takes longest."""
+@lru_cache(maxsize=512)
+def _code(title: str, text: str) -> CodeType:
     import linecache  # noqa: PLC0415  # not needed to import the library, and slow to load
 
-    filename = f"<pmdswp {crc32(text.encode()):08x}>"
+    filename = f"<pmdswp {title} {crc32(text.encode()):08x}>"
     # where tracebacks, pdb and inspect.getsource look for text that has no file
-    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    return compile(text, filename, "exec")
+    linecache.cache[filename] = (len(text), None, _lines(text), filename)
+    return _under(_compiled(text), filename)
+
+
+@lru_cache(maxsize=512)
+def _compiled(text: str) -> CodeType:
+    """The compiled text: six of seven configurations share it with another, and compiling takes longest."""
+    return compile(text, "<pmdswp>", "exec")
+
+
+@lru_cache(maxsize=512)
+def _lines(text: str) -> list[str]:
+    return text.splitlines(keepends=True)
+
+
+def _under(code: CodeType, filename: str) -> CodeType:
+    """The code, and that of the functions in it, under the name of another file."""
+    constants = (_under(one, filename) if isinstance(one, CodeType) else one for one in code.co_consts)
+    return code.replace(co_filename=filename, co_consts=tuple(constants))

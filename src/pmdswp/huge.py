@@ -9,7 +9,7 @@ from pmdswp.errors import DecodeError, JoinError
 from pmdswp.softleaf import FLAGS, Entry, SoftLeaf, State
 
 if TYPE_CHECKING:
-    from pmdswp.arch.base import Arch
+    from pmdswp.arch.api import Arch
 
 __all__ = ["join_ptes", "split_pmd"]
 
@@ -58,7 +58,7 @@ def join_ptes(arch: Arch, ptes: Iterable[int]) -> int:
         if reason:
             raise JoinError(i, reason)
     for name in FLAGS:
-        if getattr(first, name) and name not in arch.require_pmd_layout().flags:
+        if getattr(first, name) and name not in arch.layout("pmd").flags:
             raise JoinError(0, f"{name} is set, and a PMD of kernel {arch.kernel} has no such bit")
     pmd = arch.pte_entry_to_pmd(first.raw)
     state = arch.decode_pmd(pmd).state

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple, NoReturn, TypeVar
 
-from pmdswp.errors import DecodeError, EncodeError, LayoutError
+from pmdswp.errors import DecodeError, EncodeError, LayoutError, brief
 from pmdswp.formula import MASK64, Formula
 from pmdswp.revisions import Change
 
@@ -145,7 +145,7 @@ class Layout:
     `type` or `offset`.
     """
 
-    __slots__ = ("fields", "fixed_mask", "fixed_value", "flags", "offset", "type", "zero_mask")
+    __slots__ = ("fields", "fixed_mask", "fixed_value", "flags", "ignored_mask", "offset", "type", "zero_mask")
 
     fields: tuple[Field, ...]
     """The fields, from bit 0 upwards."""
@@ -161,6 +161,8 @@ class Layout:
     """What the FIXED bits are in an encoded entry."""
     zero_mask: int
     """The ZERO bits."""
+    ignored_mask: int
+    """The IGNORED bits."""
 
     def __init__(self, fields: Iterable[Field]) -> None:
         fields = tuple(fields)
@@ -176,6 +178,7 @@ class Layout:
             "fixed_mask": sum(field.mask for field in fixed_fields),
             "fixed_value": sum(field.value << field.lsb for field in fixed_fields),
             "zero_mask": sum(field.mask for field in fields if field.kind is FieldKind.ZERO),
+            "ignored_mask": sum(field.mask for field in fields if field.kind is FieldKind.IGNORED),
         }
         for name, computed in values.items():
             object.__setattr__(self, name, computed)
@@ -256,7 +259,7 @@ def check_word(word: object, error: type[DecodeError | EncodeError], what: str =
     try:
         number = operator.index(word)  # type: ignore[arg-type]
     except TypeError:
-        raise error(f"{what} {word!r} is not an integer within 0..{MASK64:#x}") from None
+        raise error(f"{what} {brief(word)} is not an integer within 0..{MASK64:#x}") from None
     if number >> WORD_BITS:
-        raise error(f"{what} {number:#x} is not within 0..{MASK64:#x}")
+        raise error(f"{what} {brief(number)} is not within 0..{MASK64:#x}")
     return number

@@ -11,31 +11,29 @@ from functools import partial
 from itertools import product
 from typing import Any, NamedTuple, cast
 
-from pmdswp.arch import Arch
+from pmdswp.arch import Arch, Level
 from pmdswp.errors import PmdSwpError
-from pmdswp.hazards import hazards
-from pmdswp.layout import Layout
 from pmdswp.softleaf import (
     DEVICE_PRIVATE_KINDS,
     FLAGS,
     GENERIC_TYPE_MAX,
     MIGRATION_KINDS,
     NR_SWAP_TYPES,
-    Level,
+    LevelName,
     SoftLeaf,
     SoftLeafType,
     State,
 )
 from pmdswp.term import Solver, Term
 
-__all__ = ["LAWS", "Claim", "Law", "Result", "Slot", "check", "distinct", "prove"]
+__all__ = ["LAWS", "Claim", "Law", "Verdict", "check", "distinct", "prove"]
 
 
 Word = Any
 """A `Term` where the helpers are declared to take and give an `int`."""
 
 
-class Result(NamedTuple):
+class Verdict(NamedTuple):
     """What came of one law at one level.
 
     `status` is "proved" or "hazard". A hazard has a `witness`, the smallest word that breaks the law, and an
@@ -43,7 +41,7 @@ class Result(NamedTuple):
     """
 
     arch: Arch
-    level: Level
+    level: LevelName
     law: str
     status: str
     witness: int | None = None
@@ -63,59 +61,46 @@ class Claim(NamedTuple):
 
 
 class Law(NamedTuple):
-    """A law by name, its statement, and the claims that it makes of a `Slot`."""
+    """A law by name, its statement, and the claims that it makes of a `Level`."""
 
     name: str
     statement: str
-    claims: Callable[[Slot, Solver], Iterator[Claim]]
+    claims: Callable[[Level, Solver], Iterator[Claim]]
     reads_as: State | None = None
     """What an entry reads as that breaks the law, for the laws that documented hazards break."""
-    applies: Callable[[Slot], bool] = lambda _slot: True
+    applies: Callable[[Level], bool] = lambda _level: True
 
 
-class Slot:
-    """The helpers of one `Arch` at one level, under the same names for both, ready to compute with terms.
-
-    Nothing is wrapped: each is the bound method that ``arch.pte_...`` or ``arch.pmd_...`` gives.
-    """
-
-    def __init__(self, arch: Arch, level: Level) -> None:
-        def helper(pte_name: str) -> Callable[..., Any]:
-            found: Callable[..., Any] = getattr(arch, pte_name.replace("pte", level))
-            return found
-
-        self.arch, self.level = arch, level
-        self.layout: Layout = arch.layout(level)
-        self.none, self.present = helper("pte_none"), helper("pte_present")
-        self.to_arch_swp_entry = helper("pte_to_arch_swp_entry")
-        self.softleaf_from = helper("softleaf_from_pte")
-        self.encode = helper("encode_pte")
-        # the exclusive helpers of a PMD came with the series; a flag that is merely not configured has stubs
-        names = [name for name in FLAGS if level == "pte" or name != "exclusive" or arch.has_pmd_swap]
-        self.has = {name: helper(f"pte_swp_{name}") for name in names}
-        self.mk = {name: helper(f"pte_swp_mk{name}") for name in names}
-        self.clear = {name: helper(f"pte_swp_clear_{name}") for name in names}
-
-    def fields(self, word: Any) -> tuple[Any, Any]:
-        """Type and offset as they stand in a word, whatever the kernel takes it for."""
-        entry = self.to_arch_swp_entry(word)
-        return self.arch.arch_swp_type(entry), self.arch.arch_swp_offset(entry)
-
-    def flags(self, word: Any) -> dict[str, Any]:
-        """The flags of a word that this configuration has."""
-        return {name: self.has[name](word) for name in self.layout.flags}
-
-    def is_leaf(self, word: Any) -> Any:
-        """Whether a word is neither none nor present."""
-        return (self.none(word) == False) & (self.present(word) == False)  # noqa: E712
-
-    def repaired(self, word: Any) -> Any:
-        """A word with type, offset and flags as they are, and all other bits as an encoder writes them."""
-        kept = self.layout.type.mask | self.layout.offset.mask | sum(self.layout.flags.values())
-        return (word & kept) | self.layout.fixed_value
+def _fields(level: Level, word: Any) -> tuple[Any, Any]:
+    """Type and offset as they are in a word, whatever the kernel takes it for."""
+    entry = level.to_arch_swp_entry(word)
+    return level.arch.arch_swp_type(entry), level.arch.arch_swp_offset(entry)
 
 
-class Entry(NamedTuple):
+def _flags(level: Level, word: Any) -> dict[str, Any]:
+    """The flags of a word that this configuration has."""
+    tests = level.flag_tests
+    return {name: tests[name](word) for name in level.require_layout().flags}
+
+
+def _is_leaf(level: Level, word: Any) -> Any:
+    """Whether a word is neither none nor present."""
+    return (level.none(word) == False) & (level.present(word) == False)  # noqa: E712
+
+
+def _repaired(level: Level, word: Any) -> Any:
+    """A word with type, offset and flags as they are, and all other bits as an encoder writes them."""
+    layout = level.require_layout()
+    kept = layout.type.mask | layout.offset.mask | sum(layout.flags.values())
+    return (word & kept) | layout.fixed_value
+
+
+def _encode(level: Level, swp_type: Any, offset: Any, flags: dict[str, Any]) -> Any:
+    """The word that the encoder makes; a flag that is a term takes both values, a run for each."""
+    return level.encode(swp_type, offset, **{name: bool(flag) for name, flag in flags.items()})
+
+
+class _Storable(NamedTuple):
     """An entry about which nothing is known but that it can be stored."""
 
     swp_type: Term
@@ -123,25 +108,25 @@ class Entry(NamedTuple):
     flags: dict[str, Term]
 
 
-def _any_entry(slot: Slot, solver: Solver) -> Entry:
+def _any_entry(level: Level, solver: Solver) -> _Storable:
     swp_type, offset = solver.word("type"), solver.word("offset")
     solver.assume(swp_type < NR_SWAP_TYPES)
-    solver.assume(offset < slot.layout.offset.max + 1)
-    return Entry(swp_type, offset, {name: solver.truth(name) for name in slot.layout.flags})
+    solver.assume(offset < level.require_layout().offset.max + 1)
+    return _Storable(swp_type, offset, {name: solver.truth(name) for name in level.require_layout().flags})
 
 
-def _encoded(slot: Slot, solver: Solver) -> Iterator[tuple[Entry, Word]]:
+def _encoded(level: Level, solver: Solver) -> Iterator[tuple[_Storable, Word]]:
     """Any entry and the word that stores it, once for each set of flags."""
-    entry = _any_entry(slot, solver)
-    for word in solver.runs(partial(slot.encode, entry.swp_type, entry.offset, **entry.flags)):
+    entry = _any_entry(level, solver)
+    for word in solver.runs(partial(_encode, level, entry.swp_type, entry.offset, entry.flags)):
         yield entry, word
 
 
-def _any_leaf(slot: Slot, solver: Solver) -> Word:
+def _any_leaf(level: Level, solver: Solver) -> Word:
     """Any word that is a softleaf with a type that some kernel writes."""
     word: Word = solver.word("word")
-    solver.assume(slot.is_leaf(word))
-    solver.assume(slot.fields(word)[0] < NR_SWAP_TYPES)
+    solver.assume(_is_leaf(level, word))
+    solver.assume(_fields(level, word)[0] < NR_SWAP_TYPES)
     return word
 
 
@@ -159,104 +144,102 @@ def _same(left: tuple[Any, ...], right: tuple[Any, ...]) -> Any:
 # --- the laws -----------------------------------------------------------------------------------------------
 
 
-def _encode_then_decode(slot: Slot, solver: Solver) -> Iterator[Claim]:
-    for entry, word in _encoded(slot, solver):
-        read = (*slot.fields(word), *slot.flags(word).values())
+def _encode_then_decode(level: Level, solver: Solver) -> Iterator[Claim]:
+    for entry, word in _encoded(level, solver):
+        read = (*_fields(level, word), *_flags(level, word).values())
         yield Claim(word, _same(read, (entry.swp_type, entry.offset, *entry.flags.values())))
 
 
-def _reencoded(slot: Slot, solver: Solver) -> Iterator[tuple[Word, Word]]:
+def _reencoded(level: Level, solver: Solver) -> Iterator[tuple[Word, Word]]:
     """Any softleaf, and what its leaf and flags are encoded as."""
-    word = _any_leaf(slot, solver)
+    word = _any_leaf(level, solver)
 
     def reencode() -> Word:
-        return slot.encode(*slot.softleaf_from(word), **slot.flags(word))
+        return _encode(level, *level.softleaf_from(word), _flags(level, word))
 
     for encoded in solver.runs(reencode):
         yield word, encoded
 
 
-def _decode_then_encode(slot: Slot, solver: Solver) -> Iterator[Claim]:
-    for word, encoded in _reencoded(slot, solver):
-        yield Claim(word, encoded == slot.repaired(word))
+def _decode_then_encode(level: Level, solver: Solver) -> Iterator[Claim]:
+    for word, encoded in _reencoded(level, solver):
+        yield Claim(word, encoded == _repaired(level, word))
 
 
-def _canonical(slot: Slot, solver: Solver) -> Iterator[Claim]:
-    for word, encoded in _reencoded(slot, solver):
-        again = (*slot.fields(encoded), *slot.flags(encoded).values())
-        same_meaning = _same(again, (*slot.fields(word), *slot.flags(word).values()))
-        yield Claim(word, same_meaning & (slot.repaired(encoded) == encoded))
+def _canonical(level: Level, solver: Solver) -> Iterator[Claim]:
+    for word, encoded in _reencoded(level, solver):
+        again = (*_fields(level, encoded), *_flags(level, encoded).values())
+        same_meaning = _same(again, (*_fields(level, word), *_flags(level, word).values()))
+        yield Claim(word, same_meaning & (_repaired(level, encoded) == encoded))
 
 
-def _flags_independent(slot: Slot, solver: Solver) -> Iterator[Claim]:
+def _flags_independent(level: Level, solver: Solver) -> Iterator[Claim]:
     word: Word = solver.word("word")
-    for name in slot.mk:
-        others = [other for other in slot.has if other != name]
-        for changed, is_set in ((slot.mk[name](word), name in slot.layout.flags), (slot.clear[name](word), False)):
-            kept = _same(
-                (
-                    *slot.fields(changed),
-                    slot.repaired(changed) ^ changed,
-                    *(slot.has[other](changed) for other in others),
-                ),
-                (*slot.fields(word), slot.repaired(word) ^ word, *(slot.has[other](word) for other in others)),
-            )
-            yield Claim(word, kept & (slot.has[name](changed) == is_set))
+    configured, tests = level.require_layout().flags, level.flag_tests
+    for name in level.flags:
+        others = [other for other in level.flags if other != name]
+
+        def kept(one: Word, others: list[str] = others) -> tuple[Any, ...]:
+            return (*_fields(level, one), _repaired(level, one) ^ one, *(tests[other](one) for other in others))
+
+        for change, is_set in ((level.flag_setters[name], name in configured), (level.flag_clearers[name], False)):
+            changed: Word = change(word)
+            yield Claim(word, _same(kept(changed), kept(word)) & (tests[name](changed) == is_set))
 
 
-def _fields_declared(slot: Slot, solver: Solver) -> Iterator[Claim]:
+def _fields_declared(level: Level, solver: Solver) -> Iterator[Claim]:
     word: Word = solver.word("word")
     whole, overlap = word & 0, word & 0
-    for field in slot.layout:
+    for field in level.require_layout():
         overlap = overlap | (whole & field.mask)
         whole = whole | (word & field.mask)
     yield Claim(word, (whole == word) & (overlap == 0))
-    for _, encoded in _encoded(slot, solver):
-        yield Claim(encoded, slot.layout.stray_bits(encoded) == 0)
+    for _, encoded in _encoded(level, solver):
+        yield Claim(encoded, level.require_layout().stray_bits(encoded) == 0)
 
 
-def _not_read_as(state: State, slot: Slot, solver: Solver) -> Iterator[Claim]:
-    reads_so = slot.none if state is State.NONE else slot.present
-    for entry, word in _encoded(slot, solver):
-        known = _known(slot, state, (entry.swp_type, entry.offset), entry.flags)
+def _not_read_as(state: State, level: Level, solver: Solver) -> Iterator[Claim]:
+    reads_so = level.none if state is State.NONE else level.present
+    for entry, word in _encoded(level, solver):
+        known = _known(level, state, (entry.swp_type, entry.offset), entry.flags)
         yield Claim(word, reads_so(word) == False, known)  # noqa: E712
 
 
-def _swap_types(slot: Slot, solver: Solver) -> Iterator[Claim]:
+def _swap_types(level: Level, solver: Solver) -> Iterator[Claim]:
     word: Word = solver.word("word")
-    swp_type, offset = slot.fields(word)
+    swp_type, offset = _fields(level, word)
     generic_type = swp_type & GENERIC_TYPE_MAX
-    is_swap = slot.is_leaf(word) & (generic_type < slot.arch.max_swapfiles) & ((generic_type | offset) != 0)
-    yield Claim(word, slot.arch.pmd_is_swap_entry(word) == is_swap)
+    is_swap = _is_leaf(level, word) & (generic_type < level.arch.max_swapfiles) & ((generic_type | offset) != 0)
+    yield Claim(word, level.arch.pmd_is_swap_entry(word) == is_swap)
 
 
-def _softleaf_from(slot: Slot, solver: Solver) -> Iterator[Claim]:
+def _softleaf_from(level: Level, solver: Solver) -> Iterator[Claim]:
     word: Word = solver.word("word")
-    for leaf in solver.runs(lambda: slot.softleaf_from(word)):
-        swp_type, offset = slot.fields(word)
+    for leaf in solver.runs(lambda: level.softleaf_from(word)):
+        swp_type, offset = _fields(level, word)
         read = _same(tuple(leaf), (swp_type & GENERIC_TYPE_MAX, offset))
         is_none = _same(tuple(leaf), tuple(SoftLeaf.none()))
-        yield Claim(word, (slot.is_leaf(word) & read) | ((slot.is_leaf(word) == False) & is_none))  # noqa: E712
+        yield Claim(word, (_is_leaf(level, word) & read) | ((_is_leaf(level, word) == False) & is_none))  # noqa: E712
 
 
-def _is_one_of(slot: Slot, word: Word, kinds: Iterable[SoftLeafType]) -> Any:
+def _is_one_of(level: Level, word: Word, kinds: Iterable[SoftLeafType]) -> Any:
     """Whether a word is a softleaf of one of these kinds, by the number of its type."""
-    swp_type, offset = slot.fields(word)
+    swp_type, offset = _fields(level, word)
     number = swp_type & GENERIC_TYPE_MAX
     is_one: Any = False
     for kind in kinds:
         if kind is SoftLeafType.SWAP:
-            is_one = is_one | ((number < slot.arch.max_swapfiles) & ((number | offset) != 0))
-        elif kind in slot.arch.swp_types:
-            is_one = is_one | (number == slot.arch.swp_types[kind])
-    return slot.is_leaf(word) & is_one
+            is_one = is_one | ((number < level.arch.max_swapfiles) & ((number | offset) != 0))
+        elif kind in level.arch.swp_types:
+            is_one = is_one | (number == level.arch.swp_types[kind])
+    return _is_leaf(level, word) & is_one
 
 
-def _kinds(slot: Slot, solver: Solver) -> Iterator[Claim]:
+def _kinds(level: Level, solver: Solver) -> Iterator[Claim]:
     word: Word = solver.word("word")
-    arch = slot.arch
+    arch = level.arch
     answers: list[tuple[Any, Iterable[SoftLeafType]]]
-    if slot.level == "pte":
+    if level.name == "pte":
         answers = [(arch.pte_is_marker(word), [SoftLeafType.MARKER])]
     else:
         answers = [
@@ -266,81 +249,81 @@ def _kinds(slot: Slot, solver: Solver) -> Iterator[Claim]:
         if set(arch.pmd_kinds) & set(DEVICE_PRIVATE_KINDS):
             answers.append((arch.pmd_is_device_private_entry(word), DEVICE_PRIVATE_KINDS))
     for answer, kinds in answers:
-        yield Claim(word, answer == _is_one_of(slot, word, kinds))
+        yield Claim(word, answer == _is_one_of(level, word, kinds))
 
 
-def _splittable(slot: Slot, solver: Solver) -> Word:
+def _splittable(level: Level, solver: Solver) -> Word:
     """Any PMD entry that splits."""
     word: Word = solver.word("word")
-    solver.assume(_is_one_of(slot, word, slot.arch.pmd_kinds))
-    solver.assume(slot.fields(word)[1] & (slot.arch.hpage_pmd_nr - 1) == 0)
+    solver.assume(_is_one_of(level, word, level.arch.pmd_kinds))
+    solver.assume(_fields(level, word)[1] & (level.arch.hpage_pmd_nr - 1) == 0)
     return word
 
 
-def _known(slot: Slot, state: State, entry: tuple[Any, Any], flags: dict[str, Any]) -> Any:
+def _known(level: Level, state: State, entry: tuple[Any, Any], flags: dict[str, Any]) -> Any:
     """Whether a documented hazard says that this entry reads as `state`."""
     known: Any = False
-    for hazard in hazards(slot.arch, slot.level):
+    for hazard in level.hazards:
         if hazard.reads_as is state:
             known = known | hazard.entry(*entry, {name: flags.get(name, False) for name in FLAGS})
     return known
 
 
-def _split(slot: Slot, solver: Solver) -> Iterator[Claim]:
-    pte_slot = Slot(slot.arch, "pte")
-    pmd, i = _splittable(slot, solver), solver.word("i")
-    solver.assume(i < slot.arch.hpage_pmd_nr)
+def _split(level: Level, solver: Solver) -> Iterator[Claim]:
+    pte_level = level.arch.pte
+    pmd, i = _splittable(level, solver), solver.word("i")
+    solver.assume(i < level.arch.hpage_pmd_nr)
 
     def split() -> tuple[SoftLeaf, Word, SoftLeaf]:
-        pte: Word = slot.arch.pmd_entry_to_pte(pmd, i)  # type: ignore[arg-type]  # a Term
-        return slot.softleaf_from(pmd), pte, pte_slot.softleaf_from(pte)
+        pte: Word = level.arch.pmd_entry_to_pte(pmd, i)  # type: ignore[arg-type]  # a Term
+        return level.softleaf_from(pmd), pte, pte_level.softleaf_from(pte)
 
     for pmd_leaf, pte, pte_leaf in solver.runs(split):
         swp_type, offset = pmd_leaf[0], cast("Word", pmd_leaf[1]) + i
-        pmd_flags, pte_flags = slot.flags(pmd), pte_slot.flags(pte)
+        pmd_flags, pte_flags = _flags(level, pmd), _flags(pte_level, pte)
         wanted_flags = {name: pmd_flags.get(name, False) for name in pte_flags}
-        holds = _same((*pte_slot.fields(pte), *pte_flags.values()), (swp_type, offset, *wanted_flags.values()))
+        holds = _same((*_fields(pte_level, pte), *pte_flags.values()), (swp_type, offset, *wanted_flags.values()))
         # split_pmd refuses an entry of which one PTE would read as none
-        known = _known(pte_slot, State.NONE, (swp_type, offset), wanted_flags)
+        known = _known(pte_level, State.NONE, (swp_type, offset), wanted_flags)
         yield Claim(pmd, holds & (_same(tuple(pte_leaf), (swp_type, offset)) | known))
 
 
-def _join_inverts_split(slot: Slot, solver: Solver) -> Iterator[Claim]:
-    pmd, i = _splittable(slot, solver), solver.word("i")
-    solver.assume(i < slot.arch.hpage_pmd_nr)
-    joined: Word = slot.arch.pte_entry_to_pmd(slot.arch.pmd_entry_to_pte(pmd, 0))
-    of_slot_i: Word = slot.arch.pte_entry_to_pmd(slot.arch.pmd_entry_to_pte(pmd, i))  # type: ignore[arg-type]
-    for canonical in solver.runs(lambda: slot.encode(*slot.softleaf_from(pmd), **slot.flags(pmd))):
-        swp_type, offset = slot.fields(canonical)
-        read = (*slot.fields(of_slot_i), *slot.flags(of_slot_i).values())
-        steps = _same(read, (swp_type, offset + i, *slot.flags(canonical).values()))
-        yield Claim(pmd, (joined == canonical) & slot.arch.pmd_is_valid_softleaf(joined) & steps)
+def _join_inverts_split(level: Level, solver: Solver) -> Iterator[Claim]:
+    pmd, i = _splittable(level, solver), solver.word("i")
+    solver.assume(i < level.arch.hpage_pmd_nr)
+    joined: Word = level.arch.pte_entry_to_pmd(level.arch.pmd_entry_to_pte(pmd, 0))
+    of_slot_i: Word = level.arch.pte_entry_to_pmd(level.arch.pmd_entry_to_pte(pmd, i))  # type: ignore[arg-type]
+    for canonical in solver.runs(lambda: _encode(level, *level.softleaf_from(pmd), _flags(level, pmd))):
+        swp_type, offset = _fields(level, canonical)
+        read = (*_fields(level, of_slot_i), *_flags(level, of_slot_i).values())
+        steps = _same(read, (swp_type, offset + i, *_flags(level, canonical).values()))
+        yield Claim(pmd, (joined == canonical) & level.arch.pmd_is_valid_softleaf(joined) & steps)
 
 
-def _pte_and_pmd_alike(slot: Slot, solver: Solver) -> Iterator[Claim]:
-    pte_slot = Slot(slot.arch, "pte")
-    entry = _any_entry(slot, solver)
+def _pte_and_pmd_alike(level: Level, solver: Solver) -> Iterator[Claim]:
+    pte_level = level.arch.pte
+    entry = _any_entry(level, solver)
 
     def both() -> tuple[Word, Word, SoftLeaf, SoftLeaf]:
-        pmd, pte = (s.encode(entry.swp_type, entry.offset, **entry.flags) for s in (slot, pte_slot))
-        return pmd, pte, slot.softleaf_from(pmd), pte_slot.softleaf_from(pte)
+        pmd, pte = (_encode(one, entry.swp_type, entry.offset, entry.flags) for one in (level, pte_level))
+        return pmd, pte, level.softleaf_from(pmd), pte_level.softleaf_from(pte)
 
     for pmd, pte, pmd_leaf, pte_leaf in solver.runs(both):
-        pte_flags = pte_slot.flags(pte)
-        pmd_reads = (*slot.fields(pmd), *slot.flags(pmd).values())
-        alike = _same(pmd_reads, (*pte_slot.fields(pte), *(pte_flags[name] for name in slot.flags(pmd))))
+        pte_flags = _flags(pte_level, pte)
+        pmd_reads = (*_fields(level, pmd), *_flags(level, pmd).values())
+        alike = _same(pmd_reads, (*_fields(pte_level, pte), *(pte_flags[name] for name in _flags(level, pmd))))
         misread: Any = False
-        for one, state in product((slot, pte_slot), (State.NONE, State.PRESENT)):
+        for one, state in product((level, pte_level), (State.NONE, State.PRESENT)):
             misread = misread | _known(one, state, (entry.swp_type, entry.offset), entry.flags)
         yield Claim(pmd, alike & (_same(tuple(pmd_leaf), tuple(pte_leaf)) | misread))
 
 
-def _is_pmd(slot: Slot) -> bool:
-    return slot.level == "pmd"
+def _is_pmd(level: Level) -> bool:
+    return level.name == "pmd"
 
 
-def _splits(slot: Slot) -> bool:
-    return slot.level == "pmd" and bool(slot.arch.pmd_kinds)
+def _splits(level: Level) -> bool:
+    return level.name == "pmd" and bool(level.arch.pmd_kinds)
 
 
 LAWS = (
@@ -391,7 +374,7 @@ LAWS = (
         "swap-types",
         "pmd_is_swap_entry is true exactly for softleaves with a type below MAX_SWAPFILES, but type 0 with offset 0.",
         _swap_types,
-        applies=lambda slot: _is_pmd(slot) and slot.arch.has_pmd_swap,
+        applies=lambda level: _is_pmd(level) and level.arch.has_pmd_swap,
     ),
     Law(
         "kinds",
@@ -422,32 +405,32 @@ LAWS = (
 """All laws, in the order in which `prove` checks them."""
 
 
-def prove(arch: Arch) -> list[Result]:
+def prove(arch: Arch) -> list[Verdict]:
     """Check every law for one configuration, at both levels if PMDs there can hold softleaves."""
-    slots = [Slot(arch, level) for level in arch.levels]
-    return [check(law, slot) for slot in slots for law in LAWS if law.applies(slot)]
+    levels = [arch.level(name) for name in arch.levels]
+    return [check(law, level) for level in levels for law in LAWS if law.applies(level)]
 
 
 def distinct(arches: Iterable[Arch]) -> Iterator[Arch]:
     """Those of the configurations that differ in what a proof looks at: what is proved of one holds for the others."""
     seen: set[object] = set()
     for arch in arches:
-        declared = tuple(hazard.entries for level in arch.levels for hazard in hazards(arch, level))
+        declared = tuple(hazard.entries for name in arch.levels for hazard in arch.level(name).hazards)
         looked_at = (arch.name, arch.source, arch.pte_layout, arch.pmd_layout, arch.hpage_pmd_nr, declared)
         if looked_at not in seen:
             seen.add(looked_at)
             yield arch
 
 
-def check(law: Law, slot: Slot) -> Result:
-    """Check one law for one slot. A law of which no input is left, and helpers that raise, count as a find."""
+def check(law: Law, level: Level) -> Verdict:
+    """Check one law for one level. A law of which no input is left, and helpers that raise, count as a find."""
     solver = Solver()
     witnesses: list[int] = []
     finds: list[int] = []
     reached = False
-    result = Result(slot.arch, slot.level, law.name, "proved")
+    result = Verdict(level.arch, level.name, law.name, "proved")
     try:
-        for claim in law.claims(slot, solver):
+        for claim in law.claims(level, solver):
             reached = reached or solver.is_possible()
             broken = claim.holds == False  # noqa: E712
             witness = solver.smallest(claim.word, broken)
@@ -467,20 +450,19 @@ def check(law: Law, slot: Slot) -> Result:
         )
     if finds or witnesses:
         witness = min(finds or witnesses)
-        explanation = _explain(law, slot, witness, documented=not finds)
+        explanation = _explain(law, level, witness, documented=not finds)
         return result._replace(status="hazard", witness=witness, explanation=explanation, documented=not finds)
     return result
 
 
-def _explain(law: Law, slot: Slot, witness: int, *, documented: bool) -> str:
-    swp_type, offset = slot.fields(witness)
-    flags = ", ".join(name for name, is_set in slot.flags(witness).items() if is_set) or "no flag"
-    entry = slot.arch.decode_pte(witness) if slot.level == "pte" else slot.arch.decode_pmd(witness)
+def _explain(law: Law, level: Level, witness: int, *, documented: bool) -> str:
+    swp_type, offset = _fields(level, witness)
+    flags = ", ".join(name for name, is_set in _flags(level, witness).items() if is_set) or "no flag"
     what = (
         f"The smallest word, {witness:#x}, holds type {swp_type}, offset {offset:#x} and {flags}; "
-        f"the kernel takes it for {entry.state.name}."
+        f"the kernel takes it for {level.decode(witness).state.name}."
     )
     if documented:
-        known = [hazard for hazard in hazards(slot.arch, slot.level) if hazard.reads_as is law.reads_as]
+        known = [hazard for hazard in level.hazards if hazard.reads_as is law.reads_as]
         return " ".join([*(hazard.explanation for hazard in known), what])
     return f"Undocumented, or documented and not so. The law: {law.statement} {what}"

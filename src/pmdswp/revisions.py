@@ -86,11 +86,12 @@ class Effect(enum.Enum):
 
 
 class Change(NamedTuple):
-    """Something that kernels have `since` a release, made by `commit` (abbreviated; empty where it is not known).
+    """Something that kernels have `since` a release, made by `commit` (12 digits of its hash; empty if not known).
 
-    `arches`: the architectures concerned; empty for all. `inferred`: the release, or that this commit made it, follows
-    from dates, neighbours or arithmetic and was not read in source, log or mail of that release. `remark`: what else
-    there is to know.
+    `subject`: the first line of the commit's message; empty where it was not read. `arches`: the architectures
+    concerned; empty for all. `inferred`: the release, or that this commit made it, follows from dates, neighbours or
+    arithmetic and was not read in source, log or mail of that release. `also`: other commits that had a part in it.
+    `remark`: what else there is to know.
     """
 
     what: str
@@ -100,11 +101,23 @@ class Change(NamedTuple):
     effect: Effect = Effect.BITS
     inferred: bool = False
     remark: str = ""
+    subject: str = ""
+    also: tuple[str, ...] = ()
+
+    @property
+    def tag(self) -> str:
+        """The kernel's tag of the first release that has it, such as v6.10; the name of the series where none has."""
+        return f"v{self.since}" if self.since[0].isdigit() else self.since
+
+    @property
+    def citation(self) -> str:
+        """The commit as kernel developers cite it: ``5b32510af77b ("subject") in v6.10``, or the tag alone."""
+        subject = f' ("{self.subject}")' if self.subject else ""
+        inferred = ", inferred" if self.inferred else ""
+        return f"{self.commit}{subject} in {self.tag}{inferred}" if self.commit else f"{self.tag}{inferred}"
 
     def __str__(self) -> str:
-        commit = f", commit {self.commit}" if self.commit else ""
-        inferred = ", inferred" if self.inferred else ""
-        return f"{self.what} (since {self.since}{commit}{inferred})"
+        return f"{self.what}, since {self.citation}"
 
     def concerns(self, arch: str) -> bool:
         """Whether the architecture of that name is concerned."""
@@ -123,8 +136,10 @@ def _change(
     effect: Effect = Effect.BITS,
     inferred: bool = False,
     remark: str = "",
+    subject: str = "",
+    also: tuple[str, ...] = (),
 ) -> Change:
-    change = Change(what, since, commit, arches, effect, inferred, remark)
+    change = Change(what, since, commit, arches, effect, inferred, remark, subject, also)
     _changes.append(change)
     return change
 

@@ -1,28 +1,20 @@
-"""The architecture-independent entry, and what its type numbers mean.
+"""The architecture-independent entry: type, offset, kind and flags.
 
 A software leaf is what the kernel stores in a page-table slot that maps nothing: `swp_entry_t`, called
-`softleaf_t` since 6.19 (commit 68aa2fdbf57f). It is a 5-bit type above a 58-bit offset; the lower types are swap
+`softleaf_t` since 6.19. It is a 5-bit type above a 58-bit offset; the lower types are swap
 devices, and the upper ones are given to other uses by the kernel's configuration.
 """
 
 from __future__ import annotations
 
 import enum
+import operator
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from pmdswp.config import Config, show
-from pmdswp.errors import UnsupportedError
-from pmdswp.revisions import (
-    DEVICE_EXCLUSIVE_MERGED,
-    MARKER_ALWAYS,
-    MARKER_GUARD,
-    MARKER_POISONED,
-    PMD_DEVICE_PRIVATE,
-    PMD_SWAP,
-    SWAP_ERROR_MARKER,
-)
+from pmdswp.config import show
+from pmdswp.errors import EncodeError, brief
 
 __all__ = [
     "DEVICE_PRIVATE_KINDS",
@@ -36,18 +28,10 @@ __all__ = [
     "SWP_TYPE_SHIFT",
     "Entry",
     "Flags",
-    "Level",
+    "LevelName",
     "SoftLeaf",
     "SoftLeafType",
     "State",
-    "check_level",
-    "marker_bits",
-    "marker_mask",
-    "max_swapfiles",
-    "migration_ad",
-    "pmd_kinds",
-    "special_types",
-    "swp_pfn_bits",
 ]
 
 MAX_SWAPFILES_SHIFT = 5
@@ -59,14 +43,8 @@ SWP_OFFSET_MASK = (1 << SWP_TYPE_SHIFT) - 1
 GENERIC_TYPE_MAX = (1 << (64 - SWP_TYPE_SHIFT)) - 1
 """The largest type that a 64-bit generic entry can hold; larger ones lose their upper bits."""
 
-Level = Literal["pte", "pmd"]
-
-
-def check_level(level: Level) -> Level:
-    """The level itself; `UnsupportedError` if it is none."""
-    if level not in ("pte", "pmd"):
-        raise UnsupportedError(f"no level {level!r}; allowed: 'pte', 'pmd'")
-    return level
+LevelName = Literal["pte", "pmd"]
+"""A page-table level, from the bottom up."""
 
 
 class SoftLeafType(enum.Enum):
@@ -121,8 +99,16 @@ FLAGS = ("exclusive", "soft_dirty", "uffd")
 MARKER_BITS: Mapping[str, int] = MappingProxyType({"uffd_wp": 0x1, "poisoned": 0x2, "guard": 0x4})
 """Name -> bit in the offset of a PTE marker (include/linux/swapops.h), by the newest names.
 
-`poisoned` since 6.2 (15520a3f0469; named SWAPIN_ERROR before 6.6), `guard` since 6.13 (7c53dfbdb024).
+`poisoned` since 6.2 (named SWAPIN_ERROR before 6.6), `guard` since 6.13: `pmdswp.revisions` names the commits.
 """
+
+
+def _integer(number: object, what: str) -> int:
+    """`number` as an `int`: one of NumPy's would lose bits in a shift."""
+    try:
+        return operator.index(number)  # type: ignore[arg-type]
+    except TypeError:
+        raise EncodeError(f"{what} {brief(number)} is not an integer") from None
 
 
 class SoftLeaf(NamedTuple):
@@ -140,8 +126,8 @@ class SoftLeaf(NamedTuple):
 
     @property
     def val(self) -> int:
-        """The kernel's `.val`: ``swp_type << 58 | offset``."""
-        return self.swp_type << SWP_TYPE_SHIFT | self.offset
+        """The kernel's `.val`: ``swp_type << 58 | offset``. `EncodeError` where one of them is not an integer."""
+        return _integer(self.swp_type, "type") << SWP_TYPE_SHIFT | _integer(self.offset, "offset")
 
     @property
     def is_none(self) -> bool:
@@ -150,7 +136,8 @@ class SoftLeaf(NamedTuple):
 
     @classmethod
     def from_val(cls, val: int) -> SoftLeaf:
-        """The leaf whose `.val` is `val`."""
+        """The leaf whose `.val` is `val`; `EncodeError` if that is not an integer."""
+        val = _integer(val, "val")
         return cls(val >> SWP_TYPE_SHIFT, val & SWP_OFFSET_MASK)
 
     @classmethod
@@ -198,7 +185,7 @@ class Flags(enum.IntFlag):
 class Entry(NamedTuple):
     """A decoded page-table word. Unless `state` is SOFTLEAF: `leaf` is None, `kind` NONE, and no flag is set."""
 
-    level: Level
+    level: LevelName
     raw: int
     state: State
     leaf: SoftLeaf | None = None
@@ -215,74 +202,3 @@ class Entry(NamedTuple):
     def __repr__(self) -> str:
         fields = (f"{name}={value!r}" for name, value in zip(self._fields[2:], self[2:], strict=True))
         return f"Entry(level={self.level!r}, raw={self.raw:#018x}, {', '.join(fields)})"
-
-
-def special_types(config: Config) -> Mapping[SoftLeafType, int | range]:
-    """Kind -> its type number, or range of numbers, above the swap devices; kinds not configured are left out.
-
-    include/linux/swap.h gives the highest numbers away, upwards in this order. The PTE marker is 31, and in every
-    kernel, since 6.2 (ca92ea3dc5a2); in 6.1 it is there with CONFIG_PTE_MARKER only, below the swap errors, which
-    then had a type of their own (until 15520a3f0469). Until 6.15 (c25465eb7630) device-exclusive entries had two
-    types, for write and for read.
-    """
-    kinds: list[SoftLeafType] = []
-    if config.memory_failure:
-        kinds.append(SoftLeafType.HWPOISON)
-    if config.migration:
-        kinds.extend(MIGRATION_KINDS)
-    if config.device_private:
-        kinds.extend(DEVICE_PRIVATE_KINDS)
-        kinds.append(SoftLeafType.DEVICE_EXCLUSIVE)
-        if not config.has(DEVICE_EXCLUSIVE_MERGED):
-            kinds.append(SoftLeafType.DEVICE_EXCLUSIVE)
-    if config.has(MARKER_ALWAYS) or config.pte_marker:
-        kinds.append(SoftLeafType.MARKER)
-    if not config.has(SWAP_ERROR_MARKER):
-        kinds.append(SoftLeafType.SWAPIN_ERROR)
-    first = NR_SWAP_TYPES - len(kinds)
-    numbers: dict[SoftLeafType, int | range] = {}
-    for kind in dict.fromkeys(kinds):
-        number, count = first + kinds.index(kind), kinds.count(kind)
-        numbers[kind] = number if count == 1 else range(number, number + count)
-    return MappingProxyType(numbers)
-
-
-def pmd_kinds(config: Config) -> tuple[SoftLeafType, ...]:
-    """The kinds that this kernel puts into PMDs, those that are not configured included."""
-    kinds = MIGRATION_KINDS
-    if config.has(PMD_DEVICE_PRIVATE):
-        kinds += DEVICE_PRIVATE_KINDS
-    return (SoftLeafType.SWAP, *kinds) if config.has(PMD_SWAP) else kinds
-
-
-def max_swapfiles(swp_types: Mapping[SoftLeafType, int | range]) -> int:
-    """MAX_SWAPFILES: the lowest special number, and how many swap devices there can be."""
-    return min(number if isinstance(number, int) else number.start for number in swp_types.values())
-
-
-def marker_bits(config: Config) -> Mapping[str, int]:
-    """Name -> bit in the offset of a PTE marker that means something to this kernel, by this kernel's names."""
-    swap_error = "poisoned" if config.has(MARKER_POISONED) else "swapin_error"
-    names = {"uffd_wp": None, swap_error: SWAP_ERROR_MARKER, "guard": MARKER_GUARD}
-    return {
-        name: bit
-        for (name, since), bit in zip(names.items(), MARKER_BITS.values(), strict=True)
-        if since is None or config.has(since)
-    }
-
-
-def marker_mask(config: Config) -> int:
-    """PTE_MARKER_MASK: the offset bits of a PTE marker that mean something to this kernel."""
-    return sum(marker_bits(config).values())
-
-
-def swp_pfn_bits(config: Config) -> int:
-    """SWP_PFN_BITS: how many bits of the offset hold a PFN; the migration young and dirty bits stand above them."""
-    if config.max_physmem_bits is None:
-        return min(64 - config.page_shift, SWP_TYPE_SHIFT)
-    return config.max_physmem_bits - config.page_shift
-
-
-def migration_ad(config: Config, offset_width: int) -> bool:
-    """Whether migration entries keep the young and dirty bits: two bits of the offset must be left above the PFN."""
-    return config.migration and offset_width >= swp_pfn_bits(config) + 2

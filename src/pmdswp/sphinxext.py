@@ -11,20 +11,18 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
-from typing import TYPE_CHECKING, ClassVar, get_type_hints
+from typing import TYPE_CHECKING, ClassVar
 
 from pmdswp import __version__
-from pmdswp.arch import ARCHITECTURES, Arch, get_with
-from pmdswp.config import Options
+from pmdswp.arch import ARCHITECTURES, Arch, Level, get_with, option_examples
 from pmdswp.errors import PmdSwpError, UnsupportedError
-from pmdswp.render import rst
+from pmdswp.render import formats, rst
 from pmdswp.render.ascii import diagram_lines
 from pmdswp.render.comparison import comparison
 from pmdswp.render.document import Block, Diagram, Paragraph, Section
 from pmdswp.render.svg import svg
 from pmdswp.render.tables import layout_section, title
 from pmdswp.render.text import Palette, entry_block
-from pmdswp.softleaf import Level
 from pmdswp.words import parse_word
 
 try:
@@ -73,8 +71,11 @@ def _level(text: str) -> str:
 
 def _readers() -> dict[str, Callable[[str], object]]:
     """The options of `pmdswp.get` as options of a directive."""
-    by_type: dict[object, Callable[[str], object]] = {bool: _truth, str: _text}
-    return {name.replace("_", "-"): by_type.get(kind, _number) for name, kind in get_type_hints(Options).items()}
+    by_type: dict[type, Callable[[str], object]] = {bool: _truth, str: _text}
+    return {
+        name.replace("_", "-"): by_type.get(type(option.examples[0]), _number)
+        for name, option in option_examples().items()
+    }
 
 
 def _known(name: str, option: str, allowed: Iterable[str]) -> str:
@@ -92,15 +93,14 @@ class _Directive(SphinxDirective):
     @property
     def arch(self) -> Arch:
         """The configuration that the argument and the options ask for."""
-        names = (name.replace("_", "-") for name in get_type_hints(Options))
+        names = (name.replace("_", "-") for name in option_examples())
         given = {name.replace("-", "_"): self.options[name] for name in names if name in self.options}
         return get_with(self.arguments[0], given)
 
     @property
     def level(self) -> Level:
         """The level asked for."""
-        level: Level = self.options.get("level", "pmd")
-        return level
+        return self.arch.level(self.options.get("level", "pmd"))
 
     def run(self) -> list[nodes.Node]:
         """The nodes; what the library refuses is an error at the directive."""
@@ -138,7 +138,7 @@ class LayoutDirective(_Directive):
     option_spec: ClassVar[OptionSpec] = {**_Directive.option_spec, "with": _text}
 
     def content_nodes(self) -> Iterator[nodes.Node]:
-        section = layout_section(self.arch, self.level)
+        section = layout_section(self.level)
         _, picture, fields = section.blocks
         more = dict(zip(("predicates", "geometry", "types", "hazards"), section.sections, strict=True))
         wanted = self.options.get("with", "").split()
@@ -157,7 +157,7 @@ class DiagramDirective(_Directive):
     """The picture of a layout."""
 
     def content_nodes(self) -> Iterator[nodes.Node]:
-        yield from self.block_nodes(Diagram(self.arch, self.level, self.arch.architecture.msb0))
+        yield from self.block_nodes(formats.diagram(self.level))
 
 
 class ComparisonDirective(_Directive):
@@ -183,11 +183,9 @@ class WordDirective(_Directive):
     required_arguments = 2
 
     def content_nodes(self) -> Iterator[nodes.Node]:
-        arch, text = self.arch, self.arguments[1]
-        word = parse_word(text)
-        entry = arch.decode(self.level, word)
-        lines = "\n".join(entry_block(arch, entry, Palette()))
-        yield from self.block_nodes(Paragraph(f"`{word:#018x}` as the {title(arch, self.level)}:"))
+        level, word = self.level, parse_word(self.arguments[1])
+        lines = "\n".join(entry_block(level.arch, level.decode(word), Palette()))
+        yield from self.block_nodes(Paragraph(f"`{word:#018x}` as the {title(level)}:"))
         yield nodes.literal_block(lines, lines, language="text")
 
 

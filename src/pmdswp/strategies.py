@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from pmdswp.arch import ARCHITECTURES, Arch, get_with
-from pmdswp.config import Options, resolve, telling_values
+from pmdswp.arch import ARCHITECTURES, Arch, get_with, option_examples
+from pmdswp.config import Value, resolve, telling_values
 from pmdswp.errors import UnsupportedError
 from pmdswp.formula import MASK64
 from pmdswp.layout import WORD_BITS, Field, Layout
-from pmdswp.softleaf import MARKER_BITS, Entry, Level, SoftLeaf, SoftLeafType, State, marker_mask
+from pmdswp.softleaf import MARKER_BITS, Entry, LevelName, SoftLeaf, SoftLeafType, State
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
@@ -42,19 +42,23 @@ __all__ = [
 ]
 
 
-_VALUES = {name: telling_values(name, architecture.options) for name, architecture in ARCHITECTURES.items()}
-_MOST = {option: max(len(values.get(option, ())) for values in _VALUES.values()) for option in Options.__annotations__}
-"""Option -> how many values the architecture with the most has."""
+def _values() -> dict[str, dict[str, tuple[Value, ...]]]:
+    """Architecture -> option -> the values that are drawn."""
+    return {name: telling_values(name, architecture.options) for name, architecture in ARCHITECTURES.items()}
 
 
 @st.composite
 def _configurations(draw: DrawFn, name: str) -> Arch:
     # a number for every option there is, the architecture's or not: else those with few options were the simpler ones,
     # and each by itself, so that what does not matter shrinks to its default
-    wanted = {option: draw(st.integers(0, _MOST[option])) for option in Options.__annotations__}
+    values_of = _values()
+    wanted = {
+        option: draw(st.integers(0, max(len(values.get(option, ())) for values in values_of.values())))
+        for option in option_examples()
+    }
     options = ARCHITECTURES[name].options
     given: dict[str, object] = {}
-    for option, values in _VALUES[name].items():
+    for option, values in values_of[name].items():
         if 0 < wanted[option] <= len(values):
             tried = {**given, option: values[wanted[option] - 1]}
             with suppress(UnsupportedError):
@@ -71,10 +75,9 @@ def architectures(*names: str) -> SearchStrategy[Arch]:
     return st.sampled_from(names or tuple(ARCHITECTURES)).flatmap(_configurations)
 
 
-def levels(arch: Arch) -> SearchStrategy[Level]:
+def levels(arch: Arch) -> SearchStrategy[LevelName]:
     """The levels at which a softleaf can stand: "pte", and "pmd" where PMDs of `arch` hold some kind."""
-    can_hold: tuple[Level, ...] = ("pte", "pmd") if arch.pmd_kinds else ("pte",)
-    return st.sampled_from(can_hold)
+    return st.sampled_from([name for name in arch.levels if arch.level(name).kinds])
 
 
 def _numbers(arch: Arch, kind: SoftLeafType) -> tuple[int, ...]:
@@ -119,7 +122,7 @@ def softleaves(arch: Arch, *kinds: SoftLeafType) -> SearchStrategy[SoftLeaf]:
 def _leaves_of_type(arch: Arch, number: int) -> SearchStrategy[SoftLeaf]:
     kind = arch.softleaf_type(SoftLeaf(number, 1))
     if kind is SoftLeafType.MARKER:
-        room = _with_edges(marker_mask(arch.config), MARKER_BITS.values(), smallest=1)
+        room = _with_edges(arch.numbering.marker_mask, MARKER_BITS.values(), smallest=1)
     elif kind.has_pfn:
         room = _with_edges((1 << _pfn_bits(arch)) - 1, _edges(arch))
         if kind.is_migration and arch.migration_ad:
@@ -133,19 +136,19 @@ def _pfn_bits(arch: Arch) -> int:
     return min(arch.swp_pfn_bits, arch.max_swap_offset.bit_length())
 
 
-def flag_sets(arch: Arch, level: Level) -> SearchStrategy[frozenset[str]]:
+def flag_sets(arch: Arch, level: LevelName) -> SearchStrategy[frozenset[str]]:
     """Sets of flags that the configuration has at that level, by name: ``dict.fromkeys(flags, True)`` encodes them."""
     names = sorted(arch.layout(level).flags)
     return st.frozensets(st.sampled_from(names)) if names else st.just(frozenset())
 
 
-def _stored(arch: Arch, level: Level, leaves: SearchStrategy[SoftLeaf]) -> SearchStrategy[int]:
+def _stored(arch: Arch, level: LevelName, leaves: SearchStrategy[SoftLeaf]) -> SearchStrategy[int]:
     encode = arch.encode_pte if level == "pte" else arch.encode_pmd
     flags = flag_sets(arch, level)
     return st.builds(lambda leaf, names: encode(*leaf, **dict.fromkeys(names, True)), leaves, flags)
 
 
-def encoded_words(arch: Arch, level: Level, *kinds: SoftLeafType) -> SearchStrategy[int]:
+def encoded_words(arch: Arch, level: LevelName, *kinds: SoftLeafType) -> SearchStrategy[int]:
     """Valid words: an encoded leaf with flags that the kernel reads as a softleaf.
 
     Of these kinds, or of all that the configuration has at that level: in a PMD those of `Arch.pmd_kinds`.
@@ -157,11 +160,11 @@ def encoded_words(arch: Arch, level: Level, *kinds: SoftLeafType) -> SearchStrat
     return _stored(arch, level, softleaves(arch, *kinds)).filter(lambda word: _reads_as_softleaf(arch, level, word))
 
 
-def _reads_as_softleaf(arch: Arch, level: Level, word: int) -> bool:
+def _reads_as_softleaf(arch: Arch, level: LevelName, word: int) -> bool:
     return arch.decode(level, word).state is State.SOFTLEAF
 
 
-def near_valid_words(arch: Arch, level: Level) -> SearchStrategy[int]:
+def near_valid_words(arch: Arch, level: LevelName) -> SearchStrategy[int]:
     """Words that are one bit away from one of `encoded_words`: some are entries too, with another flag or offset."""
     one_bit = st.integers(0, WORD_BITS - 1).map(lambda bit: 1 << bit)
     return st.builds(lambda word, bit: word ^ bit, encoded_words(arch, level), one_bit)
@@ -172,7 +175,7 @@ def arbitrary_words() -> SearchStrategy[int]:
     return st.integers(0, MASK64)
 
 
-def entries(arch: Arch, level: Level, *kinds: SoftLeafType) -> SearchStrategy[Entry]:
+def entries(arch: Arch, level: LevelName, *kinds: SoftLeafType) -> SearchStrategy[Entry]:
     """What `encoded_words` decode to."""
     return encoded_words(arch, level, *kinds).map(lambda word: arch.decode(level, word))
 

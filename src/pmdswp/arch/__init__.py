@@ -7,25 +7,50 @@ from functools import lru_cache
 from typing import Unpack
 
 from pmdswp.arch.arm64 import ARM64
-from pmdswp.arch.base import Arch, Architecture, make
+from pmdswp.arch.api import Arch
+from pmdswp.arch.compiler import make
+from pmdswp.arch.facts import Architecture
+from pmdswp.arch.level import Level
 from pmdswp.arch.loongarch import LOONGARCH64
 from pmdswp.arch.powerpc import PPC64
 from pmdswp.arch.riscv import RISCV64
 from pmdswp.arch.s390 import S390X
 from pmdswp.arch.x86 import X86_64
-from pmdswp.config import Config, Options, option_sets, resolve
-from pmdswp.errors import UnsupportedError
+from pmdswp.config import Config, Option, Options, option_sets, resolve
+from pmdswp.errors import UnsupportedError, brief
 from pmdswp.revisions import KERNELS
 
-__all__ = ["ARCHITECTURES", "Arch", "Architecture", "configurations", "get", "get_with", "kernels", "names"]
+__all__ = [
+    "ARCHITECTURES",
+    "Arch",
+    "Architecture",
+    "Level",
+    "configurations",
+    "find",
+    "get",
+    "get_with",
+    "kernels",
+    "names",
+    "option_examples",
+    "register",
+]
 
-ARCHITECTURES: Mapping[str, Architecture] = {
-    architecture.name: architecture for architecture in (X86_64, ARM64, RISCV64, S390X, PPC64, LOONGARCH64)
-}
+ARCHITECTURES: dict[str, Architecture] = {}
 
-_BY_NAME = {
-    name: architecture for architecture in ARCHITECTURES.values() for name in (architecture.name, *architecture.aliases)
-}
+
+def register(architecture: Architecture) -> None:
+    """Make an architecture known to `get` and to every command, under its name and aliases.
+
+    `UnsupportedError` if one of these names is taken.
+    """
+    for name in (architecture.name, *architecture.aliases):
+        if any(name in (known.name, *known.aliases) for known in ARCHITECTURES.values()):
+            raise UnsupportedError(f"an architecture {name!r} is registered already")
+    ARCHITECTURES[architecture.name] = architecture
+
+
+for _architecture in (X86_64, ARM64, RISCV64, S390X, PPC64, LOONGARCH64):
+    register(_architecture)
 
 
 def names() -> tuple[str, ...]:
@@ -76,15 +101,27 @@ def get(name: str, /, **options: Unpack[Options]) -> Arch:
 
 def get_with(name: str, options: Mapping[str, object]) -> Arch:
     """`get` with the options in a mapping, for callers that have them as data."""
-    architecture = _architecture(name)
+    architecture = find(name)
     return _make(resolve(architecture.name, architecture.options, options))
 
 
-def _architecture(name: str) -> Architecture:
-    architecture = _BY_NAME.get(name) if isinstance(name, str) else None
-    if architecture is None:
-        raise UnsupportedError(f"no architecture {name!r}; allowed: {', '.join(_BY_NAME)}")
-    return architecture
+def find(name: str) -> Architecture:
+    """The architecture of that name or alias; `UnsupportedError`, which lists them, if there is none."""
+    if isinstance(name, str):
+        for architecture in ARCHITECTURES.values():
+            if name in (architecture.name, *architecture.aliases):
+                return architecture
+    allowed = (one for known in ARCHITECTURES.values() for one in (known.name, *known.aliases))
+    raise UnsupportedError(f"no architecture {brief(name)}; allowed: {', '.join(allowed)}")
+
+
+def option_examples() -> dict[str, Option]:
+    """Every option that some architecture has, by name, as the first architecture that has it declares it."""
+    found: dict[str, Option] = {}
+    for architecture in ARCHITECTURES.values():
+        for name, option in architecture.options.items():
+            found.setdefault(name, option)
+    return found
 
 
 def configurations(*names: str) -> Iterator[Arch]:
@@ -94,7 +131,7 @@ def configurations(*names: str) -> Iterator[Arch]:
     numbers, one at a time; the default configuration of an architecture comes first.
     """
     for name in names or ARCHITECTURES:
-        architecture = _architecture(name)
+        architecture = find(name)
         for option_set in option_sets(architecture.name, architecture.options):
             yield get_with(name, option_set)
 

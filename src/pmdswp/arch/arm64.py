@@ -7,23 +7,23 @@ type nor offset is masked when it is stored.
 
 from __future__ import annotations
 
-from pmdswp.arch.base import Architecture, Facts
+from pmdswp.arch.facts import Architecture, Facts, LevelFacts, Machine
 from pmdswp.config import Choice, Config, Switch, Value, common_options
 from pmdswp.hazards import zero_entry
 from pmdswp.layout import Field, Layout, bits, fixed, flag, value, zero
 from pmdswp.revisions import ARM64_LPA2, ARM64_RUN_TIME_PA_BITS, ARM64_SWAP_LAYOUT, ARM64_UFFD, PMD_SWAP
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import LevelName
 
 __all__ = ["ARM64"]
 
 LARGE_PAGE = 65536
 
-VALID, TABLE, EXCLUSIVE, UFFD, PRESENT_INVALID = 0, 1, 2, 3, 11
+VALID, TABLE, EXCLUSIVE, UFFD, ACCESS_FLAG, PRESENT_INVALID = 0, 1, 2, 3, 10, 11
 OLD_PROT_NONE, OLD_PRESENT_INVALID = 58, 59
 """Before 6.10."""
 
 
-def _exclusive(config: Config, level: Level) -> Field:
+def _exclusive(config: Config, level: LevelName) -> Field:
     return flag(
         "exclusive",
         EXCLUSIVE,
@@ -34,7 +34,7 @@ def _exclusive(config: Config, level: Level) -> Field:
     )
 
 
-def _layout(config: Config, level: Level) -> Layout:
+def _layout(config: Config, level: LevelName) -> Layout:
     return Layout(
         (
             fixed("valid", VALID, 0, "PTE_VALID", "not present"),
@@ -64,7 +64,7 @@ def _layout(config: Config, level: Level) -> Layout:
     )
 
 
-def _layout_before_6_10(config: Config, level: Level) -> Layout:
+def _layout_before_6_10(config: Config, level: LevelName) -> Layout:
     return Layout(
         (
             fixed("valid", VALID, 0, "PTE_VALID", "not present"),
@@ -84,23 +84,31 @@ def _layout_before_6_10(config: Config, level: Level) -> Layout:
 def _facts(config: Config) -> Facts:
     if config.has(ARM64_SWAP_LAYOUT):
         layout, pte_present = _layout, bits(VALID, PRESENT_INVALID)
-        present = pte_present
+        pmd_present = pte_present
     else:
         layout, pte_present = _layout_before_6_10, bits(VALID, OLD_PROT_NONE)
-        present = pte_present | bits(OLD_PRESENT_INVALID)
+        pmd_present = pte_present | bits(OLD_PRESENT_INVALID)
     table = bits(VALID, TABLE)
     return Facts(
-        pte_layout=layout(config, "pte"),
-        pmd_layout=layout(config, "pmd"),
+        pte=LevelFacts(
+            layout=layout(config, "pte"),
+            none=lambda v: v == 0,
+            present=lambda v: (v & pte_present) != 0,
+            page=bits(VALID, TABLE, ACCESS_FLAG),
+        ),
+        pmd=LevelFacts(
+            layout=layout(config, "pmd"),
+            none=lambda v: v == 0,
+            present=lambda v: (v & pmd_present) != 0,
+            leaf=lambda v: ((v & pmd_present) != 0) & ((v & table) != table),
+            trans_huge=lambda v: ((v & pmd_present) != 0) & ((v & bits(TABLE)) == 0),
+            bad=lambda v: (v & table) != table,
+            page=bits(VALID, ACCESS_FLAG),
+            table=table,
+        ),
         pmd_shift=2 * config.page_shift - 3,
         ptrs_per_pmd=config.page_size // 8,
-        pte_none=lambda v: v == 0,
-        pte_present=lambda v: (v & pte_present) != 0,
-        pmd_none=lambda v: v == 0,
-        pmd_present=lambda v: (v & present) != 0,
-        pmd_leaf=lambda v: ((v & present) != 0) & ((v & table) != table),
-        pmd_trans_huge=lambda v: ((v & present) != 0) & ((v & bits(TABLE)) == 0),
-        pmd_bad=lambda v: (v & table) != table,
+        pfn_lsb=config.page_shift,
     )
 
 
@@ -122,19 +130,23 @@ ARM64 = Architecture(
     byteorder="little",
     options=common_options(
         page_size=Choice((4096, 16384, 65536), 4096),
-        pa_bits=Choice((48, 52), 48, unless=_no_lpa2),
+        pa_bits=Choice((48, 52), 48, unless=_no_lpa2, help="52 if LPA or LPA2 is active"),
         static_pa_bits=Switch(
             since=ARM64_LPA2,
             until=ARM64_RUN_TIME_PA_BITS,
             on=False,
             unless=_large_pages,
+            help="6.9 to 6.13: built for 52 bits, and MAX_PHYSMEM_BITS is 52 though the CPU has no LPA2",
+            numbers_only=True,
         ),
         soft_dirty=Switch(possible=False),
         uffd=Switch(since=ARM64_UFFD),
         device_private=Switch(),
         memory_failure=Switch(),
-        max_physmem_bits=lambda config: 52 if config.static_pa_bits else config.pa_bits,
+        max_physmem_bits=lambda config: 52 if config.is_on("static_pa_bits") else config.number("pa_bits"),
     ),
     facts=_facts,
     hazards=(zero_entry("pte", "pmd"),),
+    passing=("pa_bits", "static_pa_bits"),
+    machine=Machine("arm64", kernel="arm64", source="arm64", emulation="aarch64linux", qemu="qemu-aarch64"),
 )

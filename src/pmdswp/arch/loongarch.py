@@ -9,21 +9,21 @@ is no soft-dirty and no uffd bit. The type has 7 bits in the word, of which the 
 
 from __future__ import annotations
 
-from pmdswp.arch.base import Architecture, Facts
+from pmdswp.arch.facts import Architecture, Facts, LevelFacts, Machine
 from pmdswp.config import Address, Choice, Config, Switch, common_options
 from pmdswp.formula import MASK64
 from pmdswp.hazards import Hazard, zero_entry
 from pmdswp.layout import Field, Layout, bits, fixed, flag, value, zero
 from pmdswp.revisions import LOONGARCH_EXCLUSIVE, LOONGARCH_RESPELLED, LOONGARCH_ZONE_DEVICE, PMD_SWAP
-from pmdswp.softleaf import Level, State
+from pmdswp.softleaf import LevelName, State
 
 __all__ = ["LOONGARCH64"]
 
-GLOBAL = HUGE = 6
+VALID, GLOBAL, HUGE = 0, 6, 6
 PRESENT, PROTNONE, TYPE, EXCLUSIVE, OFFSET, PRESENT_INVALID = 7, 10, 16, 23, 24, 60
 
 
-def _type_and_exclusive(config: Config, level: Level, name: str) -> tuple[Field, ...]:
+def _type_and_exclusive(config: Config, level: LevelName, name: str) -> tuple[Field, ...]:
     """Bits 16 to 23: a type of seven bits below the exclusive bit, or one of eight, which is not masked."""
     if not config.has(LOONGARCH_EXCLUSIVE):
         return (value("type", TYPE, 8, name, "swap type", masked=False),)
@@ -40,7 +40,7 @@ def _type_and_exclusive(config: Config, level: Level, name: str) -> tuple[Field,
     )
 
 
-def _layout(config: Config, level: Level) -> Layout:
+def _layout(config: Config, level: LevelName) -> Layout:
     # before, the header had the numbers
     named = config.has(LOONGARCH_RESPELLED)
     return Layout(
@@ -60,24 +60,32 @@ def _layout(config: Config, level: Level) -> Layout:
 
 
 def _facts(config: Config) -> Facts:
-    huge, invalid_pte_table = bits(HUGE), config.invalid_pte_table
+    huge, invalid_pte_table = bits(HUGE), config.number("invalid_pte_table")
     huge_present = bits(PRESENT, PROTNONE, PRESENT_INVALID)
 
     return Facts(
-        pte_layout=_layout(config, "pte"),
-        pmd_layout=_layout(config, "pmd"),
+        pte=LevelFacts(
+            layout=_layout(config, "pte"),
+            none=lambda v: (v & (MASK64 ^ bits(GLOBAL))) == 0,
+            present=lambda v: (v & bits(PRESENT, PROTNONE)) != 0,
+            page=bits(VALID, PRESENT),
+        ),
+        pmd=LevelFacts(
+            layout=_layout(config, "pmd"),
+            none=lambda v: v == invalid_pte_table,
+            present=lambda v: (
+                (((v & huge) != 0) & ((v & huge_present) != 0)) | (((v & huge) == 0) & (v != invalid_pte_table))
+            ),
+            leaf=lambda v: (v & huge) != 0,
+            trans_huge=lambda v: ((v & huge) != 0) & ((v & huge_present) != 0),
+            bad=lambda v: (v & (config.page_size - 1)) != 0,
+            from_arch=lambda e: e | huge,
+            empty=invalid_pte_table,
+            page=bits(VALID, PRESENT, HUGE),
+        ),
         pmd_shift=2 * config.page_shift - 3,
         ptrs_per_pmd=config.page_size // 8,
-        pte_none=lambda v: (v & (MASK64 ^ bits(GLOBAL))) == 0,
-        pte_present=lambda v: (v & bits(PRESENT, PROTNONE)) != 0,
-        pmd_none=lambda v: v == invalid_pte_table,
-        pmd_present=lambda v: (
-            (((v & huge) != 0) & ((v & huge_present) != 0)) | (((v & huge) == 0) & (v != invalid_pte_table))
-        ),
-        pmd_leaf=lambda v: (v & huge) != 0,
-        pmd_trans_huge=lambda v: ((v & huge) != 0) & ((v & huge_present) != 0),
-        pmd_bad=lambda v: (v & (config.page_size - 1)) != 0,
-        arch_to_pmd=lambda e: e | huge,
+        pfn_lsb=config.page_shift,
     )
 
 
@@ -87,7 +95,7 @@ LOONGARCH64 = Architecture(
     byteorder="little",
     options=common_options(
         page_size=Choice((4096, 16384, 65536), 16384),
-        invalid_pte_table=Address(0x9000000001A50000),
+        invalid_pte_table=Address(0x9000000001A50000, help="the address that an empty PMD holds"),
         soft_dirty=Switch(possible=False),
         uffd=Switch(possible=False),
         device_private=Switch(since=LOONGARCH_ZONE_DEVICE),
@@ -107,4 +115,8 @@ LOONGARCH64 = Architecture(
             "migration entry reads as a present huge page, and softleaf_from_pmd() gives the none leaf.",
         ),
     ),
+    machine=Machine(
+        "loongarch64", kernel="loongarch", source="loongarch", emulation="elf64loongarch", qemu="qemu-loongarch64"
+    ),
+    constants={"_PAGE_HUGE": lambda facts: facts.pmd.layout.fixed_value},
 )

@@ -7,12 +7,12 @@ _PAGE_PTE. Hash with 4K pages has PMD softleaves by the kernel's gate, but no TH
 
 from __future__ import annotations
 
-from pmdswp.arch.base import Architecture, Facts, Predicate, never
+from pmdswp.arch.facts import Architecture, Facts, LevelFacts, Machine, Predicate, never
 from pmdswp.config import Choice, Config, Switch, common_options
 from pmdswp.formula import MASK64, Formula
 from pmdswp.layout import Layout, bits, fixed, flag, value, zero
 from pmdswp.revisions import DEVMAP_REMOVED, PMD_SWAP
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import LevelName
 
 __all__ = ["PPC64"]
 
@@ -25,7 +25,7 @@ HASH_PTE_TABLE_SIZE = 4096
 """Bytes of a page table under hash, with 4K and with 64K pages (H_PTE_TABLE_SIZE)."""
 
 
-def _layout(config: Config, level: Level) -> Layout:
+def _layout(config: Config, level: LevelName) -> Layout:
     offset_lsb = config.page_shift
     return Layout(
         (
@@ -56,23 +56,31 @@ def _layout(config: Config, level: Level) -> Layout:
     )
 
 
+def _is_hash(config: Config) -> bool:
+    return config.text("mmu") == "hash"
+
+
+def _huge(config: Config) -> int:
+    return bits(PTE, THP_HUGE) if _is_hash(config) else bits(PTE)
+
+
 def _pte_none_ignores(config: Config) -> int:
-    if config.mmu == "radix":
+    if not _is_hash(config):
         return bits(DIRTY, ACCESSED)
     # _PAGE_HPTEFLAGS: where the hash page table's slot is remembered
     return bits(BUSY, COMBO, RPN43) if config.page_size == 65536 else bits(BUSY, 53, 54, RPN43, 56, 60)
 
 
 def _pmd_trans_huge(config: Config) -> Predicate:
-    if config.mmu == "hash" and config.page_size == 4096:
+    if _is_hash(config) and config.page_size == 4096:
         return never
-    huge = bits(PTE) if config.mmu == "radix" else bits(PTE, THP_HUGE)
+    huge = _huge(config)
     tested = huge if config.has(DEVMAP_REMOVED) else huge | bits(DEVMAP)
     return lambda v: ((v & bits(PRESENT, INVALID)) != 0) & ((v & tested) == huge)
 
 
 def _ptrs_per_pmd(config: Config) -> int:
-    if config.mmu == "radix":
+    if not _is_hash(config):
         return 512
     return 1024 if config.page_size == 65536 else 128
 
@@ -86,26 +94,34 @@ def _with_pte_bit(e: Formula) -> Formula:
 
 
 def _facts(config: Config) -> Facts:
-    pmd_bad = RADIX_PMD_BAD if config.mmu == "radix" else HASH_PTE_TABLE_SIZE - 1
+    pmd_bad = HASH_PTE_TABLE_SIZE - 1 if _is_hash(config) else RADIX_PMD_BAD
     none_mask = MASK64 ^ _pte_none_ignores(config)
     valid, invalid = bits(PTE, PRESENT), bits(PTE, INVALID)
     return Facts(
-        pte_layout=_layout(config, "pte"),
-        pmd_layout=_layout(config, "pmd"),
-        pmd_shift=24 if config.mmu == "hash" and config.page_size == 65536 else 21,
+        pte=LevelFacts(
+            layout=_layout(config, "pte"),
+            none=lambda v: (v & none_mask) == 0,
+            present=lambda v: ((v & valid) == valid) | ((v & invalid) == invalid),
+            to_arch=_without_pte_bit,
+            from_arch=_with_pte_bit,
+            page=valid,
+        ),
+        pmd=LevelFacts(
+            layout=_layout(config, "pmd"),
+            none=lambda v: v == 0,
+            present=lambda v: (v & bits(PRESENT, INVALID)) != 0,
+            leaf=lambda v: (v & bits(PTE)) != 0,
+            trans_huge=_pmd_trans_huge(config),
+            bad=lambda v: (v & pmd_bad) != 0,
+            to_arch=_without_pte_bit,
+            from_arch=_with_pte_bit,
+            page=bits(PRESENT) | _huge(config),
+            table=bits(PRESENT),
+        ),
+        pmd_shift=24 if _is_hash(config) and config.page_size == 65536 else 21,
         ptrs_per_pmd=_ptrs_per_pmd(config),
-        pte_none=lambda v: (v & none_mask) == 0,
-        pte_present=lambda v: ((v & valid) == valid) | ((v & invalid) == invalid),
-        pmd_none=lambda v: v == 0,
-        pmd_present=lambda v: (v & bits(PRESENT, INVALID)) != 0,
-        pmd_leaf=lambda v: (v & bits(PTE)) != 0,
-        pmd_trans_huge=_pmd_trans_huge(config),
-        pmd_bad=lambda v: (v & pmd_bad) != 0,
+        pfn_lsb=config.page_shift,
         arch_entry_fixed=0,
-        pte_to_arch=_without_pte_bit,
-        arch_to_pte=_with_pte_bit,
-        pmd_to_arch=_without_pte_bit,
-        arch_to_pmd=_with_pte_bit,
     )
 
 
@@ -115,7 +131,7 @@ PPC64 = Architecture(
     byteorder="big",
     options=common_options(
         page_size=Choice((4096, 65536), 65536),
-        mmu=Choice(("radix", "hash"), "radix"),
+        mmu=Choice(("radix", "hash"), "radix", help="radix or hash"),
         soft_dirty=Switch(),
         uffd=Switch(possible=False),
         device_private=Switch(),
@@ -124,4 +140,10 @@ PPC64 = Architecture(
     ),
     facts=_facts,
     msb0=True,
+    geometry=("page_size", "mmu"),
+    machine=Machine("ppc64le", kernel="powerpc", source="powerpc", emulation="elf64lppc", qemu="qemu-ppc64le"),
+    constants={
+        "PTE_RPN_MASK": lambda facts: facts.pte.layout.offset.mask,
+        "_PAGE_PTE": lambda facts: facts.pte.layout.fixed_value,
+    },
 )

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from pmdswp.arch.base import Architecture, Facts
+from pmdswp.arch.facts import Architecture, Facts, LevelFacts, Machine
 from pmdswp.config import Choice, Config, Switch, common_options
 from pmdswp.hazards import Hazard, zero_entry
 from pmdswp.layout import Layout, bits, fixed, flag, value, zero
 from pmdswp.revisions import PMD_SWAP, RISCV_EXCLUSIVE, RISCV_SOFT_DIRTY, RISCV_UFFD, RISCV_ZONE_DEVICE
-from pmdswp.softleaf import Level, State
+from pmdswp.softleaf import LevelName, State
 
 __all__ = ["RISCV64"]
 
@@ -23,7 +23,7 @@ PRESENT, READ, WRITE, EXEC, USER, PROT_NONE, ACCESSED = 0, 1, 2, 3, 4, 5, 6
 LEAF = bits(READ, WRITE, EXEC)
 
 
-def _layout(config: Config, level: Level) -> Layout:
+def _layout(config: Config, level: LevelName) -> Layout:
     pmd = level == "pmd"
     leaf = (
         fixed("leaf", READ, 0, "_PAGE_READ | _PAGE_WRITE", "pmd_present() tests them", width=2)
@@ -70,7 +70,7 @@ def _layout(config: Config, level: Level) -> Layout:
     )
 
 
-def _layout_before_6_3(level: Level) -> Layout:
+def _layout_before_6_3(level: LevelName) -> Layout:
     return Layout(
         (
             fixed("present", PRESENT, 0, "_PAGE_PRESENT", "not present"),
@@ -89,18 +89,27 @@ def _facts(config: Config) -> Facts:
     layout = partial(_layout, config) if config.has(RISCV_EXCLUSIVE) else _layout_before_6_3
     pte_present = bits(PRESENT, PROT_NONE)
     pmd_present = pte_present | LEAF if config.thp else pte_present
+    page = bits(PRESENT, READ, USER, ACCESSED)
     return Facts(
-        pte_layout=layout("pte"),
-        pmd_layout=layout("pmd"),
+        pte=LevelFacts(
+            layout=layout("pte"),
+            none=lambda v: v == 0,
+            present=lambda v: (v & pte_present) != 0,
+            page=page,
+        ),
+        pmd=LevelFacts(
+            layout=layout("pmd"),
+            none=lambda v: v == 0,
+            present=lambda v: (v & pmd_present) != 0,
+            leaf=lambda v: ((v & pmd_present) != 0) & ((v & LEAF) != 0),
+            trans_huge=lambda v: ((v & pmd_present) != 0) & ((v & LEAF) != 0),
+            bad=lambda v: ((v & pmd_present) == 0) | ((v & LEAF) != 0),
+            page=page,
+            table=bits(PRESENT),
+        ),
         pmd_shift=21,
         ptrs_per_pmd=512,
-        pte_none=lambda v: v == 0,
-        pte_present=lambda v: (v & pte_present) != 0,
-        pmd_none=lambda v: v == 0,
-        pmd_present=lambda v: (v & pmd_present) != 0,
-        pmd_leaf=lambda v: ((v & pmd_present) != 0) & ((v & LEAF) != 0),
-        pmd_trans_huge=lambda v: ((v & pmd_present) != 0) & ((v & LEAF) != 0),
-        pmd_bad=lambda v: ((v & pmd_present) == 0) | ((v & LEAF) != 0),
+        pfn_lsb=10,
     )
 
 
@@ -110,7 +119,7 @@ RISCV64 = Architecture(
     byteorder="little",
     options=common_options(
         page_size=Choice((4096,), 4096),
-        svrsw60t59b=Switch(since=RISCV_SOFT_DIRTY, on=False),
+        svrsw60t59b=Switch(since=RISCV_SOFT_DIRTY, on=False, help="the CPU has the extension Svrsw60t59b"),
         soft_dirty=Switch(needs="svrsw60t59b"),
         uffd=Switch(needs="svrsw60t59b"),
         device_private=Switch(since=RISCV_ZONE_DEVICE),
@@ -130,4 +139,6 @@ RISCV64 = Architecture(
             applies=lambda config: config.soft_dirty,
         ),
     ),
+    full=("svrsw60t59b",),
+    machine=Machine("riscv64", kernel="riscv", source="riscv", emulation="elf64lriscv", qemu="qemu-riscv64"),
 )

@@ -8,7 +8,7 @@ stands elsewhere than in a PTE. The kernel's `swp_entry_t` always has the PTE fo
 
 from __future__ import annotations
 
-from pmdswp.arch.base import Architecture, Facts, Predicate
+from pmdswp.arch.facts import Architecture, Facts, LevelFacts, Machine, Predicate
 from pmdswp.config import Choice, Config, Switch, common_options
 from pmdswp.layout import Layout, bits, fixed, flag, value, zero
 from pmdswp.revisions import (
@@ -95,19 +95,29 @@ def _facts(config: Config) -> Facts:
     pte, pmd = _pte_layout(config), _pmd_layout(config)
     pmd_leaf = _pmd_leaf(config)
     return Facts(
-        pte_layout=pte,
-        pmd_layout=pmd,
+        pte=LevelFacts(
+            layout=pte,
+            none=lambda v: v == bits(PTE_INVALID),
+            present=lambda v: (v & bits(PRESENT)) != 0,
+            empty=bits(PTE_INVALID),
+            page=bits(PRESENT),
+        ),
+        pmd=LevelFacts(
+            layout=pmd,
+            none=lambda v: v == bits(RSTE_INVALID),
+            present=_pmd_present(config),
+            leaf=pmd_leaf,
+            trans_huge=pmd_leaf,
+            bad=lambda v: ((v & (TABLE_TYPE | SEGMENT_UNKNOWN_BITS)) != 0) | pmd_leaf(v),
+            to_arch=lambda v: pte.encode(pmd.type.get(v), pmd.offset.get(v)),
+            from_arch=lambda e: pmd.encode(pte.type.get(e), pte.offset.get(e)),
+            empty=bits(RSTE_INVALID),
+            page=bits(PRESENT, SEGMENT_LARGE),
+            table=bits(PRESENT),
+        ),
         pmd_shift=20,
         ptrs_per_pmd=2048,
-        pte_none=lambda v: v == bits(PTE_INVALID),
-        pte_present=lambda v: (v & bits(PRESENT)) != 0,
-        pmd_none=lambda v: v == bits(RSTE_INVALID),
-        pmd_present=_pmd_present(config),
-        pmd_leaf=pmd_leaf,
-        pmd_trans_huge=pmd_leaf,
-        pmd_bad=lambda v: ((v & (TABLE_TYPE | SEGMENT_UNKNOWN_BITS)) != 0) | pmd_leaf(v),
-        pmd_to_arch=lambda v: pte.encode(pmd.type.get(v), pmd.offset.get(v)),
-        arch_to_pmd=lambda e: pmd.encode(pte.type.get(e), pte.offset.get(e)),
+        pfn_lsb=config.page_shift,
     )
 
 
@@ -126,4 +136,14 @@ S390X = Architecture(
     facts=_facts,
     msb0=True,
     pmd_softleaf_since=S390_PMD_SOFTLEAF,
+    machine=Machine("s390x", kernel="s390", source="s390", emulation="elf64_s390", qemu="qemu-s390x"),
+    constants={
+        "_PAGE_PROTECT": lambda facts: facts.pte.layout.field("protect").mask,
+        "__SWP_TYPE_SHIFT_RSTE": lambda facts: facts.pmd.layout.type.lsb,
+        "__SWP_TYPE_MASK_RSTE": lambda facts: facts.pmd.layout.type.max,
+        "__SWP_OFFSET_SHIFT_RSTE": lambda facts: facts.pmd.layout.offset.lsb,
+        "__SWP_OFFSET_MASK_RSTE": lambda facts: facts.pmd.layout.offset.max,
+        "_RST_ENTRY_COMM": lambda facts: facts.pmd.layout.field("comm").mask,
+        "_RST_ENTRY_INVALID": lambda facts: facts.pmd.layout.field("invalid").mask,
+    },
 )

@@ -7,13 +7,13 @@ points at memory that does not exist (L1TF); the type is not. Bits 5 and 6 may b
 
 from __future__ import annotations
 
-from pmdswp.arch.base import Architecture, Facts, Predicate
+from pmdswp.arch.facts import Architecture, Facts, LevelFacts, Machine, Predicate
 from pmdswp.config import Choice, Config, Switch, common_options
 from pmdswp.formula import MASK64
 from pmdswp.hazards import Hazard, no_flag
 from pmdswp.layout import Layout, bits, fixed, flag, ignored, value, zero
 from pmdswp.revisions import DEVMAP_REMOVED, MARKER_ALWAYS, PMD_SWAP, X86_SAVED_DIRTY
-from pmdswp.softleaf import Level, State
+from pmdswp.softleaf import LevelName, State
 
 __all__ = ["X86_64", "l1tf_max_swapfile_size"]
 
@@ -26,7 +26,7 @@ KNL_ERRATUM = bits(DIRTY, ACCESSED)
 OFFSET, OFFSET_BITS = 9, 50
 
 
-def _layout(config: Config, level: Level) -> Layout:
+def _layout(config: Config, level: LevelName) -> Layout:
     pmd = level == "pmd"
     return Layout(
         (
@@ -67,17 +67,25 @@ def _pmd_trans_huge(config: Config) -> Predicate:
 
 def _facts(config: Config) -> Facts:
     return Facts(
-        pte_layout=_layout(config, "pte"),
-        pmd_layout=_layout(config, "pmd"),
+        pte=LevelFacts(
+            layout=_layout(config, "pte"),
+            none=lambda v: (v & (MASK64 ^ KNL_ERRATUM)) == 0,
+            present=lambda v: (v & bits(PRESENT, PROTNONE)) != 0,
+            page=bits(PRESENT, USER),
+        ),
+        pmd=LevelFacts(
+            layout=_layout(config, "pmd"),
+            none=lambda v: (v & (MASK64 ^ KNL_ERRATUM)) == 0,
+            present=lambda v: (v & bits(PRESENT, PSE, PROTNONE)) != 0,
+            leaf=lambda v: (v & bits(PSE)) != 0,
+            trans_huge=_pmd_trans_huge(config),
+            bad=lambda v: (v & (MASK64 ^ PFN ^ bits(USER, ACCESSED))) != bits(PRESENT, RW, DIRTY),
+            page=bits(PRESENT, USER, PSE),
+            table=bits(PRESENT, RW, USER, ACCESSED, DIRTY),
+        ),
         pmd_shift=21,
         ptrs_per_pmd=512,
-        pte_none=lambda v: (v & (MASK64 ^ KNL_ERRATUM)) == 0,
-        pte_present=lambda v: (v & bits(PRESENT, PROTNONE)) != 0,
-        pmd_none=lambda v: (v & (MASK64 ^ KNL_ERRATUM)) == 0,
-        pmd_present=lambda v: (v & bits(PRESENT, PSE, PROTNONE)) != 0,
-        pmd_leaf=lambda v: (v & bits(PSE)) != 0,
-        pmd_trans_huge=_pmd_trans_huge(config),
-        pmd_bad=lambda v: (v & (MASK64 ^ PFN ^ bits(USER, ACCESSED))) != bits(PRESENT, RW, DIRTY),
+        pfn_lsb=PAGE_SHIFT,
     )
 
 
@@ -87,13 +95,20 @@ X86_64 = Architecture(
     byteorder="little",
     options=common_options(
         page_size=Choice((4096,), 4096),
-        la57=Switch(on=False),
+        la57=Switch(on=False, help="5-level paging is active"),
         soft_dirty=Switch(),
         uffd=Switch(),
-        pte_marker=Switch(needs="uffd", always=MARKER_ALWAYS),
         device_private=Switch(),
         memory_failure=Switch(),
-        max_physmem_bits=lambda config: 52 if config.la57 else 46,
+        max_physmem_bits=lambda config: 52 if config.is_on("la57") else 46,
+        after_flags={
+            "pte_marker": Switch(
+                needs="uffd",
+                always=MARKER_ALWAYS,
+                help="CONFIG_PTE_MARKER of 6.1; later kernels always have PTE markers",
+                numbers_only=True,
+            )
+        },
     ),
     facts=_facts,
     hazards=(
@@ -107,6 +122,12 @@ X86_64 = Architecture(
             "lies far below.",
         ),
     ),
+    machine=Machine("x86_64", kernel="x86_64", source="x86", emulation="elf_x86_64", qemu="qemu-x86_64"),
+    constants={
+        # the kernel shifts the offset up by this and down by the width of the type
+        "SWP_OFFSET_SHIFT": lambda facts: 64 - facts.pte.layout.offset.width,
+        "_PAGE_KNL_ERRATUM_MASK": lambda facts: facts.pte.layout.ignored_mask,
+    },
 )
 
 

@@ -1,14 +1,13 @@
 """Words of present entries and of tables, which the library has no encoder for.
 
 pmdswp encodes non-present entries only. The model needs present ones too, so that its tables hold nothing but real
-words; here each architecture gets just the bits by which its own predicates tell a page, a huge page and a table
-apart, and the frame. Nothing else is in the word: permissions, dirty, young, soft-dirty and the uffd bit of a present
-entry are kept beside it (`pmdswp.model.pgtable`: `WRITE`, `DIRTY` and so on).
+words. They have just the bits by which the architecture's own predicates know a page, a huge page and a table
+(`pmdswp.arch.facts.LevelFacts`), and the frame. Nothing else is in the word: permissions, dirty, young, soft-dirty and
+the uffd bit of a present entry are kept beside it (`pmdswp.model.pgtable`: `WRITE`, `DIRTY` and so on).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from pmdswp.arch import Arch
@@ -17,7 +16,7 @@ __all__ = ["PresentWords", "present_words"]
 
 
 class PresentWords(NamedTuple):
-    """The fixed bits of present words on one architecture, and where the frame number stands."""
+    """The fixed bits of present words on one architecture, and the bit at which the frame number begins."""
 
     pte: int
     huge: int
@@ -44,50 +43,12 @@ class PresentWords(NamedTuple):
 
 
 _FRAME_END = 1 << 48
-"""Above the frame and below the flags of every architecture: ppc64 keeps its own at bits 61 to 63."""
-
-
-def _x86_64(arch: Arch) -> PresentWords:
-    present_user, pse, table = 0x5, 0x80, 0x67
-    return PresentWords(present_user, present_user | pse, table, arch.page_shift, 0, 0)
-
-
-def _arm64(arch: Arch) -> PresentWords:
-    valid, page, accessed = 0x1, 0x2, 0x400
-    return PresentWords(valid | page | accessed, valid | accessed, valid | page, arch.page_shift, 0, 0)
-
-
-def _riscv64(_arch: Arch) -> PresentWords:
-    valid, read_user_accessed, pfn_shift = 0x1, 0x52, 10
-    return PresentWords(valid | read_user_accessed, valid | read_user_accessed, valid, pfn_shift, 0, 0)
-
-
-def _s390x(arch: Arch) -> PresentWords:
-    present, large, pte_invalid, segment_invalid = 0x1, 0x400, 0x400, 0x20
-    return PresentWords(present, present | large, present, arch.page_shift, pte_invalid, segment_invalid)
-
-
-def _ppc64(arch: Arch) -> PresentWords:
-    present, pte, thp_huge = 1 << 63, 1 << 62, 1 << 13
-    huge = present | pte | (thp_huge if arch.config.mmu == "hash" else 0)
-    return PresentWords(present | pte, huge, present, arch.page_shift, 0, 0)
-
-
-def _loongarch64(arch: Arch) -> PresentWords:
-    valid_present, huge = 0x81, 0x40
-    return PresentWords(valid_present, valid_present | huge, 0, arch.page_shift, 0, arch.config.invalid_pte_table)
-
-
-_BY_ARCH: dict[str, Callable[[Arch], PresentWords]] = {
-    "x86_64": _x86_64,
-    "arm64": _arm64,
-    "riscv64": _riscv64,
-    "s390x": _s390x,
-    "ppc64": _ppc64,
-    "loongarch64": _loongarch64,
-}
+"""Above the frame and below the flags of every architecture: ppc64 keeps its own at bits 63-61."""
 
 
 def present_words(arch: Arch) -> PresentWords:
-    """The present words of an architecture."""
-    return _BY_ARCH[arch.name](arch)
+    """The present words of a configuration."""
+    facts = arch.architecture.facts(arch.config)
+    return PresentWords(
+        facts.pte.page, facts.pmd.page, facts.pmd.table, facts.pfn_lsb, facts.pte.empty, facts.pmd.empty
+    )

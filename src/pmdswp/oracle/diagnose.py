@@ -14,7 +14,7 @@ from pmdswp.formula import MASK64
 from pmdswp.oracle.fields import bits, fields
 from pmdswp.oracle.replay import Answers, Replay
 from pmdswp.oracle.stated import PMD_STATED, STATED
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import LevelName as Level
 from pmdswp.vectors import Record, number
 from pmdswp.vectors.geometry import SPECIAL_TYPES
 

@@ -12,7 +12,7 @@ from pmdswp import Arch, SoftLeaf
 from pmdswp.errors import PmdSwpError
 from pmdswp.oracle.classes import CLASSES
 from pmdswp.oracle.levels import LevelHelpers, pmd_helpers, pte_helpers
-from pmdswp.softleaf import FLAGS, Level
+from pmdswp.softleaf import FLAGS, LevelName as Level
 from pmdswp.vectors import Record, number
 
 __all__ = ["Answers", "Replay", "replay"]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pmdswp import Arch, SoftLeaf, SoftLeafType, UnsupportedError
 from pmdswp.formula import MASK64
 from pmdswp.layout import FieldKind, Layout
-from pmdswp.softleaf import DEVICE_PRIVATE_KINDS, MAX_SWAPFILES_SHIFT, MIGRATION_KINDS, marker_mask
+from pmdswp.softleaf import DEVICE_PRIVATE_KINDS, MAX_SWAPFILES_SHIFT, MIGRATION_KINDS
 
 Answer = Callable[[Arch], int]
 
@@ -47,7 +47,7 @@ def _kind_number(kind: SoftLeafType) -> Answer:
 
 
 def _marker_bits(offset: int) -> Answer:
-    return lambda arch: marker_mask(arch.config) & offset
+    return lambda arch: arch.numbering.marker_mask & offset
 
 
 def _sets(helper: Callable[[Arch, int], int]) -> Answer:

@@ -26,7 +26,7 @@ def boxes(layout: Layout, *, msb0: bool) -> Iterator[str]:
 
 def diagram_lines(diagram: Diagram) -> Iterator[str]:
     """A diagram for documents that have no pictures."""
-    layout = diagram.arch.layout(diagram.level)
+    layout = diagram.level.require_layout()
     yield from boxes(layout, msb0=diagram.msb0)
 
 
@@ -34,7 +34,7 @@ def comment(title: str, diagram: Diagram) -> Iterator[str]:
     """A C comment with the boxes, and the fields that mean something by name."""
     fields = [
         field
-        for field in reversed(diagram.arch.layout(diagram.level).fields)
+        for field in reversed(diagram.level.require_layout().fields)
         if field.kind not in {FieldKind.ZERO, FieldKind.VALUE}
     ]
     lines = [title, "", *diagram_lines(diagram), ""]

@@ -8,7 +8,7 @@ from pmdswp.arch import ARCHITECTURES, get_with
 from pmdswp.layout import Field
 from pmdswp.render.document import Paragraph, Section, Table, code
 from pmdswp.render.drift import revision_table, type_number_table
-from pmdswp.render.fields import LEVEL_NAMES, differences, lsb0_bits, msb0_bits
+from pmdswp.render.fields import differences, lsb0_bits, msb0_bits
 from pmdswp.render.tables import DASH, largest_swap, size, yes
 from pmdswp.render.variants import distinct_variants, fullest, geometries
 from pmdswp.revisions import KERNELS
@@ -22,8 +22,8 @@ def comparison(names: Sequence[str] = tuple(ARCHITECTURES)) -> Section:
     names = [get_with(name, {}).name for name in names]
     newest = KERNELS[-1]
     full = (
-        "Every configuration here has all the bits that its kernel can have: riscv64 with Svrsw60t59b. Where nothing "
-        "else is said, page size and MMU are the default ones of `pmdswp.get`."
+        "Every configuration here has all the bits that its kernel can have: riscv64 with Svrsw60t59b. Page size and "
+        "MMU are the defaults of `pmdswp.get` unless a table names others."
     )
     return Section(
         "Comparison",
@@ -45,12 +45,12 @@ def comparison(names: Sequence[str] = tuple(ARCHITECTURES)) -> Section:
             ),
             Section(
                 "What differs between PTE and PMD",
-                (Paragraph(f"Kernel {newest}; bits that do not stand here mean the same."), level_table(names)),
+                (Paragraph(f"Kernel {newest}; bits that are not listed mean the same."), level_table(names)),
             ),
             Section(
                 "Type numbers",
                 (
-                    Paragraph("Without an option the numbers are others: `Arch.swp_types` tells."),
+                    Paragraph("Without an option the numbers differ: see `Arch.swp_types`."),
                     type_number_table(names),
                 ),
             ),
@@ -75,7 +75,8 @@ def flag_table(names: Sequence[str]) -> Table:
                 present = {field.name: field for field in arch.layout(level)}
                 msb0 = arch.architecture.msb0
                 bits = (_bits(present[field], msb0=msb0) if field in present else DASH for field in fields)
-                rows.append((code(name) + (f" with {variant}" if variant else ""), LEVEL_NAMES[level], *bits))
+                what = code(name) + (f" with {variant}" if variant else "")
+                rows.append((what, arch.level(level).label, *bits))
     return Table(("Architecture", "Level", *(code(field) for field in fields)), tuple(rows))
 
 
@@ -104,7 +105,7 @@ def limit_table(names: Sequence[str]) -> Table:
             rows.append(
                 (
                     code(name),
-                    ", ".join([size(arch.page_size), *(str(options[name]) for name in options if name == "mmu")]),
+                    ", ".join([size(arch.page_size), *(str(value) for name, value in options.items() if name != "page_size")]),
                     size(arch.pmd_size),
                     str(arch.hpage_pmd_nr),
                     str(arch.pte_layout.offset.width),

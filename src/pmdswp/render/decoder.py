@@ -9,31 +9,22 @@ from html import escape
 from importlib import resources
 from itertools import product
 from string import Template
-from typing import cast, get_type_hints
+from typing import get_type_hints
 
 from pmdswp import __version__
-from pmdswp.arch import ARCHITECTURES, Arch, get, get_with
-from pmdswp.arch.base import Architecture, expressions, leaf_type
+from pmdswp.arch import ARCHITECTURES, Arch, Architecture, Level, get, get_with
+from pmdswp.arch.compiler import expressions, leaf_type
 from pmdswp.config import Address, Choice, Option, PhysmemBits, Switch, Value, telling_values
 from pmdswp.errors import UnsupportedError
 from pmdswp.formula import Formula
-from pmdswp.hazards import hazards
 from pmdswp.layout import WORD_BITS, Field
+from pmdswp.numbering import numbering
 from pmdswp.render.document import plain
 from pmdswp.render.fields import source
 from pmdswp.render.palette import style_sheet, tone_name
 from pmdswp.render.records import Json, expression_record, field_record, hazard_record, kind_numbers, known_marker_bits
 from pmdswp.revisions import KERNELS, RELEASES, Revision, revisions
-from pmdswp.softleaf import (
-    FLAGS,
-    NR_SWAP_TYPES,
-    Level,
-    SoftLeaf,
-    SoftLeafType,
-    State,
-    migration_ad,
-    swp_pfn_bits,
-)
+from pmdswp.softleaf import FLAGS, NR_SWAP_TYPES, SWP_TYPE_SHIFT, SoftLeaf, SoftLeafType, State
 
 __all__ = ["decoder_data", "page"]
 
@@ -92,18 +83,18 @@ class _Pools:
         """The number of an expression."""
         return self.expressions.number(_expression(text))
 
-    def level(self, arch: Arch, level: Level, texts: Mapping[str, str]) -> int:
+    def level(self, level: Level, texts: Mapping[str, str]) -> int:
         """The number of one level: its helpers, and where it has a layout the fields and what is read from them."""
-        helpers = {name: self.expression(text) for name, text in texts.items() if name.startswith(f"{level}_")}
+        helpers = {name: self.expression(text) for name, text in texts.items() if name.startswith(f"{level.name}_")}
         record: dict[str, object] = {"helpers": helpers, "layout": None}
-        if level in arch.levels:
-            layout, v = arch.layout(level), Formula("v")
+        layout, v = level.layout, Formula("v")
+        if layout is not None:
             record["layout"] = {
                 "fields": [self.fields.number(_field(field)) for field in layout],
                 "type": self.expression(leaf_type(layout, v).unwrapped),
                 "offset": self.expression(layout.offset.get(v).unwrapped),
                 "encode": self.expression(layout.encode(Formula("type"), Formula("offset")).unwrapped),
-                "hazards": [self.hazards.number(hazard_record(hazard)) for hazard in hazards(arch, level)],
+                "hazards": [self.hazards.number(hazard_record(hazard)) for hazard in level.hazards],
             }
         return self.levels.number(record)
 
@@ -124,8 +115,8 @@ class _Pools:
         texts = expressions(arch)
         physmem = {"default": _physmem_key(arch.max_physmem_bits), "values": dict(_physmem(arch))}
         return [
-            self.level(arch, "pte", texts),
-            self.level(arch, "pmd", texts),
+            self.level(arch.pte, texts),
+            self.level(arch.pmd, texts),
             self.types.number(types),
             self.geometries.number(geometry),
             self.physmem.number(physmem),
@@ -141,8 +132,12 @@ def _physmem(arch: Arch) -> Iterator[tuple[str, tuple[int, bool]]]:
     option = arch.architecture.options["max_physmem_bits"]
     for bits in (None, *range(65)):
         if option.refusal(bits, arch.config) is None:
-            config = arch.config._replace(max_physmem_bits=bits)
-            yield _physmem_key(bits), (swp_pfn_bits(config), migration_ad(config, arch.pte_layout.offset.width))
+            numbers = numbering(
+                arch.config._replace(max_physmem_bits=bits),
+                arch.pte_layout.offset.width,
+                has_pmd_softleaf=arch.has_pmd_softleaf,
+            )
+            yield _physmem_key(bits), (numbers.swp_pfn_bits, numbers.migration_ad)
 
 
 _FORMS: Mapping[type[Option], str] = {
@@ -205,10 +200,9 @@ def _above_pfn(arch: Arch) -> list[str]:
 
 def _softleaf() -> Json:
     """The generic entry: how many types there are, its `.val`, and the bits above the PFN."""
-    leaf = SoftLeaf(cast("int", Formula("type")), cast("int", Formula("offset")))
     return {
         "types": NR_SWAP_TYPES,
-        "val": expression_record(cast("Formula", leaf.val).unwrapped),
+        "val": expression_record((Formula("type") << SWP_TYPE_SHIFT | Formula("offset")).unwrapped),
         "above_pfn": _above_pfn(get(next(iter(ARCHITECTURES)))),
     }
 

@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pmdswp.arch import Arch
-from pmdswp.softleaf import Level
+from pmdswp.arch import Level
 
 __all__ = ["Block", "Diagram", "Paragraph", "Picture", "Section", "Table", "code", "inline", "marked", "plain"]
 
@@ -29,9 +28,8 @@ class Table(NamedTuple):
 
 
 class Diagram(NamedTuple):
-    """The picture of a layout."""
+    """The picture of the layout of one level; `msb0`: bits are numbered from the most significant one as well."""
 
-    arch: Arch
     level: Level
     msb0: bool
 
@@ -47,7 +45,7 @@ Block = Paragraph | Table | Diagram | Picture
 
 
 class Section(NamedTuple):
-    """A title, what stands below it, and sections one level down."""
+    """A title, what is below it, and sections one level down."""
 
     title: str
     blocks: tuple[Block, ...] = ()

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 
-from pmdswp.arch import ARCHITECTURES, Arch, get_with
-from pmdswp.arch.base import expressions
-from pmdswp.config import Value
+from pmdswp.arch import ARCHITECTURES, Arch, Level, get_with
+from pmdswp.arch.compiler import expressions
 from pmdswp.render.document import Paragraph, Section, Table, code, marked
-from pmdswp.render.fields import LEVEL_NAMES, bit_range, differences
+from pmdswp.render.fields import differences
 from pmdswp.render.records import known_marker_bits
 from pmdswp.render.tables import DASH, PREDICATES, type_numbers
 from pmdswp.render.variants import fullest
 from pmdswp.revisions import CHANGES, RELEASES, Change, Revision, revisions
-from pmdswp.softleaf import Level, SoftLeafType
+from pmdswp.softleaf import SoftLeafType
 
 __all__ = ["change_table", "drift", "drift_of", "revision_table", "type_number_table", "type_numbers_of"]
 
@@ -78,8 +77,8 @@ def revision_table(names: Sequence[str]) -> Table:
 
 
 def _differences(before: Arch, after: Arch) -> Iterator[tuple[str, str, str]]:
-    for level in ("pte", "pmd"):
-        yield from _layout_differences(before, after, level)
+    yield from _layout_differences(before.pte, after.pte)
+    yield from _layout_differences(before.pmd, after.pmd)
     old, new = expressions(before), expressions(after)
     for name in (name for names in PREDICATES.values() for name in names):
         if old[name] != new[name]:
@@ -107,30 +106,28 @@ def _marker_bits(arch: Arch) -> str:
 
 
 def _options(arch: Arch) -> str:
-    """What of the options that come and go this kernel can have."""
-    options = arch.architecture.options
-    wanted: tuple[tuple[str, Value], ...] = (("pa_bits", 52), ("static_pa_bits", True))
-    return (
-        ", ".join(
-            code(f"{name}={value}")
-            for name, value in wanted
-            if name in options and options[name].refusal(value, arch.config) is None
-        )
-        or "none"
+    """What of the options that come and go without a bit this kernel can have."""
+    options = {name: arch.architecture.options[name] for name in arch.architecture.passing}
+    found = (
+        f"{name}={value}"
+        for name, option in options.items()
+        for value in option.examples[1:]
+        if option.refusal(value, arch.config) is None
     )
+    return ", ".join(map(code, found)) or "none"
 
 
-def _layout_differences(before: Arch, after: Arch, level: Level) -> Iterator[tuple[str, str, str]]:
-    if level not in before.levels:
-        if level in after.levels:
-            yield f"{LEVEL_NAMES[level]} layout", "none", "new: see its table"
+def _layout_differences(before: Level, after: Level) -> Iterator[tuple[str, str, str]]:
+    if before.layout is None or after.layout is None:
+        if after.layout is not None:
+            yield f"{after.label} layout", "none", "new: see its table"
         return
-    for bits, mine, theirs in differences(before.layout(level), after.layout(level)):
-        yield f"{LEVEL_NAMES[level]} bit{'s' if '-' in bits else ''} {bits}", mine, theirs
-    old, new = ({field.name: field.kernel_name for field in arch.layout(level)} for arch in (before, after))
+    for bits, mine, theirs in differences(before.layout, after.layout):
+        yield f"{after.label} bit{'s' if '-' in bits else ''} {bits}", mine, theirs
+    old, new = ({field.name: field.kernel_name for field in layout} for layout in (before.layout, after.layout))
     for name in (name for name in old if name in new and name != "zero"):
         if old[name] != new[name]:
-            yield f"{LEVEL_NAMES[level]} {code(name)}, name", code(old[name]) or DASH, code(new[name]) or DASH
+            yield f"{after.label} {code(name)}, name", code(old[name]) or DASH, code(new[name]) or DASH
 
 
 def type_numbers_of(name: str) -> Table:
@@ -148,7 +145,7 @@ def type_number_table(names: Sequence[str]) -> Table:
     known = {kind for eras in found.values() for _, arch in eras for kind in arch.swp_types}
     kinds = [kind for kind in SoftLeafType if kind in known]
     rows = [
-        (code(name), kernels, bit_range(0, arch.max_swapfiles - 1), *_cells(arch.swp_types, kinds))
+        (code(name), kernels, type_numbers(range(arch.max_swapfiles)), *_cells(arch.swp_types, kinds))
         for name, eras in found.items()
         for kernels, arch in eras
     ]

@@ -7,22 +7,19 @@ from itertools import groupby
 
 from pmdswp.layout import WORD_BITS, Field, FieldKind, Layout
 from pmdswp.render.document import code
-from pmdswp.softleaf import Level
 
-__all__ = ["LEVEL_NAMES", "bit_range", "differences", "lsb0_bits", "msb0_bits", "numbered_bits", "source", "symbol"]
-
-LEVEL_NAMES: dict[Level, str] = {"pte": "PTE", "pmd": "PMD"}
+__all__ = ["bit_range", "differences", "lsb0_bits", "msb0_bits", "numbered_bits", "source", "symbol"]
 
 _FLAG_SYMBOLS = {"exclusive": "E", "soft_dirty": "SD", "uffd": "UF"}
 
 
 def bit_range(first: int, last: int) -> str:
-    """Two bit numbers with a dash between them, or one."""
+    """Two bit numbers with a dash between them, the highest first, or one."""
     return str(first) if first == last else f"{first}-{last}"
 
 
 def lsb0_bits(field: Field) -> str:
-    """The bits, counted from the least significant one; the highest stands first."""
+    """The bits, counted from the least significant one; the highest comes first."""
     return bit_range(field.msb, field.lsb)
 
 

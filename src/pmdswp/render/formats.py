@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from pmdswp.arch import Arch, configurations
-from pmdswp.arch.base import expressions
+from pmdswp.arch import Arch, Level, configurations
+from pmdswp.arch.compiler import expressions
 from pmdswp.config import show
 from pmdswp.errors import UnsupportedError
 from pmdswp.render import ascii as ascii_comment
@@ -18,77 +18,59 @@ from pmdswp.render.records import layout_record
 from pmdswp.render.svg import svg
 from pmdswp.render.tables import PREDICATES, layout_section, title
 from pmdswp.render.text import Palette, layout_table
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import LevelName
 
-__all__ = ["FORMATS", "Slot", "collection", "compare", "distinct", "file_name", "layout"]
-
-
-class Slot(NamedTuple):
-    """A place whose layout is written: one level of one configuration."""
-
-    arch: Arch
-    level: Level
-    msb0: bool
-
-    @property
-    def diagram(self) -> Diagram:
-        """Its picture."""
-        return Diagram(self.arch, self.level, self.msb0)
-
-    @property
-    def section(self) -> Section:
-        """Its layout in full."""
-        return layout_section(self.arch, self.level, msb0=self.msb0)
+__all__ = ["FORMATS", "collection", "compare", "diagram", "distinct", "file_name", "layout"]
 
 
 class _Format(NamedTuple):
     """A file ending, and how several layouts are written; `document` writes any section, for formats that can."""
 
     suffix: str
-    write: Callable[[Sequence[Slot]], Iterator[str]]
+    write: Callable[[Sequence[Diagram]], Iterator[str]]
     document: Callable[[Section], Iterator[str]] | None = None
 
 
-def _of_each(lines: Callable[[Slot], Iterable[str]], between: str = "") -> Callable[[Sequence[Slot]], Iterator[str]]:
+def _of_each(lines: Callable[[Diagram], Iterable[str]], between: str = "") -> Callable[[Sequence[Diagram]], Iterator[str]]:
     """A writer that puts one layout below the other."""
 
-    def write(slots: Sequence[Slot]) -> Iterator[str]:
-        for number, slot in enumerate(slots):
+    def write(diagrams: Sequence[Diagram]) -> Iterator[str]:
+        for number, one in enumerate(diagrams):
             if number:
                 yield between
-            yield from lines(slot)
+            yield from lines(one)
 
     return write
 
 
 def _of_sections(writer: Callable[[Section], Iterator[str]], suffix: str) -> _Format:
-    return _Format(suffix, _of_each(lambda slot: writer(slot.section)), writer)
+    return _Format(suffix, _of_each(lambda one: writer(layout_section(one.level, msb0=one.msb0))), writer)
 
 
 def _rst_list(section: Section) -> Iterator[str]:
     return rst.write(section, rst.list_table)
 
 
-def _text(slot: Slot) -> Iterator[str]:
-    return layout_table(slot.arch, slot.level, Palette(), msb0=slot.msb0)
+def _text(diagram: Diagram) -> Iterator[str]:
+    return layout_table(diagram.level, Palette(), msb0=diagram.msb0)
 
 
-def _comment(slot: Slot) -> Iterator[str]:
-    return ascii_comment.comment(title(slot.arch, slot.level), slot.diagram)
+def _comment(diagram: Diagram) -> Iterator[str]:
+    return ascii_comment.comment(title(diagram.level), diagram)
 
 
-def _json(slots: Sequence[Slot]) -> Iterator[str]:
-    return (json.dumps(layout_record(slot.arch, slot.level)) for slot in slots)
+def _json(diagrams: Sequence[Diagram]) -> Iterator[str]:
+    return (json.dumps(layout_record(one.level)) for one in diagrams)
 
 
-def _svg(slots: Sequence[Slot]) -> Iterator[str]:
-    if len(slots) > 1:
+def _svg(diagrams: Sequence[Diagram]) -> Iterator[str]:
+    if len(diagrams) > 1:
         raise UnsupportedError("one SVG holds one picture: name one architecture and one level, or a directory")
-    return (svg(slot.diagram) for slot in slots)
+    return (svg(one) for one in diagrams)
 
 
-def _html(slots: Sequence[Slot]) -> Iterator[str]:
-    return html.page([slot.section for slot in slots], "Swap entry layouts")
+def _html(diagrams: Sequence[Diagram]) -> Iterator[str]:
+    return html.page([layout_section(one.level, msb0=one.msb0) for one in diagrams], "Swap entry layouts")
 
 
 FORMATS: Mapping[str, _Format] = {
@@ -110,18 +92,24 @@ def _format(name: str) -> _Format:
     return FORMATS[name]
 
 
-def layout(arch: Arch, level: Level, format: str = "text", *, msb0: bool | None = None) -> str:
+def layout(arch: Arch, level: LevelName, format: str = "text", *, msb0: bool | None = None) -> str:
     """The layout of a swap entry at one level in one of the `FORMATS`, with a line feed at the end.
 
     `msb0`: whether to number bits from the most significant one as well; None where the architecture's manuals do.
     `UnsupportedError` for an unknown format or level, and for a PMD that has no layout.
     """
-    return collection([Slot(arch, level, arch.architecture.msb0 if msb0 is None else msb0)], format)
+    return collection([diagram(arch.level(level), msb0=msb0)], format)
 
 
-def collection(slots: Sequence[Slot], format: str) -> str:
+def diagram(level: Level, *, msb0: bool | None = None) -> Diagram:
+    """What is written of one level; `UnsupportedError` where it has no layout. `msb0` as in `layout`."""
+    level.require_layout()
+    return Diagram(level, level.arch.architecture.msb0 if msb0 is None else msb0)
+
+
+def collection(diagrams: Sequence[Diagram], format: str) -> str:
     """Several layouts in one text; `UnsupportedError` for several in one SVG."""
-    return "\n".join(_format(format).write(slots)).rstrip("\n") + "\n"
+    return "\n".join(_format(format).write(diagrams)).rstrip("\n") + "\n"
 
 
 def compare(names: Sequence[str], format: str) -> str:
@@ -133,7 +121,7 @@ def compare(names: Sequence[str], format: str) -> str:
     return "\n".join(document(comparison(names))).rstrip("\n") + "\n"
 
 
-def distinct(names: Iterable[str]) -> Iterator[tuple[Arch, Level]]:
+def distinct(names: Iterable[str]) -> Iterator[Level]:
     """Every layout of these architectures that differs from the others in a field or a predicate.
 
     It is given by the first configuration that has it.
@@ -141,15 +129,16 @@ def distinct(names: Iterable[str]) -> Iterator[tuple[Arch, Level]]:
     seen: set[object] = set()
     for arch in configurations(*names):
         texts = expressions(arch)
-        for level in arch.levels:
-            shown = (arch.name, level, arch.layout(level), *(texts[name] for name in PREDICATES[level]))
+        for name in arch.levels:
+            shown = (arch.name, name, arch.layout(name), *(texts[predicate] for predicate in PREDICATES[name]))
             if shown not in seen:
                 seen.add(shown)
-                yield arch, level
+                yield arch.level(name)
 
 
-def file_name(slot: Slot, format: str) -> str:
+def file_name(level: Level, format: str) -> str:
     """A name for the file of one layout: architecture, level, kernel and options."""
-    options = "".join(f"-{name}-{show(value)}" for name, value in slot.arch.config.chosen if name != "kernel")
-    name = f"{slot.arch.name}-{slot.level}-{slot.arch.kernel}{options}".replace("'", "")
+    arch = level.arch
+    options = "".join(f"-{name}-{show(value)}" for name, value in arch.config.chosen if name != "kernel")
+    name = f"{arch.name}-{level.name}-{arch.kernel}{options}".replace("'", "")
     return f"{name}.{_format(format).suffix}"

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import cast
 
-from pmdswp.arch import Arch
-from pmdswp.arch.base import expressions
+from pmdswp.arch import Arch, Level
+from pmdswp.arch.compiler import expressions
 from pmdswp.expressions import Tree, tree
 from pmdswp.formula import Formula
-from pmdswp.hazards import Hazard, hazards
+from pmdswp.hazards import Hazard
 from pmdswp.layout import Field
 from pmdswp.revisions import Change
-from pmdswp.softleaf import FLAGS, Entry, Level, SoftLeafType, marker_bits
+from pmdswp.softleaf import FLAGS, Entry, SoftLeafType
 
 __all__ = [
     "Json",
@@ -45,11 +45,11 @@ def hexadecimal(number: int) -> str:
 
 def marker_names(arch: Arch, bits: int) -> list[str]:
     """The kernel's names of the marker bits that are set."""
-    return [name for name, bit in marker_bits(arch.config).items() if bits & bit]
+    return [name for name, bit in arch.numbering.marker_bits.items() if bits & bit]
 
 
 def stray_bits(arch: Arch, entry: Entry) -> int:
-    """The bits of a softleaf that stand otherwise than any encoder leaves them; 0 for other words."""
+    """The bits of a softleaf that no encoder leaves so; 0 for other words."""
     return 0 if entry.leaf is None else arch.layout(entry.level).stray_bits(entry.raw)
 
 
@@ -68,7 +68,7 @@ def entry_record(arch: Arch, entry: Entry) -> Json:
         "exclusive": entry.exclusive,
         "soft_dirty": entry.soft_dirty,
         "uffd": entry.uffd,
-        "bytes": arch.pte_to_bytes(entry.raw).hex(),
+        "bytes": arch.level(entry.level).to_bytes(entry.raw).hex(),
     }
     if leaf is not None:
         record["stray_bits"] = hex(stray_bits(arch, entry))
@@ -80,15 +80,15 @@ def entry_record(arch: Arch, entry: Entry) -> Json:
     return record
 
 
-def layout_record(arch: Arch, level: Level) -> Json:
+def layout_record(level: Level) -> Json:
     """A layout with all that the tables show; `UnsupportedError` where there is no such layout."""
-    layout = arch.layout(level)
-    of_level = {name: text for name, text in expressions(arch).items() if name.startswith(f"{level}_")}
+    arch, layout = level.arch, level.require_layout()
+    of_level = {name: text for name, text in expressions(arch).items() if name.startswith(f"{level.name}_")}
     return {
         "arch": arch.name,
         "kernel": arch.kernel,
-        "level": level,
-        "options": {name: _plain(getattr(arch.config, name)) for name in arch.architecture.options},
+        "level": level.name,
+        "options": {name: _plain(arch.config.option(name)) for name in arch.architecture.options},
         "byteorder": arch.byteorder,
         "msb0": arch.architecture.msb0,
         "page_size": arch.page_size,
@@ -101,21 +101,17 @@ def layout_record(arch: Arch, level: Level) -> Json:
         "migration_ad": arch.migration_ad,
         "marker_bits": known_marker_bits(arch),
         "swp_types": kind_numbers(arch),
-        "kinds": [kind.name for kind in _kinds(arch, level)],
+        "kinds": [kind.name for kind in level.kinds],
         "fields": [field_record(field) for field in layout],
         "encode": expression_record(layout.encode(Formula("type"), Formula("offset")).unwrapped),
         "helpers": {name: expression_record(text) for name, text in of_level.items()},
-        "hazards": [hazard_record(hazard) for hazard in hazards(arch, level)],
+        "hazards": [hazard_record(hazard) for hazard in level.hazards],
     }
 
 
 def _plain(value: object) -> object:
     # an address does not fit into a double
     return hex(value) if type(value) is int and value >= 1 << 53 else value
-
-
-def _kinds(arch: Arch, level: Level) -> tuple[SoftLeafType, ...]:
-    return arch.pmd_kinds if level == "pmd" else (SoftLeafType.SWAP, *arch.swp_types)
 
 
 def kind_numbers(arch: Arch) -> dict[str, list[int]]:
@@ -127,7 +123,7 @@ def known_marker_bits(arch: Arch) -> dict[str, str]:
     """Name -> bit of the PTE markers that the kernel knows."""
     if SoftLeafType.MARKER not in arch.swp_types:
         return {}
-    return {name: hex(bit) for name, bit in marker_bits(arch.config).items()}
+    return {name: hex(bit) for name, bit in arch.numbering.marker_bits.items()}
 
 
 def field_record(field: Field) -> Json:

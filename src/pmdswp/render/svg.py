@@ -30,7 +30,7 @@ _TITLE_CHARACTERS = 86
 
 
 class _Part(NamedTuple):
-    """The part of a field that stands in one row."""
+    """The part of a field that is in one row."""
 
     field: Field
     high: int

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pmdswp.arch import Arch
-from pmdswp.arch.base import expressions, never
+from pmdswp.arch import Arch, Level
+from pmdswp.arch.compiler import expressions
+from pmdswp.arch.facts import never
 from pmdswp.config import show
 from pmdswp.formula import Formula
-from pmdswp.hazards import Hazard, hazards
+from pmdswp.hazards import Hazard
 from pmdswp.layout import Field, FieldKind
 from pmdswp.render.document import Block, Diagram, Paragraph, Section, Table, code, marked
-from pmdswp.render.fields import LEVEL_NAMES, bit_range, lsb0_bits, msb0_bits, source
-from pmdswp.softleaf import Level
+from pmdswp.render.fields import lsb0_bits, msb0_bits, source
+from pmdswp.softleaf import LevelName, SoftLeafType
 
 __all__ = [
     "DASH",
@@ -27,51 +28,53 @@ __all__ = [
     "yes",
 ]
 
-PREDICATES: dict[Level, tuple[str, ...]] = {
+PREDICATES: dict[LevelName, tuple[str, ...]] = {
     "pte": ("pte_none", "pte_present"),
     "pmd": ("pmd_none", "pmd_present", "pmd_leaf", "pmd_trans_huge", "pmd_bad"),
 }
 """The tests of a word that an architecture defines; the others follow from them and the fields."""
 
 DASH = "-"
-"""What stands in a cell that has nothing to say."""
+"""The text of a cell that has nothing to say."""
 
 
-def title(arch: Arch, level: Level) -> str:
+def title(level: Level) -> str:
     """Architecture, level, kernel, and the options that differ from the defaults."""
+    arch = level.arch
     options = "".join(f", {name}={show(value)}" for name, value in arch.config.chosen if name != "kernel")
-    return f"{arch.name} swap {LEVEL_NAMES[level]}, kernel {arch.kernel}{options}"
+    return f"{arch.name} swap {level.label}, kernel {arch.kernel}{options}"
 
 
-def layout_section(arch: Arch, level: Level, *, msb0: bool | None = None) -> Section:
+def layout_section(level: Level, *, msb0: bool | None = None) -> Section:
     """One layout in full: picture, fields, predicates, geometry, types and hazards.
 
     `msb0`: whether bits are numbered from the most significant one as well; None where the architecture's manuals do.
     `UnsupportedError` where there is no such layout.
     """
+    arch = level.arch
     both = arch.architecture.msb0 if msb0 is None else msb0
     # titles that differ between levels, since documents refer to sections by title
-    what = f"{arch.name} {LEVEL_NAMES[level]}"
+    what = f"{arch.name} {level.label}"
     return Section(
-        title(arch, level),
+        title(level),
         (
             Paragraph(f"As read by `{arch!r}`."),
-            Diagram(arch, level, both),
-            field_table(arch, level, msb0=both),
+            Diagram(level, both),
+            field_table(level, msb0=both),
         ),
         (
-            Section(f"Predicates, {what}", (predicate_table(arch, level),)),
+            Section(f"Predicates, {what}", (predicate_table(level),)),
             Section(f"Geometry, {what}", (geometry_table(arch),)),
-            Section(f"Type numbers, {what}", (type_table(arch, level),)),
-            Section(f"Known hazards, {what}", hazard_blocks(arch, level)),
+            Section(f"Type numbers, {what}", (type_table(level),)),
+            Section(f"Known hazards, {what}", hazard_blocks(level)),
         ),
     )
 
 
-def field_table(arch: Arch, level: Level, *, msb0: bool) -> Table:
+def field_table(level: Level, *, msb0: bool) -> Table:
     """Every field from bit 63 down, with its source."""
     head = ("Bits", *(("MSB0",) if msb0 else ()), "Width", "Field", "Kind", "Kernel name", "Meaning", "Since")
-    fields = reversed(arch.layout(level).fields)
+    fields = reversed(level.require_layout().fields)
     return Table(head, tuple(_field_row(field, msb0=msb0) for field in fields))
 
 
@@ -89,10 +92,10 @@ def _field_row(field: Field, *, msb0: bool) -> tuple[str, ...]:
     )
 
 
-def predicate_table(arch: Arch, level: Level) -> Table:
+def predicate_table(level: Level) -> Table:
     """What the kernel's tests of a word `v` compute."""
-    texts = expressions(arch)
-    return Table(("Helper", "True for"), tuple((code(name), _condition(texts[name])) for name in PREDICATES[level]))
+    texts = expressions(level.arch)
+    return Table(("Helper", "True for"), tuple((code(name), _condition(texts[name])) for name in PREDICATES[level.name]))
 
 
 def _condition(text: str) -> str:
@@ -138,24 +141,25 @@ def yes(*, is_so: bool) -> str:
 
 
 def type_numbers(number: int | range) -> str:
-    """The type number of a kind, or the first and the last of them."""
-    return str(number) if isinstance(number, int) else bit_range(number.start, number.stop - 1)
+    """The type number of a kind, or the lowest and the highest of them."""
+    return str(number) if isinstance(number, int) else f"{number.start}-{number.stop - 1}"
 
 
-def type_table(arch: Arch, level: Level) -> Table:
-    """What each type number stands for, and whether this level can hold it."""
-    rows = [("SWAP", f"0-{arch.max_swapfiles - 1}", level == "pte" or arch.has_pmd_swap)]
-    for kind, number in arch.swp_types.items():
-        rows.append((kind.name, type_numbers(number), level == "pte" or kind in arch.pmd_kinds))
+def type_table(level: Level) -> Table:
+    """What each type number means, and whether this level can hold it."""
+    numbering = level.numbering
+    numbers = {SoftLeafType.SWAP: range(numbering.max_swapfiles), **numbering.swp_types}
     return Table(
-        ("Kind", "Type", f"In a {LEVEL_NAMES[level]}"),
-        tuple((code(name), numbers, yes(is_so=is_held)) for name, numbers, is_held in rows),
+        ("Kind", "Type", f"In a {level.label}"),
+        tuple(
+            (code(kind.name), type_numbers(number), yes(is_so=kind in level.kinds)) for kind, number in numbers.items()
+        ),
     )
 
 
-def hazard_blocks(arch: Arch, level: Level) -> tuple[Block, ...]:
+def hazard_blocks(level: Level) -> tuple[Block, ...]:
     """What the kernel misreads, in words."""
-    known = hazards(arch, level)
+    known = level.hazards
     if not known:
         return (Paragraph("None: every entry that can be stored reads back as a softleaf."),)
     return tuple(Paragraph(_hazard_text(hazard)) for hazard in known)

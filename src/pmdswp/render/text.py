@@ -9,15 +9,15 @@ from operator import itemgetter
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from pmdswp.arch import Arch
+from pmdswp.arch import Arch, Level
 from pmdswp.config import show
 from pmdswp.layout import Field, FieldKind, Layout
 from pmdswp.render.fields import lsb0_bits, msb0_bits
 from pmdswp.render.records import marker_names, stray_bits
-from pmdswp.softleaf import FLAGS, Entry, Level, SoftLeaf, SoftLeafType, State
+from pmdswp.softleaf import FLAGS, Entry, SoftLeaf, SoftLeafType, State
 
 if TYPE_CHECKING:
-    from pmdswp.prove import Result
+    from pmdswp.prove import Verdict
 
 __all__ = [
     "Palette",
@@ -108,12 +108,13 @@ def _painted(text: str, letters: str, start: int, palette: Palette) -> str:
 
 def entry_block(arch: Arch, entry: Entry, palette: Palette) -> Iterator[str]:
     """One word in full: what the kernel takes it for, its bytes in memory, and its bits with the fields named."""
+    level = arch.level(entry.level)
     yield f"{entry.level} {entry.raw:#018x}  {describe(arch, entry)}"
     if entry.leaf is not None:
         yield f"softleaf {entry.leaf.val:#018x}"
-    yield f"memory {arch.pte_to_bytes(entry.raw).hex(' ')}"
+    yield f"memory {level.to_bytes(entry.raw).hex(' ')}"
     yield f"as read by {arch!r}"
-    layout = arch.pte_layout if entry.level == "pte" else arch.pmd_layout
+    layout = level.layout
     if layout is None:
         return
     if entry.state is not State.SOFTLEAF:
@@ -150,10 +151,10 @@ def _complaint(field: Field, number: int) -> str:
     return ""
 
 
-def layout_table(arch: Arch, level: Level, palette: Palette, *, msb0: bool) -> Iterator[str]:
+def layout_table(level: Level, palette: Palette, *, msb0: bool) -> Iterator[str]:
     """The fields of a layout, highest bit first, under a ruler."""
-    layout = arch.layout(level)
-    yield f"{arch.name} swap {level}, kernel {arch.kernel}, {arch.page_size} byte pages"
+    arch, layout = level.arch, level.require_layout()
+    yield f"{arch.name} swap {level.name}, kernel {arch.kernel}, {arch.page_size} byte pages"
     yield f"one pmd = {arch.hpage_pmd_nr} slots; offsets 0..{arch.max_swap_offset:#x}; {arch.byteorder}-endian"
     yield ""
     yield from bit_ruler(None, layout, msb0=msb0, palette=palette)
@@ -228,7 +229,7 @@ def arch_summary(arch: Arch) -> Iterator[str]:
     yield f"  kernel {arch.kernel}: {arch.byteorder}-endian entries; one PMD = {arch.hpage_pmd_nr} pages"
     yield f"  a PMD can hold: {holds}"
     for name, option in arch.architecture.options.items():
-        default = getattr(arch.config, name)
+        default = arch.config.option(name)
         yield f"    --{name.replace('_', '-'):<18}{option} (default: {_default(default)})"
 
 
@@ -238,7 +239,7 @@ def _default(value: object) -> str:
     return show(value).strip("'")
 
 
-def proof_line(results: Sequence[Result]) -> str:
+def proof_line(results: Sequence[Verdict]) -> str:
     """What came of the laws for one configuration, in one line."""
     arch = results[0].arch
     broken = [result for result in results if result.witness is not None or not result.documented]
@@ -247,12 +248,12 @@ def proof_line(results: Sequence[Result]) -> str:
     return f"{repr(arch).removeprefix('pmdswp.')}: {proved} of {len(results)} proved; hazards: {hazards}"
 
 
-def _witness(result: Result) -> str:
+def _witness(result: Verdict) -> str:
     word = "-" if result.witness is None else hex(result.witness)
     return word if result.documented else f"{word} (UNDOCUMENTED)"
 
 
-def proof_summary(results: Sequence[Result]) -> Iterator[str]:
+def proof_summary(results: Sequence[Verdict]) -> Iterator[str]:
     """How many laws were proved, and every hazard explained once."""
     hazards = [result for result in results if result.status == "hazard"]
     proved = len(results) - len(hazards)

@@ -1,8 +1,10 @@
-"""Which configurations of an architecture stand in a table: the fullest ones, page size by page size."""
+"""Which configurations of an architecture a table shows: the fullest ones, page size by page size."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from itertools import product
 
 from pmdswp.arch import ARCHITECTURES, Arch, get_with
 from pmdswp.config import Value
@@ -16,26 +18,22 @@ __all__ = ["distinct_variants", "fullest", "geometries"]
 def fullest(name: str, kernel: str, **options: Value) -> Arch:
     """The configuration of an architecture that has every bit which that kernel can have."""
     wanted: dict[str, Value] = {"kernel": kernel, **options}
-    if "svrsw60t59b" in ARCHITECTURES[name].options:
-        try:
-            return get_with(name, {**wanted, "svrsw60t59b": True})
-        except UnsupportedError:
-            pass
+    for option in ARCHITECTURES[name].full:
+        with suppress(UnsupportedError):
+            get_with(name, {**wanted, option: True})
+            wanted[option] = True
     return get_with(name, wanted)
 
 
 def geometries(name: str) -> Iterator[dict[str, Value]]:
     """The options that change sizes, each combination once; the default first."""
-    options = ARCHITECTURES[name].options
-    for page_size in options["page_size"].examples:
-        if "mmu" in options:
-            yield from ({"page_size": page_size, "mmu": mmu} for mmu in options["mmu"].examples)
-        else:
-            yield {"page_size": page_size}
+    options = {option: ARCHITECTURES[name].options[option] for option in ARCHITECTURES[name].geometry}
+    for values in product(*(option.examples for option in options.values())):
+        yield dict(zip(options, values, strict=True))
 
 
 def distinct_variants(name: str, aspect: Callable[[Arch], object]) -> list[tuple[str, Arch]]:
-    """The page sizes and MMUs of an architecture that differ in an aspect, named by what they do not share."""
+    """The geometries of an architecture that differ in an aspect, named by what they do not share."""
     found: dict[object, list[Arch]] = {}
     for options in geometries(name):
         arch = fullest(name, KERNELS[-1], **options)
@@ -45,8 +43,12 @@ def distinct_variants(name: str, aspect: Callable[[Arch], object]) -> list[tuple
 
 
 def _shared(arches: Sequence[Arch], everywhere: Sequence[Arch]) -> Iterator[str]:
-    """The page sizes and MMUs of some configurations, where others have others."""
-    for words in (lambda arch: f"{size(arch.page_size)} pages", lambda arch: f"the {arch.config.mmu} MMU"):
-        mine = dict.fromkeys(map(words, arches))
-        if mine.keys() != set(map(words, everywhere)):
-            yield " or ".join(mine)
+    """The values of the options of geometry that some configurations have, where others have others."""
+    for option in everywhere[0].architecture.geometry:
+        mine, all_values = (dict.fromkeys(arch.config.option(option) for arch in some) for some in (arches, everywhere))
+        if mine.keys() != all_values.keys():
+            yield " or ".join(_phrase(option, value) for value in mine)
+
+
+def _phrase(option: str, value: Value) -> str:
+    return f"{size(value)} pages" if option == "page_size" and type(value) is int else f"the {value} {option.upper()}"

@@ -22,7 +22,7 @@ from pmdswp.scan.report import SUMMARIES, summary_lines, summary_record
 from pmdswp.scan.scanner import Scanner
 from pmdswp.scan.selection import Selection
 from pmdswp.scan.summary import Summary
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import LevelName as Level
 
 __all__ = ["Request", "command"]
 

@@ -20,7 +20,7 @@ from pmdswp.render.text import describe
 from pmdswp.scan.kinds import HAS_PFN, KIND_INDEX, KINDS
 from pmdswp.scan.selection import Selected
 from pmdswp.scan.tables import WORD
-from pmdswp.softleaf import FLAGS, Entry, Level, SoftLeaf, SoftLeafType, State
+from pmdswp.softleaf import FLAGS, Entry, LevelName as Level, SoftLeaf, SoftLeafType, State
 
 __all__ = ["BINARY_FORMATS", "COLUMNS", "FORMATS", "WRITERS", "Write"]
 

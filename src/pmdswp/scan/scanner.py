@@ -18,7 +18,7 @@ from pmdswp.scan.selection import Selected, Selection
 from pmdswp.scan.summary import Summary
 from pmdswp.scan.tables import WORD, block_entries, table_entries
 from pmdswp.scan.threads import in_order
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import LevelName as Level
 
 __all__ = ["Part", "Scanner", "scan_file"]
 

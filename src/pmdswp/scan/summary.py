@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from pmdswp.arch import Arch
 from pmdswp.errors import UnsupportedError
-from pmdswp.softleaf import FLAGS, Flags, Level, SoftLeafType, State
+from pmdswp.softleaf import FLAGS, Flags, LevelName as Level, SoftLeafType, State
 
 __all__ = ["LONGEST", "Leaf", "Run", "Summary"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pmdswp.arch import Arch
-from pmdswp.softleaf import Level, check_level
+from pmdswp.softleaf import LevelName as Level
 
 __all__ = ["BLOCK", "WORD", "block_entries", "table_entries"]
 
@@ -19,7 +19,7 @@ def table_entries(arch: Arch, level: Level) -> int:
 
     A PTE table has just as many as one PMD entry stands for.
     """
-    return arch.ptrs_per_pte if check_level(level) == "pte" else arch.ptrs_per_pmd
+    return arch.level(level).entries
 
 
 def block_entries(arch: Arch, level: Level) -> int:

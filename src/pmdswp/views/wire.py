@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 
 from pmdswp.arch import Arch
 from pmdswp.layout import Field, FieldKind
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import LevelName
 from pmdswp.views.fields import field_numbers, named_fields
 
 try:
@@ -66,7 +66,7 @@ class Construct(Protocol[Shape]):
         """The same as a member `name` of a `construct.Struct`."""
 
 
-def entry(arch: Arch, level: Level) -> Construct[Fields]:
+def entry(arch: Arch, level: LevelName) -> Construct[Fields]:
     """A construct of the 8 bytes of a swap PTE or PMD as they stand in memory.
 
     It parses any 8 bytes, swap entry or not, to the numbers of the layout's fields, highest bit first: inverted ones
@@ -89,7 +89,7 @@ def entry(arch: Arch, level: Level) -> Construct[Fields]:
     return checked
 
 
-def table(arch: Arch, level: Level, count: int | None = None) -> Construct[Sequence[Fields]]:
+def table(arch: Arch, level: LevelName, count: int | None = None) -> Construct[Sequence[Fields]]:
     """A construct of a whole table of `count` entries as by `entry`; the sequence to be built must be of that length.
 
     By default a table has as many as in the kernel, PTRS_PER_PTE or PTRS_PER_PMD. A PTE table is what one PMD stands
@@ -100,7 +100,7 @@ def table(arch: Arch, level: Level, count: int | None = None) -> Construct[Seque
     Raises as `entry`; a sequence of another length is a `construct.RangeError`.
     """
     if count is None:
-        count = arch.ptrs_per_pte if level == "pte" else arch.ptrs_per_pmd
+        count = arch.level(level).entries
     entries: Construct[Sequence[Fields]] = entry(arch, level)[count]
     return entries
 

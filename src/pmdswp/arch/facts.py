@@ -1,0 +1,119 @@
+"""What an architecture module says: its levels, its geometry, its options, its names.
+
+A level is data: a layout and the kernel's predicates as formulas. Nothing here computes; `pmdswp.arch.compiler`
+reads the facts and makes an `Arch` of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+from pmdswp.config import Config, Option
+from pmdswp.formula import Formula
+from pmdswp.hazards import Hazard
+from pmdswp.layout import Layout
+from pmdswp.revisions import Change
+
+__all__ = ["Architecture", "Constant", "Facts", "LevelFacts", "Machine", "Predicate", "never"]
+
+Predicate = Callable[[Formula], Formula]
+"""A formula of a page-table word."""
+
+Constant = Callable[["Facts"], int]
+"""The value of a constant of the kernel's headers, by the layouts."""
+
+
+def same(word: Formula) -> Formula:
+    """The word itself: the conversion of an architecture whose `swp_entry_t` is the page-table word."""
+    return word
+
+
+def never(word: Formula) -> Formula:
+    """False for every word, in the shape of the word."""
+    return word != word  # noqa: PLR0124
+
+
+class LevelFacts(NamedTuple):
+    """One page-table level of one configuration.
+
+    `layout`: the swap entry there. `none`, `present` and `leaf`: the kernel's predicates; without `leaf` whatever is
+    present maps a page. `to_arch` and `from_arch`: the kernel's `__pte_to_swp_entry` and `__swp_entry_to_pte`, or their
+    PMD twins, where its `swp_entry_t` is not simply the word. `trans_huge` and `bad`: `pmd_trans_huge` and `pmd_bad`.
+
+    `empty`: the word that the kernel writes to clear an entry. `page` and `table`: the bits by which the predicates
+    know a present page and a pointer to a table, all others zero.
+    """
+
+    layout: Layout
+    none: Predicate
+    present: Predicate
+    page: int
+    leaf: Predicate | None = None
+    trans_huge: Predicate = never
+    bad: Predicate = never
+    to_arch: Predicate = same
+    from_arch: Predicate = same
+    empty: int = 0
+    table: int = 0
+
+
+class Facts(NamedTuple):
+    """What an architecture module says of one configuration.
+
+    `pmd_shift` is log2 of the bytes that a PMD maps, `ptrs_per_pmd` counts the entries of a PMD table. `pfn_lsb`: the
+    bit of a present word at which the page frame number begins. `arch_entry_fixed`: the fixed bits of the kernel's own
+    `swp_entry_t` where they are not those of a PTE.
+    """
+
+    pte: LevelFacts
+    pmd: LevelFacts
+    pmd_shift: int
+    ptrs_per_pmd: int
+    pfn_lsb: int
+    arch_entry_fixed: int | None = None
+
+
+class Machine(NamedTuple):
+    """How the tools that build and run a kernel for the architecture call it.
+
+    `label` names it in published vectors, `kernel` is ARCH of the kernel's makefiles, `source` its folder under arch/,
+    `emulation` the linker's name for it, and `qemu` the user-mode emulator that runs its programs elsewhere.
+    """
+
+    label: str
+    kernel: str
+    source: str
+    emulation: str
+    qemu: str
+
+
+class Architecture(NamedTuple):
+    """One architecture: its names, the options it has, its `facts` for a configuration, and its hazards.
+
+    `msb0`: its manuals number bits from the most significant one. `pmd_softleaf_since`: the change that brought
+    PMD softleaves, where that came after the oldest kernel known here. `geometry` names the options that change sizes,
+    `full` the switches that are off by default and add bits, `passing` those that only some kernels have and that change
+    no bit. `machine`: None where no kernel can be compiled
+    to be asked. `constants`: constants that only the headers of this architecture have.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    byteorder: Literal["little", "big"]
+    options: Mapping[str, Option]
+    facts: Callable[[Config], Facts]
+    hazards: tuple[Hazard, ...] = ()
+    msb0: bool = False
+    pmd_softleaf_since: Change | None = None
+    geometry: tuple[str, ...] = ("page_size",)
+    full: tuple[str, ...] = ()
+    passing: tuple[str, ...] = ()
+    machine: Machine | None = None
+    constants: Mapping[str, Constant] = MappingProxyType({})
+
+    def has_pmd_softleaf(self, config: Config) -> bool:
+        """Whether a PMD can hold a softleaf at all (CONFIG_ARCH_HAS_PMD_SOFTLEAVES, before 7.3 ..._THP_MIGRATION)."""
+        since = self.pmd_softleaf_since
+        return config.thp and (since is None or config.has(since))

@@ -1,0 +1,250 @@
+"""`Level`: one page-table level of one `Arch`, with the helpers of that level under the kernel's suffixes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal
+
+from pmdswp.arch.absence import absence
+from pmdswp.errors import DecodeError, EncodeError, UnsupportedError, brief
+from pmdswp.hazards import Hazard
+from pmdswp.layout import Layout, check_word
+from pmdswp.numbering import Numbering
+from pmdswp.softleaf import FLAGS, Entry, LevelName, SoftLeaf, SoftLeafType, State
+
+if TYPE_CHECKING:
+    from pmdswp.arch.api import Arch
+
+__all__ = ["Level"]
+
+
+class Level(ABC):
+    """One page-table level of an `Arch`: ``arch.pte`` and ``arch.pmd``.
+
+    Each method is the helper of `Arch` whose name has the level in it: ``arch.pmd.none`` is ``arch.pmd_none``,
+    ``arch.pmd.decode`` is ``arch.decode_pmd``, ``arch.pmd.softleaf_from`` is ``arch.softleaf_from_pmd``. Answers,
+    errors and speed are the same. Levels are immutable, and equal when their architectures and names are.
+    """
+
+    __slots__ = ()
+
+    arch: Arch
+    """The configuration that the level belongs to."""
+    name: LevelName
+    """"pte" or "pmd"."""
+    label: str
+    """The name as people write it: "PTE" or "PMD"."""
+    layout: Layout | None
+    """What the bits of a swap entry mean; None where no softleaf can be at this level."""
+    flags: tuple[str, ...]
+    """The flags whose helpers the kernel has at this level. One that is not configured has stubs."""
+    kinds: tuple[SoftLeafType, ...]
+    """The kinds of softleaf that this kernel puts into entries of this level."""
+    entries: int
+    """How many entries a table of this level has: PTRS_PER_PTE or PTRS_PER_PMD."""
+    empty: int
+    """The word that the kernel writes to clear an entry."""
+    numbering: Numbering
+    byteorder: Literal["little", "big"]
+    entry_size: int
+
+    # --- the kernel's helpers: word in, word or bool out, nothing checked ------------------------------------
+
+    @abstractmethod
+    def none(self, v: int) -> bool:
+        """Whether the entry is empty."""
+
+    @abstractmethod
+    def present(self, v: int) -> bool:
+        """Whether the entry maps a page or points to a table."""
+
+    @abstractmethod
+    def leaf(self, v: int) -> bool:
+        """Whether a present entry maps a page: `pmd_leaf`, and every present PTE."""
+
+    @abstractmethod
+    def swp_exclusive(self, v: int) -> bool:
+        """Whether the exclusive bit is set."""
+
+    @abstractmethod
+    def swp_mkexclusive(self, v: int) -> int:
+        """The swap entry with the exclusive bit set."""
+
+    @abstractmethod
+    def swp_clear_exclusive(self, v: int) -> int:
+        """The swap entry with the exclusive bit clear."""
+
+    @abstractmethod
+    def swp_soft_dirty(self, v: int) -> bool:
+        """Whether the soft-dirty bit is set."""
+
+    @abstractmethod
+    def swp_mksoft_dirty(self, v: int) -> int:
+        """The swap entry with the soft-dirty bit set."""
+
+    @abstractmethod
+    def swp_clear_soft_dirty(self, v: int) -> int:
+        """The swap entry with the soft-dirty bit clear."""
+
+    @abstractmethod
+    def swp_uffd(self, v: int) -> bool:
+        """Whether the uffd bit is set."""
+
+    @abstractmethod
+    def swp_mkuffd(self, v: int) -> int:
+        """The swap entry with the uffd bit set."""
+
+    @abstractmethod
+    def swp_clear_uffd(self, v: int) -> int:
+        """The swap entry with the uffd bit clear."""
+
+    @abstractmethod
+    def to_arch_swp_entry(self, v: int) -> int:
+        """`__pte_to_swp_entry` or `__pmd_to_swp_entry`."""
+
+    @abstractmethod
+    def from_arch_swp_entry(self, e: int) -> int:
+        """`__swp_entry_to_pte` or `__swp_entry_to_pmd`."""
+
+    @abstractmethod
+    def softleaf_from(self, v: int) -> SoftLeaf:
+        """The leaf in the entry; the none leaf if the entry is none or present. `DecodeError` beyond 64 bits."""
+
+    @abstractmethod
+    def softleaf_to(self, leaf: SoftLeaf, *, truncate: bool = False) -> int:
+        """The entry that holds `leaf` and no flag.
+
+        A type above 31 or an offset that does not fit is an `EncodeError`; with ``truncate=True`` the answer is, bit
+        for bit, what the kernel would silently store.
+        """
+
+    # --- whole words ----------------------------------------------------------------------------------------
+
+    @property
+    def holds_softleaf(self) -> bool:
+        """Whether a softleaf can be at this level."""
+        return self.layout is not None
+
+    def decode(self, v: int) -> Entry:
+        """What the word is, and what it holds if it is a softleaf; `DecodeError` beyond 64 bits."""
+        v = check_word(v, DecodeError, self.label)
+        if self.none(v):
+            return Entry(self.name, v, State.NONE)
+        if self.present(v):
+            return Entry(self.name, v, State.PRESENT if self.leaf(v) else State.TABLE)
+        if self.layout is None:
+            return Entry(self.name, v, State.BAD)
+        leaf, flags = self.softleaf_from(v), self.layout.flags
+        return Entry(
+            self.name,
+            v,
+            State.SOFTLEAF,
+            leaf,
+            self.numbering.kind(leaf),
+            exclusive=v & flags.get("exclusive", 0) != 0,
+            soft_dirty=v & flags.get("soft_dirty", 0) != 0,
+            uffd=v & flags.get("uffd", 0) != 0,
+        )
+
+    def encode(
+        self, type: int, offset: int, *, exclusive: bool = False, soft_dirty: bool = False, uffd: bool = False
+    ) -> int:
+        """The word that holds type, offset (in pages) and the flags asked for.
+
+        `EncodeError` for a type above 31, an offset above `Arch.max_swap_offset`, or a flag that the configuration
+        lacks; `UnsupportedError` where no softleaf can be at this level.
+        """
+        configured = self.require_layout(f"encode_{self.name}").flags
+        word = self.softleaf_to(SoftLeaf(type, offset))
+        for name, wanted in (("exclusive", exclusive), ("soft_dirty", soft_dirty), ("uffd", uffd)):
+            if wanted is not False and _is_true(name, wanted):
+                if name not in configured:
+                    allowed = ", ".join(configured) or "none"
+                    raise EncodeError(
+                        f"flag {name}: {self.arch!r} has no such bit in a swap {self.label}; allowed: {allowed}"
+                    )
+                word |= configured[name]
+        return word
+
+    def to_bytes(self, v: int) -> bytes:
+        """The `entry_size` bytes of the word as they are in memory; `EncodeError` beyond 64 bits."""
+        return check_word(v, EncodeError, self.label).to_bytes(self.entry_size, self.byteorder)
+
+    def from_bytes(self, b: bytes) -> int:
+        """The word that is in memory as these bytes; `DecodeError` for any number of bytes but `entry_size`."""
+        if not isinstance(b, (bytes, bytearray, memoryview)):
+            raise DecodeError(f"a page-table word is read from bytes, not from {brief(b)}")
+        data = bytes(b)
+        if len(data) != self.entry_size:
+            raise DecodeError(f"a page-table word has {self.entry_size} bytes, not {len(data)}")
+        return int.from_bytes(data, self.byteorder)
+
+    # --- what the kernel misreads ---------------------------------------------------------------------------
+
+    @property
+    def hazards(self) -> tuple[Hazard, ...]:
+        """The entries of this level that the kernel stores and misreads; none where there is no softleaf."""
+        if self.layout is None:
+            return ()
+        declared, config = self.arch.architecture.hazards, self.arch.config
+        return tuple(hazard for hazard in declared if self.name in hazard.levels and hazard.applies(config))
+
+    def misread(self, v: int) -> tuple[Hazard, ...]:
+        """The hazards to which the word falls when it was stored as an entry; none if no encoder writes it.
+
+        `DecodeError` beyond 64 bits.
+        """
+        v = check_word(v, DecodeError, self.label)
+        layout = self.layout
+        if layout is None or not layout.contains(v):
+            return ()
+        swp_type, offset = layout.type.get(v), layout.offset.get(v)
+        flags = {name: v & layout.flags.get(name, 0) != 0 for name in FLAGS}
+        return tuple(hazard for hazard in self.hazards if hazard.entry(swp_type, offset, flags))
+
+    # --- the flags by name ----------------------------------------------------------------------------------
+
+    @property
+    def flag_tests(self) -> Mapping[str, Callable[[int], bool]]:
+        """Flag -> its test, `swp_exclusive` and so on, for the `flags` of this level."""
+        return {name: getattr(self, f"swp_{name}") for name in self.flags}
+
+    @property
+    def flag_setters(self) -> Mapping[str, Callable[[int], int]]:
+        """Flag -> what sets it, `swp_mkexclusive` and so on."""
+        return {name: getattr(self, f"swp_mk{name}") for name in self.flags}
+
+    @property
+    def flag_clearers(self) -> Mapping[str, Callable[[int], int]]:
+        """Flag -> what clears it, `swp_clear_exclusive` and so on."""
+        return {name: getattr(self, f"swp_clear_{name}") for name in self.flags}
+
+    def require_layout(self, name: str = "") -> Layout:
+        """`layout`, for what cannot do without it; `UnsupportedError` names `name` and says what has it."""
+        if self.layout is None:
+            arch = self.arch
+            raise UnsupportedError(absence(arch.architecture, arch.config, name or f"{self.name}_layout"))
+        return self.layout
+
+    # --- the object itself ----------------------------------------------------------------------------------
+
+    def __eq__(self, other: object) -> bool:
+        return self.name == other.name and self.arch == other.arch if isinstance(other, Level) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.arch))
+
+    def __repr__(self) -> str:
+        return f"{self.arch!r}.{self.name}"
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[Arch, str]]:
+        return (getattr, (self.arch, self.name))
+
+
+def _is_true(name: str, wanted: object) -> bool:
+    """Whether a flag is wanted; `EncodeError` unless it is True or False, NumPy's included."""
+    is_numpy_bool = getattr(getattr(wanted, "dtype", None), "kind", "") == "b" and getattr(wanted, "ndim", 1) == 0
+    if type(wanted) is bool or is_numpy_bool:
+        return bool(wanted)
+    raise EncodeError(f"flag {name} is {brief(wanted)}; allowed: True, False")
