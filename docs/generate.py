@@ -13,23 +13,20 @@ from types import ModuleType
 from typing import cast
 
 import peers_page
-from pmdswp.arch import ARCHITECTURES, Arch
-from pmdswp.cli import commands
+from pmdswp.arch import ARCHITECTURES, Arch, Level
+from pmdswp.cli import COMMANDS, EXIT_STATUS, command_parser
 from pmdswp.config import show
-from pmdswp.hazards import hazards
 from pmdswp.model.reference import reference
 from pmdswp.model.selftests import SELFTESTS, run
 from pmdswp.render import markdown
 from pmdswp.render.comparison import comparison, limit_table
 from pmdswp.render.document import Block, Paragraph, Picture, Section, Table, code, marked
 from pmdswp.render.drift import drift, drift_of, type_numbers_of
-from pmdswp.render.fields import LEVEL_NAMES
-from pmdswp.render.formats import Slot, collection
+from pmdswp.render.formats import collection, diagram
 from pmdswp.render.records import layout_schema
 from pmdswp.render.tables import field_table, hazard_blocks, predicate_table, title
 from pmdswp.render.variants import distinct_variants, fullest
 from pmdswp.revisions import KERNELS
-from pmdswp.softleaf import Level
 
 REFERENCE = Path(__file__).parent / "reference"
 SCENARIOS = Path(__file__).parents[1] / "tests" / "model"
@@ -60,15 +57,15 @@ def pages() -> Iterator[tuple[str, str]]:
     """Path below `REFERENCE` -> text of every generated file."""
     newest = {name: fullest(name, KERNELS[-1]) for name in ARCHITECTURES}
     for name, arch in newest.items():
-        slots = [Slot(arch, level, arch.architecture.msb0) for level in reversed(arch.levels)]
+        diagrams = [diagram(arch.level(level)) for level in reversed(arch.levels)]
         yield f"architectures/{name}.md", _markdown(_architecture(arch))
         for level in arch.levels:
             for _, other in distinct_variants(name, lambda arch, level=level: arch.layout(level)):  # type: ignore[misc]
-                pictured = Slot(other, level, other.architecture.msb0)
-                yield f"architectures/{picture_name(other, level)}", collection([pictured], "svg")
-        yield f"kernel-doc/{name}.rst", collection(slots, "rst")
-        yield f"kernel-doc/{name}.h", collection(slots, "ascii")
-    every = [Slot(arch, level, msb0=False) for arch in newest.values() for level in arch.levels]
+                pictured = diagram(other.level(level))
+                yield f"architectures/{picture_name(pictured.level)}", collection([pictured], "svg")
+        yield f"kernel-doc/{name}.rst", collection(diagrams, "rst")
+        yield f"kernel-doc/{name}.h", collection(diagrams, "ascii")
+    every = [diagram(arch.level(level), msb0=False) for arch in newest.values() for level in arch.levels]
     yield "layouts.ndjson", collection(every, "json")
     yield "layout.schema.json", json.dumps(layout_schema(), indent=2) + "\n"
     yield "comparison.md", _markdown(comparison())
@@ -133,30 +130,30 @@ def _layouts(arch: Arch) -> Iterator[Section]:
     """The layouts at both levels, for each page size that has its own."""
     for level in reversed(arch.levels):
         for variant, other in distinct_variants(arch.name, lambda arch, level=level: arch.layout(level)):  # type: ignore[misc]
-            path = picture_name(other, level)
+            shown = other.level(level)
             yield Section(
-                f"Swap {LEVEL_NAMES[level]}" + (f" with {variant}" if variant else ""),
+                f"Swap {shown.label}" + (f" with {variant}" if variant else ""),
                 (
-                    Picture(f"The bits of the {title(other, level)}", path),
-                    field_table(other, level, msb0=other.architecture.msb0),
+                    Picture(f"The bits of the {title(shown)}", picture_name(shown)),
+                    field_table(shown, msb0=other.architecture.msb0),
                 ),
             )
 
 
-def picture_name(arch: Arch, level: Level) -> str:
+def picture_name(level: Level) -> str:
     """The file of a picture."""
+    arch = level.arch
     size = "" if arch == fullest(arch.name, arch.kernel) else f"-{arch.page_size // 1024}k"
-    return f"{arch.name}-{level}{size}.svg"
+    return f"{arch.name}-{level.name}{size}.svg"
 
 
 def _predicates(name: str) -> Iterator[Block]:
-    levels: tuple[Level, ...] = ("pmd", "pte")
-    for level in levels:
-        variants = distinct_variants(name, lambda arch, level=level: predicate_table(arch, level))  # type: ignore[misc]
+    for level in ("pmd", "pte"):
+        variants = distinct_variants(name, lambda arch, level=level: predicate_table(arch.level(level)))  # type: ignore[misc]
         for variant, arch in variants:
             if variant:
-                yield Paragraph(f"{LEVEL_NAMES[level]} with {variant}:")
-            yield predicate_table(arch, level)
+                yield Paragraph(f"{arch.level(level).label} with {variant}:")
+            yield predicate_table(arch.level(level))
 
 
 def _of_one(table: Table) -> Table:
@@ -166,12 +163,13 @@ def _of_one(table: Table) -> Table:
 
 def _hazards_of(arch: Arch) -> Iterator[Block]:
     """Each hazard once, with the levels that it concerns."""
-    of_level = {level: hazard_blocks(arch, level) for level in arch.levels if hazards(arch, level)}
+    levels = [arch.level(name) for name in arch.levels]
+    of_level = {level.label: hazard_blocks(level) for level in levels if level.hazards}
     for block in dict.fromkeys(block for blocks in of_level.values() for block in blocks):
-        levels = " and ".join(LEVEL_NAMES[level] for level in of_level if block in of_level[level])
-        yield Paragraph(f"{levels}: {cast('Paragraph', block).text}")
+        labels = " and ".join(label for label, blocks in of_level.items() if block in blocks)
+        yield Paragraph(f"{labels}: {cast('Paragraph', block).text}")
     if not of_level:
-        yield from hazard_blocks(arch, "pmd")
+        yield from hazard_blocks(arch.pmd)
 
 
 def _option_table(arch: Arch) -> Table:
@@ -194,7 +192,7 @@ def _hazards() -> Section:
     free = []
     for architecture in ARCHITECTURES.values():
         for hazard in architecture.hazards:
-            levels = " and ".join(LEVEL_NAMES[level] for level in hazard.levels)
+            levels = " and ".join(level.upper() for level in hazard.levels)
             text = f"Reads as `{hazard.reads_as.name}`. {marked(hazard.explanation)}"
             sections.append(Section(f"{code(architecture.name)} {levels}: {hazard.entries}", (Paragraph(text),)))
         if not architecture.hazards:
@@ -212,11 +210,6 @@ def _hazards() -> Section:
     )
 
 
-_STATUS = """
-Exit status: 0; 1 if some line of a list, or the tail of a table, could not be read and the rest was, if a proof
-found something, or if a scenario or a selftest failed; 2, with one line on standard error, for bad arguments.
-"""
-
 _OPTIONS = """
 Every command that takes ARCH takes the options of `pmdswp.get` too, those that the architecture has. (In
 `pmdswp encode` the flags `--soft-dirty` and `--uffd` set the bit in the word; `--no-soft-dirty` and `--no-uffd` say
@@ -226,11 +219,11 @@ what the kernel lacks.)
 
 def _command_line() -> Section:
     """Every command with its arguments."""
-    parsers = commands()
+    parsers = {name: command_parser(name) for name in COMMANDS}
     *_, configuration = parsers["decode"]._action_groups  # noqa: SLF001  # argparse tells it nowhere else
     return Section(
         "Command line",
-        (Paragraph(" ".join(_STATUS.split())),),
+        (Table(("Exit status", "When"), tuple((str(status), marked(when)) for status, when in EXIT_STATUS.items())),),
         (
             *(_command(name, parser) for name, parser in parsers.items()),
             Section("Kernel and configuration", (Paragraph(" ".join(_OPTIONS.split())), _arguments([configuration]))),

@@ -344,7 +344,7 @@ def _in_range(name: str, given: object, is_outside: Callable[[Words], Truths], a
 
 def _deltas(arch: Arch) -> Words:
     """What sets PTE i of a run apart from PTE 0, by exclusive or: the same for every run, since it is aligned."""
-    word = np.array([arch.require_pmd_layout().encode(1, 0)], np.uint64)
+    word = np.array([arch.pmd.require_layout().encode(1, 0)], np.uint64)
     slots = np.arange(arch.hpage_pmd_nr, dtype=np.uint64)
     ptes = cast("Words", arch.pmd_entry_to_pte(cast("int", word), cast("int", slots)))
     return cast("Words", ptes ^ ptes[0])
@@ -355,7 +355,7 @@ def split(arch: Arch, pmds: Words, *, out: Words | None = None) -> Words:
 
     `DecodeError` names the first word that `Arch.split_pmd` refuses, and why. `out` takes the answer.
     """
-    arch.require_pmd_layout("split_pmd")
+    arch.pmd.require_layout("split_pmd")
     pmds = _native(_checked(pmds, DecodeError, "pmds", ndim=1))
     shape = (pmds.size, arch.hpage_pmd_nr)
     if out is None:
@@ -385,7 +385,7 @@ def join(arch: Arch, ptes: Words) -> Joined:
 
     `DecodeError` for anything but an (n, `hpage_pmd_nr`) array of contiguous uint64.
     """
-    layout = arch.require_pmd_layout("join_ptes")
+    layout = arch.pmd.require_layout("join_ptes")
     ptes = _checked(ptes, DecodeError, "ptes", ndim=2)
     nr = arch.hpage_pmd_nr
     if ptes.shape[1] != nr:

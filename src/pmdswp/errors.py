@@ -15,15 +15,25 @@ __all__ = [
     "PmdSwpError",
     "UnsupportedError",
     "brief",
+    "brief_hex",
 ]
 
-_LONGEST = 60
+_LONGEST = 200
+"""Characters of a value in a message."""
 
 
 def brief(value: object) -> str:
-    """A value as it reads in a message: integers in hex, everything else as its `repr`, cut where that is long."""
-    # the decimal digits of a large number may be refused by Python itself
-    text = hex(value) if type(value) is int else repr(value)
+    """A value as it reads in a message: its `repr`, cut where that is long."""
+    # Python refuses to print the decimal digits of a very large number
+    return _cut(hex(value) if type(value) is int and abs(value) >> 64 else repr(value))
+
+
+def brief_hex(number: int) -> str:
+    """A number as it reads in a message, in hex, cut where that is long."""
+    return _cut(hex(number))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 

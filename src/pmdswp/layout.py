@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple, NoReturn, TypeVar
 
-from pmdswp.errors import DecodeError, EncodeError, LayoutError, brief
+from pmdswp.errors import DecodeError, EncodeError, LayoutError, brief, brief_hex
 from pmdswp.formula import MASK64, Formula
 from pmdswp.revisions import Change
 
@@ -261,5 +261,5 @@ def check_word(word: object, error: type[DecodeError | EncodeError], what: str =
     except TypeError:
         raise error(f"{what} {brief(word)} is not an integer within 0..{MASK64:#x}") from None
     if number >> WORD_BITS:
-        raise error(f"{what} {brief(number)} is not within 0..{MASK64:#x}")
+        raise error(f"{what} {brief_hex(number)} is not within 0..{MASK64:#x}")
     return number

@@ -117,7 +117,9 @@ class Change(NamedTuple):
         return f"{self.commit}{subject} in {self.tag}{inferred}" if self.commit else f"{self.tag}{inferred}"
 
     def __str__(self) -> str:
-        return f"{self.what}, since {self.citation}"
+        subject = f' ("{self.subject}")' if self.subject else ""
+        commit = f", {self.commit}{subject}" if self.commit else ""
+        return f"{self.what} (since {self.since}{commit}{', inferred' if self.inferred else ''})"
 
     def concerns(self, arch: str) -> bool:
         """Whether the architecture of that name is concerned."""

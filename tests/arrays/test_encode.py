@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import pmdswp
 from arrays.readings import ARCHES, array_of
 from pmdswp import Arch, EncodeError, State, UnsupportedError, array, strategies
-from pmdswp.softleaf import FLAGS, Flags, Level
+from pmdswp.softleaf import FLAGS, Flags, LevelName as Level
 
 Leaf = tuple[int, int, int]
 MAX64 = (1 << 64) - 1

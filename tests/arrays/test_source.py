@@ -17,7 +17,7 @@ from arrays.readings import ARCHES, LEVELS
 from pmdswp import Arch, SoftLeaf, columns, strategies
 from pmdswp.arch.base import formulas, leaf_type
 from pmdswp.formula import Formula
-from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, Level, State
+from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, LevelName as Level, State
 
 TYPES = {"U", "W", "H", "B"}
 LOW_BITS = {"h", "w"}

@@ -19,9 +19,8 @@ from browser.reader import Reader
 from data_files import VECTOR_SAMPLE
 from pmdswp import Arch, EncodeError, cli
 from pmdswp.arch import get_with
-from pmdswp.hazards import hazards, misread
 from pmdswp.render.records import entry_record
-from pmdswp.softleaf import FLAGS, Level
+from pmdswp.softleaf import FLAGS, LevelName as Level
 from slots import Slot
 from vectors import records
 
@@ -60,7 +59,7 @@ class Job(NamedTuple):
             "options": options,
             "level": self.level,
             "words": [hex(word) for word in self.words],
-            **({} if address is None else {"address": hex(self.arch.config.invalid_pte_table)}),
+            **({} if address is None else {"address": hex(self.arch.config.number("invalid_pte_table"))}),
         }
 
     def expected(self, word: int) -> dict[str, object]:
@@ -120,7 +119,7 @@ def test_words_of_every_file_of_vectors_decode_as_in_the_library(reader: Reader)
 
 def _random_words(chance: random.Random, arch: Arch, level: Level) -> Iterator[int]:
     """Any words; and where there are entries: entries, then the same with a bit flipped."""
-    yield from (chance.getrandbits(64), chance.getrandbits(12), 0, arch.config.invalid_pte_table)
+    yield from (chance.getrandbits(64), chance.getrandbits(12), 0, arch.config.number("invalid_pte_table"))
     if level not in arch.levels:
         return
     slot = Slot(arch, level)

@@ -241,6 +241,6 @@ def test_no_s390x_entry_is_one_to_the_walk_of_crash() -> None:
     ],
 )
 def test_pmd_entries_have_the_bits_at_which_crash_is_said_to_turn(arch: str, mask: int, value: int) -> None:
-    layout = pmdswp.get(arch).require_pmd_layout()
+    layout = pmdswp.get(arch).layout("pmd")
     for swp_type, offset in [(0, 0x200), (3, 0x12345600), (25, 0x3FFE00)]:
         assert layout.encode(swp_type, offset) & mask == value

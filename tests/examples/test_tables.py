@@ -12,7 +12,7 @@ import pmdswp
 from examples.common import configure, kernels_of
 from pmdswp import Arch, SoftLeaf, SoftLeafType
 from pmdswp.config import Options
-from pmdswp.softleaf import FLAGS, Level
+from pmdswp.softleaf import FLAGS, LevelName as Level
 from slots import Slot
 from timeline import (
     A1,
@@ -317,7 +317,7 @@ def test_every_kernel_of_every_architecture_has_a_row_of_what_is_possible() -> N
 def test_svrsw60t59b_is_known_since_6_19() -> None:
     for kernel in EVER:
         if kernel in SVRSW60T59B:
-            assert configure("riscv64", kernel, SVRSW).config.svrsw60t59b
+            assert configure("riscv64", kernel, SVRSW).config.is_on("svrsw60t59b")
         else:
             with pytest.raises(pmdswp.UnsupportedError):
                 configure("riscv64", kernel, SVRSW)

@@ -121,7 +121,7 @@ def test_fields_stand_where_the_layout_of_the_release_has_them(release: str) -> 
         if pmd is None:
             assert arch.pmd_layout is None, arch
         else:
-            assert where(arch.require_pmd_layout()) == pmd.of_pmd(release), arch
+            assert where(arch.layout("pmd")) == pmd.of_pmd(release), arch
 
 
 @each_release
@@ -231,7 +231,7 @@ def test_the_uffd_bit_has_the_name_of_its_era(release: str, code: str) -> None:
         if release in kernels:
             options: Options = {"svrsw60t59b": True} if name == "riscv64" else {}
             arch = configure(name, release, options)
-            for layout in (arch.pte_layout, arch.require_pmd_layout()):
+            for layout in (arch.pte_layout, arch.layout("pmd")):
                 assert layout.field("uffd").kernel_name == f"{prefix}{code}", arch
 
 
@@ -339,6 +339,6 @@ def test_no_predicate_of_loongarch64_ever_changed(release: str) -> None:
     arch = configure("loongarch64", release, {"page_size": 4096})
     assert [bit for bit in range(64) if arch.pte_present(1 << bit)] == [7, 10]
     assert [bit for bit in range(64) if arch.pmd_present(0x40 | 1 << bit)] == [7, 10, 60]
-    assert arch.pmd_none(arch.config.invalid_pte_table)
+    assert arch.pmd_none(arch.config.number("invalid_pte_table"))
     assert not arch.pmd_none(0)
     assert arch.pte_none(0x40)

@@ -14,7 +14,7 @@ from data_files import DATA, Fields
 from examples.common import configure, kernels_of
 from pmdswp import Arch, Entry, SoftLeaf, SoftLeafType, State
 from pmdswp.config import Options
-from pmdswp.softleaf import FLAGS, Level
+from pmdswp.softleaf import FLAGS, LevelName as Level
 from slots import Slot
 from timeline import EVER, PMD_DEVICE_PRIVATE
 

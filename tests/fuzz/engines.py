@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import pmdswp
 from pmdswp import strategies as ps
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import LevelName as Level
 from pmdswp.term import Solver, Term
 from slots import Slot
 from views.engines import BITSTRING, CONSTRUCT

@@ -19,7 +19,7 @@ from pmdswp import Arch, Entry, SoftLeaf, SoftLeafType, State, UnsupportedError
 from pmdswp.arch import ARCHITECTURES, get_with
 from pmdswp.config import Choice, Option, Switch, resolve
 from pmdswp.revisions import revisions
-from pmdswp.softleaf import FLAGS, Level
+from pmdswp.softleaf import FLAGS, LevelName as Level
 from slots import Slot
 from timeline import PMD_DEVICE_PRIVATE
 
@@ -253,7 +253,7 @@ def _word(draw: st.DrawFn, slot: Slot) -> int:
             word = _storable(draw, slot if slot.holds_softleaf else Slot(slot.arch, "pte")).word
             return word ^ draw(_FLIPS)
         case "invalid_pte_table":
-            return slot.arch.config.invalid_pte_table ^ draw(_FLIPS)
+            return slot.arch.pmd.empty ^ draw(_FLIPS)
         case "few bits":
             return sum(draw(_FEW_BITS))
         case _:

@@ -49,10 +49,10 @@ def test_what_is_no_integer_is_neither_decoded_nor_stored(slot: Slot, given_valu
     for decode in bad_decodes(slot, given_value):  # type: ignore[arg-type]
         with pytest.raises((DecodeError, TypeError)) as caught:
             decode()
-        assert repr(given_value) in str(caught.value)
+        assert repr(given_value)[:200] in str(caught.value)
     with pytest.raises((EncodeError, TypeError)) as refused:
         slot.to_bytes(given_value)  # type: ignore[arg-type]
-    assert repr(given_value) in str(refused.value)
+    assert repr(given_value)[:200] in str(refused.value)
 
 
 @given(softleaf_slots(), not_integers(), st.sampled_from(["type", "offset"]))
@@ -66,7 +66,7 @@ def test_type_and_offset_that_are_no_integers_are_refused(slot: Slot, given_valu
     for store in stores:
         with pytest.raises((EncodeError, TypeError)) as caught:
             store()
-        assert repr(given_value) in str(caught.value)
+        assert repr(given_value)[:200] in str(caught.value)
         assert field in str(caught.value)
 
 
@@ -75,14 +75,14 @@ def test_what_is_no_leaf_is_not_stored(slot: Slot, given_value: object) -> None:
     assume(not isinstance(given_value, list) or len(given_value) != 2)
     with pytest.raises((EncodeError, TypeError)) as caught:
         slot.softleaf_to(given_value)  # type: ignore[arg-type]
-    assert repr(given_value) in str(caught.value)
+    assert repr(given_value)[:200] in str(caught.value)
 
 
 @given(slots(), st.none() | st.integers() | st.text(min_size=8, max_size=8) | st.lists(st.integers()))
 def test_what_is_no_bytes_is_not_read(slot: Slot, given_value: object) -> None:
     with pytest.raises((DecodeError, TypeError)) as caught:
         slot.from_bytes(given_value)  # type: ignore[arg-type]
-    assert repr(given_value) in str(caught.value)
+    assert repr(given_value)[:200] in str(caught.value)
 
 
 @given(slots(), st.integers(0, 16).filter(lambda count: count != 1))

@@ -149,8 +149,8 @@ def test_flags_are_there_exactly_if_the_kernel_has_them_and_they_are_configured(
 def test_only_kernels_that_have_a_flag_can_be_configured_to(name: str, kernel: str) -> None:
     configs = [arch.config for arch in configurations(name, kernel)]
     for option, kernels in (("soft_dirty", SOFT_DIRTY[name]), ("uffd", UFFD[name])):
-        assert any(getattr(config, option) for config in configs) is (kernel in kernels)
-        assert not all(getattr(config, option) for config in configs)
+        assert any(config.option(option) for config in configs) is (kernel in kernels)
+        assert not all(config.option(option) for config in configs)
 
 
 @EVERY_KERNEL

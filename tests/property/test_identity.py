@@ -38,7 +38,7 @@ def test_equal_options_make_equal_architectures(name: str, data: st.DataObject) 
 
 @given(architectures())
 def test_spelling_out_every_option_changes_nothing(arch: Arch) -> None:
-    every_option = {option: getattr(arch.config, option) for option in arch.architecture.options}
+    every_option = {option: arch.config.option(option) for option in arch.architecture.options}
     again = get_with(arch.name, every_option)
     assert again == arch
     assert repr(again) == repr(arch)

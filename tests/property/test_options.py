@@ -91,7 +91,7 @@ def test_an_unknown_name_is_refused_with_the_names_there_are(name: str) -> None:
     assume(name not in NAMES)
     with pytest.raises(UnsupportedError) as caught:
         get_with(name, {})
-    assert repr(name) in str(caught.value)
+    assert repr(name)[:200] in str(caught.value)
     assert all(known in str(caught.value) for known in pmdswp.names())
 
 
@@ -99,7 +99,7 @@ def test_an_unknown_name_is_refused_with_the_names_there_are(name: str) -> None:
 def test_what_is_no_name_is_refused_too(name: object) -> None:
     with pytest.raises(UnsupportedError) as caught:
         get_with(name, {})  # type: ignore[arg-type]
-    assert repr(name) in str(caught.value)
+    assert repr(name)[:200] in str(caught.value)
 
 
 def options_of(name: str) -> dict[str, tuple[object, ...]]:
@@ -194,7 +194,7 @@ def test_exactly_the_possible_combinations_of_documented_values_are_accepted(nam
     for options in combinations(name):
         if is_possible(name, options):
             config = resolve(name, ARCHITECTURES[name].options, options)
-            assert {option: getattr(config, option) for option in options} == options
+            assert {option: config.option(option) for option in options} == options
         else:
             with pytest.raises(UnsupportedError):
                 resolve(name, ARCHITECTURES[name].options, options)
@@ -206,4 +206,4 @@ def test_every_possible_value_occurs_in_the_configurations_of_the_laws(name: str
     possible = [options for options in combinations(name) if is_possible(name, options)]
     for option in options_of(name):
         on_kernels = {(options["kernel"], options[option]) for options in possible}
-        assert {(config.kernel, getattr(config, option)) for config in configs} == on_kernels, option
+        assert {(config.kernel, config.option(option)) for config in configs} == on_kernels, option

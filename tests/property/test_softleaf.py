@@ -112,7 +112,7 @@ def marker_number(arch: Arch) -> int | None:
     """The highest number; but in 6.1 the one below, or none without CONFIG_PTE_MARKER."""
     if arch.kernel not in T1:
         return MAX_TYPE
-    return MAX_TYPE - 1 if arch.config.pte_marker else None
+    return MAX_TYPE - 1 if arch.config.is_on("pte_marker") else None
 
 
 @given(architectures(), st.integers(0, 15))

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pmdswp
-from pmdswp.hazards import hazards
 from pmdswp.term import Solver, Term
 
 WORDS = st.integers(0, (1 << 64) - 1)
@@ -115,5 +114,5 @@ def test_a_term_cannot_be_mistaken_for_a_value() -> None:
 
 
 def test_without_pmd_softleaves_there_is_no_hazard_in_a_pmd() -> None:
-    assert hazards(pmdswp.get("arm64", thp=False), "pmd") == ()
-    assert hazards(pmdswp.get("arm64"), "pmd") != ()
+    assert pmdswp.get("arm64", thp=False).pmd.hazards == ()
+    assert pmdswp.get("arm64").pmd.hazards != ()

@@ -7,7 +7,7 @@ from functools import cache
 import pmdswp
 from pmdswp import Arch
 from pmdswp.render import formats
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import LevelName as Level
 
 
 @cache

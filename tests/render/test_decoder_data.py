@@ -18,7 +18,7 @@ from pmdswp.layout import Layout
 from pmdswp.render import decoder
 from pmdswp.render.palette import DARK, LIGHT
 from pmdswp.render.records import Json, layout_record
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import LevelName as Level
 
 LEVELS: tuple[Level, ...] = ("pte", "pmd")
 

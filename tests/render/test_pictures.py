@@ -17,7 +17,7 @@ from pmdswp.layout import Field, FieldKind
 from pmdswp.render.document import Diagram
 from pmdswp.render.palette import DARK, LIGHT, Theme, style_sheet
 from pmdswp.render.svg import svg
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import LevelName as Level
 from render.layouts import default_layouts, every_layout
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -19,7 +19,7 @@ from pmdswp.arch import get_with
 from pmdswp.formula import MASK64
 from pmdswp.layout import FieldKind
 from pmdswp.render.records import entry_record, layout_record, layout_schema
-from pmdswp.softleaf import FLAGS, MARKER_BITS, NR_SWAP_TYPES, Level
+from pmdswp.softleaf import FLAGS, MARKER_BITS, NR_SWAP_TYPES, LevelName as Level
 from property.generators import SlotWord, Storable, slot_words, softleaf_slots, storables
 from render.layouts import default_layouts, every_layout
 from slots import Slot
@@ -175,7 +175,7 @@ def test_a_trees_value_is_the_helpers_answer(name: str) -> None:
     @given(slot_words(st.sampled_from(slots)))
     def check(drawn: SlotWord) -> None:
         slot, word = drawn
-        names = {"v": word, "invalid_pte_table": slot.arch.config.invalid_pte_table}
+        names = {"v": word, "invalid_pte_table": slot.arch.config.number("invalid_pte_table")}
         for helper, expression in HELPERS[slot].items():
             answer: int = getattr(slot.arch, helper)(word)
             assert evaluate(expression["tree"], names) == answer, helper

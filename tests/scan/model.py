@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pmdswp import Arch, Entry, JoinError, SoftLeafType, State
 from pmdswp.render.records import stray_bits
 from pmdswp.scan import LONGEST, Leaf, Run, Summary
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import LevelName as Level
 
 
 def array_of(words: Iterable[int]) -> npt.NDArray[np.uint64]:

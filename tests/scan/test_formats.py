@@ -17,7 +17,7 @@ from pmdswp import Arch
 from pmdswp.render.records import entry_record
 from pmdswp.scan.records import COLUMNS, FORMATS
 from pmdswp.scan.selection import SELECTABLE, Selection
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import LevelName as Level
 from scan.conftest import Run
 from scan.files import PMD_PAGE, PTE_PAGE, X86
 from scan.model import entries_of

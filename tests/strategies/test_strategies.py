@@ -15,7 +15,7 @@ import pmdswp
 from pmdswp import Arch, Entry, Field, JoinError, Layout, SoftLeaf, SoftLeafType, State
 from pmdswp import strategies as ps
 from pmdswp.revisions import revisions
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import LevelName as Level
 from timeline import EVER, PMD_SOFTLEAF, PTE_EXCLUSIVE
 
 ARCHES = ps.architectures()
@@ -41,7 +41,7 @@ def test_every_kernel_and_every_value_of_every_option_is_drawn() -> None:
     @settings(max_examples=300, database=None, derandomize=True, phases=[Phase.generate])
     @given(ps.architectures("riscv64"))
     def draw(arch: Arch) -> None:
-        drawn.update((name, getattr(arch.config, name)) for name in options)
+        drawn.update((name, arch.config.option(name)) for name in options)
 
     draw()
     kernels = {str(value) for name, value in drawn if name == "kernel"}
@@ -89,7 +89,7 @@ def test_kinds_that_a_configuration_lacks_are_never_drawn() -> None:
 def test_encoded_words_are_softleaves_without_stray_bits(arch: Arch, data: st.DataObject) -> None:
     level = data.draw(ps.levels(arch))
     word = data.draw(ps.encoded_words(arch, level))
-    layout = arch.pte_layout if level == "pte" else arch.require_pmd_layout()
+    layout = arch.pte_layout if level == "pte" else arch.layout("pmd")
     assert _decode(arch, level, word).state is State.SOFTLEAF
     assert layout.contains(word)
     assert data.draw(ps.flag_sets(arch, level)) <= set(layout.flags)

@@ -51,7 +51,7 @@ def test_tables_have_the_kernels_number_of_entries(
 
 @every_architecture
 def test_only_fixed_fields_have_a_value(arch: Arch) -> None:
-    for field in (*arch.pte_layout, *arch.require_pmd_layout()):
+    for field in (*arch.pte_layout, *arch.layout("pmd")):
         assert field.kind is FieldKind.FIXED or field.value == 0
 
 
@@ -71,7 +71,7 @@ def test_the_fixed_bits_of_each_level_are_those_that_its_predicates_test(
     name: str, options: Options, in_ptes: str, in_pmds: str
 ) -> None:
     arch = pmdswp.get(name, **options)
-    for layout, expected in ((arch.pte_layout, in_ptes), (arch.require_pmd_layout(), in_pmds)):
+    for layout, expected in ((arch.pte_layout, in_ptes), (arch.layout("pmd"), in_pmds)):
         assert [field.name for field in layout if field.kind is FieldKind.FIXED] == expected.split()
 
 
@@ -79,7 +79,7 @@ def test_only_the_offset_of_x86_64_is_inverted_and_only_arm64_and_ppc64_do_not_m
     fields = [
         (name, field)
         for name in pmdswp.names()
-        for layout in (pmdswp.get(name).pte_layout, pmdswp.get(name).require_pmd_layout())
+        for layout in (pmdswp.get(name).pte_layout, pmdswp.get(name).layout("pmd"))
         for field in layout
     ]
     assert {(name, field.name) for name, field in fields if field.inverted} == {("x86_64", "offset")}
@@ -105,7 +105,7 @@ def test_each_type_number_in_a_pmd_is_of_its_kind_alone(name: str, options: Opti
 
 @every_architecture
 def test_every_type_of_a_device_but_0_makes_a_swap_entry_at_offset_0(arch: Arch) -> None:
-    for flags in ({}, *({flag: True} for flag in arch.require_pmd_layout().flags)):
+    for flags in ({}, *({flag: True} for flag in arch.layout("pmd").flags)):
         answers = [arch.pmd_is_swap_entry(arch.encode_pmd(swp_type, 0, **flags)) for swp_type in range(32)]
         assert answers == [0 < swp_type < arch.max_swapfiles for swp_type in range(32)]
 

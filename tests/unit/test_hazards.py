@@ -8,9 +8,8 @@ import pytest
 
 import pmdswp
 from pmdswp import DecodeError, State
-from pmdswp.hazards import hazards, misread
 from pmdswp.layout import FieldKind
-from pmdswp.softleaf import FLAGS, Level
+from pmdswp.softleaf import FLAGS, LevelName as Level
 from slots import Slot
 
 ARCHES = [

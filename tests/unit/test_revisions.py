@@ -339,7 +339,7 @@ def tells(field: Field) -> bool:
 @every_architecture
 def test_a_field_without_a_change_stood_there_in_6_1_and_any_other_did_not_before_its_change(name: str) -> None:
     for arch, level, layout in layouts(name):
-        flags = {flag: False for flag in ("soft_dirty", "uffd") if not getattr(arch.config, flag)}
+        flags = {flag: False for flag in ("soft_dirty", "uffd") if not arch.config.option(flag)}
         for field in filter(tells, layout):
             before = EVER[0] if field.since is None else EVER[AGES[field.since.since] - 1]
             config = resolve(name, ARCHITECTURES[name].options, {**flags, "kernel": before})
@@ -354,7 +354,7 @@ def test_a_field_without_a_change_stood_there_in_6_1_and_any_other_did_not_befor
 @every_architecture
 def test_every_flag_of_a_pmd_says_since_when_it_is(name: str) -> None:
     arch = get_with(name, {"svrsw60t59b": True} if name == "riscv64" else {})
-    layout = arch.require_pmd_layout()
+    layout = arch.layout("pmd")
     since = {flag: layout.field(flag).since for flag in FLAGS if flag in layout.flags}
     told = {flag: change.since for flag, change in since.items() if change is not None}
     assert (

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from data_files import SPECIAL_TYPES, Fields, UnknownFieldError, read_records
 from pmdswp import SoftLeaf, SoftLeafType
 from pmdswp.config import Options
-from pmdswp.softleaf import Level
+from pmdswp.softleaf import LevelName as Level
 from pmdswp.vectors.geometry import options
 
 

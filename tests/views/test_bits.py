@@ -37,12 +37,12 @@ def test_fields_stand_in_the_order_of_their_bits_with_zero_bits_named_after_the_
 
 
 def test_a_word_as_text_has_a_line_for_each_field() -> None:
-    layout = pmdswp.get("s390x").require_pmd_layout()
+    layout = pmdswp.get("s390x").layout("pmd")
     assert bits.pretty(layout, 0x00000000ABCDE975) == PRETTY
 
 
 def test_an_inverted_field_stands_as_it_is_in_the_bits_and_turned_back_in_the_number() -> None:
-    layout = pmdswp.get("x86_64").require_pmd_layout()
+    layout = pmdswp.get("x86_64").layout("pmd")
     word = bits.pack(layout, type=0, offset=1)
     assert bits.pretty(layout, word).splitlines()[1] == f"58-9   {'1' * 49}0  offset      0x1"
 

@@ -16,7 +16,7 @@ from pmdswp.arch.api import Arch
 from pmdswp.arch.facts import Architecture, Facts, LevelFacts, Predicate, never
 from pmdswp.arch.level import Level
 from pmdswp.config import Address, Config, Value
-from pmdswp.errors import DecodeError, EncodeError, UnsupportedError, brief
+from pmdswp.errors import DecodeError, EncodeError, UnsupportedError, brief, brief_hex
 from pmdswp.formula import MASK64, Formula, compile_methods, method_source
 from pmdswp.layout import Layout, check_word
 from pmdswp.numbering import Numbering, numbering
@@ -214,7 +214,7 @@ def _fit(leaf: object, outside: object, max_offset: int, truncate: object) -> tu
             hint = "; Arch.swp_types has the number of each kind" if isinstance(number, SoftLeafType) else ""
             raise EncodeError(f"{name} {brief(number)} is not an integer within 0..{largest:#x}{hint}") from None
         if not (truncate or 0 <= numbers[-1] <= largest):
-            raise EncodeError(f"{name} {brief(numbers[-1])} is not within 0..{largest:#x}")
+            raise EncodeError(f"{name} {brief_hex(numbers[-1])} is not within 0..{largest:#x}")
     return numbers[0] & GENERIC_TYPE_MAX, numbers[1] & SWP_OFFSET_MASK
 
 

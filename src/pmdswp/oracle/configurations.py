@@ -5,33 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from pmdswp.arch import ARCHITECTURES
+from pmdswp.arch.facts import Machine
 from pmdswp.revisions import ARM64_LPA2, RISCV_SOFT_DIRTY, Change
 
 Release = tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Machine:
-    """One architecture, as the kernel's build system and the other tools call it."""
-
-    kernel: str
-    """ARCH of the kernel's makefiles."""
-    source: str
-    """Its folder under arch/."""
-    emulation: str
-    """Of the linker."""
-    qemu: str
-    """The user-mode emulator, for machines of another kind."""
-
-
 MACHINES: Mapping[str, Machine] = {
-    "x86_64": Machine("x86_64", "x86", "elf_x86_64", "qemu-x86_64"),
-    "arm64": Machine("arm64", "arm64", "aarch64linux", "qemu-aarch64"),
-    "riscv64": Machine("riscv", "riscv", "elf64lriscv", "qemu-riscv64"),
-    "s390x": Machine("s390", "s390", "elf64_s390", "qemu-s390x"),
-    "ppc64le": Machine("powerpc", "powerpc", "elf64lppc", "qemu-ppc64le"),
-    "loongarch64": Machine("loongarch", "loongarch", "elf64loongarch", "qemu-loongarch64"),
+    architecture.machine.label: architecture.machine
+    for architecture in ARCHITECTURES.values()
+    if architecture.machine is not None
 }
+"""The architectures that can be compiled, by the names that published vectors have for them."""
 
 
 def _on(*names: str) -> dict[str, str]:

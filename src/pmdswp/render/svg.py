@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pmdswp.layout import Field, FieldKind
 from pmdswp.render.document import Diagram
-from pmdswp.render.fields import LEVEL_NAMES, lsb0_bits, msb0_bits, numbered_bits, symbol
+from pmdswp.render.fields import lsb0_bits, msb0_bits, numbered_bits, symbol
 from pmdswp.render.palette import DARK, LIGHT, Theme, tone_name
 from pmdswp.render.tables import title
 
@@ -75,9 +75,9 @@ def svg(diagram: Diagram, *, heading: bool = True, ident: str = "") -> str:
     `heading`: whether it carries its title in letters. `ident` begins its ids, which the page must not have elsewhere;
     without one they are made of the title.
     """
-    layout = diagram.arch.layout(diagram.level)
+    layout = diagram.level.require_layout()
     key = [field for field in reversed(layout.fields) if field.kind is not FieldKind.ZERO]
-    name = title(diagram.arch, diagram.level)
+    name = title(diagram.level)
     title_lines = wrap(name, _TITLE_CHARACTERS) if heading else []
     top = _MARGIN + (len(title_lines) * _TITLE_LINE + _GAP if heading else 0)
     row_height = _NUMBERS * (2 if diagram.msb0 else 1) + _BOX + _GAP
@@ -105,10 +105,9 @@ def svg(diagram: Diagram, *, heading: bool = True, ident: str = "") -> str:
 
 def _description(diagram: Diagram) -> str:
     """The picture in words."""
-    fields = reversed(diagram.arch.layout(diagram.level).fields)
-    level = LEVEL_NAMES[diagram.level]
+    fields = reversed(diagram.level.require_layout().fields)
     named = (f"{numbered_bits(field)}: {field.name}, {field.meaning}" for field in fields)
-    return f"The 64 bits of a swap {level} from the most significant one. {'; '.join(named)}."
+    return f"The 64 bits of a swap {diagram.level.label} from the most significant one. {'; '.join(named)}."
 
 
 def _text(
@@ -121,7 +120,7 @@ def _text(
 def _row(diagram: Diagram, highest: int, top: int) -> Iterator[str]:
     lowest = highest - _ROW_BITS + 1
     box_top = top + _NUMBERS
-    for field in reversed(diagram.arch.layout(diagram.level).fields):
+    for field in reversed(diagram.level.require_layout().fields):
         if field.lsb <= highest and field.msb >= lowest:
             part = _Part(field, min(field.msb, highest), max(field.lsb, lowest))
             yield from _box(part, box_top)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby, islice
 from operator import itemgetter
 from textwrap import fill
 from typing import TYPE_CHECKING
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from pmdswp.arch import Arch, Level
 from pmdswp.config import show
 from pmdswp.layout import Field, FieldKind, Layout
-from pmdswp.render.fields import lsb0_bits, msb0_bits
+from pmdswp.render.document import plain
+from pmdswp.render.fields import lsb0_bits, msb0_bits, source
 from pmdswp.render.records import marker_names, stray_bits
 from pmdswp.softleaf import FLAGS, Entry, SoftLeaf, SoftLeafType, State
 
@@ -78,9 +79,11 @@ def _letter(field: Field) -> str:
     return _LETTERS.get(field.name) or _KIND_LETTERS[field.kind]
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
+def _columns(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    following = iter(rows)
+    sample = list(islice(following, _SAMPLE))
+    widths = [max(len(row[i]) for row in sample) for i in range(len(sample[0]))]
+    for row in chain(sample, following):
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
@@ -106,8 +109,11 @@ def _painted(text: str, letters: str, start: int, palette: Palette) -> str:
     return "".join(palette.paint(letter, "".join(character for _, character in run)) for letter, run in runs)
 
 
-def entry_block(arch: Arch, entry: Entry, palette: Palette) -> Iterator[str]:
-    """One word in full: what the kernel takes it for, its bytes in memory, and its bits with the fields named."""
+def entry_block(arch: Arch, entry: Entry, palette: Palette, *, why: bool = False) -> Iterator[str]:
+    """One word in full: what the kernel takes it for, its bytes in memory, and its bits with the fields named.
+
+    `why`: with the release and the commit that put each field there.
+    """
     level = arch.level(entry.level)
     yield f"{entry.level} {entry.raw:#018x}  {describe(arch, entry)}"
     if entry.leaf is not None:
@@ -123,8 +129,7 @@ def entry_block(arch: Arch, entry: Entry, palette: Palette) -> Iterator[str]:
     yield ""
     yield from bit_ruler(entry.raw, layout, msb0=msb0, palette=palette)
     yield ""
-    head = ["", "bits", *(["MSB0"] if msb0 else []), "field", "value", "kernel name", ""]
-    rows = [head]
+    rows = [["", "bits", *(["MSB0"] if msb0 else []), "field", "value", "kernel name", *(["since"] if why else []), ""]]
     for field in reversed(layout.fields):
         number = field.get(entry.raw)
         if field.kind in {FieldKind.ZERO, FieldKind.IGNORED} and not number:
@@ -137,6 +142,7 @@ def entry_block(arch: Arch, entry: Entry, palette: Palette) -> Iterator[str]:
                 field.name,
                 hex(number) if field.width > 1 else str(number),
                 field.kernel_name,
+                *([plain(source(field))] if why else []),
                 _complaint(field, number),
             ]
         )
@@ -159,7 +165,7 @@ def layout_table(level: Level, palette: Palette, *, msb0: bool) -> Iterator[str]
     yield ""
     yield from bit_ruler(None, layout, msb0=msb0, palette=palette)
     yield ""
-    rows = [["", "bits", *(["MSB0"] if msb0 else []), "width", "field", "kind", "kernel name", "meaning"]]
+    rows = [["", "bits", *(["MSB0"] if msb0 else []), "width", "field", "kind", "kernel name", "meaning", "since"]]
     rows.extend(
         [
             _letter(field),
@@ -170,6 +176,7 @@ def layout_table(level: Level, palette: Palette, *, msb0: bool) -> Iterator[str]
             field.kind.value,
             field.kernel_name,
             field.meaning,
+            plain(source(field)),
         ]
         for field in reversed(layout.fields)
     )
@@ -202,24 +209,37 @@ class _Run:
         return entry._replace(raw=0) == self.first._replace(raw=0, leaf=next_leaf)
 
 
+_SAMPLE = 1 << 13
+"""Rows that decide how wide the columns are; the others follow as they come."""
+
+
+def _runs(entries: Iterable[Entry]) -> Iterator[_Run]:
+    run: _Run | None = None
+    for index, entry in enumerate(entries):
+        if run is not None and run.takes(entry):
+            continue
+        if run is not None:
+            yield run
+        run = _Run(index, entry)
+    if run is not None:
+        yield run
+
+
 def table_listing(arch: Arch, entries: Iterable[Entry]) -> Iterator[str]:
     """A page table with runs in one line: what continues the entry before is not listed again."""
-    runs: list[_Run] = []
-    for index, entry in enumerate(entries):
-        if not (runs and runs[-1].takes(entry)):
-            runs.append(_Run(index, entry))
-    rows = [["index", "count", "first word", "what"]]
-    for run in runs:
-        last = run.start + run.length - 1
-        rows.append(
-            [
+
+    def rows() -> Iterator[Sequence[str]]:
+        yield ("index", "count", "first word", "what")
+        for run in _runs(entries):
+            last = run.start + run.length - 1
+            yield (
                 str(run.start) if run.length == 1 else f"{run.start}-{last}",
                 str(run.length),
                 f"{run.first.raw:#018x}",
                 describe(arch, run.first) + (", then +1 each" if run.step else ""),
-            ]
-        )
-    yield from _columns(rows)
+            )
+
+    return _columns(rows())
 
 
 def arch_summary(arch: Arch) -> Iterator[str]:

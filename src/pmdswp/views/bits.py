@@ -2,7 +2,7 @@
 
 >>> import pmdswp
 >>> from pmdswp.views import bits
->>> layout = pmdswp.get("x86_64").require_pmd_layout()
+>>> layout = pmdswp.get("x86_64").layout("pmd")
 >>> word = bits.pack(layout, type=3, offset=0x200, exclusive=True)
 >>> hex(word)
 '0x1ffffffffffbfe08'

@@ -1,0 +1,102 @@
+"""The command ``pmdswp``: one module for each of its commands, loaded when that command is asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
+
+import pmdswp
+from pmdswp.cli.output import complain
+from pmdswp.cli.parser import Parser
+from pmdswp.errors import EncodeError, PmdSwpError
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["COMMANDS", "EXIT_STATUS", "command_parser", "main"]
+
+COMMANDS = {
+    "decode": "say what page-table words are",
+    "encode": "make the word that holds a type, an offset and flags",
+    "split": "the PTE words that a PMD word stands for, one a line",
+    "join": "the PMD word that a whole run of PTE words stands for",
+    "layout": "what each bit of a swap entry means",
+    "scan": "summarise a raw file of page tables of any size (needs the extra `scan`)",
+    "prove": "prove the laws of the codec for every word (needs the extra `prove`)",
+    "check-tree": "ask a kernel source tree, compiled here, what its entries are",
+    "vectors": "list or print what compiled kernels computed",
+    "model": "play scenarios, or the selftests, on the model of the series (v3)",
+    "arches": "the architectures and their options",
+}
+"""Command -> what it does. Each is the module of that name in this package."""
+
+
+EXIT_STATUS = {
+    0: "everything asked for was answered",
+    1: "part of the input could not be read and the rest was; a proof found something; a tree differs; a scenario or a "
+    "selftest failed",
+    2: "arguments or input are bad: one line on standard error says why",
+    130: "Ctrl-C",
+}
+
+
+class Command(Protocol):
+    """What the module of a command has."""
+
+    def add_arguments(self, parser: Parser) -> None:
+        """Its arguments, beside ``--json``."""
+
+    def run(self, options: argparse.Namespace) -> int:
+        """Do it, and return the exit status."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with `arguments` (the process's own if None) and return its exit status."""
+    try:
+        options, command = _parse(sys.argv[1:] if arguments is None else list(arguments))
+        if sys.stdout is None:
+            raise EncodeError("standard output is closed")
+        status = command.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # whoever read our output has seen enough; a flush at exit would complain again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except (PmdSwpError, OSError) as error:
+        complain(" ".join(str(error).split()))
+        return 2
+    return status
+
+
+def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Command]:
+    listing = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
+    top = Parser(
+        prog="pmdswp",
+        description=f"{(pmdswp.__doc__ or '').partition(chr(10))[0]}\n\ncommands:\n{listing}",
+        epilog="\n".join(
+            ("`pmdswp COMMAND --help` says more. Exit status:", *(f"  {n:<10} {when}" for n, when in EXIT_STATUS.items()))
+        ),
+        is_raw=True,
+    )
+    top.add_argument("--version", action="version", version=f"pmdswp {pmdswp.__version__}")
+    top.add_argument("command", metavar="COMMAND", choices=COMMANDS, help="one of the above")
+    name: str = top.parse_args(arguments[:1]).command
+    # unlike argparse's subparsers, this lets words and options be in any order
+    return command_parser(name).parse_intermixed_args(arguments[1:]), _command(name)
+
+
+def _command(name: str) -> Command:
+    return cast("Command", import_module(f"pmdswp.cli.{name.replace('-', '_')}"))
+
+
+def command_parser(name: str) -> Parser:
+    """The parser of one command."""
+    parser = Parser(prog=f"pmdswp {name}", description=COMMANDS[name])
+    parser.add_argument("--json", action="store_true", help="JSON, one object a line")
+    _command(name).add_arguments(parser)
+    return parser

@@ -1,0 +1,103 @@
+"""``pmdswp decode``: what page-table words are."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import BinaryIO
+
+from pmdswp.arch import Arch, Level
+from pmdswp.cli.input import Words, add_words, opened
+from pmdswp.cli.output import complain, palette, print_json
+from pmdswp.cli.parser import Parser, add_arch, add_level, arch_of
+from pmdswp.errors import DecodeError
+from pmdswp.render.records import entry_record
+from pmdswp.render.text import describe, entry_block, table_listing
+from pmdswp.softleaf import Entry
+from pmdswp.words import printable
+
+__all__ = ["add_arguments", "run"]
+
+LARGEST_TABLE = 1 << 13
+"""Entries: a page of 64 KiB. What is longer is listed as it is read."""
+
+
+def add_arguments(parser: Parser) -> None:
+    """The words or the table, and how much to say of each."""
+    add_arch(parser)
+    add_words(parser)
+    add_level(parser)
+    parser.add_argument("--table", metavar="PATH", help="a raw page-table page, as in memory; - is standard input")
+    parser.add_argument(
+        "--ruler",
+        action=argparse.BooleanOptionalAction,
+        help="the bits of every word (default: if given as arguments)",
+    )
+    parser.add_argument("--why", action="store_true", help="with each field, the release and commit that put it there")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Decode the words, or the table."""
+    arch = arch_of(options)
+    level = arch.level(options.level)
+    if options.table is not None:
+        if options.words or options.file is not None or options.bytes:
+            raise DecodeError("--table PATH cannot go with words, --file or --bytes")
+        return _decode_table(options, level)
+    words = Words(options, arch)
+    ruler = (not words.are_a_list or options.why) if options.ruler is None else options.ruler
+
+    def show(word: int) -> None:
+        entry = level.decode(word)
+        if options.json:
+            print_json(entry_record(arch, entry))
+        elif ruler:
+            print(*entry_block(arch, entry, palette(), why=options.why), "", sep="\n")
+        else:
+            print(f"{entry.raw:#018x}  {describe(arch, entry)}")
+
+    return words.answer(show)
+
+
+class _Table:
+    """The entries of a raw table, and what is left at its end."""
+
+    def __init__(self, file: BinaryIO, level: Level) -> None:
+        self._file, self._level = file, level
+        self.count, self.rest = 0, 0
+
+    def __iter__(self) -> Iterator[Entry]:
+        size, left = self._level.entry_size, b""
+        # what is left of a short read begins the next entry
+        while data := self._file.read(1 << 16):
+            data = left + data
+            whole = len(data) - len(data) % size
+            left = data[whole:]
+            for start in range(0, whole, size):
+                self.count += 1
+                yield self._level.decode(self._level.from_bytes(data[start : start + size]))
+        self.rest = len(left)
+
+
+def _decode_table(options: argparse.Namespace, level: Level) -> int:
+    arch: Arch = level.arch
+    with opened(options.table) as file:
+        table = _Table(file, level)
+        if options.json:
+            for index, entry in enumerate(table):
+                print_json({"index": index, **entry_record(arch, entry)})
+        else:
+            entries = iter(table)
+            first = list(islice(entries, LARGEST_TABLE + 1))
+            is_long = len(first) > LARGEST_TABLE
+            count = f"more than {LARGEST_TABLE}" if is_long else len(first)
+            print(f"{printable(options.table)}: {count} entries, read as {level.name} by {arch!r}")
+            for line in table_listing(arch, chain(first, entries)):
+                print(line)
+            if is_long:
+                print(f"{table.count} entries")
+    if table.rest:
+        complain(f"{printable(options.table)}: the last {table.rest} bytes are not a whole entry")
+        return 1
+    return 0

@@ -1,0 +1,29 @@
+"""``pmdswp join``: the PMD word that a whole run of PTE words stands for."""
+
+from __future__ import annotations
+
+import argparse
+
+from pmdswp.cli.input import Words, add_words
+from pmdswp.cli.output import print_json
+from pmdswp.cli.parser import Parser, add_arch, arch_of
+from pmdswp.render.records import entry_record, hexadecimal
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: Parser) -> None:
+    """Architecture and PTE words."""
+    add_arch(parser)
+    add_words(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Join all words into one."""
+    arch = arch_of(options)
+    pmd = arch.join_ptes(Words(options, arch).read())
+    if options.json:
+        print_json(entry_record(arch, arch.decode_pmd(pmd)))
+    else:
+        print(hexadecimal(pmd))
+    return 0

@@ -1,0 +1,75 @@
+"""``pmdswp layout``: what each bit of a swap entry means, in every format."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from pmdswp.arch import ARCHITECTURES, Level, get_with
+from pmdswp.cli.output import complain, palette
+from pmdswp.cli.parser import Parser, add_level, add_options, given_options, one_format
+from pmdswp.errors import UnsupportedError
+from pmdswp.render import formats
+from pmdswp.render.text import layout_table
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: Parser) -> None:
+    """Which layouts, and how to write them."""
+    parser.add_argument("arches", metavar="ARCH", nargs="*", help="architectures: see `pmdswp arches`")
+    parser.add_argument("--format", choices=tuple(formats.FORMATS), help="default: text")
+    add_level(parser, "both")
+    parser.add_argument(
+        "--bits", choices=("lsb0", "both"), help="number bits from the least significant one, or both ways"
+    )
+    parser.add_argument("--all", action="store_true", help="every layout of the ARCHs, or of all architectures")
+    parser.add_argument("--compare", action="store_true", help="the architectures side by side")
+    parser.add_argument("-o", "--output", metavar="DIR", help="one file for each layout")
+    add_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the layouts."""
+    format_name = one_format(options, "text")
+    if options.compare:
+        if given_options(options) or options.all or options.output is not None:
+            raise UnsupportedError("--compare takes ARCHs and --format alone")
+        print(formats.compare(options.arches or list(ARCHITECTURES), format_name), end="")
+        return 0
+    msb0 = None if options.bits is None else options.bits == "both"
+    diagrams = [formats.diagram(level, msb0=msb0) for level in _levels(options)]
+    if options.output is not None:
+        directory = Path(options.output)
+        directory.mkdir(parents=True, exist_ok=True)
+        for one in diagrams:
+            path = directory / formats.file_name(one.level, format_name)
+            path.write_text(formats.collection([one], format_name), encoding="utf-8")
+            print(path)
+    elif format_name == "text" and len(diagrams) == 1:
+        print(*layout_table(diagrams[0].level, palette(), msb0=diagrams[0].msb0), sep="\n")
+    else:
+        print(formats.collection(diagrams, format_name), end="")
+    return 0
+
+
+def _levels(options: argparse.Namespace) -> Iterator[Level]:
+    """The levels whose layouts the arguments ask for."""
+    given = given_options(options)
+    wanted = ("pte", "pmd") if options.level == "both" else (options.level,)
+    if options.all:
+        if given:
+            raise UnsupportedError("options of one configuration cannot go with --all")
+        yield from (level for level in formats.distinct(options.arches) if level.name in wanted)
+        return
+    if not options.arches:
+        raise UnsupportedError("name an architecture, or give --all")
+    for name in options.arches:
+        arch = get_with(name, given)
+        if options.level != "both":
+            yield arch.level(options.level)
+            continue
+        if not arch.has_pmd_softleaf:
+            complain(f"{arch!r} has no PMD layout")
+        yield from (arch.level(one) for one in arch.levels)

@@ -1,0 +1,78 @@
+"""``pmdswp prove``: the laws of the codec, for every word."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pmdswp.arch import ARCHITECTURES, configurations, get_with
+from pmdswp.cli.output import print_json
+from pmdswp.cli.parser import Parser, add_arch, given_options
+from pmdswp.errors import UnsupportedError
+from pmdswp.render.records import hexadecimal
+from pmdswp.render.text import proof_line, proof_summary
+
+if TYPE_CHECKING:
+    from pmdswp.prove import Verdict
+
+__all__ = ["add_arguments", "run"]
+
+FEW = 20
+"""So many proofs are not worth starting processes."""
+
+
+def add_arguments(parser: Parser) -> None:
+    """One configuration, or all."""
+    add_arch(parser, nargs="?")
+    parser.add_argument("--all", action="store_true", help="every kernel and option set whose helpers differ")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prove, and say what broke a law."""
+    try:
+        from pmdswp import prove  # noqa: PLC0415  # z3 is an extra, and takes a while to load
+    except ImportError as error:
+        raise UnsupportedError(f"no proofs without z3: pip install 'pmdswp[prove]' ({error})") from None
+    given = given_options(options)
+    if given and (options.all or options.arch is None):
+        raise UnsupportedError("options of one configuration need ARCH, and no --all")
+    names = [options.arch] if options.arch is not None else list(ARCHITECTURES)
+    arches = list(prove.distinct(configurations(*names)) if options.all else (get_with(name, given) for name in names))
+    verdicts: list[Verdict] = []
+    with _prover(len(arches)) as prove_each:
+        for count, of_arch in enumerate(prove_each(prove.prove, arches), start=1):
+            verdicts.extend(of_arch)
+            if not options.json:
+                print(f"{count:>4}/{len(arches)}  {proof_line(of_arch)}", flush=True)
+    if options.json:
+        print_json({"results": [_record(verdict) for verdict in verdicts]})
+    else:
+        print(*proof_summary(verdicts), sep="\n")
+    return int(not all(verdict.documented for verdict in verdicts))
+
+
+@contextmanager
+def _prover(count: int) -> Iterator[Callable[..., Iterable[list[Verdict]]]]:
+    """What runs `count` proofs: `map`, or that of a pool of processes where it is worth starting them."""
+    if count < FEW:
+        yield map
+        return
+    with ProcessPoolExecutor() as pool:
+        yield pool.map
+
+
+def _record(verdict: Verdict) -> dict[str, object]:
+    return {
+        "arch": verdict.arch.name,
+        "kernel": verdict.arch.kernel,
+        "options": dict(verdict.arch.config.chosen),
+        "level": verdict.level,
+        "law": verdict.law,
+        "status": verdict.status,
+        "witness": None if verdict.witness is None else hexadecimal(verdict.witness),
+        "explanation": verdict.explanation,
+        "documented": verdict.documented,
+    }

@@ -1,0 +1,32 @@
+"""``pmdswp split``: the PTE words that a PMD word stands for."""
+
+from __future__ import annotations
+
+import argparse
+
+from pmdswp.cli.input import Words, add_words
+from pmdswp.cli.output import print_json
+from pmdswp.cli.parser import Parser, add_arch, arch_of
+from pmdswp.render.records import hexadecimal
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: Parser) -> None:
+    """Architecture and PMD words."""
+    add_arch(parser)
+    add_words(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Split each word, one PTE a line."""
+    arch = arch_of(options)
+
+    def show(pmd: int) -> None:
+        ptes = [hexadecimal(pte) for pte in arch.split_pmd(pmd)]
+        if options.json:
+            print_json({"arch": arch.name, "raw": hexadecimal(pmd), "ptes": ptes})
+        else:
+            print(*ptes, sep="\n")
+
+    return Words(options, arch).answer(show)
