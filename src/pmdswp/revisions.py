@@ -204,7 +204,7 @@ X86_SAVED_DIRTY = _change(
     "fca4d413c5f7",
     subject="x86/mm: Introduce _PAGE_SAVED_DIRTY",
     arches=_X86_64,
-    remark="bit 58 is as compiled in 6.1, 57 as in 6.12",
+    remark="as compiled, DEVMAP is bit 58 in 6.1 and 57 in 6.12",
 )
 PMD_LARGE_DROPPED = _change(
     "pmd_leaf() alone, pmd_large() dropped",
@@ -246,7 +246,7 @@ ARM64_SWAP_LAYOUT = _change(
     arches=_ARM64,
     inferred=True,
     also=("b28c74e25967", "f0f5863a0fb0"),
-    remark="the others freed the bits that told PROT_NONE and present-invalid entries",
+    remark="the other commits freed the bits that told PROT_NONE and present-invalid entries",
 )
 ARM64_UFFD = _change(
     "the uffd bit in arm64 swap entries",
