@@ -46,7 +46,6 @@ __all__ = [
     "RISCV_ZONE_DEVICE",
     "RUN_TIME_GATES",
     "S390_HARDWARE_BITS",
-    "S390_HUGETLB_MARKERS",
     "S390_PMD_PRESENT_BIT",
     "S390_PMD_SOFTLEAF",
     "S390_PUD_SOFT_BITS",
@@ -316,6 +315,8 @@ S390_RSTE_SWAP = _change(
     "f934f6be76c1",
     subject="s390/mm: Introduce region-third and segment table swap entries",
     arches=_S390X,
+    also=("487ef5d4d912",),
+    remark="until 6.17 for the PTE markers of hugetlb alone",
 )
 S390_PMD_PRESENT_BIT = _change(
     "the present bit in s390 segment-table entries",
@@ -323,14 +324,6 @@ S390_PMD_PRESENT_BIT = _change(
     "03e6db16b808",
     subject="s390/mm: Introduce region-third and segment table entry present bits",
     arches=_S390X,
-)
-S390_HUGETLB_MARKERS = _change(
-    "PTE markers in the hugetlb entries of s390, the first to have the swap form of segment-table entries",
-    "6.13",
-    "487ef5d4d912",
-    subject="s390/mm: Add PTE_MARKER support for hugetlbfs mappings",
-    arches=_S390X,
-    effect=Effect.ELSEWHERE,
 )
 ARM64_RUN_TIME_PA_BITS = _change(
     "MAX_PHYSMEM_BITS as the CPU has it on arm64, 48 without LPA2",

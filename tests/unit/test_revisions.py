@@ -66,7 +66,6 @@ COMMITS = {
     "ae1b9fb2d556": ("6.13", False, "s390/mm: Rearrange region-third and segment table entry SW bits"),
     "f934f6be76c1": ("6.13", False, "s390/mm: Introduce region-third and segment table swap entries"),
     "03e6db16b808": ("6.13", False, "s390/mm: Introduce region-third and segment table entry present bits"),
-    "487ef5d4d912": ("6.13", False, "s390/mm: Add PTE_MARKER support for hugetlbfs mappings"),
     "bf74bb73cd87": ("6.14", True, "arm64/mm: Reduce PA space to 48 bits when LPA2 is not enabled"),
     "c25465eb7630": ("6.15", False, "mm: use single SWP_DEVICE_EXCLUSIVE entry type"),
     "d1770e909898": ("6.15", False, "arm64/mm: Check pmd_table() in pmd_trans_huge()"),
@@ -92,6 +91,7 @@ COMMITS = {
 HELPED = {
     # commit -> those that had a part in the same change
     "55564814a838": ("b28c74e25967", "f0f5863a0fb0"),
+    "f934f6be76c1": ("487ef5d4d912",),
     "68aa2fdbf57f": ("0ac881efe164",),
     "368076f52ebe": ("65edfda6f3f2",),
     "277a1ae3879a": ("f59c0924d61a",),
