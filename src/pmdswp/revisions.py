@@ -15,6 +15,7 @@ __all__ = [
     "ARM64_PMD_TABLE",
     "ARM64_RUN_TIME_PA_BITS",
     "ARM64_SWAP_LAYOUT",
+    "ARM64_TABLE_BIT_DROPPED",
     "ARM64_UFFD",
     "CHANGES",
     "DEVICE_EXCLUSIVE_MERGED",
@@ -33,20 +34,25 @@ __all__ = [
     "PMD_DEVICE_PRIVATE",
     "PMD_HUGE_DROPPED",
     "PMD_LARGE_DROPPED",
+    "PMD_LEAF_BOOL",
     "PMD_SOFTLEAVES_RENAMED",
     "PMD_SWAP",
+    "PROTNONE_HELPERS",
     "RELEASES",
     "RISCV_EXCLUSIVE",
     "RISCV_SOFT_DIRTY",
+    "RISCV_SVRSW60T59B",
     "RISCV_UFFD",
     "RISCV_ZONE_DEVICE",
     "RUN_TIME_GATES",
+    "S390_HARDWARE_BITS",
     "S390_PMD_PRESENT_BIT",
     "S390_PMD_SOFTLEAF",
     "S390_PUD_SOFT_BITS",
     "S390_RSTE_SWAP",
     "S390_SOFT_BITS",
     "SOFTLEAF_NAMES",
+    "SOFTLEAF_TO_PMD",
     "SWAP_ERROR_MARKER",
     "UFFD_RENAMED",
     "VALID_PMD_NAME",
@@ -66,7 +72,7 @@ RELEASES = (
 
 A release of the 6.12 series is taken as of 6.12.117, others as of their last one known: where a stable update changed
 something, an option says which (arm64 `static_pa_bits`). `pmd-swap-v3` is 7.3 with the series "mm: PMD-level swap
-entries for anonymous THPs", v3, whose per-architecture helpers are linux-mm commit 75e78aeacb86.
+entries for anonymous THPs", v3.
 """
 
 LTS_RELEASES = ("6.1", "6.6", "6.12", "6.18")
@@ -111,7 +117,7 @@ class Change(NamedTuple):
 
     @property
     def citation(self) -> str:
-        """The commit as kernel developers cite it: ``5b32510af77b ("subject") in v6.10``, or the tag alone."""
+        """The commit as kernel developers cite it: hash, subject and tag; without a commit the tag alone."""
         subject = f' ("{self.subject}")' if self.subject else ""
         inferred = ", inferred" if self.inferred else ""
         return f"{self.commit}{subject} in {self.tag}{inferred}" if self.commit else f"{self.tag}{inferred}"
@@ -150,75 +156,182 @@ _ARM64, _RISCV64, _S390X, _PPC64, _LOONGARCH64 = (("arm64",), ("riscv64",), ("s3
 _X86_64 = ("x86_64",)
 
 SWAP_ERROR_MARKER = _change(
-    "swap errors as PTE markers instead of a type of their own", "6.2", "15520a3f0469", inferred=True
+    "swap errors as PTE markers instead of a type of their own",
+    "6.2",
+    "15520a3f0469",
+    subject="mm: use pte markers for swap errors",
+    inferred=True,
 )
-MARKER_ALWAYS = _change("PTE markers in every kernel, always type 31", "6.2", "ca92ea3dc5a2", inferred=True)
+MARKER_ALWAYS = _change(
+    "PTE markers in every kernel, always type 31",
+    "6.2",
+    "ca92ea3dc5a2",
+    subject="mm: always compile in pte markers",
+    inferred=True,
+)
 EXCLUSIVE_EVERYWHERE = _change(
     "the exclusive bit of a PTE required of every architecture",
     "6.3",
     "950fe885a897",
+    subject="mm: remove __HAVE_ARCH_PTE_SWP_EXCLUSIVE",
     effect=Effect.ELSEWHERE,
     remark="which bit it is, each architecture says",
 )
 RISCV_EXCLUSIVE = _change(
-    "the exclusive bit on riscv, type and offset moved for it", "6.3", "51a1007d4113", arches=_RISCV64
+    "the exclusive bit on riscv, type and offset moved for it",
+    "6.3",
+    "51a1007d4113",
+    subject="riscv/mm: support __HAVE_ARCH_PTE_SWP_EXCLUSIVE",
+    arches=_RISCV64,
 )
 LOONGARCH_EXCLUSIVE = _change(
-    "the exclusive bit on loongarch, a bit narrower type", "6.3", "ad3150f11b09", arches=_LOONGARCH64
+    "the exclusive bit on loongarch, a bit narrower type",
+    "6.3",
+    "ad3150f11b09",
+    subject="loongarch/mm: support __HAVE_ARCH_PTE_SWP_EXCLUSIVE",
+    arches=_LOONGARCH64,
 )
 MARKER_POISONED = _change(
     "POISONED as the name of the swap error marker, SWAPIN_ERROR until then",
     "6.6",
     "af19487f00f3",
+    subject="mm: make PTE_MARKER_SWAPIN_ERROR more general",
     effect=Effect.NAMES,
     inferred=True,
 )
 X86_SAVED_DIRTY = _change(
     "DEVMAP, which pmd_trans_huge() tests, at bit 57 on x86: SavedDirty has bit 58",
     "6.6",
+    "fca4d413c5f7",
+    subject="x86/mm: Introduce _PAGE_SAVED_DIRTY",
     arches=_X86_64,
-    inferred=True,
-    remark="bit 58 is as compiled in 6.1, 57 as in 6.12; the series that added shadow stacks moved it",
+    remark="as compiled, DEVMAP is bit 58 in 6.1 and 57 in 6.12",
 )
 PMD_LARGE_DROPPED = _change(
-    "pmd_leaf() alone, pmd_large() dropped", "6.9", "e72c7c2b8866", effect=Effect.SYMBOLS, inferred=True
+    "pmd_leaf() alone, pmd_large() dropped",
+    "6.9",
+    "e72c7c2b8866",
+    subject="mm/treewide: drop pXd_large()",
+    effect=Effect.SYMBOLS,
+    inferred=True,
+)
+PMD_LEAF_BOOL = _change(
+    "pmd_leaf() as bool",
+    "6.9",
+    "c05995b7ec2a",
+    subject="mm/treewide: align up pXd_leaf() retval across archs",
+    effect=Effect.SYMBOLS,
+    inferred=True,
 )
 ARM64_LPA2 = _change(
-    "52-bit physical addresses with 4K and 16K pages on arm64", "6.9", "352b0395b505", arches=_ARM64, inferred=True
+    "52-bit physical addresses with 4K and 16K pages on arm64",
+    "6.9",
+    "352b0395b505",
+    subject="arm64: Enable 52-bit virtual addressing for 4k and 16k granule configs",
+    arches=_ARM64,
+    inferred=True,
 )
-PMD_HUGE_DROPPED = _change("pmd_huge() dropped", "6.10", effect=Effect.SYMBOLS, inferred=True)
+PMD_HUGE_DROPPED = _change(
+    "pmd_huge() dropped",
+    "6.10",
+    "9636f055dae1",
+    subject="mm/treewide: remove pXd_huge()",
+    effect=Effect.SYMBOLS,
+    inferred=True,
+)
 ARM64_SWAP_LAYOUT = _change(
     "arm64 swap entries clear of PTE_NG, which is PTE_PRESENT_INVALID",
     "6.10",
     "55564814a838",
+    subject="arm64/mm: Move PTE_PRESENT_INVALID to overlay PTE_NG",
     arches=_ARM64,
     inferred=True,
-    remark="with b28c74e25967 and f0f5863a0fb0, which freed the bits that told PROT_NONE and present-invalid entries",
+    also=("b28c74e25967", "f0f5863a0fb0"),
+    remark="the other commits freed the bits that told PROT_NONE and present-invalid entries",
 )
-ARM64_UFFD = _change("the uffd bit in arm64 swap entries", "6.10", "5b32510af77b", arches=_ARM64, inferred=True)
+ARM64_UFFD = _change(
+    "the uffd bit in arm64 swap entries",
+    "6.10",
+    "5b32510af77b",
+    subject="arm64/mm: Add uffd write-protect support",
+    arches=_ARM64,
+    inferred=True,
+)
 S390_PUD_SOFT_BITS = _change(
     "the read and write soft bits of s390 region-third-table entries swapped",
     "6.10",
     "3e93d49175a7",
+    subject="s390/pgtable: Switch read and write softbits for puds",
+    arches=_S390X,
+    effect=Effect.ELSEWHERE,
+    inferred=True,
+)
+S390_HARDWARE_BITS = _change(
+    "more hardware bits in the masks of pud_bad() and pmd_bad() on s390; pmd_bad() answers as before",
+    "6.10",
+    "712c5d5f6259",
+    subject="s390/pgtable: Add missing hardware bits for puds, pmds",
     arches=_S390X,
     effect=Effect.ELSEWHERE,
     inferred=True,
 )
 LOONGARCH_THP_SWAP = _change(
-    "THP_SWAP on loongarch", "6.10", arches=_LOONGARCH64, effect=Effect.ELSEWHERE, inferred=True
+    "THP_SWAP on loongarch",
+    "6.10",
+    "ff4a2443ef88",
+    subject="LoongArch: Select THP_SWAP if HAVE_ARCH_TRANSPARENT_HUGEPAGE",
+    arches=_LOONGARCH64,
+    effect=Effect.ELSEWHERE,
 )
-RISCV_ZONE_DEVICE = _change("device-private memory on riscv", "6.11", "216e04bf1e4d", arches=_RISCV64)
-LOONGARCH_ZONE_DEVICE = _change("device-private memory on loongarch", "6.11", arches=_LOONGARCH64)
-MARKER_GUARD = _change("the GUARD PTE marker", "6.13", "7c53dfbdb024", inferred=True)
+RISCV_ZONE_DEVICE = _change(
+    "device-private memory on riscv",
+    "6.11",
+    "216e04bf1e4d",
+    subject="riscv: mm: Add support for ZONE_DEVICE",
+    arches=_RISCV64,
+)
+LOONGARCH_ZONE_DEVICE = _change(
+    "device-private memory on loongarch",
+    "6.11",
+    "b7a2750ef268",
+    subject="LoongArch: Add ARCH_HAS_PTE_DEVMAP support",
+    arches=_LOONGARCH64,
+)
+MARKER_GUARD = _change(
+    "the GUARD PTE marker",
+    "6.13",
+    "7c53dfbdb024",
+    subject="mm: add PTE_MARKER_GUARD PTE marker",
+    inferred=True,
+)
 S390_SOFT_BITS = _change(
-    "the soft bits of s390 segment-table entries where they are", "6.13", "ae1b9fb2d556", arches=_S390X
+    "the soft bits of s390 segment-table entries where they are",
+    "6.13",
+    "ae1b9fb2d556",
+    subject="s390/mm: Rearrange region-third and segment table entry SW bits",
+    arches=_S390X,
 )
-S390_RSTE_SWAP = _change("the swap form of s390 segment-table entries", "6.13", "f934f6be76c1", arches=_S390X)
-S390_PMD_PRESENT_BIT = _change("the present bit in s390 segment-table entries", "6.13", "03e6db16b808", arches=_S390X)
+S390_RSTE_SWAP = _change(
+    "the swap form of s390 segment-table entries",
+    "6.13",
+    "f934f6be76c1",
+    subject="s390/mm: Introduce region-third and segment table swap entries",
+    arches=_S390X,
+    also=("487ef5d4d912",),
+    remark="until 6.17 for the PTE markers of hugetlb alone",
+)
+S390_PMD_PRESENT_BIT = _change(
+    "the present bit in s390 segment-table entries",
+    "6.13",
+    "03e6db16b808",
+    subject="s390/mm: Introduce region-third and segment table entry present bits",
+    arches=_S390X,
+)
 ARM64_RUN_TIME_PA_BITS = _change(
     "MAX_PHYSMEM_BITS as the CPU has it on arm64, 48 without LPA2",
     "6.14",
     "bf74bb73cd87",
+    subject="arm64/mm: Reduce PA space to 48 bits when LPA2 is not enabled",
     arches=_ARM64,
     inferred=True,
     remark="in stable updates too, from about 6.12.14 and 6.13.3; before, it is CONFIG_ARM64_PA_BITS: static_pa_bits",
@@ -227,60 +340,144 @@ DEVICE_EXCLUSIVE_MERGED = _change(
     "one device-exclusive type instead of two",
     "6.15",
     "c25465eb7630",
+    subject="mm: use single SWP_DEVICE_EXCLUSIVE entry type",
     arches=("x86_64", "arm64", "riscv64", "ppc64", "loongarch64"),
 )
 ARM64_PMD_TABLE = _change(
     "pmd_trans_huge() of arm64 by pmd_table(), with the same answers",
     "6.15",
     "d1770e909898",
+    subject="arm64/mm: Check pmd_table() in pmd_trans_huge()",
     arches=_ARM64,
     effect=Effect.ELSEWHERE,
 )
-EXCLUSIVE_BOOL = _change("pte_swp_exclusive() as bool", "6.16", "403d1338a4a5", effect=Effect.SYMBOLS)
+ARM64_TABLE_BIT_DROPPED = _change(
+    "PMD_TABLE_BIT and its like dropped on arm64",
+    "6.15",
+    "50c2726654bb",
+    subject="arm64/mm: Drop PXD_TABLE_BIT",
+    arches=_ARM64,
+    effect=Effect.SYMBOLS,
+)
+EXCLUSIVE_BOOL = _change(
+    "pte_swp_exclusive() as bool",
+    "6.16",
+    "403d1338a4a5",
+    subject="mm: pgtable: fix pte_swp_exclusive",
+    effect=Effect.SYMBOLS,
+)
 DEVMAP_REMOVED = _change(
     "page tables without a DEVMAP bit",
     "6.17",
     "d438d2734170",
+    subject="mm: remove devmap related functions and page table bits",
     arches=("x86_64", "s390x", "ppc64"),
     remark="pmd_trans_huge() of x86_64 and ppc64 excluded it; without it s390x may have device-private memory, "
     "which is read in the dependencies of 6.17 and compiled in 7.3 only",
 )
-S390_PMD_SOFTLEAF = _change("PMD softleaves on s390", "6.17", "10dd5a000989", arches=_S390X)
+S390_PMD_SOFTLEAF = _change(
+    "PMD softleaves on s390",
+    "6.17",
+    "10dd5a000989",
+    subject="s390/mm: Enable THP_SWAP and THP_MIGRATION",
+    arches=_S390X,
+)
 SOFTLEAF_NAMES = _change(
     "softleaf_t and its functions, none for present and empty entries",
     "6.19",
     "68aa2fdbf57f",
+    subject="mm: introduce leaf entry type and use to simplify leaf entry logic",
     effect=Effect.SYMBOLS,
-    remark="until then pte_to_swp_entry() and pmd_to_swp_entry() (0ac881efe164), which test nothing",
+    also=("0ac881efe164",),
+    remark="until then pte_to_swp_entry() and pmd_to_swp_entry(), which test nothing",
 )
-PMD_DEVICE_PRIVATE = _change("device-private PMD entries", "6.19", "368076f52ebe")
+PMD_DEVICE_PRIVATE = _change(
+    "device-private PMD entries",
+    "6.19",
+    "368076f52ebe",
+    subject="mm/huge_memory: add device-private THP support to PMD operations",
+    also=("65edfda6f3f2",),
+)
 RUN_TIME_GATES = _change(
     "pgtable_supports_soft_dirty() and pgtable_supports_uffd_wp()",
     "6.19",
     "277a1ae3879a",
+    subject="mm: softdirty: add pgtable_supports_soft_dirty()",
     effect=Effect.SYMBOLS,
-    remark="the second by f59c0924d61a",
+    also=("f59c0924d61a",),
 )
-RISCV_SOFT_DIRTY = _change("the soft-dirty bit on riscv with Svrsw60t59b", "6.19", "2a3ebad4db63", arches=_RISCV64)
-RISCV_UFFD = _change("the uffd bit on riscv with Svrsw60t59b", "6.19", "c64da3950cf4", arches=_RISCV64)
+RISCV_SVRSW60T59B = _change(
+    "the riscv extension Svrsw60t59b, which leaves bits 60 and 59 of a present entry to software",
+    "6.19",
+    "59f6acb4be02",
+    subject="riscv: add RISC-V Svrsw60t59b extension support",
+    arches=_RISCV64,
+    effect=Effect.ELSEWHERE,
+)
+RISCV_SOFT_DIRTY = _change(
+    "the soft-dirty bit on riscv with Svrsw60t59b",
+    "6.19",
+    "2a3ebad4db63",
+    subject="riscv: mm: add soft-dirty page tracking support",
+    arches=_RISCV64,
+)
+RISCV_UFFD = _change(
+    "the uffd bit on riscv with Svrsw60t59b",
+    "6.19",
+    "c64da3950cf4",
+    subject="riscv: mm: add userfaultfd write-protect support",
+    arches=_RISCV64,
+)
 LOONGARCH_RESPELLED = _change(
-    "named constants for the swap fields on loongarch", "6.19", arches=_LOONGARCH64, effect=Effect.NAMES
+    "named constants for the swap fields on loongarch",
+    "6.19",
+    "dd55dd0d7e5d",
+    subject="LoongArch: Adjust memory management for 32BIT/64BIT",
+    arches=_LOONGARCH64,
+    effect=Effect.NAMES,
 )
-VALID_PMD_NAME = _change("softleaf_is_valid_pmd_entry()", "7.1", effect=Effect.SYMBOLS, inferred=True)
+VALID_PMD_NAME = _change(
+    "softleaf_is_valid_pmd_entry()",
+    "7.1",
+    "64b7d889d03c",
+    subject="mm: add softleaf_is_valid_pmd_entry(), pmd_to_softleaf_folio()",
+    effect=Effect.SYMBOLS,
+)
+SOFTLEAF_TO_PMD = _change(
+    "softleaf_to_pmd(), swp_entry_to_pmd() until then",
+    "7.3",
+    "608c74559718",
+    subject="mm: add softleaf_to_pmd() and convert existing callers",
+    effect=Effect.SYMBOLS,
+)
+PMD_SOFTLEAVES_RENAMED = _change(
+    "ARCH_HAS_PMD_SOFTLEAVES as the name of ARCH_ENABLE_THP_MIGRATION",
+    "7.3",
+    "d547b1001755",
+    subject="mm: rename ARCH_ENABLE_THP_MIGRATION to ARCH_HAS_PMD_SOFTLEAVES",
+    effect=Effect.SYMBOLS,
+)
+PROTNONE_HELPERS = _change(
+    "pte_protnone() and pmd_protnone() without NUMA balancing too",
+    "7.3",
+    "c6f11553c067",
+    subject="mm: decouple protnone helpers from CONFIG_NUMA_BALANCING",
+    effect=Effect.ELSEWHERE,
+)
 UFFD_RENAMED = _change(
     "UFFD in the names of the bits instead of UFFD_WP",
     "7.3",
+    "2bd507795e62",
+    subject="mm: rename uffd-wp PTE bit macros to uffd",
     arches=("x86_64", "arm64", "riscv64"),
     effect=Effect.NAMES,
-)
-PMD_SOFTLEAVES_RENAMED = _change(
-    "ARCH_HAS_PMD_SOFTLEAVES as the name of ARCH_ENABLE_THP_MIGRATION", "7.3", effect=Effect.SYMBOLS
+    also=("c0ffe79eedc1",),
 )
 PMD_SWAP = _change(
     "PMD swap entries",
     "pmd-swap-v3",
     "75e78aeacb86",
-    remark="the bits were read; that this commit is v3 and no later posting is inferred",
+    remark="the commit is linux-mm's; the bits were read there; that it is v3 and no later posting is inferred",
 )
 
 CHANGES = tuple(_changes)

@@ -263,8 +263,13 @@ def test_no_number_of_a_record_is_too_large_for_a_double() -> None:
 def test_the_fields_of_a_record_are_those_of_the_layout() -> None:
     for arch, level in every_layout():
         for record, field in zip(record_of(Slot(arch, level))["fields"], arch.layout(level), strict=True):
-            change = field.since
-            since = change and {"release": change.since, "commit": change.commit, "inferred": change.inferred}
+            since = field.since and {
+                "release": field.since.since,
+                "tag": field.since.tag,
+                "commit": field.since.commit,
+                "subject": field.since.subject,
+                "inferred": field.since.inferred,
+            }
             told = field._asdict() | {"kind": field.kind.value, "value": hex(field.value), "since": since}
             assert record == {"msb": field.lsb + field.width - 1, **told}
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import pickle
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
 import pmdswp
 from pmdswp import Arch, Field, FieldKind, Layout, SoftLeaf, SoftLeafType, UnsupportedError
 from pmdswp.arch import ARCHITECTURES, get_with
-from pmdswp.arch.base import expressions, formulas
+from pmdswp.arch.compiler import expressions, formulas
 from pmdswp.config import Config, option_sets, resolve
+from pmdswp.numbering import numbering
+from pmdswp.render.drift import change_table
+from pmdswp.render.fields import source
 from pmdswp.revisions import AGES, CHANGES, KERNELS, RELEASES, Change, Effect, Revision, revisions
-from pmdswp.softleaf import FLAGS, MARKER_BITS, special_types
+from pmdswp.softleaf import FLAGS, MARKER_BITS
 from timeline import EVER, SVRSW60T59B
 
 LTS = ("6.1", "6.6", "6.12", "6.18")
@@ -37,36 +43,63 @@ MARKER_RENAMED = "6.6"
 """SWAPIN_ERROR became POISONED: nothing but a name, and one that only the history tells."""
 
 COMMITS = {
-    # commit -> the release that first has it, and whether that is inferred
-    "15520a3f0469": ("6.2", True),
-    "ca92ea3dc5a2": ("6.2", True),
-    "950fe885a897": ("6.3", False),
-    "51a1007d4113": ("6.3", False),
-    "ad3150f11b09": ("6.3", False),
-    "af19487f00f3": ("6.6", True),
-    "e72c7c2b8866": ("6.9", True),
-    "352b0395b505": ("6.9", True),
-    "55564814a838": ("6.10", True),
-    "5b32510af77b": ("6.10", True),
-    "3e93d49175a7": ("6.10", True),
-    "216e04bf1e4d": ("6.11", False),
-    "7c53dfbdb024": ("6.13", True),
-    "ae1b9fb2d556": ("6.13", False),
-    "03e6db16b808": ("6.13", False),
-    "f934f6be76c1": ("6.13", False),
-    "bf74bb73cd87": ("6.14", True),
-    "c25465eb7630": ("6.15", False),
-    "d1770e909898": ("6.15", False),
-    "403d1338a4a5": ("6.16", False),
-    "d438d2734170": ("6.17", False),
-    "10dd5a000989": ("6.17", False),
-    "68aa2fdbf57f": ("6.19", False),
-    "368076f52ebe": ("6.19", False),
-    "277a1ae3879a": ("6.19", False),
-    "2a3ebad4db63": ("6.19", False),
-    "c64da3950cf4": ("6.19", False),
-    "75e78aeacb86": ("pmd-swap-v3", False),
+    # commit -> the release that first has it, whether that is inferred, and the subject
+    "15520a3f0469": ("6.2", True, "mm: use pte markers for swap errors"),
+    "ca92ea3dc5a2": ("6.2", True, "mm: always compile in pte markers"),
+    "950fe885a897": ("6.3", False, "mm: remove __HAVE_ARCH_PTE_SWP_EXCLUSIVE"),
+    "51a1007d4113": ("6.3", False, "riscv/mm: support __HAVE_ARCH_PTE_SWP_EXCLUSIVE"),
+    "ad3150f11b09": ("6.3", False, "loongarch/mm: support __HAVE_ARCH_PTE_SWP_EXCLUSIVE"),
+    "af19487f00f3": ("6.6", True, "mm: make PTE_MARKER_SWAPIN_ERROR more general"),
+    "fca4d413c5f7": ("6.6", False, "x86/mm: Introduce _PAGE_SAVED_DIRTY"),
+    "e72c7c2b8866": ("6.9", True, "mm/treewide: drop pXd_large()"),
+    "c05995b7ec2a": ("6.9", True, "mm/treewide: align up pXd_leaf() retval across archs"),
+    "352b0395b505": ("6.9", True, "arm64: Enable 52-bit virtual addressing for 4k and 16k granule configs"),
+    "9636f055dae1": ("6.10", True, "mm/treewide: remove pXd_huge()"),
+    "55564814a838": ("6.10", True, "arm64/mm: Move PTE_PRESENT_INVALID to overlay PTE_NG"),
+    "5b32510af77b": ("6.10", True, "arm64/mm: Add uffd write-protect support"),
+    "3e93d49175a7": ("6.10", True, "s390/pgtable: Switch read and write softbits for puds"),
+    "712c5d5f6259": ("6.10", True, "s390/pgtable: Add missing hardware bits for puds, pmds"),
+    "ff4a2443ef88": ("6.10", False, "LoongArch: Select THP_SWAP if HAVE_ARCH_TRANSPARENT_HUGEPAGE"),
+    "216e04bf1e4d": ("6.11", False, "riscv: mm: Add support for ZONE_DEVICE"),
+    "b7a2750ef268": ("6.11", False, "LoongArch: Add ARCH_HAS_PTE_DEVMAP support"),
+    "7c53dfbdb024": ("6.13", True, "mm: add PTE_MARKER_GUARD PTE marker"),
+    "ae1b9fb2d556": ("6.13", False, "s390/mm: Rearrange region-third and segment table entry SW bits"),
+    "f934f6be76c1": ("6.13", False, "s390/mm: Introduce region-third and segment table swap entries"),
+    "03e6db16b808": ("6.13", False, "s390/mm: Introduce region-third and segment table entry present bits"),
+    "bf74bb73cd87": ("6.14", True, "arm64/mm: Reduce PA space to 48 bits when LPA2 is not enabled"),
+    "c25465eb7630": ("6.15", False, "mm: use single SWP_DEVICE_EXCLUSIVE entry type"),
+    "d1770e909898": ("6.15", False, "arm64/mm: Check pmd_table() in pmd_trans_huge()"),
+    "50c2726654bb": ("6.15", False, "arm64/mm: Drop PXD_TABLE_BIT"),
+    "403d1338a4a5": ("6.16", False, "mm: pgtable: fix pte_swp_exclusive"),
+    "d438d2734170": ("6.17", False, "mm: remove devmap related functions and page table bits"),
+    "10dd5a000989": ("6.17", False, "s390/mm: Enable THP_SWAP and THP_MIGRATION"),
+    "68aa2fdbf57f": ("6.19", False, "mm: introduce leaf entry type and use to simplify leaf entry logic"),
+    "368076f52ebe": ("6.19", False, "mm/huge_memory: add device-private THP support to PMD operations"),
+    "277a1ae3879a": ("6.19", False, "mm: softdirty: add pgtable_supports_soft_dirty()"),
+    "59f6acb4be02": ("6.19", False, "riscv: add RISC-V Svrsw60t59b extension support"),
+    "2a3ebad4db63": ("6.19", False, "riscv: mm: add soft-dirty page tracking support"),
+    "c64da3950cf4": ("6.19", False, "riscv: mm: add userfaultfd write-protect support"),
+    "dd55dd0d7e5d": ("6.19", False, "LoongArch: Adjust memory management for 32BIT/64BIT"),
+    "64b7d889d03c": ("7.1", False, "mm: add softleaf_is_valid_pmd_entry(), pmd_to_softleaf_folio()"),
+    "608c74559718": ("7.3", False, "mm: add softleaf_to_pmd() and convert existing callers"),
+    "d547b1001755": ("7.3", False, "mm: rename ARCH_ENABLE_THP_MIGRATION to ARCH_HAS_PMD_SOFTLEAVES"),
+    "c6f11553c067": ("7.3", False, "mm: decouple protnone helpers from CONFIG_NUMA_BALANCING"),
+    "2bd507795e62": ("7.3", False, "mm: rename uffd-wp PTE bit macros to uffd"),
+    "75e78aeacb86": ("pmd-swap-v3", False, ""),  # never read but as a tree
 }
+
+HELPED = {
+    # commit -> those that had a part in the same change
+    "55564814a838": ("b28c74e25967", "f0f5863a0fb0"),
+    "f934f6be76c1": ("487ef5d4d912",),
+    "68aa2fdbf57f": ("0ac881efe164",),
+    "368076f52ebe": ("65edfda6f3f2",),
+    "277a1ae3879a": ("f59c0924d61a",),
+    "2bd507795e62": ("c0ffe79eedc1",),
+}
+
+HASH = re.compile(r"\b[0-9a-f]{12}\b")
+SOURCES = sorted(Path(pmdswp.__file__).parent.rglob("*.py"))
 
 every_architecture = pytest.mark.parametrize("name", pmdswp.names())
 
@@ -159,7 +192,8 @@ def facts_of(config: Config) -> tuple[object, ...]:
     architecture = ARCHITECTURES[config.arch]
     facts = architecture.facts(config)
     texts = {name: str(formula) for name, formula in formulas(architecture, config).items()}
-    return facts.pte_layout, facts.pmd_layout, facts.pmd_shift, texts, special_types(config)
+    numbers = numbering(config, facts.pte.layout.offset.width, has_pmd_softleaf=architecture.has_pmd_softleaf(config))
+    return facts.pte.layout, facts.pmd.layout, facts.pmd_shift, texts, numbers
 
 
 @every_architecture
@@ -263,16 +297,75 @@ def test_the_changes_are_about_known_architectures_and_commits_of_twelve_digits(
 
 
 def test_each_commit_is_in_the_release_that_first_has_it() -> None:
-    told = {change.commit: (change.since, change.inferred) for change in CHANGES if change.commit}
+    told = {change.commit: (change.since, change.inferred, change.subject) for change in CHANGES}
     assert told == COMMITS
+    assert {change.commit: change.also for change in CHANGES if change.also} == HELPED
 
 
-def test_a_change_says_since_when_it_is_and_which_commit_made_it() -> None:
-    with_commit = Change("new bits", "6.10", "0123456789ab")
-    assert str(with_commit) == "new bits (since 6.10, commit 0123456789ab)"
-    assert str(with_commit._replace(commit="")) == "new bits (since 6.10)"
-    assert with_commit.concerns("arm64")
-    only_arm64 = with_commit._replace(arches=("arm64",))
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: "/".join(path.parts[path.parts.index("pmdswp") + 1 :]))
+def test_a_hash_is_in_the_table_of_changes_once_and_in_no_other_source(path: Path) -> None:
+    hashes = HASH.findall(path.read_text(encoding="utf-8"))
+    told = [commit for change in CHANGES for commit in (change.commit, *change.also)]
+    assert Counter(hashes) == Counter(told if path.name == "revisions.py" else [])
+    assert len(set(told)) == len(told)
+
+
+NEW_BITS = Change("new bits", "6.10", "0123456789ab", subject="mm: move bits", also=("ba9876543210", "aaaaaaaaaaaa"))
+
+
+@pytest.mark.parametrize(
+    ("change", "citation"),
+    [
+        (NEW_BITS, '0123456789ab ("mm: move bits") in v6.10'),
+        (NEW_BITS._replace(inferred=True), '0123456789ab ("mm: move bits") in v6.10, inferred'),
+        (NEW_BITS._replace(subject=""), "0123456789ab in v6.10"),
+        (NEW_BITS._replace(since="pmd-swap-v3"), '0123456789ab ("mm: move bits") in pmd-swap-v3'),
+        (NEW_BITS._replace(commit="", subject="", also=()), "v6.10"),
+        (NEW_BITS._replace(commit="", subject="", also=(), inferred=True), "v6.10, inferred"),
+    ],
+)
+def test_a_change_cites_its_commit_as_kernel_developers_do(change: Change, citation: str) -> None:
+    assert change.citation == citation
+    assert str(change) == f"new bits, since {citation}"
+
+
+@pytest.mark.parametrize(
+    ("change", "commits"),
+    [
+        (NEW_BITS, '`0123456789ab` ("mm: move bits"), with `ba9876543210`, `aaaaaaaaaaaa`'),
+        (NEW_BITS._replace(also=()), '`0123456789ab` ("mm: move bits")'),
+        (NEW_BITS._replace(subject="", also=()), "`0123456789ab`"),
+        (NEW_BITS._replace(commit="", subject="", also=()), "-"),
+    ],
+)
+def test_the_table_of_changes_has_the_tag_and_every_commit(change: Change, commits: str) -> None:
+    table = change_table([change])
+    [row] = table.rows
+    assert dict(zip(table.head, row, strict=True)) == {
+        "Since": "v6.10",
+        "Commit": commits,
+        "What": "new bits",
+        "Changes": "bits, predicates or numbers",
+        "Evidence": "source, log or mail",
+    }
+
+
+def test_a_remark_names_no_commit() -> None:
+    assert not [change for change in CHANGES if HASH.search(change.remark + change.what + change.subject)]
+
+
+def test_a_field_cites_the_change_that_put_it_there() -> None:
+    layout = pmdswp.get("arm64").pte.require_layout()
+    cited = '`5b32510af77b` ("arm64/mm: Add uffd write-protect support") in v6.10, inferred'
+    assert source(layout.field("uffd")) == cited
+    assert source(layout.field("exclusive")) == "6.1 or earlier"
+    assert source(next(field for field in layout if field.kind is FieldKind.ZERO)) == ""
+    assert source(layout.field("uffd")._replace(since=NEW_BITS._replace(commit="", subject=""))) == "v6.10"
+
+
+def test_a_change_concerns_its_architectures_or_all() -> None:
+    assert NEW_BITS.concerns("arm64")
+    only_arm64 = NEW_BITS._replace(arches=("arm64",))
     assert [name for name in pmdswp.names() if only_arm64.concerns(name)] == ["arm64"]
 
 
@@ -344,7 +437,7 @@ def test_a_field_without_a_change_stood_there_in_6_1_and_any_other_did_not_befor
             before = EVER[0] if field.since is None else EVER[AGES[field.since.since] - 1]
             config = resolve(name, ARCHITECTURES[name].options, {**flags, "kernel": before})
             facts = ARCHITECTURES[name].facts(config)
-            old = facts.pte_layout if level == "pte" else facts.pmd_layout
+            old = facts.pte.layout if level == "pte" else facts.pmd.layout
             if name == "s390x" and level == "pmd" and AGES[before] < AGES["6.17"]:
                 # there was no softleaf, whatever stands in the tables
                 continue

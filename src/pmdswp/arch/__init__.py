@@ -85,7 +85,7 @@ def get(name: str, /, **options: Unpack[Options]) -> Arch:
     - ``la57`` (x86_64): whether 5-level paging is active; False.
     - ``pa_bits`` (arm64): 48 (default) or 52, which means that LPA or, since 6.9, LPA2 is active.
     - ``static_pa_bits`` (arm64, 6.9 to 6.13, pages below 64K): whether MAX_PHYSMEM_BITS is 52 because the kernel was
-      built so, though the CPU has no LPA2; False. Stable updates ended that within 6.12 and 6.13 (bf74bb73cd87).
+      built so, though the CPU has no LPA2; False. Stable updates ended that within 6.12 and 6.13.
     - ``pte_marker`` (x86_64): whether there are PTE markers. In 6.1 that is CONFIG_PTE_MARKER, which needs ``uffd``;
       from 6.2 on every kernel has them.
     - ``svrsw60t59b`` (riscv64, since 6.19): whether the CPU has the extension; False.

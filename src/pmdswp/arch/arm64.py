@@ -1,8 +1,8 @@
 """arm64: arch/arm64/include/asm/pgtable.h, pgtable-prot.h, pgtable-hwdef.h.
 
-One layout for PTE and PMD, for every page size and address width. It moved with 6.10 (55564814a838, when PROT_NONE lost
-its own bit and PTE_PRESENT_INVALID became PTE_NG; 5b32510af77b added the uffd bit). There is no soft-dirty bit. Neither
-type nor offset is masked when it is stored.
+One layout for PTE and PMD, for every page size and address width. It moved with 6.10, when PROT_NONE lost its own bit
+and PTE_PRESENT_INVALID became PTE_NG; 6.10 also added the uffd bit. There is no soft-dirty bit. The kernel masks
+neither type nor offset when it stores them.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 A swap PMD is the PTE form with _PAGE_HUGE set; an empty PMD is not 0 but the address of `invalid_pte_table`, which
 differs from build to build and may be relocated at boot. pmd_present() tests bit 60 of a huge entry, and that is bit 36
 of the swap offset: a PMD entry with it set reads back as present (with 4K pages it is the migration young bit). There
-is no soft-dirty and no uffd bit. The type has 7 bits in the word, of which the generic layer uses 5; before 6.3
-(ad3150f11b09) it had 8, and there was no exclusive bit.
+is no soft-dirty and no uffd bit. The type has 7 bits in the word, of which the generic layer uses 5; before 6.3 it had
+8, and there was no exclusive bit.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """riscv64: arch/riscv/include/asm/pgtable.h, pgtable-bits.h; the same for Sv39, Sv48 and Sv57.
 
-One layout for PTE and PMD. Before 6.3 (51a1007d4113) there was no exclusive bit, and type and offset stood one bit
-lower; the comment in the 6.1 header says that the offset begins at bit 10, and the macros put it at 11. Soft-dirty and
-uffd exist since 6.19 (2a3ebad4db63, c64da3950cf4), and only where the CPU has Svrsw60t59b. Swap soft-dirty is
-_PAGE_EXEC, one of the leaf bits that pmd_present() tests: a soft-dirty PMD entry reads back as present.
+One layout for PTE and PMD. Before 6.3 there was no exclusive bit, and type and offset began one bit lower; the comment
+in the 6.1 header says that the offset begins at bit 10, and the macros put it at 11. Soft-dirty and uffd exist since
+6.19, and only where the CPU has Svrsw60t59b. Swap soft-dirty is _PAGE_EXEC, one of the leaf bits that pmd_present()
+tests: a soft-dirty PMD entry reads back as present.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """s390x: arch/s390/include/asm/pgtable.h. Big-endian; the manuals number bits from the other end (MSB0).
 
-A PMD is a segment-table entry, and a swap PMD has the region/segment-table-entry form (RSTE), in which the type
-stands elsewhere than in a PTE. The kernel's `swp_entry_t` always has the PTE form. The RSTE form came with 6.13
-(f934f6be76c1) for hugetlb and is in use for THPs since 6.17 (10dd5a000989); before, there is no PMD softleaf. Before
-6.13 (03e6db16b808) a PMD has no present bit and everything but the empty entry is present.
+A PMD is a segment-table entry. A swap PMD has the region/segment-table-entry form (RSTE), which puts the type at other
+bits than a PTE does. The kernel's `swp_entry_t` always has the PTE form. The RSTE form came with 6.13 for hugetlb; THPs
+use it since 6.17, and there is no PMD softleaf before. Before 6.13 a PMD has no present bit, and everything but the
+empty entry is present.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 from pmdswp.arch import ARCHITECTURES, Arch, Level, get_with
 from pmdswp.arch.compiler import expressions
 from pmdswp.render.document import Paragraph, Section, Table, code, marked
-from pmdswp.render.fields import differences
+from pmdswp.render.fields import commits, differences
 from pmdswp.render.records import known_marker_bits
 from pmdswp.render.tables import DASH, PREDICATES, type_numbers
 from pmdswp.render.variants import fullest
@@ -49,13 +49,13 @@ def drift_of(name: str) -> tuple[Section, ...]:
 
 
 def change_table(changes: Sequence[Change]) -> Table:
-    """Changes with their release and commit, and what they mean for an entry."""
+    """Changes with the tag of their release, their commits, and what they mean for an entry."""
     return Table(
         ("Since", "Commit", "What", "Changes", "Evidence"),
         tuple(
             (
-                change.since,
-                code(change.commit) or DASH,
+                change.tag,
+                commits(change) or DASH,
                 marked(change.what + (f"; {change.remark}" if change.remark else "")),
                 change.effect.value,
                 "inferred" if change.inferred else "source, log or mail",

@@ -7,8 +7,9 @@ from itertools import groupby
 
 from pmdswp.layout import WORD_BITS, Field, FieldKind, Layout
 from pmdswp.render.document import code
+from pmdswp.revisions import Change
 
-__all__ = ["bit_range", "differences", "lsb0_bits", "msb0_bits", "numbered_bits", "source", "symbol"]
+__all__ = ["bit_range", "commits", "differences", "lsb0_bits", "msb0_bits", "numbered_bits", "source", "symbol"]
 
 _FLAG_SYMBOLS = {"exclusive": "E", "soft_dirty": "SD", "uffd": "UF"}
 
@@ -45,13 +46,19 @@ def numbered_bits(field: Field) -> str:
 
 
 def source(field: Field) -> str:
-    """The release, and the commit, that put the field where it is."""
+    """The commit that put the field at its bits, and its release, as kernel developers cite it; "" for unused bits."""
     if field.name == "zero":
         return ""
     if field.since is None:
         return "6.1 or earlier"
-    inferred = ", inferred" if field.since.inferred else ""
-    return f"{field.since.since} (`{field.since.commit}`{inferred})"
+    return field.since.citation.replace(field.since.commit, code(field.since.commit))
+
+
+def commits(change: Change) -> str:
+    """The commit of a change with its subject, then the others that had a part in it; "" where none is known."""
+    subject = f' ("{change.subject}")' if change.subject else ""
+    also = f", with {', '.join(map(code, change.also))}" if change.also else ""
+    return f"{code(change.commit)}{subject}{also}"
 
 
 def differences(one: Layout, other: Layout) -> Iterator[tuple[str, str, str]]:

@@ -144,7 +144,13 @@ def field_record(field: Field) -> Json:
 
 
 def _change(change: Change) -> Json:
-    return {"release": change.since, "commit": change.commit, "inferred": change.inferred}
+    return {
+        "release": change.since,
+        "tag": change.tag,
+        "commit": change.commit,
+        "subject": change.subject,
+        "inferred": change.inferred,
+    }
 
 
 def hazard_record(hazard: Hazard) -> Json:

@@ -46,8 +46,8 @@ def grid_table(table: Table) -> Iterator[str]:
 
 
 def _lines(text: str) -> list[str]:
-    # code does not break: an expression reads best whole
-    return [text] if text.startswith("``") else _wrapped(text, _WIDEST) or [""]
+    # a cell that is code alone does not break: an expression reads best whole
+    return [text] if re.fullmatch("``[^`]+``", text) else _wrapped(text, _WIDEST) or [""]
 
 
 def _wrapped(text: str, width: int) -> list[str]:
