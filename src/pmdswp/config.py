@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any, NamedTuple, Protocol, TypedDict, cast
 
-from pmdswp.errors import UnsupportedError
+from pmdswp.errors import UnsupportedError, brief, cut
 from pmdswp.revisions import AGES, PMD_SWAP, RELEASES, UFFD_RENAMED, Change, revisions
 
 __all__ = [
@@ -315,7 +315,9 @@ def common_options(
     `particular` ones come early, so that the flags may depend on them; those in `after_flags` depend on the flags.
     """
     return {
-        "kernel": Choice(RELEASES, RELEASES[-1], help=f"release of the kernel, {RELEASES[0]} to {RELEASES[-2]}, or {RELEASES[-1]}"),
+        "kernel": Choice(
+            RELEASES, RELEASES[-1], help=f"release of the kernel, {RELEASES[0]} to {RELEASES[-2]}, or {RELEASES[-1]}"
+        ),
         "page_size": page_size._replace(help="page size in bytes"),
         **particular,
         "soft_dirty": soft_dirty._replace(help="whether the kernel has the soft-dirty bit configured"),
@@ -333,7 +335,7 @@ def resolve(arch: str, options: Mapping[str, Option], given: Mapping[str, object
     """The configuration that `given` asks for; raises `UnsupportedError` naming what is allowed."""
     for name in given:
         if name not in options:
-            raise UnsupportedError(f"{arch} has no option {name!r}; allowed: {', '.join(options)}", option=name)
+            raise UnsupportedError(f"{arch} has no option {brief(name)}; allowed: {', '.join(options)}", option=name)
     config = Config(arch, RELEASES[-1])
     chosen: list[tuple[str, Value]] = []
     for name, option in options.items():
@@ -341,7 +343,7 @@ def resolve(arch: str, options: Mapping[str, Option], given: Mapping[str, object
         value = given.get(name, default)
         refusal = option.refusal(value, config)
         if refusal is not None:
-            raise UnsupportedError(f"{arch} cannot have {name}={show(value)}; {refusal}", option=name)
+            raise UnsupportedError(f"{arch} cannot have {name}={cut(show(value))}; {refusal}", option=name)
         resolved = cast("Value", value)  # or it was refused
         config = config.with_option(name, resolved)
         if value != default:

@@ -16,6 +16,7 @@ __all__ = [
     "UnsupportedError",
     "brief",
     "brief_hex",
+    "cut",
 ]
 
 _LONGEST = 200
@@ -25,15 +26,16 @@ _LONGEST = 200
 def brief(value: object) -> str:
     """A value as it reads in a message: its `repr`, cut where that is long."""
     # Python refuses to print the decimal digits of a very large number
-    return _cut(hex(value) if type(value) is int and abs(value) >> 64 else repr(value))
+    return cut(hex(value) if type(value) is int and abs(value) >> 64 else repr(value))
 
 
 def brief_hex(number: int) -> str:
     """A number as it reads in a message, in hex, cut where that is long."""
-    return _cut(hex(number))
+    return cut(hex(number))
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """A text as it reads in a message: cut where it is long."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from pmdswp.config import Config
+from pmdswp.errors import DecodeError, brief
 from pmdswp.revisions import (
     DEVICE_EXCLUSIVE_MERGED,
     MARKER_ALWAYS,
@@ -58,13 +59,19 @@ class Numbering(NamedTuple):
         return sum(self.marker_bits.values())
 
     def kind(self, leaf: SoftLeaf) -> SoftLeafType:
-        """What `leaf` is in this configuration; UNKNOWN for a type that is not within 0..31."""
-        swp_type, offset = leaf
-        if not 0 <= swp_type < NR_SWAP_TYPES:
-            return SoftLeafType.UNKNOWN
-        if swp_type == 0 and offset == 0:
-            return SoftLeafType.NONE
-        return self.kinds[swp_type]
+        """What `leaf` is in this configuration; UNKNOWN for a type that is not within 0..31.
+
+        `DecodeError` if it is not a `SoftLeaf`.
+        """
+        try:
+            swp_type, offset = leaf
+            if not 0 <= swp_type < NR_SWAP_TYPES:
+                return SoftLeafType.UNKNOWN
+            if swp_type == 0 and offset == 0:
+                return SoftLeafType.NONE
+            return self.kinds[swp_type]
+        except (TypeError, ValueError):
+            raise DecodeError(f"{brief(leaf)} is not a SoftLeaf of two integers") from None
 
     def numbers(self, *kinds: SoftLeafType) -> list[int]:
         """All type numbers of these special kinds, lowest first where the kinds are given so."""

@@ -13,8 +13,8 @@ import pytest
 
 import pmdswp
 from pmdswp import UnsupportedError
-from pmdswp.cli import LAYOUT_FORMATS, main
-from pmdswp.prove import Result
+from pmdswp.cli import main
+from pmdswp.prove import Verdict
 from pmdswp.render import formats
 
 WORD = "0x07fffffffffbfe0e"
@@ -193,6 +193,13 @@ def test_bytes_that_are_no_whole_words_are_refused(run: Run, text: str) -> None:
         ("decode", "x86_64"),
         ("decode", "x86_64", "0x1", "--file", "/dev/null"),
         ("decode", "x86_64", "0x1", "--table", "/dev/null"),
+        ("decode", "x86_64", "--file", "/dev/null", "--table", "/dev/null"),
+        ("decode", "x86_64", "--bytes", "--table", "/dev/null"),
+        ("decode", "x86_64", "--table", ""),
+        ("decode", "x86_64", "--table", "nul\0"),
+        ("decode", "x86_64", "--file", ""),
+        ("layout", "arm64", "--json", "--format", "svg"),
+        ("scan", "/dev/null", "--arch", "arm64", "--json", "--format", "csv"),
         ("decode", "x86_64", "--file", "/no/such/file"),
         ("decode", "x86_64", "0xzz"),
         ("decode", "x86_64", "12ab"),
@@ -316,7 +323,7 @@ def test_a_pmd_of_a_kind_that_the_kernel_does_not_put_there_is_pointed_out(run: 
 def test_a_truncated_table_is_listed_and_its_tail_reported(run: Run) -> None:
     assert run("decode", "x86_64", "--table", "-", stdin="\0" * 19) == 1
     assert "-: 2 entries" in run.out
-    assert run.err == "pmdswp: -: the last 3 bytes are no whole entry\n"
+    assert run.err == "pmdswp: -: the last 3 bytes are not a whole entry\n"
 
 
 def test_the_ruler_shows_what_the_bits_would_say_where_the_kernel_sees_no_softleaf(run: Run) -> None:
@@ -382,19 +389,21 @@ def test_colour_is_for_terminals_only_and_not_if_no_color_is_set(run: Run, monke
     monkeypatch.delenv("NO_COLOR", raising=False)
     run("decode", "x86_64", WORD)
     assert "\x1b[" not in run.out
-    monkeypatch.setattr("pmdswp.cli._is_terminal", lambda: True)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     run("decode", "x86_64", WORD)
     assert "\x1b[36mttttt\x1b[0m" in run.out
-    monkeypatch.setenv("NO_COLOR", "1")
-    run("decode", "x86_64", WORD)
-    assert "\x1b[" not in run.out
+    for name, value in (("NO_COLOR", "1"), ("TERM", "dumb")):
+        with monkeypatch.context() as environment:
+            environment.setenv(name, value)
+            run("decode", "x86_64", WORD)
+            assert "\x1b[" not in run.out, name
 
 
 def test_an_interrupt_ends_the_command_without_a_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pmdswp.cli.layout_table", interrupted)
+    monkeypatch.setattr("pmdswp.cli.layout.layout_table", interrupted)
     assert run("layout", "x86_64") == 130
     assert run.err == ""
 
@@ -430,7 +439,7 @@ def test_prove_prints_what_came_of_every_law(run: Run) -> None:
 
 
 def test_prove_without_an_architecture_proves_all_six(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pmdswp.prove.prove", lambda arch: [Result(arch, "pte", "a-law", "proved")])
+    monkeypatch.setattr("pmdswp.prove.prove", lambda arch: [Verdict(arch, "pte", "a-law", "proved")])
     assert run("prove") == 0
     assert [line.split("'")[1] for line in run.out.splitlines()[:6]] == list(pmdswp.names())
     assert "6 laws checked for every word: 6 proved, 0 hazards\n" in run.out
@@ -443,12 +452,12 @@ def test_prove_all_proves_every_option_set_in_several_processes(run: Run) -> Non
 
 
 def test_an_undocumented_hazard_is_status_1(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    find = Result(pmdswp.get("arm64"), "pmd", "a-law", "hazard", 0x30, "Undocumented.", documented=False)
+    find = Verdict(pmdswp.get("arm64"), "pmd", "a-law", "hazard", 0x30, "Undocumented.", documented=False)
     monkeypatch.setattr("pmdswp.prove.prove", lambda _arch: [find])
     assert run("prove", "arm64") == 1
     assert "hazards: pmd a-law 0x30 (UNDOCUMENTED)\n" in run.out
     assert "arm64 pmd a-law: Undocumented.\n" in run.out
-    stale = Result(pmdswp.get("arm64"), "pmd", "a-law", "proved", documented=False)
+    stale = Verdict(pmdswp.get("arm64"), "pmd", "a-law", "proved", documented=False)
     monkeypatch.setattr("pmdswp.prove.prove", lambda _arch: [stale])
     assert run("prove", "arm64") == 1
     assert "hazards: pmd a-law - (UNDOCUMENTED)\n" in run.out
@@ -485,7 +494,7 @@ COMPARED = ("rst", "rst-list", "markdown", "html")
 
 
 def test_the_formats_that_the_command_offers_are_those_that_there_are() -> None:
-    assert list(LAYOUT_FORMATS) == list(formats.FORMATS) == list(STARTS)
+    assert list(formats.FORMATS) == list(STARTS)
 
 
 @pytest.mark.parametrize("format", STARTS)
@@ -510,8 +519,8 @@ def test_json_is_the_format_json_of_a_layout(run: Run) -> None:
 def test_several_layouts_stand_in_the_order_asked_for(run: Run, format: str) -> None:
     assert run("layout", "riscv64", "aarch64", "--level", "both", "--kernel", "7.3", "--format", format) == 0
     arches = [pmdswp.get(name, kernel="7.3") for name in ("riscv64", "arm64")]
-    slots = [formats.Slot(arch, level, msb0=False) for arch in arches for level in ("pte", "pmd")]
-    assert run.out == formats.collection(slots, format)
+    diagrams = [formats.diagram(level) for arch in arches for level in (arch.pte, arch.pmd)]
+    assert run.out == formats.collection(diagrams, format)
     names = ["riscv64 swap pte", "riscv64 swap pmd", "arm64 swap pte", "arm64 swap pmd"]
     if format == "json":
         assert [f"{record['arch']} swap {record['level']}" for record in run.records()] == names
@@ -532,13 +541,13 @@ def test_layout_all_is_every_layout_once(run: Run) -> None:
     assert run("layout", "--all", "s390x", "loongarch64", "--level", "both", "--json") == 0
     slots = [(record["arch"], record["level"], record["kernel"]) for record in run.records()]
     expected = formats.distinct(["s390x", "loongarch64"])
-    assert slots == [(arch.name, level, arch.kernel) for arch, level in expected]
+    assert slots == [(level.arch.name, level.name, level.arch.kernel) for level in expected]
     assert run("layout", "--all", "loongarch64", "--level", "pte", "--json") == 0
     assert {record["level"] for record in run.records()} == {"pte"}
 
 
 def test_layout_all_without_an_architecture_is_of_all_of_them(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(formats, "distinct", lambda names: [(pmdswp.get(name), "pmd") for name in names])
+    monkeypatch.setattr(formats, "distinct", lambda names: [pmdswp.get(name).pmd for name in names or pmdswp.names()])
     assert run("layout", "--all", "--json") == 0
     assert [record["arch"] for record in run.records()] == list(pmdswp.names())
 
@@ -560,8 +569,7 @@ def test_layouts_in_a_directory_are_files_that_hold_what_is_printed(run: Run, tm
 
 
 def test_no_two_layouts_have_a_file_name_in_common() -> None:
-    slots = [formats.Slot(arch, level, msb0=False) for arch, level in formats.distinct(["ppc64", "riscv64"])]
-    names = [formats.file_name(slot, "svg") for slot in slots]
+    names = [formats.file_name(level, "svg") for level in formats.distinct(["ppc64", "riscv64"])]
     assert len(set(names)) == len(names) > 20
     assert "ppc64-pmd-pmd-swap-v3-page_size-4096-mmu-hash.svg" in names
 
@@ -618,21 +626,21 @@ def test_a_layout_that_cannot_be_is_one_line_and_status_2(run: Run, arguments: t
 
 
 def test_the_library_refuses_a_format_that_there_is_not() -> None:
-    slot = formats.Slot(pmdswp.get("arm64"), "pmd", msb0=False)
+    arch = pmdswp.get("arm64")
     refused = r"no format 'pdf'; allowed: text, rst, .*html$"
     with pytest.raises(UnsupportedError, match=refused):
-        formats.layout(slot.arch, slot.level, "pdf")
+        formats.layout(arch, "pmd", "pdf")
     with pytest.raises(UnsupportedError, match=refused):
         formats.compare(["arm64"], "pdf")
     with pytest.raises(UnsupportedError, match=refused):
-        formats.file_name(slot, "pdf")
+        formats.file_name(arch.pmd, "pdf")
 
 
 def test_a_layout_on_a_terminal_is_in_colour_and_in_a_file_never(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setattr("pmdswp.cli._is_terminal", lambda: True)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert run("layout", "x86_64") == 0
     assert "\x1b[36mttttt\x1b[0m" in run.out
     assert run("layout", "x86_64", "-o", str(tmp_path)) == 0

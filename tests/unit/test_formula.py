@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import traceback
 
 import pytest
@@ -44,8 +45,16 @@ def test_a_formula_cannot_be_mistaken_for_a_value() -> None:
 
 
 def test_compiled_methods_compute_the_formula() -> None:
-    methods = compile_methods(method_source("low_byte", "v", V & 0xFF), {})
+    methods = compile_methods("test", method_source("low_byte", "v", V & 0xFF), {})
     assert methods["low_byte"](None, 0x1234) == 0x34
+
+
+def test_compiled_text_is_named_after_architecture_and_kernel() -> None:
+    for kernel in ("6.12", "pmd-swap-v3"):
+        arch = pmdswp.get("x86_64", kernel=kernel)
+        for helper in (arch.pmd_present, arch.softleaf_from_pmd, arch.pmd.present):
+            name = inspect.getsourcefile(helper) or inspect.getfile(helper)
+            assert re.fullmatch(rf"<pmdswp x86_64 {kernel} [0-9a-f]{{8}}>", name)
 
 
 def test_inspect_shows_the_formula_of_a_helper_with_its_masks() -> None:

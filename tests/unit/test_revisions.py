@@ -326,7 +326,9 @@ NEW_BITS = Change("new bits", "6.10", "0123456789ab", subject="mm: move bits", a
 )
 def test_a_change_cites_its_commit_as_kernel_developers_do(change: Change, citation: str) -> None:
     assert change.citation == citation
-    assert str(change) == f"new bits, since {citation}"
+    commit = citation.removesuffix(", inferred").rpartition("in ")[0].strip()
+    inferred = ", inferred" if change.inferred else ""
+    assert str(change) == f"new bits (since {change.since}{', ' if commit else ''}{commit}{inferred})"
 
 
 @pytest.mark.parametrize(

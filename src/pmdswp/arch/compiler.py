@@ -121,9 +121,7 @@ def _formulas(config: Config, facts: Facts, numbers: Numbering) -> dict[str, For
 
 
 def _numbering(architecture: Architecture, config: Config, facts: Facts) -> Numbering:
-    return numbering(
-        config, facts.pte.layout.offset.width, has_pmd_softleaf=architecture.has_pmd_softleaf(config)
-    )
+    return numbering(config, facts.pte.layout.offset.width, has_pmd_softleaf=architecture.has_pmd_softleaf(config))
 
 
 def formulas(architecture: Architecture, config: Config) -> dict[str, Formula]:

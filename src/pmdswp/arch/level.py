@@ -160,7 +160,7 @@ class Level(ABC):
         for name, wanted in (("exclusive", exclusive), ("soft_dirty", soft_dirty), ("uffd", uffd)):
             if wanted is not False and _is_true(name, wanted):
                 if name not in configured:
-                    allowed = ", ".join(configured) or "none"
+                    allowed = ", ".join(flag for flag in FLAGS if flag in configured) or "none"
                     raise EncodeError(
                         f"flag {name}: {self.arch!r} has no such bit in a swap {self.label}; allowed: {allowed}"
                     )

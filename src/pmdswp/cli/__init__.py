@@ -79,7 +79,10 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Command]:
         prog="pmdswp",
         description=f"{(pmdswp.__doc__ or '').partition(chr(10))[0]}\n\ncommands:\n{listing}",
         epilog="\n".join(
-            ("`pmdswp COMMAND --help` says more. Exit status:", *(f"  {n:<10} {when}" for n, when in EXIT_STATUS.items()))
+            (
+                "`pmdswp COMMAND --help` says more. Exit status:",
+                *(f"  {n:<10} {when}" for n, when in EXIT_STATUS.items()),
+            )
         ),
         is_raw=True,
     )

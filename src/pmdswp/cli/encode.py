@@ -32,9 +32,7 @@ def run(options: argparse.Namespace) -> int:
     arch = arch_of(options)
     level = arch.level(options.level)
     flags = {flag: getattr(options, flag) for flag in FLAGS}
-    entry = level.decode(
-        level.encode(_type_number(arch, options.type), _number(options.offset, "offset"), **flags)
-    )
+    entry = level.decode(level.encode(_type_number(arch, options.type), _number(options.offset, "offset"), **flags))
     if options.json:
         print_json(entry_record(arch, entry))
     else:

@@ -129,7 +129,7 @@ class Words:
 
     def _lines(self) -> Iterator[tuple[int, str]]:
         """Numbered lines that are neither empty nor a comment."""
-        with opened(self._file or "-") as file:
+        with opened("-" if self._file is None else self._file) as file:
             number = 0
             while line := file.readline(_LONGEST_LINE):
                 number += 1

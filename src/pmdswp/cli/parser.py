@@ -54,7 +54,9 @@ def add_options(parser: Parser, *, flags_of_entry: bool = False) -> None:
     for name, option in option_examples().items():
         flag, dest, text = f"--{name.replace('_', '-')}", f"{_OPTION}{name}", _where(name) + option.help
         if isinstance(option, Switch) and flags_of_entry and name in FLAGS:
-            group.add_argument(f"--no-{flag[2:]}", action="store_false", dest=dest, default=argparse.SUPPRESS, help=text)
+            group.add_argument(
+                f"--no-{flag[2:]}", action="store_false", dest=dest, default=argparse.SUPPRESS, help=text
+            )
         elif isinstance(option, Switch):
             group.add_argument(
                 flag, action=argparse.BooleanOptionalAction, dest=dest, default=argparse.SUPPRESS, help=text

@@ -105,7 +105,9 @@ def limit_table(names: Sequence[str]) -> Table:
             rows.append(
                 (
                     code(name),
-                    ", ".join([size(arch.page_size), *(str(value) for name, value in options.items() if name != "page_size")]),
+                    ", ".join(
+                        [size(arch.page_size), *(str(value) for name, value in options.items() if name != "page_size")]
+                    ),
                     size(arch.pmd_size),
                     str(arch.hpage_pmd_nr),
                     str(arch.pte_layout.offset.width),

@@ -31,7 +31,9 @@ class _Format(NamedTuple):
     document: Callable[[Section], Iterator[str]] | None = None
 
 
-def _of_each(lines: Callable[[Diagram], Iterable[str]], between: str = "") -> Callable[[Sequence[Diagram]], Iterator[str]]:
+def _of_each(
+    lines: Callable[[Diagram], Iterable[str]], between: str = ""
+) -> Callable[[Sequence[Diagram]], Iterator[str]]:
     """A writer that puts one layout below the other."""
 
     def write(diagrams: Sequence[Diagram]) -> Iterator[str]:

@@ -95,7 +95,9 @@ def _field_row(field: Field, *, msb0: bool) -> tuple[str, ...]:
 def predicate_table(level: Level) -> Table:
     """What the kernel's tests of a word `v` compute."""
     texts = expressions(level.arch)
-    return Table(("Helper", "True for"), tuple((code(name), _condition(texts[name])) for name in PREDICATES[level.name]))
+    return Table(
+        ("Helper", "True for"), tuple((code(name), _condition(texts[name])) for name in PREDICATES[level.name])
+    )
 
 
 def _condition(text: str) -> str:
