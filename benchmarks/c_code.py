@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from pmdswp.arch import Arch
 from pmdswp.columns import COLUMNS, kinds_as_sum, source
-from pmdswp.softleaf import LevelName as Level, SoftLeaf
+from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import SoftLeaf
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pmdswp import Arch, Entry, Layout, SoftLeaf
-from pmdswp.softleaf import FLAGS, LevelName as Level
+from pmdswp.softleaf import FLAGS
+from pmdswp.softleaf import LevelName as Level
 from timeline import PMD_DEVICE_PRIVATE
 
 

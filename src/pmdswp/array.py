@@ -29,7 +29,8 @@ from pmdswp.arch import Arch
 from pmdswp.errors import DecodeError, EncodeError, JoinError, UnsupportedError
 from pmdswp.formula import MASK64, Formula
 from pmdswp.layout import FieldKind
-from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX, NR_SWAP_TYPES, Flags, LevelName as Level, SoftLeaf
+from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX, NR_SWAP_TYPES, Flags, SoftLeaf
+from pmdswp.softleaf import LevelName as Level
 
 try:
     import numpy as np

@@ -25,7 +25,8 @@ from pmdswp.arch.compiler import formulas, leaf_type
 from pmdswp.expressions import Operation, Tree, tree
 from pmdswp.formula import Formula
 from pmdswp.layout import Layout
-from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, LevelName as Level, SoftLeaf, State
+from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, SoftLeaf, State
+from pmdswp.softleaf import LevelName as Level
 
 __all__ = ["COLUMNS", "Words", "compiled_loop", "kinds_as_sum", "numpy_function", "source"]
 

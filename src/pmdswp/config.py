@@ -299,6 +299,9 @@ class Address(NamedTuple):
         return f"allowed: multiples of {config.page_size:#x} within 0..0xffffffffffffffff"
 
 
+KERNEL_HELP = f"release of the kernel, {RELEASES[0]} to {RELEASES[-2]}, or {RELEASES[-1]}"
+
+
 def common_options(
     *,
     page_size: Choice,
@@ -315,9 +318,7 @@ def common_options(
     `particular` ones come early, so that the flags may depend on them; those in `after_flags` depend on the flags.
     """
     return {
-        "kernel": Choice(
-            RELEASES, RELEASES[-1], help=f"release of the kernel, {RELEASES[0]} to {RELEASES[-2]}, or {RELEASES[-1]}"
-        ),
+        "kernel": Choice(RELEASES, RELEASES[-1], help=KERNEL_HELP),
         "page_size": page_size._replace(help="page size in bytes"),
         **particular,
         "soft_dirty": soft_dirty._replace(help="whether the kernel has the soft-dirty bit configured"),

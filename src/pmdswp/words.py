@@ -1,9 +1,9 @@
 """Page-table words in text: as people type them, as debuggers and dump tools print them.
 
->>> from pmdswp.words import words_in_line
 >>> import pmdswp
->>> arch = pmdswp.get("x86_64")
->>> [hex(word) for word in words_in_line(arch, "ffff888012345000:  07fffffffffbfe0e 0000000000000000   ................")]
+>>> from pmdswp.words import words_in_line
+>>> line = "ffff888012345000:  07fffffffffbfe0e 0000000000000000   ................"
+>>> [hex(word) for word in words_in_line(pmdswp.get("x86_64"), line)]
 ['0x7fffffffffbfe0e', '0x0']
 """
 

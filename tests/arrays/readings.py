@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import pmdswp
 from pmdswp import Arch, SoftLeafType, State, strategies
 from pmdswp.array import Columns
-from pmdswp.softleaf import Entry, Flags, LevelName as Level, SoftLeaf
+from pmdswp.softleaf import Entry, Flags, SoftLeaf
+from pmdswp.softleaf import LevelName as Level
 
 Words = npt.NDArray[np.uint64]
 

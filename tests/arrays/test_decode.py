@@ -13,7 +13,8 @@ import pmdswp
 from arrays.readings import ARCHES, CODES, array_of, cases, entries, expect, names_of, said_of
 from data_files import VECTOR_SAMPLE, label, sample_cases, vector_geometry
 from pmdswp import Arch, SoftLeafType, State, array
-from pmdswp.softleaf import FLAGS, Flags, LevelName as Level
+from pmdswp.softleaf import FLAGS, Flags
+from pmdswp.softleaf import LevelName as Level
 from vectors import records
 from vectors.records import Geometry
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 import pmdswp
 from arrays.readings import ARCHES, array_of
 from pmdswp import Arch, EncodeError, State, UnsupportedError, array, strategies
-from pmdswp.softleaf import FLAGS, Flags, LevelName as Level
+from pmdswp.softleaf import FLAGS, Flags
+from pmdswp.softleaf import LevelName as Level
 
 Leaf = tuple[int, int, int]
 MAX64 = (1 << 64) - 1

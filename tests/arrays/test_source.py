@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pmdswp.arch.base import formulas, leaf_type
 
 from arrays.readings import ARCHES, LEVELS
 from pmdswp import Arch, SoftLeaf, columns, strategies
-from pmdswp.arch.base import formulas, leaf_type
 from pmdswp.formula import Formula
-from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, LevelName as Level, State
+from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, State
+from pmdswp.softleaf import LevelName as Level
 
 TYPES = {"U", "W", "H", "B"}
 LOW_BITS = {"h", "w"}

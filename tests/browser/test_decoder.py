@@ -20,7 +20,8 @@ from data_files import VECTOR_SAMPLE
 from pmdswp import Arch, EncodeError, cli
 from pmdswp.arch import get_with
 from pmdswp.render.records import entry_record
-from pmdswp.softleaf import FLAGS, LevelName as Level
+from pmdswp.softleaf import FLAGS
+from pmdswp.softleaf import LevelName as Level
 from slots import Slot
 from vectors import records
 
@@ -68,7 +69,7 @@ class Job(NamedTuple):
         return {
             **entry_record(self.arch, slot.decode(word)),
             "predicates": {f"{self.level}_{name}": slot.test(name, word) for name in slot.predicates},
-            "hazards": [hazard.entries for hazard in misread(self.arch, self.level, word)],
+            "hazards": [hazard.entries for hazard in self.arch.level(self.level).misread(word)],
         }
 
 
@@ -466,8 +467,8 @@ def test_samples_are_entries_and_hazards_of_every_architecture(reader: Reader) -
                 "return [...document.querySelectorAll('.sample')].map((b) => [b.textContent, b.title])"
             )
             words = {text: int(word, 16) for text, word in samples}
-            hazardous = [misread(arch, level, word) for text, word in words.items() if text.startswith("hazard")]
-            assert [len(found) for found in hazardous] == [1] * len(hazards(arch, level))
+            hazardous = [arch.level(level).misread(word) for text, word in words.items() if text.startswith("hazard")]
+            assert [len(found) for found in hazardous] == [1] * len(arch.level(level).hazards)
             kinds = {text: Slot(arch, level).decode(word).kind.name for text, word in words.items()}
             assert kinds["swap entry"] == "SWAP"
             assert kinds["migration entry"].startswith("MIGRATION")

@@ -11,7 +11,8 @@ from examples.common import configure, kernels_of
 from pmdswp import Arch, DecodeError, EncodeError, SoftLeaf, SoftLeafType, State
 from pmdswp.arch.x86 import l1tf_max_swapfile_size
 from pmdswp.config import Options
-from pmdswp.softleaf import FLAGS, LevelName as Level
+from pmdswp.softleaf import FLAGS
+from pmdswp.softleaf import LevelName as Level
 from slots import Slot
 from timeline import (
     A1,

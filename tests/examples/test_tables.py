@@ -12,7 +12,8 @@ import pmdswp
 from examples.common import configure, kernels_of
 from pmdswp import Arch, SoftLeaf, SoftLeafType
 from pmdswp.config import Options
-from pmdswp.softleaf import FLAGS, LevelName as Level
+from pmdswp.softleaf import FLAGS
+from pmdswp.softleaf import LevelName as Level
 from slots import Slot
 from timeline import (
     A1,

@@ -14,7 +14,8 @@ from data_files import DATA, Fields
 from examples.common import configure, kernels_of
 from pmdswp import Arch, Entry, SoftLeaf, SoftLeafType, State
 from pmdswp.config import Options
-from pmdswp.softleaf import FLAGS, LevelName as Level
+from pmdswp.softleaf import FLAGS
+from pmdswp.softleaf import LevelName as Level
 from slots import Slot
 from timeline import EVER, PMD_DEVICE_PRIVATE
 

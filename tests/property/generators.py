@@ -19,7 +19,8 @@ from pmdswp import Arch, Entry, SoftLeaf, SoftLeafType, State, UnsupportedError
 from pmdswp.arch import ARCHITECTURES, get_with
 from pmdswp.config import Choice, Option, Switch, resolve
 from pmdswp.revisions import revisions
-from pmdswp.softleaf import FLAGS, LevelName as Level
+from pmdswp.softleaf import FLAGS
+from pmdswp.softleaf import LevelName as Level
 from slots import Slot
 from timeline import PMD_DEVICE_PRIVATE
 

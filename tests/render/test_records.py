@@ -19,7 +19,8 @@ from pmdswp.arch import get_with
 from pmdswp.formula import MASK64
 from pmdswp.layout import FieldKind
 from pmdswp.render.records import entry_record, layout_record, layout_schema
-from pmdswp.softleaf import FLAGS, MARKER_BITS, NR_SWAP_TYPES, LevelName as Level
+from pmdswp.softleaf import FLAGS, MARKER_BITS, NR_SWAP_TYPES
+from pmdswp.softleaf import LevelName as Level
 from property.generators import SlotWord, Storable, slot_words, softleaf_slots, storables
 from render.layouts import default_layouts, every_layout
 from slots import Slot

@@ -18,7 +18,8 @@ from data_files import label, sample_cases
 from pmdswp import Arch, Layout
 from pmdswp.layout import Field, FieldKind
 from pmdswp.render import formats
-from pmdswp.softleaf import FLAGS, LevelName as Level
+from pmdswp.softleaf import FLAGS
+from pmdswp.softleaf import LevelName as Level
 from render.layouts import default_layouts
 from render.tables import READERS, Row
 from vectors import records

@@ -19,7 +19,8 @@ from guests.records import load as load_guest
 from pmdswp import Arch, DecodeError, SoftLeafType, State, UnsupportedError
 from pmdswp.arch import ARCHITECTURES, get_with
 from pmdswp.scan import LONGEST, Leaf, Run, Summary, scan, table_entries
-from pmdswp.softleaf import NR_SWAP_TYPES, Flags, LevelName as Level
+from pmdswp.softleaf import NR_SWAP_TYPES, Flags
+from pmdswp.softleaf import LevelName as Level
 from property.generators import slot_word_lists
 from scan.model import array_of, summary_of
 from slots import Slot

@@ -107,7 +107,7 @@ def test_flags_by_name_are_the_helpers_of_that_flag(level: Level) -> None:
 def test_any_other_level_is_refused_with_those_that_there_are(name: LevelName) -> None:
     arch = pmdswp.get("arm64")
     for ask in (arch.level, arch.layout, lambda level: arch.decode(level, 0)):
-        with pytest.raises(UnsupportedError, match="no level .*; allowed: 'pte', 'pmd'"):
+        with pytest.raises(UnsupportedError, match=r"no level .*; allowed: 'pte', 'pmd'"):
             ask(name)
 
 
@@ -157,24 +157,24 @@ def test_the_generic_value_of_integers_of_numpy_is_not_cut(kind: type[np.integer
 @pytest.mark.parametrize("number", [None, 1.0, "1", b"1", [1], np.float64(1), np.array([1, 2]), SoftLeafType.SWAP])
 def test_what_is_not_an_integer_is_refused_by_name(number: int) -> None:
     arch = pmdswp.get("x86_64")
-    with pytest.raises(EncodeError, match="type .* is not an integer within"):
+    with pytest.raises(EncodeError, match=r"type .* is not an integer within"):
         arch.encode_pmd(number, 0)
-    with pytest.raises(EncodeError, match="offset .* is not an integer within"):
+    with pytest.raises(EncodeError, match=r"offset .* is not an integer within"):
         arch.encode_pmd(0, number)
-    with pytest.raises(DecodeError, match="PMD .* is not an integer within"):
+    with pytest.raises(DecodeError, match=r"PMD .* is not an integer within"):
         arch.softleaf_from_pmd(number)
     for leaf in (SoftLeaf(number, 0), SoftLeaf(0, number)):
         with pytest.raises(EncodeError, match="is not an integer"):
             _ = leaf.val
-    with pytest.raises(EncodeError, match="val .* is not an integer"):
+    with pytest.raises(EncodeError, match=r"val .* is not an integer"):
         SoftLeaf.from_val(number)
 
 
 @pytest.mark.parametrize("wanted", ["0", "", 0, 1, None, [], np.array([True, False]), np.uint8(1)])
-def test_a_flag_is_true_or_false(wanted: bool) -> None:  # noqa: FBT001
+def test_a_flag_is_true_or_false(wanted: bool) -> None:
     arch = pmdswp.get("x86_64")
     for encode in (arch.encode_pte, arch.encode_pmd):
-        with pytest.raises(EncodeError, match="flag uffd is .*; allowed: True, False"):
+        with pytest.raises(EncodeError, match=r"flag uffd is .*; allowed: True, False"):
             encode(0, 0, uffd=wanted)
         assert encode(0, 0, uffd=np.bool_(True)) == encode(0, 0, uffd=True)  # noqa: FBT003  # type: ignore[arg-type]
         assert encode(0, 0, uffd=np.bool_(False)) == encode(0, 0)  # noqa: FBT003  # type: ignore[arg-type]

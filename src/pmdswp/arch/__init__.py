@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Unpack
 
-from pmdswp.arch.arm64 import ARM64
 from pmdswp.arch.api import Arch
+from pmdswp.arch.arm64 import ARM64
 from pmdswp.arch.compiler import make
 from pmdswp.arch.facts import Architecture
 from pmdswp.arch.level import Level

@@ -114,6 +114,6 @@ class Architecture(NamedTuple):
     constants: Mapping[str, Constant] = MappingProxyType({})
 
     def has_pmd_softleaf(self, config: Config) -> bool:
-        """Whether a PMD can hold a softleaf at all (CONFIG_ARCH_HAS_PMD_SOFTLEAVES, before 7.3 ..._THP_MIGRATION)."""
+        """Whether a PMD can hold a softleaf at all: `Arch.has_pmd_softleaf`."""
         since = self.pmd_softleaf_since
         return config.thp and (since is None or config.has(since))

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pmdswp.arch import Arch, get_with
+from pmdswp.arch.facts import Machine
 from pmdswp.config import show
 from pmdswp.errors import UnsupportedError
 from pmdswp.oracle.build import Build, release_of, version_of
-from pmdswp.arch.facts import Machine
 from pmdswp.oracle.configurations import MACHINES, Configuration, Release, configurations
 from pmdswp.oracle.constants import Tree
 from pmdswp.oracle.diagnose import Difference, diagnose

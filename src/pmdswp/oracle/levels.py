@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pmdswp import Arch, Entry, SoftLeaf, SoftLeafType
 from pmdswp.formula import MASK64
 from pmdswp.layout import FieldKind, Layout
-from pmdswp.softleaf import SWP_TYPE_SHIFT, LevelName as Level
+from pmdswp.softleaf import SWP_TYPE_SHIFT
+from pmdswp.softleaf import LevelName as Level
 
 Reader = Callable[[int], object]
 

@@ -12,7 +12,8 @@ from pmdswp import Arch, SoftLeaf
 from pmdswp.errors import PmdSwpError
 from pmdswp.oracle.classes import CLASSES
 from pmdswp.oracle.levels import LevelHelpers, pmd_helpers, pte_helpers
-from pmdswp.softleaf import FLAGS, LevelName as Level
+from pmdswp.softleaf import FLAGS
+from pmdswp.softleaf import LevelName as Level
 from pmdswp.vectors import Record, number
 
 __all__ = ["Answers", "Replay", "replay"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pmdswp.arch import ARCHITECTURES, get_with
+from pmdswp.arch import ARCHITECTURES, find
 from pmdswp.layout import Field
 from pmdswp.render.document import Paragraph, Section, Table, code
 from pmdswp.render.drift import revision_table, type_number_table
@@ -17,9 +17,9 @@ from pmdswp.softleaf import FLAGS
 __all__ = ["comparison", "flag_table", "level_table", "limit_table"]
 
 
-def comparison(names: Sequence[str] = tuple(ARCHITECTURES)) -> Section:
-    """All comparisons of these architectures; `UnsupportedError` for a name that there is not."""
-    names = [get_with(name, {}).name for name in names]
+def comparison(names: Sequence[str] | None = None) -> Section:
+    """All comparisons of these architectures (of all, if none are named); `UnsupportedError` for a name that there is not."""
+    names = [find(name).name for name in (ARCHITECTURES if names is None else names)]
     newest = KERNELS[-1]
     full = (
         "Every configuration here has all the bits that its kernel can have: riscv64 with Svrsw60t59b. Page size and "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 
-from pmdswp.arch import ARCHITECTURES, Arch, Level, get_with
+from pmdswp.arch import ARCHITECTURES, Arch, Level, find
 from pmdswp.arch.compiler import expressions
 from pmdswp.render.document import Paragraph, Section, Table, code, marked
 from pmdswp.render.fields import commits, differences
@@ -18,9 +18,9 @@ from pmdswp.softleaf import SoftLeafType
 __all__ = ["change_table", "drift", "drift_of", "revision_table", "type_number_table", "type_numbers_of"]
 
 
-def drift(names: Sequence[str] = tuple(ARCHITECTURES)) -> Section:
-    """The drift of these architectures; `UnsupportedError` for a name that there is not."""
-    names = [get_with(name, {}).name for name in names]
+def drift(names: Sequence[str] | None = None) -> Section:
+    """The drift of these architectures (of all, if none are named); `UnsupportedError` for a name that there is not."""
+    names = [find(name).name for name in (ARCHITECTURES if names is None else names)]
     intro = (
         f"What changed in swap entries from {RELEASES[0]} to {RELEASES[-2]}, and with the series ({RELEASES[-1]}): the "
         "commits, and below them what these did to layouts, predicates and numbers, as computed from the codec. A "

@@ -15,7 +15,8 @@ from pmdswp.scan.kinds import COUNTS_PAGES, KIND_INDEX, KINDS
 from pmdswp.scan.summary import LONGEST, Leaf, Run, Summary
 from pmdswp.scan.tables import WORD, block_entries, table_entries
 from pmdswp.scan.threads import in_order
-from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX, Flags, LevelName as Level, SoftLeafType, State
+from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX, Flags, SoftLeafType, State
+from pmdswp.softleaf import LevelName as Level
 
 __all__ = ["scan", "scan_block", "scan_zeros"]
 

@@ -20,7 +20,8 @@ from pmdswp.render.text import describe
 from pmdswp.scan.kinds import HAS_PFN, KIND_INDEX, KINDS
 from pmdswp.scan.selection import Selected
 from pmdswp.scan.tables import WORD
-from pmdswp.softleaf import FLAGS, Entry, LevelName as Level, SoftLeaf, SoftLeafType, State
+from pmdswp.softleaf import FLAGS, Entry, SoftLeaf, SoftLeafType, State
+from pmdswp.softleaf import LevelName as Level
 
 __all__ = ["BINARY_FORMATS", "COLUMNS", "FORMATS", "WRITERS", "Write"]
 

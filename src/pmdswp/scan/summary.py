@@ -9,7 +9,8 @@ from typing import NamedTuple, TypeVar
 
 from pmdswp.arch import Arch
 from pmdswp.errors import UnsupportedError
-from pmdswp.softleaf import FLAGS, Flags, LevelName as Level, SoftLeafType, State
+from pmdswp.softleaf import FLAGS, Flags, SoftLeafType, State
+from pmdswp.softleaf import LevelName as Level
 
 __all__ = ["LONGEST", "Leaf", "Run", "Summary"]
 
