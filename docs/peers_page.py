@@ -252,9 +252,11 @@ def sample_word(arch: Arch) -> int:
 def _sample() -> tuple[Paragraph, Table]:
     crash = DECODERS[0]
     rows = []
-    for name in ARCHITECTURES:
+    for masks in (masks for name in ARCHITECTURES for masks in crash.masks if masks.arch == name):
+        if not masks.are_for(SAMPLE_KERNEL):
+            continue
+        name = masks.arch
         word = sample_word(get(name, kernel=SAMPLE_KERNEL))
-        masks = next(masks for masks in crash.masks if masks.arch == name and masks.are_for(SAMPLE_KERNEL))
         told = masks.decode(word)
         rows.append((code(name), code(f"{word:#x}"), _fields(*told), "yes" if told == SAMPLE_LEAF else "no"))
     return (
