@@ -253,11 +253,11 @@ def test_sixteen_bare_digits_are_a_word_too(reader: Reader) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("12", "'12' is no word: 0x and hex digits, or 16 bare hex digits"),
-        ("0x", "'0x' is no word: 0x and hex digits, or 16 bare hex digits"),
-        ("hello", "'hello' is no word: 0x and hex digits, or 16 bare hex digits"),
+        ("12", "'12' is not a word: 0x and hex digits, or 16 bare hex digits"),
+        ("0x", "'0x' is not a word: 0x and hex digits, or 16 bare hex digits"),
+        ("hello", "'hello' is not a word: 0x and hex digits, or 16 bare hex digits"),
         ("0x1" + 16 * "0", "word '0x1" + 16 * "0" + "' is not within 0..0xffffffffffffffff"),
-        ("f" * 50, "'" + "f" * 40 + "...' is no word: 0x and hex digits, or 16 bare hex digits"),
+        ("f" * 50, "'" + "f" * 40 + "...' is not a word: 0x and hex digits, or 16 bare hex digits"),
     ],
 )
 def test_text_that_is_no_word_is_named_and_nothing_is_shown(reader: Reader, text: str, message: str) -> None:

@@ -205,7 +205,7 @@ def test_a_fence_that_is_not_closed_is_an_error(text: str, tmp_path: Path, monke
 
 
 def test_a_command_fails_exactly_if_it_complains(run: Run) -> None:
-    assert run("pmdswp decode x86_64 nonsense").startswith("pmdswp: 'nonsense' is no word")
+    assert run("pmdswp decode x86_64 nonsense").startswith("pmdswp: 'nonsense' is not a word")
     assert run("pmdswp decode x86_64 --no-ruler 0x07fffffffffbfe0e").startswith("0x07fffffffffbfe0e  SWAP")
     with pytest.raises(AssertionError, match="not a pmdswp command"):
         run("ls")

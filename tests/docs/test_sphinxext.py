@@ -172,7 +172,7 @@ def test_what_the_library_refuses_is_a_warning_at_the_directive(project: Project
         ".. pmdswp-layout:: arm64\n   :uffd: perhaps": "'perhaps' is neither true nor false",
         ".. pmdswp-layout:: arm64\n   :page-size: big": "invalid literal",
         ".. pmdswp-compare:: arm64\n   :tables: chairs": ":tables: 'chairs'; allowed: fields, limits",
-        ".. pmdswp-word:: arm64 0x12zz": "'0x12zz' is no word",
+        ".. pmdswp-word:: arm64 0x12zz": "'0x12zz' is not a word",
         ".. pmdswp-word:: arm64 0x11111111111111111": "is not within 0..0xffffffffffffffff",
     }
     warnings = project.build({f"page{i}": source for i, source in enumerate(refused)}).warnings

@@ -104,7 +104,7 @@ def test_runs_within_runs_are_refused() -> None:
 
 
 def test_a_number_that_is_no_word_is_refused() -> None:
-    with pytest.raises(ValueError, match="0x10000000000000000 is no word"):
+    with pytest.raises(ValueError, match="0x10000000000000000 is not a word"):
         Solver().word("word") == 1 << 64  # noqa: B015
 
 

@@ -316,7 +316,7 @@ function parseNumber(value, name) {
 
 function parseWord(value) {
   const text = typeof value === "bigint" ? hex(value) : String(value).trim();
-  if (!WORD_FORM.test(text)) throw new Refusal(`${excerpt(text)} is no word: 0x and hex digits, or 16 bare hex digits`);
+  if (!WORD_FORM.test(text)) throw new Refusal(`${excerpt(text)} is not a word: 0x and hex digits, or 16 bare hex digits`);
   const word = BigInt(/^0x/i.test(text) ? text.toLowerCase() : `0x${text}`);
   if (!isWord(word)) throw new Refusal(`word ${excerpt(hex(word))} is not within 0..${hex(MAX_WORD)}`);
   return word;
