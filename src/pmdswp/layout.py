@@ -165,7 +165,7 @@ class Layout:
     """The IGNORED bits."""
 
     def __init__(self, fields: Iterable[Field]) -> None:
-        fields = tuple(fields)
+        fields = _fields_of(fields)
         _check_fields(fields)
         named = {field.name: field for field in fields if field.kind is not FieldKind.ZERO}
         fixed_fields = [field for field in fields if field.kind is FieldKind.FIXED]
@@ -230,6 +230,17 @@ class Layout:
         set_bits = self.fixed_value if fixed_value is None else fixed_value
         word = self.type.put(swp_type) | self.offset.put(offset)
         return word | set_bits if set_bits else word
+
+
+def _fields_of(fields: Iterable[Field]) -> tuple[Field, ...]:
+    try:
+        found = tuple(fields)
+    except TypeError:
+        raise LayoutError(f"{brief(fields)} is not a run of fields") from None
+    for field in found:
+        if not isinstance(field, Field):
+            raise LayoutError(f"{brief(field)} is not a Field")
+    return found
 
 
 def _check_fields(fields: tuple[Field, ...]) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from pmdswp.arch import ARCHITECTURES, Arch, get_with, option_examples
+from pmdswp.arch import ARCHITECTURES, Arch, find, get_with, option_examples
 from pmdswp.config import Value, resolve, telling_values
 from pmdswp.errors import UnsupportedError
 from pmdswp.formula import MASK64
@@ -70,9 +70,11 @@ def _configurations(draw: DrawFn, name: str) -> Arch:
 def architectures(*names: str) -> SearchStrategy[Arch]:
     """`Arch` objects of the architectures of these names, or of all: every kernel, every value of every option.
 
-    Of the releases that agree on an architecture one is drawn (`pmdswp.revisions.revisions`).
+    Of the releases that agree on an architecture one is drawn (`pmdswp.revisions.revisions`). `UnsupportedError` for a
+    name that `pmdswp.get` does not take.
     """
-    return st.sampled_from(names or tuple(ARCHITECTURES)).flatmap(_configurations)
+    known = tuple(find(name).name for name in names or ARCHITECTURES)
+    return st.sampled_from(known).flatmap(_configurations)
 
 
 def levels(arch: Arch) -> SearchStrategy[LevelName]:

@@ -110,8 +110,8 @@ class Words:
             return 1
         return status
 
-    def read(self) -> list[int]:
-        """All words; the first bad one is an error."""
+    def read(self, most: int) -> list[int]:
+        """All words; the first bad one is an error, and so are more words than `most`."""
         if not self.are_a_list:
             return self._of_arguments()
         words: list[int] = []
@@ -120,6 +120,8 @@ class Words:
                 words.extend(words_in_line(self._arch, line, as_bytes=self._as_bytes))
             except PmdSwpError as error:
                 raise DecodeError(f"line {number}: {error}") from None
+            if len(words) > most:
+                raise DecodeError(f"line {number}: more than {most} words")
         return words
 
     def _of_arguments(self) -> list[int]:

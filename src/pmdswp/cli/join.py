@@ -21,7 +21,7 @@ def add_arguments(parser: Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Join all words into one."""
     arch = arch_of(options)
-    pmd = arch.join_ptes(Words(options, arch).read())
+    pmd = arch.join_ptes(Words(options, arch).read(most=arch.hpage_pmd_nr))
     if options.json:
         print_json(entry_record(arch, arch.decode_pmd(pmd)))
     else:

@@ -1,0 +1,119 @@
+"""No state of a standard stream makes the command lose an answer with status 0."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import pmdswp
+from pmdswp.cli import main
+
+WORD = "0x07fffffffffbfe0e"
+ANSWER = f"{WORD}  SWAP type 0 offset 0x200 exclusive soft_dirty uffd\n"
+COMMAND = [sys.executable, "-m", "pmdswp"]
+
+
+def _shell(line: str) -> subprocess.CompletedProcess[str]:
+    text = f"pmdswp() {{ {sys.executable} -m pmdswp \"$@\"; }}; {line}"
+    return subprocess.run(["bash", "-c", text], capture_output=True, text=True, check=False)  # noqa: S607
+
+
+@pytest.mark.parametrize("how", [("-",), ("--table", "-")])
+def test_an_input_that_does_not_block_and_is_empty_for_a_moment_is_read_to_its_end(how: tuple[str, ...]) -> None:
+    arch = pmdswp.get("x86_64")
+    reader, writer = os.pipe()
+    fcntl.fcntl(reader, fcntl.F_SETFL, fcntl.fcntl(reader, fcntl.F_GETFL) | os.O_NONBLOCK)
+    data = f"{WORD}\n".encode() if how == ("-",) else arch.pmd_to_bytes(int(WORD, 16))
+
+    def write() -> None:
+        for byte in (data[:3], data[3:]):
+            time.sleep(0.3)
+            os.write(writer, byte)
+        os.close(writer)
+
+    thread = threading.Thread(target=write)
+    with subprocess.Popen(
+        [*COMMAND, "decode", "x86_64", *how], stdin=reader, stdout=subprocess.PIPE, text=True
+    ) as process:
+        thread.start()
+        out = process.communicate()[0]
+    thread.join()
+    os.close(reader)
+    assert process.returncode == 0
+    assert "SWAP type 0 offset 0x200 exclusive soft_dirty uffd" in out
+
+
+def test_complaints_that_nobody_reads_end_nothing() -> None:
+    # the reader of standard error is gone before the first complaint
+    line = f"printf 'bad\\n%.0s' $(seq 2000) | (cat; echo {WORD}) | pmdswp decode x86_64 - 2> >(exec true); echo $?"
+    ended = _shell(line)
+    assert ended.stdout == f"{ANSWER}1\n"
+
+
+def test_complaints_do_not_go_to_standard_output_when_standard_error_is_closed() -> None:
+    ended = _shell(f"printf 'bad\\n{WORD}\\n' | pmdswp decode x86_64 - 2>&-; echo $?")
+    assert ended.stdout == f"{ANSWER}1\n"
+    ended = _shell("pmdswp decode x86_64 nonsense 2>&-; echo $?")
+    assert ended.stdout == "2\n"
+
+
+def test_a_full_output_is_an_error() -> None:
+    ended = _shell(f"pmdswp decode x86_64 {WORD} > /dev/full; echo $?")
+    assert (ended.stdout, ended.stderr) == ("2\n", "pmdswp: [Errno 28] No space left on device\n")
+
+
+def test_a_long_table_is_listed_as_it_is_read_and_its_rows_are_those_of_its_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arch = pmdswp.get("arm64")
+    # no entry continues the one before
+    words = [arch.encode_pte(1 + index % 2, 7 * index) for index in range(10_000)]
+    table = tmp_path / "table"
+    table.write_bytes(b"".join(map(arch.pte_to_bytes, words)))
+    assert main(["decode", "arm64", "--level", "pte", "--table", str(table)]) == 0
+    head, columns, *rows, count = capsys.readouterr().out.splitlines()
+    assert head.startswith(f"{table}: more than 8192 entries, read as pte by ")
+    assert columns.split() == ["index", "count", "first", "word", "what"]
+    assert [(int(row.split()[0]), int(row.split()[2], 16)) for row in rows] == list(enumerate(words))
+    assert count == "10000 entries"
+
+
+def test_an_endless_input_is_not_kept() -> None:
+    limit = "ulimit -v 400000; "
+    ended = _shell(f"{limit} pmdswp decode x86_64 --table /dev/zero --json | head -n 300000 | tail -n 1 | cut -c 1-18")
+    assert ended.stdout == '{"index": 299999, \n'
+    ended = _shell(f"{limit} yes 0x0 | pmdswp join x86_64 -; echo $?")
+    assert (ended.stdout, ended.stderr) == ("2\n", "pmdswp: line 513: more than 512 words\n")
+    ended = _shell(f"{limit} pmdswp decode x86_64 --file /dev/zero; echo $?")
+    assert ended.stdout == "2\n"
+    assert "not a list of words" in ended.stderr
+
+
+def test_a_stand_in_without_a_descriptor_is_read_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(WORD.encode())))
+    assert main(["decode", "x86_64", "-"]) == 0
+    assert capsys.readouterr().out == ANSWER
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "\x1b[31mred", "\udcff"])
+def test_the_name_of_a_file_is_shown_in_one_line_of_printable_characters(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    table = tmp_path / name
+    table.write_bytes(bytes(11))
+    assert main(["decode", "x86_64", "--table", str(table)]) == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0].startswith(f"{str(table)!r}: 1 entries")
+    assert err == f"pmdswp: {str(table)!r}: the last 3 bytes are not a whole entry\n"
+    assert main(["decode", "x86_64", "--table", f"{table}/none"]) == 2
+    assert capsys.readouterr().err.rstrip("\n").isprintable()
