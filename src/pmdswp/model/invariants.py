@@ -272,10 +272,8 @@ class _Walk:
 
     def _free_slots(self, device: SwapDevice) -> None:
         """That a slot which is free has no copy left."""
-        free = [not count and folio is None for count, folio in zip(device.count, device.cache, strict=True)]
-        kept = [*device.zswap, *device.zero, *(slot for slot, token in enumerate(device.disk) if token is not None)]
-        for slot in kept:
-            if free[slot]:
+        for slot, (count, folio, token) in enumerate(zip(device.count, device.cache, device.disk, strict=True)):
+            if not count and folio is None and (token is not None or slot in device.zswap or slot in device.zero):
                 _fail("4.8", f"slot {device.type}:{slot:#x} is free, but has a copy")
 
     def _in_cache(self, device: SwapDevice, folio: Folio) -> None:
