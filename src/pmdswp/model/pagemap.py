@@ -111,9 +111,8 @@ def pagemap_scan(m: Machine, mm: Mm, start: int, end: int, *, wp_matching: bool)
 
 def _scan(m: Machine, vma: Vma, start: int, end: int, *, wp_matching: bool) -> Iterator[Region]:
     mm = vma.mm
-    for haddr, first, last in mm.pmd_ranges(start, end):
-        pmd = mm.pmds.get(haddr)
-        if pmd is None or mm.entry(pmd).state is State.NONE:
+    for _haddr, first, last, pmd in mm.populated(start, end):
+        if mm.entry(pmd).state is State.NONE:
             continue
         if pmd.table is None:
             found = _categories(vma, mm.entry(pmd), pmd.bits)
