@@ -1,4 +1,4 @@
-"""What becomes of soft-dirty and of the uffd bit in words that are no swap PMDs: PTEs at fork, and migration entries."""
+"""What becomes of soft-dirty and of the uffd bit in other words than swap PMDs: PTEs at fork, and migration entries."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def test_the_last_page_that_has_an_address_can_be_used(m: Machine) -> None:
     written = p.write_all(last)
     p.pageout(last)
     assert p.read_all(last) == written
-    with pytest.raises(KernelError, match="EINVAL: 0xff.* exceed 0..0xff"):
+    with pytest.raises(KernelError, match=r"EINVAL: 0xff.* exceed 0\.\.0xff"):
         p.mmap(pmds=1, pages=1, address=last)
     assert p.read_all(last) == written
 
@@ -132,7 +132,7 @@ def test_addresses_run_out(m: Machine) -> None:
         p.mmap(pmds=half)
     a = p.mmap(pmds=1)
     p.write(a)
-    with pytest.raises(KernelError, match="EINVAL: 0x0 and 0x.* exceed 0..0xf"):
+    with pytest.raises(KernelError, match=r"EINVAL: 0x0 and 0x.* exceed 0\.\.0xf"):
         p.mmap(pmds=2 * half, pages=1)
 
 
