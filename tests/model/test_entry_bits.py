@@ -126,3 +126,21 @@ def test_rule_2_3_the_split_of_an_entry_with_a_pfn_gives_every_page_its_bits(sta
         scene.p.mprotect(scene.a, m.page_size, write=False)
         assert {(entry.soft_dirty, entry.uffd) for entry in scene.entries(scene.p)} == {(True, True)}
         assert len(scene.entries(scene.p)) == m.nr
+
+
+@pytest.mark.parametrize("state", STATES[4:])
+@pytest.mark.parametrize("migrating", [False, True])
+def test_a_write_goes_unnoticed_if_soft_dirty_was_cleared_while_the_page_migrated(
+    state: str, *, migrating: bool
+) -> None:
+    """As in the base: clearing takes the write bit from what is mapped, but leaves a writable entry writable."""
+    with Machine(ARCH) as m:
+        scene = armed(m, {"migrating pages": "pages"}.get(state, "huge"))
+        scene.p.uffd_writeprotect(scene.a, protect=False)
+        scene.p.write_all(scene.a)
+        assert scene.p.start_migration(scene.a, to_device=state == "with a device")
+        if not migrating:
+            m.finish_migration()
+        scene.p.clear_soft_dirty()
+        scene.p.write_all(scene.a)
+        assert set(scene.records(scene.p)) == {PM_PRESENT if migrating else PM_PRESENT | PM_SOFT_DIRTY}
