@@ -376,7 +376,7 @@ def test_a_file_may_have_any_name(run: Run, name: bytes, format_name: str) -> No
     assert (status, err) == (1, f"pmdswp: {title}:5: ZeroDivisionError: division by zero\n")
 
 
-@pytest.mark.parametrize("format_name", command.FORMATS)
+@pytest.mark.parametrize("format_name", ["text", "html"])
 def test_what_no_encoding_has_does_not_end_the_report(run: Run, alone: Alone, format_name: str) -> None:
     scenario = f"{HEAD}with Machine() as m:\n    p = m.process()\n    a = p.mmap(pmds=1)\n    p.write(a, '\\ud800 é')\n"
     arguments = ("--trace", "--format", format_name)

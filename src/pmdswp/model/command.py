@@ -228,4 +228,4 @@ def _record(verdict: Verdict) -> dict[str, object]:
     }
 
 
-Request = Play
+Request = Play  # as the command line still calls it

@@ -58,9 +58,11 @@ class Process:
         return address + length
 
     def _expect(self, address: int, token: int) -> None:
-        size, nr = self.machine.pmd_size, self.machine.nr
-        page = self.expected.setdefault(address & -size, [0] * nr)
-        page[(address & size - 1) >> self.machine.page_shift] = token
+        size = self.machine.pmd_size
+        pages = self.expected.get(address & -size)
+        if pages is None:
+            pages = self.expected[address & -size] = [0] * self.machine.nr
+        pages[(address & size - 1) >> self.machine.page_shift] = token
         self.may_be_zero.discard(address)
 
     def expected_at(self, address: int) -> int:
