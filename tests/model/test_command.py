@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -162,17 +164,17 @@ def test_a_violated_invariant_is_status_1(run: Run) -> None:
 @pytest.mark.parametrize(
     ("scenario", "complaint"),
     [
-        ("with Machine() as m\n", "scenario.py:1: no Python: expected ':'"),
-        ("\0", "scenario.py:1: no Python: source code string cannot contain null bytes"),
+        ("with Machine() as m\n", "scenario.py:1: not Python: expected ':'"),
+        ("\0", "scenario.py:1: not Python: source code string cannot contain null bytes"),
     ],
 )
-def test_what_is_no_python_is_status_2(run: Run, scenario: str, complaint: str) -> None:
+def test_what_is_not_python_is_status_2(run: Run, scenario: str, complaint: str) -> None:
     status, out, err = run.play(scenario)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert complaint in err
 
 
-def test_bytes_that_are_no_text_are_no_python(run: Run) -> None:
+def test_bytes_that_are_not_text_are_not_python(run: Run) -> None:
     (run.folder / "scenario.py").write_bytes(b"x = '\xff'\n")
     status, _, err = run("run", "scenario.py")
     assert (status, err.count("\n")) == (2, 1)
@@ -255,3 +257,175 @@ def test_an_interrupt_of_the_user_is_not_the_scenario_s(run: Run) -> None:
 def test_a_machine_needs_no_stage() -> None:
     with Machine("ppc64") as m:
         assert m.process().mmap(pmds=1)
+
+
+class Alone(NamedTuple):
+    """Runs the command as a process of its own, whose standard output a scenario may break."""
+
+    folder: Path
+
+    def __call__(self, scenario: str, *arguments: str, stdout: int = subprocess.PIPE, **variables: str) -> Outcome:
+        (self.folder / "s.py").write_text(scenario, encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, "-m", "pmdswp", "model", "run", "s.py", *arguments],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            cwd=self.folder,
+            check=False,
+            env={**os.environ, **variables},
+        )
+        return Outcome(done.returncode, (done.stdout or b"").decode(), done.stderr.decode())
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Alone:
+    return Alone(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("closing", "arguments"),
+    [
+        ("sys.stdout.close()", ()),
+        ("sys.stdout.detach()", ()),
+        ("print(); os.close(1)", ()),
+        ("sys.__stdout__.buffer.close()", ("--json",)),
+        ("os.close(1)", ("--format", "html", "-o", "page.html")),
+    ],
+)
+def test_a_scenario_that_closes_standard_output_is_one_line_and_status_2(
+    alone: Alone, closing: str, arguments: tuple[str, ...]
+) -> None:
+    status, _, err = alone(f"{GOOD}import os, sys\n{closing}\n", *arguments)
+    assert (status, err) == (2, "pmdswp: s.py: the scenario closed standard output\n")
+    if arguments[-1:] == ("page.html",):
+        # the report is where it was wanted: only what the scenario said itself is lost
+        assert (alone.folder / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    "breaking", ["raise BrokenPipeError('mine')", "r, w = os.pipe()\nos.close(r)\nos.write(w, b'x')"]
+)
+@pytest.mark.parametrize("by_itself", [False, True])
+def test_a_pipe_of_the_scenario_that_breaks_is_its_failure(
+    run: Run, alone: Alone, breaking: str, *, by_itself: bool
+) -> None:
+    scenario = f"import os\n{GOOD}{breaking}\n"
+    status, _, err = alone(scenario) if by_itself else run.play(scenario)
+    assert (status, err.count("\n")) == (1, 1)
+    assert ": BrokenPipeError: " in err
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_a_failure_is_status_1_though_nobody_reads_the_report(alone: Alone, *, failing: bool) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    status, _, err = alone(f"{GOOD}assert {not failing}\n", stdout=writing)
+    os.close(writing)
+    assert (status, err) == ((1, "pmdswp: s.py:5: AssertionError\n") if failing else (0, ""))
+
+
+@pytest.mark.parametrize(
+    ("scenario", "complaint"),
+    [
+        (
+            "class E(Exception):\n    def __str__(self): return 1 / 0\nraise E\n",
+            "scenario.py:3: E: its message cannot be printed (ZeroDivisionError)",
+        ),
+        ("class E(Exception):\n    def __str__(self): return 1\nraise E\n", "scenario.py:3: E: its message cannot be"),
+        ("raise type('A\\nB\\x1b', (Exception,), {})\n", "scenario.py:1: A B\\x1b\n"),
+        ("raise SystemExit([])\n", "scenario.py: []"),
+        ("raise SystemExit(0.0)\n", "scenario.py: 0.0"),
+        (
+            "class C:\n    def __repr__(self): raise KeyError\nraise SystemExit(C())\n",
+            "scenario.py: its message cannot",
+        ),
+        ("raise ValueError('\\x1b[2J \\udce9 \\x07')\n", "ValueError: \\x1b[2J \\udce9 \\x07\n"),
+        ("raise ValueError('x' * 10**7)\n", "xxx…\n"),
+        ("raise BaseExceptionGroup('many', [ValueError('a'), KeyboardInterrupt()])\n", "many (2 sub-exceptions)"),
+    ],
+)
+def test_whatever_a_scenario_raises_is_one_short_line_that_can_be_printed(
+    run: Run, scenario: str, complaint: str
+) -> None:
+    status, _, err = run.play(scenario)
+    assert (status, err.count("\n")) == (1, 1)
+    assert complaint in err
+    assert len(err.replace(str(run.folder), "")) < 700
+
+
+@pytest.mark.parametrize("source", ["(" * 100_000, "x = " + "-" * 100_000 + "1\n", "# coding: no-such\n", "\x00"])
+def test_what_python_cannot_compile_is_one_line_and_status_2(run: Run, source: str) -> None:
+    status, out, err = run.play(source)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "scenario.py:1: not Python: " in err
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.py", b"a\nb.py", b"\x1b[2J.py"])
+@pytest.mark.parametrize("format_name", command.FORMATS)
+def test_a_file_may_have_any_name(run: Run, name: bytes, format_name: str) -> None:
+    path = run.folder / os.fsdecode(name)
+    path.write_text(GOOD, encoding="utf-8")
+    title = ascii(path.name)[1:-1]
+    for output in ((), ("-o", f"{path}.out")):
+        status, out, err = run("run", path.name, "--format", format_name, *output)
+        report = Path(output[1]).read_text(encoding="utf-8") if output else out
+        assert (status, err) == (0, "")
+        assert format_name == "text" or title in (json.loads(report)["title"] if format_name == "json" else report)
+    path.write_text(f"{GOOD}1 / 0\n", encoding="utf-8")
+    status, _, err = run("run", path.name, "--format", format_name)
+    assert (status, err) == (1, f"pmdswp: {title}:5: ZeroDivisionError: division by zero\n")
+
+
+@pytest.mark.parametrize("format_name", ["text", "html"])
+def test_what_no_encoding_has_does_not_end_the_report(run: Run, alone: Alone, format_name: str) -> None:
+    scenario = f"{HEAD}with Machine() as m:\n    p = m.process()\n    a = p.mmap(pmds=1)\n    p.write(a, '\\ud800 é')\n"
+    arguments = ("--trace", "--format", format_name)
+    for status, out, err in (run.play(scenario, *arguments), alone(scenario, *arguments, PYTHONIOENCODING="ascii")):
+        assert (status, err) == (0, "")
+        assert "\\ud800 " in out
+
+
+@pytest.mark.parametrize("how", ["itself", "another spelling", "symbolic link", "hard link"])
+@pytest.mark.parametrize("format_name", command.FORMATS)
+def test_the_report_never_replaces_the_scenario(run: Run, how: str, format_name: str) -> None:
+    other = run.folder / "other"
+    if how == "symbolic link":
+        other.symlink_to("scenario.py")
+    elif how == "hard link":
+        (run.folder / "scenario.py").touch()
+        other.hardlink_to(run.folder / "scenario.py")
+    output = {"itself": "scenario.py", "another spelling": "./../" + run.folder.name + "/scenario.py"}.get(how, "other")
+    scenario = f"print('played')\n{GOOD}"
+    status, out, err = run.play(scenario, "-o", output, "--format", format_name)
+    assert (status, out) == (2, "")
+    assert err == f"pmdswp: the report cannot replace the scenario: {output} is the same file\n"
+    assert (run.folder / "scenario.py").read_text(encoding="utf-8") == scenario
+
+
+def test_the_report_goes_where_it_was_to_go_wherever_the_scenario_goes(run: Run) -> None:
+    (run.folder / "elsewhere").mkdir()
+    status, _, err = run.play(f"import os\nos.chdir('elsewhere')\n{GOOD}", "-o", "report")
+    assert (status, err) == (0, "")
+    assert (run.folder / "report").exists()
+
+
+def test_a_scenario_may_come_through_a_pipe(run: Run) -> None:
+    path = run.folder / "fifo"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_text, args=(GOOD,))
+    writer.start()
+    status, out, err = run("run", "fifo")
+    writer.join()
+    assert (status, err) == (0, "")
+    assert out.startswith("machine 1: ")
+
+
+def test_a_scenario_is_the_main_program(run: Run) -> None:
+    before = sys.modules["__main__"], list(sys.argv)
+    status, out, err = run.play(
+        "import sys\nfrom dataclasses import dataclass\n\n@dataclass\nclass A:\n    b: 'int'\n\n"
+        f"print(__name__, sys.modules['__main__'].A(1), sys.argv == [__file__])\n{GOOD}"
+    )
+    assert (status, err) == (0, "")
+    assert out.startswith("__main__ A(b=1) True\n")
+    assert (sys.modules["__main__"], sys.argv) == before

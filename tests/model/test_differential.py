@@ -220,5 +220,5 @@ def test_pmd_swap_entries_are_invisible(_run: int) -> None:
 
 def test_pmd_swap_entries_are_invisible_to_userfaultfd() -> None:
     run_state_machine_as_test(
-        ArmedTwins, settings=settings(max_examples=max(_EXAMPLES // 20, 40), stateful_step_count=20)
+        ArmedTwins, settings=settings(max_examples=max(_EXAMPLES // 20, 5), stateful_step_count=20)
     )

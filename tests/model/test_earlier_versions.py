@@ -80,3 +80,15 @@ def test_what_is_not_made_again_is_on_the_page_with_its_reason() -> None:
     _, _, section = page().partition("\n## Not made again\n")
     for what, why in NOT_MADE.items():
         assert f"\n- **{what}**: {why}\n" in section
+
+
+def test_single_pages_are_read_for_willneed_where_none_is_cached() -> None:
+    m = Machine(ARCH, errors=[Reintroduced.WILLNEED_ORDER0])
+    scene = swapped_out(m)
+    m.populate_slot(0, scene.offset + 1)
+    kept = scene.device.cache[scene.offset + 1]
+    scene.p.willneed(scene.a)
+    assert scene.cache is CacheClass.SPLIT
+    assert scene.is_swapped
+    assert scene.device.cache[scene.offset + 1] is kept
+    assert scene.device.cache[scene.offset : scene.offset + m.nr].count(None) == 0

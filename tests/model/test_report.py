@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pmdswp
 from pmdswp.model.page import lanes, page
 from pmdswp.model.picture import picture
-from pmdswp.model.report import Run, final_words, folded, record, short_name, tell, text
+from pmdswp.model.report import Recording, final_words, folded, record, short_name, tell, text
 from pmdswp.model.rules import RULES
 from pmdswp.model.trace import PmdChange, Step
 
@@ -31,9 +31,9 @@ def _step(index: int, operation: str, *changes: PmdChange, **more: Any) -> Step:
     return replace(EMPTY_STEP, index=index, operation=operation, pmds=changes, **more)
 
 
-def _run() -> Run:
+def _run() -> Recording:
     parent = {"MM_ANONPAGES": 0, "MM_SWAPENTS": 512, "nr_ptes": 1}
-    return Run(
+    return Recording(
         "machine 1",
         ARCH,
         [
@@ -187,13 +187,13 @@ def test_the_picture_is_xml_with_a_bar_for_each_stretch_and_a_dot_for_each_chang
 
 
 def test_a_name_too_long_for_its_bar_is_cut() -> None:
-    run = Run("m", ARCH, [_step(1, "migrate", PmdChange("parent", ADDRESS, HUGE, MIGRATION))])
+    run = Recording("m", ARCH, [_step(1, "migrate", PmdChange("parent", ADDRESS, HUGE, MIGRATION))])
     assert ">MIGR…<" in picture(["migrate"], lanes(run), "x")
 
 
 def test_a_run_without_steps_is_a_page_too() -> None:
-    assert "<svg" in "\n".join(page([Run("m", ARCH, [])], "nothing"))
-    assert list(text([Run("m", ARCH, [])], trace=True))[1:] == ["0 rules of the series obeyed", "0 steps"]
+    assert "<svg" in "\n".join(page([Recording("m", ARCH, [])], "nothing"))
+    assert list(text([Recording("m", ARCH, [])], trace=True))[1:] == ["0 rules of the series obeyed", "0 steps"]
 
 
 def test_steps_that_only_repeat_one_another_are_told_once() -> None:
@@ -203,7 +203,7 @@ def test_steps_that_only_repeat_one_another_are_told_once() -> None:
         )
         for number, rule in enumerate(["4.7", "4.8", "4.7"], start=1)
     ]
-    run = Run("m", ARCH, [*alike, _step(4, "writeback", outcome="EIO"), *_run().steps[1:]])
+    run = Recording("m", ARCH, [*alike, _step(4, "writeback", outcome="EIO"), *_run().steps[1:]])
     told = list(tell(run))
     assert [each.number for each in told] == [1, 4, 2, 3, 4, 5, 6]
     assert told[0].operation == "parent writeback(slot=1)"

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import pmdswp
-from model.cases import CASES, fullest, rules_of
-from pmdswp.model import Switches, reference, selftests
+from model.cases import CASES, fullest
+from model.played import cached_rules_of, verdicts
+from pmdswp.model import Switches, reference
 from pmdswp.model.rules import RULES, SECTIONS, UNPLAYED, Evidence, order
 
 SOURCES = Path(reference.__file__).parent
@@ -24,8 +25,8 @@ COUNTS = {"1": 8, "2": 9, "3": 9, "4": 8, "5": 14, "6": 22, "7": 6, "8": 13, "9"
 def _played(name: str) -> frozenset[str]:
     """What is obeyed on an architecture by all selftests and cases together."""
     arch = pmdswp.get(name)
-    of_selftests = (rule for result in selftests.run_all(arch) for rule in result.rules)
-    return frozenset([*of_selftests, *(rule for case in CASES for rule in rules_of(case, arch))])
+    of_selftests = (rule for verdict in verdicts(arch) for rule in verdict.rules)
+    return frozenset([*of_selftests, *(rule for case in CASES for rule in cached_rules_of(case, arch))])
 
 
 def test_there_is_a_rule_for_every_number() -> None:

@@ -41,6 +41,16 @@ def test_a_step_that_fails_says_why(m: Machine) -> None:
     assert m.trace[-1].note == "alloc_pgtable"
 
 
+def test_an_argument_is_told_without_an_address_in_memory(m: Machine) -> None:
+    p = m.process()
+    a = p.mmap(pmds=1)
+    told = []
+    for token in (object(), "text", 1.5, None, 7, True, p):
+        p.write(a, token)  # type: ignore[arg-type]
+        told.append(m.trace[-1].arguments["token"])
+    assert told == ["object", "text", "1.5", "None", 7, True, "p1"]
+
+
 def _die(error: type[Exception]) -> None:
     raise error("on purpose")
 

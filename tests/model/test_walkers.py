@@ -92,6 +92,16 @@ def test_pagemap_counts_the_slots_up(m: Machine) -> None:
     assert set(hidden) == {PM_SWAP | PM_SOFT_DIRTY}
 
 
+def test_pagemap_takes_soft_dirty_from_the_area_of_each_page(m: Machine) -> None:
+    p = m.process()
+    pages = m.nr // 4
+    a = p.mmap(pages=pages)
+    p.clear_soft_dirty()
+    p.mmap(pages=pages, address=a + 2 * pages * m.page_size)
+    told = [bool(record & PM_SOFT_DIRTY) for record in p.pagemap(a - m.page_size, m.pmd_size + m.page_size)]
+    assert told == [False, *[False] * pages, *[False] * pages, *[True] * pages, *[False] * pages]
+
+
 def test_pagemap_scan_protects_whole_entries_in_place_and_parts_after_a_split() -> None:
     with Machine("x86_64") as m:
         scene = swapped_out(m)

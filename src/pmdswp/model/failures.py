@@ -11,11 +11,18 @@ __all__ = ["FailPoint", "KernelBug", "KernelError", "Reintroduced", "reintroduce
 
 
 class KernelError(Exception):
-    """What user space gets instead of a result: an errno such as "EBUSY", or a signal, "SIGBUS" or "SIGSEGV"."""
+    """What user space gets instead of a result: an errno such as "EBUSY", or a signal, "SIGBUS" or "SIGSEGV".
 
-    def __init__(self, errno_name: str) -> None:
+    `reason` says why, where the errno alone would not: an address that no word can hold.
+    """
+
+    def __init__(self, errno_name: str, reason: str = "") -> None:
         self.errno_name = errno_name
-        super().__init__(errno_name)
+        self.reason = reason
+        super().__init__(errno_name, *filter(None, [reason]))
+
+    def __str__(self) -> str:
+        return ": ".join(self.args)
 
 
 class KernelBug(AssertionError):  # noqa: N818  # the kernel's word for it

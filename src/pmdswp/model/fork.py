@@ -30,9 +30,8 @@ def dup_mmap(m: Machine, parent: Mm, child: Mm) -> None:
         copy.uffd = copy.uffd_wp = False
         child.vmas.append(copy)
     for vma in parent.vmas:
-        for haddr, _start, _end in parent.pmd_ranges(vma.start, vma.end):
-            pmd = parent.pmds.get(haddr)
-            if pmd is not None and parent.entry(pmd).state is not State.NONE:
+        for haddr, _start, _end, pmd in parent.populated(vma.start, vma.end):
+            if parent.entry(pmd).state is not State.NONE:
                 _copy_pmd(m, vma, child, haddr, pmd)
 
 

@@ -272,10 +272,13 @@ class _Walk:
 
     def _free_slots(self, device: SwapDevice) -> None:
         """That a slot which is free has no copy left."""
-        free = [not count and folio is None for count, folio in zip(device.count, device.cache, strict=True)]
-        kept = [*device.zswap, *device.zero, *(slot for slot, token in enumerate(device.disk) if token is not None)]
-        for slot in kept:
-            if free[slot]:
+        unit = device.unit
+        # by whole clusters where the disk has nothing, or everything is in use: that is most of them
+        clusters = (slice(first, first + unit) for first in range(0, device.nr_slots, unit))
+        some = (own for own in clusters if device.disk[own].count(None) < unit and 0 in device.count[own])
+        on_disk = (slot for own in some for slot in range(own.start, own.stop) if device.disk[slot] is not None)
+        for slot in (*device.zswap, *sorted(device.zero), *on_disk):
+            if not device.count[slot] and device.cache[slot] is None:
                 _fail("4.8", f"slot {device.type}:{slot:#x} is free, but has a copy")
 
     def _in_cache(self, device: SwapDevice, folio: Folio) -> None:

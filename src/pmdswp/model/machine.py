@@ -152,7 +152,7 @@ class Machine:
             "slots used": sum(device.slots_in_use() for device in devices),
             "slots cached": sum(device.nr_slots - device.cache.count(None) for device in devices),
             "slots in zswap": sum(len(device.zswap) for device in devices),
-            "folios": len(set(self.mem_map.values())),
+            "folios": len(dict.fromkeys(self.mem_map.values())),
         }
 
     def token(self) -> int:
@@ -309,7 +309,8 @@ class Machine:
 
     def remove_migration_ptes(self) -> None:
         """Put a copy of every migrating folio in its place."""
-        for folio in set(self.mem_map.values()):
+        # in the order of their frames: a set would give them in the order of addresses in memory
+        for folio in dict.fromkeys(self.mem_map.values()):
             if folio.locked:
                 finish_migration(self, folio)
 

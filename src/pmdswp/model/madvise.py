@@ -35,9 +35,8 @@ def pmd_to_softleaf_folio(m: Machine, entry: Entry) -> Folio | None:
 def madvise_free(m: Machine, mm: Mm, start: int, end: int) -> list[int]:
     """MADV_FREE: swapped pages go at once, present ones when memory is short. Returns the latter's addresses."""
     lazy: list[int] = []
-    for haddr, first, last in mm.pmd_ranges(start, end):
-        pmd = mm.pmds.get(haddr)
-        if pmd is None or (pmd.table is None and _free_huge_pmd(m, mm, pmd, lazy, range(first, last, m.page_size))):
+    for haddr, first, last, pmd in mm.populated(start, end):
+        if pmd.table is None and _free_huge_pmd(m, mm, pmd, lazy, range(first, last, m.page_size)):
             continue
         table = pmd.table
         assert table is not None  # noqa: S101  # split, or there before
@@ -87,10 +86,7 @@ def _free_lazily(m: Machine, mm: Mm, pmd: Pmd, i: int, nr: int) -> bool:
 
 def madvise_cold(m: Machine, mm: Mm, start: int, end: int) -> None:
     """MADV_COLD: present pages become old. There is nothing to do for a swap PMD."""
-    for haddr, first, last in mm.pmd_ranges(start, end):
-        pmd = mm.pmds.get(haddr)
-        if pmd is None:
-            continue
+    for haddr, first, last, pmd in mm.populated(start, end):
         if pmd.table is None:
             if mm.entry(pmd).state is State.SOFTLEAF:
                 m.rule("6.18")
@@ -105,10 +101,7 @@ def madvise_cold(m: Machine, mm: Mm, start: int, end: int) -> None:
 def madvise_pageout(m: Machine, mm: Mm, start: int, end: int) -> None:
     """MADV_PAGEOUT: reclaim the pages in the range, split off their folio if need be. A swap PMD is out already."""
     folios: dict[Folio, None] = {}
-    for haddr, first, last in mm.pmd_ranges(start, end):
-        pmd = mm.pmds.get(haddr)
-        if pmd is None:
-            continue
+    for haddr, first, last, pmd in mm.populated(start, end):
         if pmd.table is None and mm.entry(pmd).state is State.SOFTLEAF:
             m.rule("6.18")
             pmd_to_softleaf_folio(m, mm.entry(pmd))
@@ -133,10 +126,7 @@ def _mapped_pages(mm: Mm, pmd: Pmd, slots: range) -> dict[Folio, int]:
 
 def madvise_willneed(m: Machine, mm: Mm, start: int, end: int) -> None:
     """MADV_WILLNEED: read what is swapped into the cache. It is advice: failing is no error."""
-    for haddr, first, last in mm.pmd_ranges(start, end):
-        pmd = mm.pmds.get(haddr)
-        if pmd is None:
-            continue
+    for haddr, first, last, pmd in mm.populated(start, end):
         entry = mm.entry(pmd)
         ptes = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
         if entry.kind is SoftLeafType.SWAP and _willneed_swap_pmd(m, mm, pmd, entry, ptes):

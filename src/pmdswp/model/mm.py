@@ -10,11 +10,32 @@ from pmdswp.model.pgtable import Pmd, PteTable
 from pmdswp.softleaf import Entry, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pmdswp.model.machine import Machine
 
-__all__ = ["Mm", "Vma"]
+__all__ = ["ADDRESSES", "Mm", "Vma", "pmd_ranges", "populated"]
+
+ADDRESSES = 1 << 64
+"""One more than the last address. The model knows no task size: user space has all that a word can name."""
+
+
+def pmd_ranges(start: int, end: int, size: int) -> Iterator[tuple[int, int, int]]:
+    """(PMD address, first, last) of each PMD of `size` that a range touches."""
+    while start < end:
+        haddr = start & -size
+        stop = min(end, haddr + size)
+        yield haddr, start, stop
+        start = stop
+
+
+def populated(pmds: Mapping[int, object], start: int, end: int, size: int) -> Iterator[tuple[int, int, int]]:
+    """The same of those that `pmds` has, in the order of addresses. What is empty costs nothing, however large."""
+    if (end - start) // size <= len(pmds):
+        yield from (found for found in pmd_ranges(start, end, size) if found[0] in pmds)
+        return
+    for haddr in sorted(haddr for haddr in pmds if start < haddr + size and haddr < end):
+        yield haddr, max(start, haddr), min(end, haddr + size)
 
 
 class Vma:
@@ -122,12 +143,12 @@ class Mm:
 
     def pmd_ranges(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
         """(PMD address, first, last) of each PMD that a range touches."""
-        size = self.machine.pmd_size
-        while start < end:
-            haddr = start & -size
-            stop = min(end, haddr + size)
-            yield haddr, start, stop
-            start = stop
+        return pmd_ranges(start, end, self.machine.pmd_size)
+
+    def populated(self, start: int, end: int) -> Iterator[tuple[int, int, int, Pmd]]:
+        """The same where there is a `Pmd`, and that."""
+        for haddr, first, last in populated(self.pmds, start, end, self.machine.pmd_size):
+            yield haddr, first, last, self.pmds[haddr]
 
     def pmd(self, haddr: int) -> Pmd:
         """The PMD at an aligned address."""

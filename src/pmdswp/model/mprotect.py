@@ -22,9 +22,8 @@ __all__ = ["change_protection", "change_uffd_wp", "clear_refs_soft_dirty"]
 
 def _walk(m: Machine, mm: Mm, start: int, end: int) -> Iterator[tuple[Pmd, PteTable | None, range]]:
     """Each PMD with something in it, and its table and the PTEs if it has one; a PMD covered in part is split."""
-    for haddr, first, last in mm.pmd_ranges(start, end):
-        pmd = mm.pmds.get(haddr)
-        if pmd is None or mm.entry(pmd).state is State.NONE:
+    for haddr, first, last, pmd in mm.populated(start, end):
+        if mm.entry(pmd).state is State.NONE:
             continue
         if pmd.table is None and last - first < m.pmd_size:
             if mm.entry(pmd).kind is SoftLeafType.SWAP:

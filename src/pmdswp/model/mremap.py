@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pmdswp.model.mm import pmd_ranges
 from pmdswp.model.pgtable import UFFD
 from pmdswp.model.split import split_huge_pmd
 from pmdswp.softleaf import SoftLeafType, State
@@ -18,22 +19,18 @@ __all__ = ["move_page_tables"]
 
 def move_page_tables(m: Machine, vma: Vma, old: int, new: int, length: int) -> None:
     """`move_page_tables`: whole PMDs where both addresses are aligned, else PTEs. ENOMEM for want of a table."""
-    mm, end = vma.mm, old + length
-    while old < end:
-        haddr = old & -m.pmd_size
-        step = min(end, haddr + m.pmd_size) - old
-        step = min(step, m.pmd_size - (new & m.pmd_size - 1))
-        pmd = mm.pmds.get(haddr)
-        if pmd is not None and mm.entry(pmd).state is not State.NONE:
-            target = mm.pmd(new & -m.pmd_size)
-            if step == m.pmd_size:
+    mm, size = vma.mm, m.pmd_size
+    for _haddr, first, last, pmd in mm.populated(old, old + length):
+        if mm.entry(pmd).state is State.NONE:
+            continue
+        for haddr, start, stop in pmd_ranges(new + first - old, new + last - old, size):
+            target = mm.pmd(haddr)
+            if stop - start == size:
                 _move_pmd(m, vma, pmd, target)
             else:
                 m.rule("6.20", "2.7")
                 split_huge_pmd(m, mm, pmd)
-                _move_ptes(m, vma, pmd, target, old=old, new=new, length=step)
-        old += step
-        new += step
+                _move_ptes(m, vma, pmd, target, old=old + start - new, new=start, length=stop - start)
 
 
 def _move_pmd(m: Machine, vma: Vma, pmd: Pmd, target: Pmd) -> None:

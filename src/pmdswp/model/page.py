@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from pmdswp.model.picture import Lane, Spot, picture
-from pmdswp.model.report import Place, Run, Told, folded, references, short_name, slots, tell
+from pmdswp.model.report import Place, Recording, Told, folded, references, short_name, slots, tell
 from pmdswp.model.rules import RULES
 from pmdswp.render.html import frame
 from pmdswp.render.text import describe
@@ -41,12 +41,12 @@ _CLASS_TONES = {"EMPTY": "zero", "WHOLE": "offset", "SPLIT": "stray"}
 _HEAD = ("Step", "PMD words", "Swap cache", "Counts and events", "Rules")
 
 
-def page(runs: Sequence[Run], title: str) -> Iterator[str]:
+def page(runs: Sequence[Recording], title: str) -> Iterator[str]:
     """The lines of the page."""
     return frame(_body(runs, title), title, _STYLE)
 
 
-def _body(runs: Sequence[Run], title: str) -> Iterator[str]:
+def _body(runs: Sequence[Recording], title: str) -> Iterator[str]:
     yield f"<h1>{escape(title)}</h1>"
     for number, run in enumerate(runs):
         yield f"<h2>{escape(run.name)}</h2>"
@@ -85,12 +85,12 @@ def _paragraphs(lines: Iterator[str] | tuple[str, ...]) -> str:
     return "".join(f"<p>{line}</p>" for line in lines)
 
 
-def lanes(run: Run) -> list[Lane]:
+def lanes(run: Recording) -> list[Lane]:
     """A lane for each PMD that the run changed, and below them one for each range of slots that such a PMD named."""
     return [*_pmd_lanes(run), *_cache_lanes(run)]
 
 
-def _pmd_lanes(run: Run) -> Iterator[Lane]:
+def _pmd_lanes(run: Recording) -> Iterator[Lane]:
     places = dict.fromkeys(Place(change.process, change.address) for step in run.steps for change in step.pmds)
     for place in places:
         spots: list[Spot | None] = []
@@ -108,7 +108,7 @@ def _pmd_lanes(run: Run) -> Iterator[Lane]:
         yield Lane(place.process, hex(place.address), tuple(spots))
 
 
-def _cache_lanes(run: Run) -> Iterator[Lane]:
+def _cache_lanes(run: Recording) -> Iterator[Lane]:
     ranges = dict.fromkeys(range_ for step in run.steps for range_ in (*step.cache_before, *step.cache_after))
     for range_ in ranges:
         spots: list[Spot | None] = []

@@ -57,16 +57,19 @@ class Region(NamedTuple):
 def pagemap_read(m: Machine, mm: Mm, start: int, end: int, *, privileged: bool) -> list[int]:
     """The 64-bit records of a range. Without CAP_SYS_ADMIN there is neither PFN nor slot in them."""
     records = []
+    of_vma, known = 0, start
     for haddr, first, last in mm.pmd_ranges(start, end):
         pmd = mm.pmds.get(haddr)
         for address in range(first, last, m.page_size):
+            if address >= known:
+                of_vma, known = _soft_dirty_of_vma(mm, address, end)
             if pmd is None:
-                records.append(_soft_dirty_of_vma(mm, address))
+                records.append(of_vma)
                 continue
             i = address - haddr >> m.page_shift
             table = pmd.table
             entry = mm.entry(pmd) if table is None else m.pte_entries[table.words[i]]
-            record = _soft_dirty_of_vma(mm, address)
+            record = of_vma
             mapped = mm.mapped_page(pmd, i)
             if mapped is not None:
                 folio, page, bits = mapped
@@ -87,13 +90,14 @@ def pagemap_read(m: Machine, mm: Mm, start: int, end: int, *, privileged: bool) 
     return records
 
 
-def _soft_dirty_of_vma(mm: Mm, address: int) -> int:
+def _soft_dirty_of_vma(mm: Mm, address: int, end: int) -> tuple[int, int]:
+    """The bit that a VMA sets for all its pages, and up to where that is known."""
     if not mm.machine.soft_dirty_bit:
-        return 0
+        return 0, end
     for vma in mm.vmas:
         if vma.start <= address < vma.end:
-            return PM_SOFT_DIRTY if vma.soft_dirty else 0
-    return 0
+            return (PM_SOFT_DIRTY if vma.soft_dirty else 0), vma.end
+    return 0, min((vma.start for vma in mm.vmas if vma.start > address), default=end)
 
 
 def pagemap_scan(m: Machine, mm: Mm, start: int, end: int, *, wp_matching: bool) -> list[Region]:
@@ -111,9 +115,8 @@ def pagemap_scan(m: Machine, mm: Mm, start: int, end: int, *, wp_matching: bool)
 
 def _scan(m: Machine, vma: Vma, start: int, end: int, *, wp_matching: bool) -> Iterator[Region]:
     mm = vma.mm
-    for haddr, first, last in mm.pmd_ranges(start, end):
-        pmd = mm.pmds.get(haddr)
-        if pmd is None or mm.entry(pmd).state is State.NONE:
+    for _haddr, first, last, pmd in mm.populated(start, end):
+        if mm.entry(pmd).state is State.NONE:
             continue
         if pmd.table is None:
             found = _categories(vma, mm.entry(pmd), pmd.bits)

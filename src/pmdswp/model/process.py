@@ -11,7 +11,7 @@ from pmdswp.model.fault import handle_mm_fault
 from pmdswp.model.fork import dup_mmap
 from pmdswp.model.migration import start_migration
 from pmdswp.model.mincore import mincore_range
-from pmdswp.model.mm import Mm, Vma
+from pmdswp.model.mm import ADDRESSES, Mm, Vma, populated
 from pmdswp.model.mremap import move_page_tables
 from pmdswp.model.pagemap import Region, pagemap_read, pagemap_scan, smaps
 from pmdswp.model.pgtable import DIRTY, WRITE, YOUNG
@@ -53,12 +53,16 @@ class Process:
             length = self.machine.pmd_size
         if (address | length) & self.machine.page_size - 1 or length <= 0:
             raise KernelError("EINVAL")
+        if address < 0 or address + length > ADDRESSES:
+            raise KernelError("EINVAL", f"{address:#x} and {length:#x} bytes from it exceed 0..{ADDRESSES - 1:#x}")
         return address + length
 
     def _expect(self, address: int, token: int) -> None:
-        size, nr = self.machine.pmd_size, self.machine.nr
-        page = self.expected.setdefault(address & -size, [0] * nr)
-        page[(address & size - 1) >> self.machine.page_shift] = token
+        size = self.machine.pmd_size
+        pages = self.expected.get(address & -size)
+        if pages is None:
+            pages = self.expected[address & -size] = [0] * self.machine.nr
+        pages[(address & size - 1) >> self.machine.page_shift] = token
         self.may_be_zero.discard(address)
 
     def expected_at(self, address: int) -> int:
@@ -67,19 +71,25 @@ class Process:
         return pages[(address & self.machine.pmd_size - 1) >> self.machine.page_shift] if pages else 0
 
     def _forget(self, start: int, end: int) -> None:
-        for address in range(start, end, self.machine.page_size):
-            if address & -self.machine.pmd_size in self.expected:
-                self._expect(address, 0)
-            self.may_be_zero.discard(address)
+        for page in self._pages_expected(start, end):
+            self._expect(page, 0)
+
+    def _pages_expected(self, start: int, end: int) -> Iterator[int]:
+        """The pages of a range of whose PMD something is expected: pages in `may_be_zero` are among them."""
+        for _haddr, first, last in populated(self.expected, start, end, self.machine.pmd_size):
+            yield from range(first, last, self.machine.page_size)
 
     def _move_expected(self, old: int, new: int, length: int) -> None:
-        pages = range(0, length, self.machine.page_size)
-        moved = [(self.expected_at(old + page), old + page in self.may_be_zero) for page in pages]
+        moved = [
+            (page - old + new, self.expected_at(page), page in self.may_be_zero)
+            for page in self._pages_expected(old, old + length)
+        ]
         self._forget(old, old + length)
-        for page, (token, may_be_zero) in zip(pages, moved, strict=True):
-            self._expect(new + page, token)
+        self._forget(new, new + length)
+        for page, token, may_be_zero in moved:
+            self._expect(page, token)
             if may_be_zero:
-                self.may_be_zero.add(new + page)
+                self.may_be_zero.add(page)
 
     # --- memory ---------------------------------------------------------------------------------------------
 
@@ -88,9 +98,9 @@ class Process:
         """Map anonymous memory of so many PMDs and pages, from a PMD boundary on; its address."""
         m = self.machine
         size = pmds * m.pmd_size + pages * m.page_size
+        self._end(address, size)
         if not address:
             address = self._unused(size)
-        self._end(address, size)
         self._unmap(address, address + size)
         vma = Vma(self.mm, address, address + size, address >> m.page_shift)
         vma.link([vma.anon_vma])
@@ -103,6 +113,8 @@ class Process:
         for vma in sorted(self.mm.vmas, key=lambda vma: vma.start):
             if vma.start < address + size and address < vma.end:
                 address = (vma.end + pmd_size - 1) & -pmd_size
+        if address + size > ADDRESSES:
+            raise KernelError("ENOMEM", f"no {size:#x} bytes are free from {address:#x} on, up to {ADDRESSES - 1:#x}")
         self._next_address = address + ((size + 2 * pmd_size - 1) & -pmd_size)
         return address
 
@@ -113,11 +125,15 @@ class Process:
 
     def _unmap(self, start: int, end: int) -> None:
         self._split_vmas(start, end, rule="6.2")
-        for vma in [vma for vma in self.mm.vmas if start <= vma.start and vma.end <= end]:
+        kept = []
+        for vma in self.mm.vmas:
+            if not (start <= vma.start and vma.end <= end):
+                kept.append(vma)
+                continue
             zap_page_range(self.machine, self.mm, vma.start, vma.end)
             self._forget(vma.start, vma.end)
             vma.unlink()
-            self.mm.vmas.remove(vma)
+        self.mm.vmas = kept
         free_empty_tables(self.mm, start, end)
 
     def _split_vmas(self, *addresses: int, rule: str = "2.7") -> None:
@@ -244,8 +260,7 @@ class Process:
         m = self.machine
         if self not in m.processes:
             return
-        for vma in list(self.mm.vmas):
-            self._unmap(vma.start, vma.end)
+        self._unmap(0, ADDRESSES)
         m.processes.remove(self)
         if self.mm.anonpages or self.mm.swapents or self.mm.nr_ptes:
             raise KernelBug(f"{self.name} is left with {self.counters()} at exit")
@@ -306,6 +321,7 @@ class Process:
             raise KernelError("EFAULT")
         if not new_address:
             new_address = self._unused(size + m.pmd_size) + (address & m.pmd_size - 1)
+        self._end(new_address, size)
         if new_address < end and address < new_address + size:
             raise KernelError("EINVAL")
         self._unmap(new_address, new_address + size)
@@ -370,11 +386,11 @@ class Process:
         m = self.machine
         end = self._advise(address, length)
         lazy = set(madvise.madvise_free(m, self.mm, address, end))
-        for page in range(address, end, m.page_size):
+        for page in self._pages_expected(address, end):
             if page in lazy:
                 self.may_be_zero.add(page)
             elif self._is_empty(page):
-                self._forget(page, page + m.page_size)
+                self._expect(page, 0)
 
     # --- looking --------------------------------------------------------------------------------------------
 

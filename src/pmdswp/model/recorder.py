@@ -71,7 +71,10 @@ def operation(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate
 def _plain(value: object) -> Argument:
     if isinstance(value, (bool, int)):
         return value
-    return str(getattr(value, "name", value))
+    if value is None or isinstance(value, (str, float)):
+        return str(value)
+    # never a default repr, which has an address in memory
+    return str(getattr(value, "name", type(value).__name__))
 
 
 class _Snapshot:
@@ -89,10 +92,10 @@ class _Snapshot:
         words, ranges, empty = _words(m), _ranges(m), m.words.pmd_none
         pmds = tuple(
             PmdChange(*key, self.words.get(key, empty), words.get(key, empty))
-            for key in sorted(self.words.keys() | words.keys())
+            for key in sorted(self.words | words)
             if self.words.get(key, empty) != words.get(key, empty)
         )
-        touched = {name for name in self.ranges.keys() | ranges.keys() if self.ranges.get(name) != ranges.get(name)}
+        touched = {name for name in self.ranges | ranges if self.ranges.get(name) != ranges.get(name)}
         for change in pmds:
             for entry in (m.pmd_entries[change.before], m.pmd_entries[change.after]):
                 if entry.kind is SoftLeafType.SWAP and entry.leaf is not None:

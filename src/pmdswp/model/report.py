@@ -1,6 +1,6 @@
 """A run of the model as text and as JSON, and what of a step every writer shows.
 
-The JSON is one object: ``title``, and under ``machines`` one object for each `Run`, with the architecture and its
+The JSON is one object: ``title``, and under ``machines`` one object for each `Recording`, with the architecture and its
 configuration, the `rules` that it obeyed, and under ``steps`` one object for each `pmdswp.model.trace.Step`, field by
 field. There a PMD word is an object as `pmdswp decode --json` prints it, less the architecture; addresses and offsets
 are "0x..." text.
@@ -23,7 +23,7 @@ from pmdswp.softleaf import State
 
 __all__ = [
     "Place",
-    "Run",
+    "Recording",
     "Told",
     "final_words",
     "folded",
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-class Run(NamedTuple):
+class Recording(NamedTuple):
     """What a machine did: its architecture, a name for it, and its steps."""
 
     name: str
@@ -88,7 +88,7 @@ class Told(NamedTuple):
             yield "note", self.note
 
 
-def tell(run: Run) -> Iterator[Told]:
+def tell(run: Recording) -> Iterator[Told]:
     """Every step of a run in words."""
     counts: dict[str, int] = {}
     for step in folded(run).steps:
@@ -107,7 +107,7 @@ def tell(run: Run) -> Iterator[Told]:
         counts = now
 
 
-def folded(run: Run) -> Run:
+def folded(run: Recording) -> Recording:
     """The run with steps that repeat the one before, and change neither PMDs nor the cache, as one."""
     groups = groupby(run.steps, key=lambda step: (step.process, step.operation, step.outcome, _what_it_shows(step)))
     return run._replace(steps=[_fold(list(group)) for _, group in groups])
@@ -213,7 +213,7 @@ def _changes(before: Mapping[str, int], after: Mapping[str, int]) -> Iterator[st
             yield f"{name} {number}"
 
 
-def final_words(run: Run) -> dict[Place, int]:
+def final_words(run: Recording) -> dict[Place, int]:
     """The word of every PMD at the end of a run that any step of it changed, before all processes are made to exit."""
     return {_place(change): change.after for step in run.steps if step.operation != "shutdown" for change in step.pmds}
 
@@ -221,7 +221,7 @@ def final_words(run: Run) -> dict[Place, int]:
 # --- text ---------------------------------------------------------------------------------------------------
 
 
-def text(runs: Iterable[Run], *, trace: bool) -> Iterator[str]:
+def text(runs: Iterable[Recording], *, trace: bool) -> Iterator[str]:
     """The lines of a report: every step if `trace`, and in any case what came of it."""
     for number, run in enumerate(runs):
         if number:
@@ -229,7 +229,7 @@ def text(runs: Iterable[Run], *, trace: bool) -> Iterator[str]:
         yield from machine_text(run, trace=trace)
 
 
-def machine_text(run: Run, *, trace: bool) -> Iterator[str]:
+def machine_text(run: Recording, *, trace: bool) -> Iterator[str]:
     """The lines of the report on one machine."""
     yield f"{run.name}: {run.arch!r}, {run.arch.hpage_pmd_nr} pages to a PMD"
     if trace:
@@ -246,12 +246,12 @@ def machine_text(run: Run, *, trace: bool) -> Iterator[str]:
 # --- JSON ---------------------------------------------------------------------------------------------------
 
 
-def record(runs: Iterable[Run], title: str) -> Json:
+def record(runs: Iterable[Recording], title: str) -> Json:
     """The whole report as one JSON object."""
     return {"title": title, "machines": [_machine_record(run) for run in runs]}
 
 
-def _machine_record(run: Run) -> Json:
+def _machine_record(run: Recording) -> Json:
     return {
         "name": run.name,
         "arch": run.arch.name,

@@ -39,12 +39,9 @@ def page_vma_mapped_walk(
         offset = folio.index - vma.pgoff
         pages = vma.end - vma.start >> m.page_shift
         first, last = max(offset, 0), min(offset + folio.nr, pages)
-        for haddr, start, end in vma.mm.pmd_ranges(
+        for haddr, start, end, pmd in vma.mm.populated(
             vma.start + (first << m.page_shift), vma.start + (last << m.page_shift)
         ):
-            pmd = vma.mm.pmds.get(haddr)
-            if pmd is None:
-                continue
             page = (start - vma.start >> m.page_shift) - offset
             if pmd.table is None:
                 if is_pmd(pmd.word):

@@ -20,7 +20,7 @@ from pmdswp.model.pagemap import PM_PRESENT, PM_SWAP
 from pmdswp.model.process import Process
 from pmdswp.model.rules import order
 
-__all__ = ["SELFTESTS", "Result", "Selftest", "run", "run_all"]
+__all__ = ["SELFTESTS", "Selftest", "Verdict", "run", "run_all"]
 
 Selftest = Callable[[Machine], None]
 """Plays on a fresh machine; an exception says what went wrong."""
@@ -30,7 +30,7 @@ _TOUCHED = 512
 """How many pages, or a few more, a test touches one by one."""
 
 
-class Result(NamedTuple):
+class Verdict(NamedTuple):
     """What came of one selftest: `failure` says what went wrong, or is None."""
 
     name: str
@@ -316,7 +316,7 @@ SELFTESTS: Mapping[str, Selftest] = MappingProxyType(
 """Name -> selftest, in the order of the series."""
 
 
-def run(name: str, arch: Arch, *, zswap: bool, errors: Iterable[Reintroduced] = ()) -> Result:
+def run(name: str, arch: Arch, *, zswap: bool, errors: Iterable[Reintroduced] = ()) -> Verdict:
     """Run one selftest, compare the machine with the invariants, and see that nothing is left behind.
 
     `errors`: those of earlier versions to make again.
@@ -330,10 +330,10 @@ def run(name: str, arch: Arch, *, zswap: bool, errors: Iterable[Reintroduced] = 
             check(m)
     except (AssertionError, KernelError) as error:
         failure = f"{type(error).__name__}: {error}"
-    return Result(name, arch, zswap, (test.__doc__ or "").strip(), failure, order(m.rules_used))
+    return Verdict(name, arch, zswap, (test.__doc__ or "").strip(), failure, order(m.rules_used))
 
 
-def run_all(arch: Arch) -> Iterator[Result]:
+def run_all(arch: Arch) -> Iterator[Verdict]:
     """Run every selftest on one architecture, with zswap off and on."""
     for zswap in (False, True):
         for name in SELFTESTS:

@@ -83,7 +83,14 @@ class SwapDevice:
 
     def slots_in_use(self) -> int:
         """How many slots are in use."""
-        return sum(1 for count, folio in zip(self.count, self.cache, strict=True) if count or folio)
+        used = 0
+        for offset in range(0, self.nr_slots, self.unit):
+            counts, folios = self.count[offset : offset + self.unit], self.cache[offset : offset + self.unit]
+            named = self.unit - counts.count(0)
+            if named < self.unit and folios.count(None) < self.unit:
+                named = sum(1 for count, folio in zip(counts, folios, strict=True) if count or folio)
+            used += named
+        return used
 
     def contents(self, slot: int) -> int | None:
         """What a slot holds, wherever the newest copy is."""

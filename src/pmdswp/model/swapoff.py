@@ -54,10 +54,7 @@ def _wait_on_writeback(m: Machine, folio: Folio) -> None:
 
 def _unuse_mm(m: Machine, mm: Mm, device: SwapDevice) -> None:
     for vma in mm.vmas:
-        for haddr, start, end in mm.pmd_ranges(vma.start, vma.end):
-            pmd = mm.pmds.get(haddr)
-            if pmd is None:
-                continue
+        for haddr, start, end, pmd in mm.populated(vma.start, vma.end):
             entry = mm.entry(pmd)
             if entry.kind is SoftLeafType.SWAP and _is_on(entry, device):
                 if Reintroduced.BASE_SWAPOFF_SKIPS_PMD in m.errors:

@@ -32,10 +32,7 @@ def check_pmd_state(m: Machine, mm: Mm, haddr: int) -> str:
 def queue_folios(m: Machine, mm: Mm, start: int, end: int) -> tuple[int, int]:
     """mbind: how many pages there are to migrate, and how many PMDs are counted as failed, as they migrate already."""
     queued = failed = 0
-    for haddr, first, last in mm.pmd_ranges(start, end):
-        pmd = mm.pmds.get(haddr)
-        if pmd is None:
-            continue
+    for haddr, first, last, pmd in mm.populated(start, end):
         pages = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
         entry = mm.entry(pmd)
         if entry.state is State.SOFTLEAF:

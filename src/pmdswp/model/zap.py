@@ -21,10 +21,7 @@ __all__ = ["free_empty_tables", "zap_huge_pmd", "zap_page_range", "zap_pte"]
 
 def zap_page_range(m: Machine, mm: Mm, start: int, end: int) -> None:
     """`unmap_page_range`: nothing is mapped or swapped there any more."""
-    for haddr, first, last in mm.pmd_ranges(start, end):
-        pmd = mm.pmds.get(haddr)
-        if pmd is None:
-            continue
+    for haddr, first, last, pmd in mm.populated(start, end):
         state = mm.entry(pmd).state
         if state is State.NONE:
             continue
@@ -91,9 +88,8 @@ def _free_swap_cache(m: Machine, folio: Folio) -> None:
 def free_empty_tables(mm: Mm, start: int, end: int) -> None:
     """`free_pgtables`: the table of a PMD goes with the last VMA there."""
     size = mm.machine.pmd_size
-    for haddr, _first, _last in mm.pmd_ranges(start, end):
-        pmd = mm.pmds.get(haddr)
-        if pmd is None or any(vma.start < haddr + size and vma.end > haddr for vma in mm.vmas):
+    for haddr, _first, _last, pmd in mm.populated(start, end):
+        if any(vma.start < haddr + size and vma.end > haddr for vma in mm.vmas):
             continue
         if pmd.table is not None:
             mm.clear(pmd)
