@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 
-from pmdswp.arch import Arch, get, kernels, names
+from pmdswp.arch import Arch, Level, get, kernels, names
 from pmdswp.errors import DecodeError, EncodeError, JoinError, LayoutError, PmdSwpError, UnsupportedError
 from pmdswp.layout import Field, FieldKind, Layout
 from pmdswp.softleaf import MARKER_BITS, Entry, SoftLeaf, SoftLeafType, State
@@ -26,6 +26,7 @@ __all__ = [
     "JoinError",
     "Layout",
     "LayoutError",
+    "Level",
     "PmdSwpError",
     "SoftLeaf",
     "SoftLeafType",

@@ -26,14 +26,14 @@ from pmdswp.softleaf import (
 )
 from pmdswp.term import Solver, Term
 
-__all__ = ["LAWS", "Claim", "Law", "Verdict", "check", "distinct", "prove"]
+__all__ = ["LAWS", "Claim", "Law", "ProofResult", "check", "distinct", "prove"]
 
 
 Word = Any
 """A `Term` where the helpers are declared to take and give an `int`."""
 
 
-class Verdict(NamedTuple):
+class ProofResult(NamedTuple):
     """What came of one law at one level.
 
     `status` is "proved" or "hazard". A hazard has a `witness`, the smallest word that breaks the law, and an
@@ -405,7 +405,7 @@ LAWS = (
 """All laws, in the order in which `prove` checks them."""
 
 
-def prove(arch: Arch) -> list[Verdict]:
+def prove(arch: Arch) -> list[ProofResult]:
     """Check every law for one configuration, at both levels if PMDs there can hold softleaves."""
     levels = [arch.level(name) for name in arch.levels]
     return [check(law, level) for level in levels for law in LAWS if law.applies(level)]
@@ -422,13 +422,13 @@ def distinct(arches: Iterable[Arch]) -> Iterator[Arch]:
             yield arch
 
 
-def check(law: Law, level: Level) -> Verdict:
+def check(law: Law, level: Level) -> ProofResult:
     """Check one law for one level. A law of which no input is left, and helpers that raise, count as a find."""
     solver = Solver()
     witnesses: list[int] = []
     finds: list[int] = []
     reached = False
-    result = Verdict(level.arch, level.name, law.name, "proved")
+    result = ProofResult(level.arch, level.name, law.name, "proved")
     try:
         for claim in law.claims(level, solver):
             reached = reached or solver.is_possible()

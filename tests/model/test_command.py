@@ -13,7 +13,8 @@ from typing import NamedTuple
 import pytest
 
 import pmdswp
-from pmdswp import cli
+from pmdswp.cli import main
+from pmdswp.cli.model import FORMATS
 from pmdswp.model import Machine, Process, command, selftests
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -38,7 +39,7 @@ class Run(NamedTuple):
 
     def __call__(self, *arguments: str) -> Outcome:
         try:
-            status = cli.main(["model", *arguments])
+            status = main(["model", *arguments])
         except SystemExit as exit_:
             status = exit_.code if isinstance(exit_.code, int) else 1
         return Outcome(status, *self.capsys.readouterr())
@@ -56,7 +57,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 
 
 def test_the_formats_that_the_command_offers_are_those_that_there_are() -> None:
-    assert cli.MODEL_FORMATS == command.FORMATS
+    assert FORMATS == command.FORMATS
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pmdswp.arch import ARCHITECTURES, Level, configurations
 from pmdswp.arch.compiler import make
 from pmdswp.arch.facts import Facts
 from pmdswp.layout import Field, zero
-from pmdswp.prove import LAWS, Claim, Law, Verdict, check, distinct, prove
+from pmdswp.prove import LAWS, Claim, Law, ProofResult, check, distinct, prove
 from pmdswp.revisions import revisions
 from pmdswp.term import Solver
 
@@ -32,7 +32,7 @@ HAZARDOUS_WORDS: dict[str, dict[tuple[str, str], int]] = {
 """Architecture -> (level, law) -> the smallest word that breaks the law."""
 
 
-def _hazards(results: list[Verdict]) -> dict[tuple[str, str], int | None]:
+def _hazards(results: list[ProofResult]) -> dict[tuple[str, str], int | None]:
     return {(result.level, result.law): result.witness for result in results if result.status == "hazard"}
 
 
@@ -222,7 +222,7 @@ def test_a_wrong_layout_is_refuted(name: str, options: dict[str, object], plant:
     assert law in _refuted(name, plant, **options)
 
 
-def _bugged(name: str, **helpers: object) -> list[Verdict]:
+def _bugged(name: str, **helpers: object) -> list[ProofResult]:
     """What is undocumented of the default configuration if some helpers are replaced."""
     original = pmdswp.get(name)
     arch = make(original.architecture, original.config)

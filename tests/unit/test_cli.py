@@ -14,7 +14,7 @@ import pytest
 import pmdswp
 from pmdswp import UnsupportedError
 from pmdswp.cli import main
-from pmdswp.prove import Verdict
+from pmdswp.prove import ProofResult
 from pmdswp.render import formats
 
 WORD = "0x07fffffffffbfe0e"
@@ -439,7 +439,7 @@ def test_prove_prints_what_came_of_every_law(run: Run) -> None:
 
 
 def test_prove_without_an_architecture_proves_all_six(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pmdswp.prove.prove", lambda arch: [Verdict(arch, "pte", "a-law", "proved")])
+    monkeypatch.setattr("pmdswp.prove.prove", lambda arch: [ProofResult(arch, "pte", "a-law", "proved")])
     assert run("prove") == 0
     assert [line.split("'")[1] for line in run.out.splitlines()[:6]] == list(pmdswp.names())
     assert "6 laws checked for every word: 6 proved, 0 hazards\n" in run.out
@@ -452,12 +452,12 @@ def test_prove_all_proves_every_option_set_in_several_processes(run: Run) -> Non
 
 
 def test_an_undocumented_hazard_is_status_1(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    find = Verdict(pmdswp.get("arm64"), "pmd", "a-law", "hazard", 0x30, "Undocumented.", documented=False)
+    find = ProofResult(pmdswp.get("arm64"), "pmd", "a-law", "hazard", 0x30, "Undocumented.", documented=False)
     monkeypatch.setattr("pmdswp.prove.prove", lambda _arch: [find])
     assert run("prove", "arm64") == 1
     assert "hazards: pmd a-law 0x30 (UNDOCUMENTED)\n" in run.out
     assert "arm64 pmd a-law: Undocumented.\n" in run.out
-    stale = Verdict(pmdswp.get("arm64"), "pmd", "a-law", "proved", documented=False)
+    stale = ProofResult(pmdswp.get("arm64"), "pmd", "a-law", "proved", documented=False)
     monkeypatch.setattr("pmdswp.prove.prove", lambda _arch: [stale])
     assert run("prove", "arm64") == 1
     assert "hazards: pmd a-law - (UNDOCUMENTED)\n" in run.out

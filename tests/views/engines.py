@@ -10,7 +10,7 @@ import pytest
 
 from pmdswp.arch import get_with
 from pmdswp.views import bits, wire
-from pmdswp.views.fields import named_fields
+from pmdswp.views.naming import named_fields
 from pmdswp.views.wire import Construct
 from property.generators import CONFIGURATIONS, LEVELS
 from slots import Slot

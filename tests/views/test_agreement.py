@@ -11,7 +11,7 @@ import pmdswp
 from data_files import VECTOR_SAMPLE
 from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX
 from pmdswp.views import bits, wire
-from pmdswp.views.fields import named_fields
+from pmdswp.views.naming import named_fields
 from property.generators import LEVELS, MAX_WORD, SlotWord, Storable, slot_words, softleaf_slots, storables
 from slots import Slot
 from vectors.records import Told, Vectors, load

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import pmdswp
 from pmdswp import EncodeError
 from pmdswp.layout import Field
-from pmdswp.views.fields import named_fields
+from pmdswp.views.naming import named_fields
 from property.generators import MAX_WORD, not_integers, softleaf_slots
 from slots import Slot
 from views.engines import EVERY_ENGINE, Engine

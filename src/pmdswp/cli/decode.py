@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import BinaryIO
 
 from pmdswp.arch import Arch, Level
-from pmdswp.cli.input import Words, add_words, opened
+from pmdswp.cli.input import WordSource, add_words, opened
 from pmdswp.cli.output import complain, palette, print_json
 from pmdswp.cli.parser import Parser, add_arch, add_level, arch_of
 from pmdswp.errors import DecodeError
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         if options.words or options.file is not None or options.bytes:
             raise DecodeError("--table PATH cannot go with words, --file or --bytes")
         return _decode_table(options, level)
-    words = Words(options, arch)
+    words = WordSource(options, arch)
     ruler = (not words.are_a_list or options.why) if options.ruler is None else options.ruler
 
     def show(word: int) -> None:

@@ -17,7 +17,7 @@ from pmdswp.cli.parser import Parser
 from pmdswp.errors import DecodeError, PmdSwpError
 from pmdswp.words import parse_word, words_in_hex, words_in_line
 
-__all__ = ["Words", "add_words", "opened"]
+__all__ = ["WordSource", "add_words", "opened"]
 
 _LONGEST_LINE = 1 << 20
 """Bytes. No line of words is longer; what is, is binary data."""
@@ -71,7 +71,7 @@ def _standard_input() -> BinaryIO:
         return sys.stdin.buffer
 
 
-class Words:
+class WordSource:
     """The words that the arguments ask for."""
 
     def __init__(self, options: argparse.Namespace, arch: Arch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from pmdswp.cli.input import Words, add_words
+from pmdswp.cli.input import WordSource, add_words
 from pmdswp.cli.output import print_json
 from pmdswp.cli.parser import Parser, add_arch, arch_of
 from pmdswp.render.records import entry_record, hexadecimal
@@ -21,7 +21,7 @@ def add_arguments(parser: Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Join all words into one."""
     arch = arch_of(options)
-    pmd = arch.join_ptes(Words(options, arch).read(most=arch.hpage_pmd_nr))
+    pmd = arch.join_ptes(WordSource(options, arch).read(most=arch.hpage_pmd_nr))
     if options.json:
         print_json(entry_record(arch, arch.decode_pmd(pmd)))
     else:

@@ -39,9 +39,7 @@ def run(options: argparse.Namespace) -> int:
     if is_run:
         arch = get_with(options.arch or "x86_64", given)
         format_name = one_format(options, FORMATS[0])
-        return command.play(
-            command.Request(arch, options.scenario, options.trace, format_name, options.output), complain
-        )
+        return command.play(command.Play(arch, options.scenario, options.trace, format_name, options.output), complain)
     if options.output is not None or options.format is not None:
         raise UnsupportedError("selftest takes no --format and no --output")
     names = list(ARCHITECTURES) if options.arch is None else [options.arch]

@@ -16,7 +16,7 @@ from pmdswp.render.records import hexadecimal
 from pmdswp.render.text import proof_line, proof_summary
 
 if TYPE_CHECKING:
-    from pmdswp.prove import Verdict
+    from pmdswp.prove import ProofResult
 
 __all__ = ["add_arguments", "run"]
 
@@ -41,21 +41,21 @@ def run(options: argparse.Namespace) -> int:
         raise UnsupportedError("options of one configuration need ARCH, and no --all")
     names = [options.arch] if options.arch is not None else list(ARCHITECTURES)
     arches = list(prove.distinct(configurations(*names)) if options.all else (get_with(name, given) for name in names))
-    verdicts: list[Verdict] = []
+    results: list[ProofResult] = []
     with _prover(len(arches)) as prove_each:
         for count, of_arch in enumerate(prove_each(prove.prove, arches), start=1):
-            verdicts.extend(of_arch)
+            results.extend(of_arch)
             if not options.json:
                 print(f"{count:>4}/{len(arches)}  {proof_line(of_arch)}", flush=True)
     if options.json:
-        print_json({"results": [_record(verdict) for verdict in verdicts]})
+        print_json({"results": [_record(result) for result in results]})
     else:
-        print(*proof_summary(verdicts), sep="\n")
-    return int(not all(verdict.documented for verdict in verdicts))
+        print(*proof_summary(results), sep="\n")
+    return int(not all(result.documented for result in results))
 
 
 @contextmanager
-def _prover(count: int) -> Iterator[Callable[..., Iterable[list[Verdict]]]]:
+def _prover(count: int) -> Iterator[Callable[..., Iterable[list[ProofResult]]]]:
     """What runs `count` proofs: `map`, or that of a pool of processes where it is worth starting them."""
     if count < FEW:
         yield map
@@ -64,15 +64,15 @@ def _prover(count: int) -> Iterator[Callable[..., Iterable[list[Verdict]]]]:
         yield pool.map
 
 
-def _record(verdict: Verdict) -> dict[str, object]:
+def _record(result: ProofResult) -> dict[str, object]:
     return {
-        "arch": verdict.arch.name,
-        "kernel": verdict.arch.kernel,
-        "options": dict(verdict.arch.config.chosen),
-        "level": verdict.level,
-        "law": verdict.law,
-        "status": verdict.status,
-        "witness": None if verdict.witness is None else hexadecimal(verdict.witness),
-        "explanation": verdict.explanation,
-        "documented": verdict.documented,
+        "arch": result.arch.name,
+        "kernel": result.arch.kernel,
+        "options": dict(result.arch.config.chosen),
+        "level": result.level,
+        "law": result.law,
+        "status": result.status,
+        "witness": None if result.witness is None else hexadecimal(result.witness),
+        "explanation": result.explanation,
+        "documented": result.documented,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from pmdswp.cli.input import Words, add_words
+from pmdswp.cli.input import WordSource, add_words
 from pmdswp.cli.output import print_json
 from pmdswp.cli.parser import Parser, add_arch, arch_of
 from pmdswp.render.records import hexadecimal
@@ -29,4 +29,4 @@ def run(options: argparse.Namespace) -> int:
         else:
             print(*ptes, sep="\n")
 
-    return Words(options, arch).answer(show)
+    return WordSource(options, arch).answer(show)

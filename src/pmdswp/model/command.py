@@ -226,6 +226,3 @@ def _record(verdict: Verdict) -> dict[str, object]:
         "failure": verdict.failure,
         "rules": verdict.rules,
     }
-
-
-Request = Play  # as the command line still calls it

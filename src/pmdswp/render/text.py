@@ -18,7 +18,7 @@ from pmdswp.render.records import marker_names, stray_bits
 from pmdswp.softleaf import FLAGS, Entry, SoftLeaf, SoftLeafType, State
 
 if TYPE_CHECKING:
-    from pmdswp.prove import Verdict
+    from pmdswp.prove import ProofResult
 
 __all__ = [
     "Palette",
@@ -259,7 +259,7 @@ def _default(value: object) -> str:
     return show(value).strip("'")
 
 
-def proof_line(results: Sequence[Verdict]) -> str:
+def proof_line(results: Sequence[ProofResult]) -> str:
     """What came of the laws for one configuration, in one line."""
     arch = results[0].arch
     broken = [result for result in results if result.witness is not None or not result.documented]
@@ -268,12 +268,12 @@ def proof_line(results: Sequence[Verdict]) -> str:
     return f"{repr(arch).removeprefix('pmdswp.')}: {proved} of {len(results)} proved; hazards: {hazards}"
 
 
-def _witness(result: Verdict) -> str:
+def _witness(result: ProofResult) -> str:
     word = "-" if result.witness is None else hex(result.witness)
     return word if result.documented else f"{word} (UNDOCUMENTED)"
 
 
-def proof_summary(results: Sequence[Verdict]) -> Iterator[str]:
+def proof_summary(results: Sequence[ProofResult]) -> Iterator[str]:
     """How many laws were proved, and every hazard explained once."""
     hazards = [result for result in results if result.status == "hazard"]
     proved = len(results) - len(hazards)

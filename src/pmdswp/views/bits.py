@@ -18,7 +18,7 @@ from typing import Any
 
 from pmdswp.errors import DecodeError
 from pmdswp.layout import WORD_BITS, FieldKind, Layout, check_word
-from pmdswp.views.fields import field_numbers, named_fields
+from pmdswp.views.naming import field_numbers, named_fields
 
 try:
     import bitstring

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 from pmdswp.arch import Arch
 from pmdswp.layout import Field, FieldKind
 from pmdswp.softleaf import LevelName
-from pmdswp.views.fields import field_numbers, named_fields
+from pmdswp.views.naming import field_numbers, named_fields
 
 try:
     import construct
