@@ -26,6 +26,8 @@ autodoc_typehints_format = "short"
 autodoc_default_options = {"members": True, "undoc-members": False, "exclude-members": "count, index"}
 python_use_unqualified_type_names = True
 
+smartquotes = False  # subjects of commits are quoted as the kernel quotes them
+
 html_theme = "furo"
 html_title = "pmdswp"
 html_copy_source = False

@@ -362,8 +362,8 @@ def option_sets(arch: str, options: Mapping[str, Option]) -> Iterator[Mapping[st
     """Option sets of an architecture in which every value occurs, for proofs and tests; the defaults come first.
 
     Of the releases, those that differ on this architecture; all combinations of the options that change a layout or a
-    predicate, and with each of them those that change numbers only, one at a time. Only sets that make a configuration of their own
-    are given.
+    predicate, and with each of them those that change numbers only, one at a time. Only sets that
+    make a configuration of their own are given.
     """
     seen: set[Config] = set()
     examples = telling_values(arch, options)

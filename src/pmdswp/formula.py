@@ -10,6 +10,7 @@ times as long (benchmarks/scalar.py).
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from types import CodeType
@@ -101,23 +102,32 @@ def compile_methods(title: str, text: str, names: Mapping[str, object]) -> dict[
     return methods
 
 
-@lru_cache(maxsize=512)
+MOST_TEXTS = 1024
+"""Of so many configurations the compiled text is kept, so that a process which makes others for ever does not grow."""
+
+_shown: deque[str] = deque()
+
+
+@lru_cache(maxsize=MOST_TEXTS)
 def _code(title: str, text: str) -> CodeType:
     import linecache  # noqa: PLC0415  # not needed to import the library, and slow to load
 
     filename = f"<pmdswp {title} {crc32(text.encode()):08x}>"
     # where tracebacks, pdb and inspect.getsource look for text that has no file
     linecache.cache[filename] = (len(text), None, _lines(text), filename)
+    _shown.append(filename)
+    if len(_shown) > MOST_TEXTS:
+        linecache.cache.pop(_shown.popleft(), None)
     return _under(_compiled(text), filename)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=MOST_TEXTS)
 def _compiled(text: str) -> CodeType:
     """The compiled text: six of seven configurations share it with another, and compiling takes longest."""
     return compile(text, "<pmdswp>", "exec")
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=MOST_TEXTS)
 def _lines(text: str) -> list[str]:
     return text.splitlines(keepends=True)
 

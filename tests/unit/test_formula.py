@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import linecache
 import re
 import traceback
 
 import pytest
 
 import pmdswp
-from pmdswp.formula import Formula, compile_methods, method_source
+from pmdswp.formula import MOST_TEXTS, Formula, compile_methods, method_source
 
 V = Formula("v")
 
@@ -73,3 +74,15 @@ def test_a_traceback_through_a_helper_shows_its_formula() -> None:
     with pytest.raises(TypeError) as caught:
         arch.pmd_present(None)  # type: ignore[arg-type]
     assert "return (v & 0x181) != 0x0" in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_process_that_makes_configurations_for_ever_does_not_grow() -> None:
+    def make(count: int) -> None:
+        for i in range(count):
+            pmdswp.get("loongarch64", invalid_pte_table=0x9000000000000000 + 0x10000 * i)
+
+    make(2 * MOST_TEXTS)
+    filenames = [name for name in linecache.cache if name.startswith("<pmdswp ")]
+    assert len(filenames) <= MOST_TEXTS
+    newest = pmdswp.get("loongarch64", invalid_pte_table=0x9000000000000000 + 0x10000 * (2 * MOST_TEXTS - 1))
+    assert f"{newest.pmd.empty:#x}" in inspect.getsource(newest.pmd_none)

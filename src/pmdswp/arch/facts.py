@@ -94,8 +94,8 @@ class Architecture(NamedTuple):
 
     `msb0`: its manuals number bits from the most significant one. `pmd_softleaf_since`: the change that brought
     PMD softleaves, where that came after the oldest kernel known here. `geometry` names the options that change sizes,
-    `full` the switches that are off by default and add bits, `passing` those that only some kernels have and that change
-    no bit. `machine`: None where no kernel can be compiled
+    `full` the switches that are off by default and add bits, `passing` what only some kernels have and changes no bit.
+    `machine`: None where no kernel can be compiled
     to be asked. `constants`: constants that only the headers of this architecture have.
     """
 

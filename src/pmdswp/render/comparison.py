@@ -18,7 +18,7 @@ __all__ = ["comparison", "flag_table", "level_table", "limit_table"]
 
 
 def comparison(names: Sequence[str] | None = None) -> Section:
-    """All comparisons of these architectures (of all, if none are named); `UnsupportedError` for a name that there is not."""
+    """All comparisons of these architectures, or of all; `UnsupportedError` for a name that there is not."""
     names = [find(name).name for name in (ARCHITECTURES if names is None else names)]
     newest = KERNELS[-1]
     full = (
