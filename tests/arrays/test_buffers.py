@@ -90,11 +90,11 @@ def test_nothing_is_no_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 9, 4095])
-def test_a_length_that_is_no_multiple_of_8_is_refused(size: int, tmp_path: Path) -> None:
-    with pytest.raises(DecodeError, match=f"^the buffer has {size} bytes, which is no multiple of 8"):
+def test_a_length_that_is_not_a_multiple_of_8_is_refused(size: int, tmp_path: Path) -> None:
+    with pytest.raises(DecodeError, match=f"^the buffer has {size} bytes, which is not a multiple of 8"):
         array.from_buffer(X86, bytes(size))
     (tmp_path / "dump").write_bytes(bytes(size))
-    with pytest.raises(DecodeError, match=f"dump has {size} bytes, which is no multiple of 8"):
+    with pytest.raises(DecodeError, match=f"dump has {size} bytes, which is not a multiple of 8"):
         array.from_buffer(X86, tmp_path / "dump")
 
 

@@ -201,7 +201,7 @@ def test_the_cache_is_below_the_home_directory_by_default(tmp_path: Path, monkey
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     expect_loop(compiled())
-    [kept] = tmp_path.glob(".cache/pmdswp/*.py")
+    [kept] = tmp_path.glob(".cache/pmdswp/loops/*.py")
     assert kept.name.startswith("pmdswp_kernel_")
     # what a crash cut short does no harm
     kept.write_text(kept.read_text(encoding="utf-8")[:200], encoding="utf-8")
@@ -239,7 +239,7 @@ def test_processes_compile_at_once_and_a_later_one_uses_what_they_kept(tmp_path:
     assert [answer for answer, _, _ in (*said, later)] == [total] * 3
     assert later[1:] == ["1", "0"]
     # one text, and nothing half-written
-    assert len(list((tmp_path / "pmdswp").glob("*.py"))) == 1
+    assert len(list((tmp_path / "pmdswp" / "loops").glob("*.py"))) == 1
     assert {path.suffix for path in (tmp_path / "pmdswp").rglob("*") if path.is_file()} == {".py", ".nbi", ".nbc"}
 
 

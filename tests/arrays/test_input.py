@@ -84,7 +84,7 @@ def test_an_out_that_does_not_fit_is_refused(name: str, column: object, count: i
 
 def test_an_out_of_too_few_columns_is_refused() -> None:
     for out in (tuple(Columns.empty(10)), array.classify(ARCH, "pmd", array_of(range(10)))):
-        with pytest.raises(DecodeError, match=rf"^out: {type(out).__name__} is no Columns; Columns\.empty\(\(10,\)\)"):
+        with pytest.raises(DecodeError, match=rf"^out: {type(out).__name__} is not Columns; Columns\.empty\(\(10,\)\)"):
             array.decode(ARCH, "pmd", array_of(range(10)), out=out)  # type: ignore[arg-type]
 
 
