@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -107,9 +106,7 @@ def test_numpy_and_numba_read_one_text(arch: Arch, level: Level) -> None:
     exec(text, namespace)  # noqa: S102  # the library's own text
     assert columns.numpy_function(arch, level).__code__ == getattr(namespace["columns"], "__code__", None)
     loop = columns.compiled_loop(arch, level)
-    module = sys.modules[loop.py_func.__module__]  # type: ignore[attr-defined]  # numba's
-    assert module.__file__ is not None
-    written = Path(module.__file__).read_text(encoding="utf-8")
+    written = Path(loop.py_func.__globals__["__file__"]).read_text(encoding="utf-8")  # type: ignore[attr-defined]
     assert text in written
     assert columns.kinds_as_sum(arch) in written
 
