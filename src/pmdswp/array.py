@@ -117,7 +117,7 @@ class Joined(NamedTuple):
     arch: Arch
     ptes: Words
 
-    def error(self, row: int) -> JoinError | None:
+    def error(self, row: int | np.integer[Any]) -> JoinError | None:
         """Why a row does not join, as the scalar `join_ptes` says it; None for one that does.
 
         `DecodeError` for a `row` that is not an integer from 0 to the number of rows - 1. The row is read again:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 from reprlib import Repr
+from typing import SupportsIndex
 
 from pmdswp.arch import Arch
 from pmdswp.arch.level import Level
@@ -41,7 +42,7 @@ def check_place(arch: Arch, name: LevelName) -> Level:
     return arch.level(name)
 
 
-def check_count(name: str, value: int, end: int | None = None, error: type[PmdSwpError] = DecodeError) -> int:
+def check_count(name: str, value: SupportsIndex, end: int | None = None, error: type[PmdSwpError] = DecodeError) -> int:
     """An integer of any type, from 0 up and below `end`, as an `int`; `error` names it otherwise.
 
     Truth values and arrays are not taken, though Python and NumPy take them for integers.

@@ -23,9 +23,9 @@ class Run:
         self.raw = b""
         self.err = ""
 
-    def __call__(self, *arguments: object, stdin: bytes | io.BytesIO = b"") -> int:
-        memory = stdin if isinstance(stdin, io.BytesIO) else io.BytesIO(stdin)
-        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(memory))
+    def __call__(self, *arguments: object, stdin: bytes | BinaryIO = b"") -> int:
+        binary = io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin
+        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(binary))
         try:
             status = main(["scan", *map(str, arguments)])
         except SystemExit as exit_:

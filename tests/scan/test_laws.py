@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from guests.records import Snapshot, load_snapshots
 from guests.records import load as load_guest
 from pmdswp import Arch, DecodeError, SoftLeafType, State, UnsupportedError
 from pmdswp.arch import ARCHITECTURES, get_with
-from pmdswp.scan import LONGEST, Leaf, Run, Summary, scan, table_entries
+from pmdswp.scan import LONGEST, Leaf, Run, Summary, scan, scan_file, table_entries
 from pmdswp.softleaf import NR_SWAP_TYPES, Flags
 from pmdswp.softleaf import LevelName as Level
 from property.generators import slot_word_lists
@@ -224,6 +225,28 @@ def test_summaries_of_different_readings_do_not_add_up() -> None:
 def test_what_is_no_array_of_words_is_refused(words: object) -> None:
     with pytest.raises(DecodeError, match="one dimension and dtype uint64"):
         scan(X86, "pte", words)  # type: ignore[arg-type]
+
+
+def test_masked_words_are_refused() -> None:
+    with pytest.raises(DecodeError, match=r"^words: a masked array has places without a value$"):
+        scan(X86, "pte", np.ma.masked_equal(array_of([1, 2]), 2))
+
+
+@pytest.mark.parametrize("position", [-1, 1.0, None, True, "0"])
+def test_what_is_not_a_position_is_refused(position: Any) -> None:
+    with pytest.raises(DecodeError, match=r"^position .* is not (an integer )?within 0\.\.$"):
+        scan(X86, "pte", array_of([0]), position=position)
+
+
+@pytest.mark.parametrize("given", [None, "x86_64", Arch])
+def test_what_is_not_an_arch_is_refused(given: Any) -> None:
+    for call in (
+        lambda: scan(given, "pte", array_of([0])),
+        lambda: scan_file(given, "pte", "/dev/null"),
+        lambda: table_entries(given, "pte"),
+    ):
+        with pytest.raises(UnsupportedError, match=r" is not an Arch: pmdswp\.get makes one$"):
+            call()
 
 
 def test_unknown_levels_and_no_threads_are_refused() -> None:

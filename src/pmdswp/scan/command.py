@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from importlib import import_module
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from pmdswp.arch import Arch
 from pmdswp.errors import DecodeError, UnsupportedError
@@ -20,7 +20,13 @@ from pmdswp.scan.records import BINARY_FORMATS, FORMATS, WRITERS, Write
 from pmdswp.scan.report import SUMMARIES, summary_lines, summary_record
 from pmdswp.scan.scanner import Scanner
 from pmdswp.scan.selection import Selection
-from pmdswp.scan.streams import StandardError, opened_output, refuse_output_over_input, reserve_descriptors
+from pmdswp.scan.streams import (
+    StandardError,
+    opened_output,
+    refuse_output_over_input,
+    reserve_descriptors,
+    standard_output,
+)
 from pmdswp.scan.summary import Summary
 from pmdswp.softleaf import LevelName as Level
 from pmdswp.words import printable
@@ -147,14 +153,10 @@ def _check_output(request: ScanRequest, selection: Selection | None) -> None:
 @contextmanager
 def _writer(request: ScanRequest, source: BinaryIO) -> Iterator[Write]:
     """What writes records to where they are wanted; never to the `source`."""
-    is_binary = request.format in BINARY_FORMATS
-    with ExitStack() as stack:
-        file: Any
-        if request.output is None:
-            file = sys.stdout.buffer if is_binary else sys.stdout
-        else:
-            file = stack.enter_context(opened_output(request.output, "wb" if is_binary else "w", source))
-        yield stack.enter_context(WRITERS[request.format](request.arch, request.level, file))
+    mode = "wb" if request.format in BINARY_FORMATS else "w"
+    opening = standard_output(mode) if request.output is None else opened_output(request.output, mode, source)
+    with opening as file, WRITERS[request.format](request.arch, request.level, file) as write:
+        yield write
 
 
 def _progress(request: ScanRequest, span: Span) -> AbstractContextManager[Callable[[int], object]]:

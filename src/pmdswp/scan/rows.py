@@ -77,7 +77,7 @@ class Rows:
                 has_hole = np.array([template.has_hole[place] for template in templates])
                 parts.append(numbers[place] * has_hole[classes, None])
         rows = np.concatenate(parts, axis=1).reshape(-1)
-        return rows[rows != 0].tobytes().decode()
+        return str(rows[rows != 0].tobytes(), "utf-8")
 
     def _classes(self, columns: array.Columns) -> Words:
         """A number for each word: equal ones have rows that differ in numbers alone."""

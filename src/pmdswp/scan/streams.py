@@ -6,14 +6,14 @@ import os
 import stat
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import IO, Any
 
 from pmdswp.checks import check_path
 from pmdswp.errors import UnsupportedError
 from pmdswp.words import printable
 
-__all__ = ["StandardError", "opened_output", "refuse_output_over_input", "reserve_descriptors"]
+__all__ = ["StandardError", "opened_output", "refuse_output_over_input", "reserve_descriptors", "standard_output"]
 
 _STANDARD_STREAMS = 3
 
@@ -77,6 +77,29 @@ def _is_same(one: os.stat_result | None, other: os.stat_result | None) -> bool:
     if stat.S_ISBLK(one.st_mode) and stat.S_ISBLK(other.st_mode):
         return one.st_rdev == other.st_rdev
     return (stat.S_ISREG(one.st_mode) or stat.S_ISFIFO(one.st_mode)) and os.path.samestat(one, other)
+
+
+def standard_output(mode: str) -> AbstractContextManager[IO[Any]]:
+    """Standard output in mode "wb" or "w", with a buffer of its own that is written out in the end.
+
+    That of an unbuffered Python (`python -u`) drops, without an error, what the system does not take at once.
+    """
+    is_text = mode == "w"
+    try:
+        number = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return nullcontext(sys.stdout if is_text else sys.stdout.buffer)
+    sys.stdout.flush()
+    if not is_text:
+        return open(number, mode, closefd=False)
+    return open(
+        number,
+        mode,
+        buffering=1 if sys.stdout.isatty() else -1,
+        encoding=sys.stdout.encoding,
+        errors=sys.stdout.errors,
+        closefd=False,
+    )
 
 
 class StandardError:
