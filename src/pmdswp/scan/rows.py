@@ -24,7 +24,7 @@ __all__ = ["HOLES", "Rows", "hole"]
 
 _Bytes = NDArray[np.uint8]
 
-AT_ONCE = 1 << 14
+AT_ONCE = 1 << 13
 """Rows that are made at a time: their text takes a few MiB."""
 
 HOLES = ("position", "raw", "offset", "bytes", "stray_bits", "pfn")
