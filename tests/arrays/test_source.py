@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pmdswp.arch.base import formulas, leaf_type
 
-from arrays.readings import ARCHES, LEVELS
+from arrays.readings import ARCHES, FEWER, LEVELS
 from pmdswp import Arch, SoftLeaf, columns, strategies
 from pmdswp.formula import Formula
 from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, State
@@ -74,6 +74,7 @@ def _formulas(arch: Arch, level: Level) -> dict[str, Formula]:
     return wanted
 
 
+@FEWER
 @given(strategies.architectures(), st.sampled_from(LEVELS))
 def test_every_formula_of_the_library_stands_in_the_text_as_it_is(arch: Arch, level: Level) -> None:
     found = _all(tree for trees in values(columns.source(arch, level)).values() for tree in trees)
@@ -81,6 +82,7 @@ def test_every_formula_of_the_library_stands_in_the_text_as_it_is(arch: Arch, le
         assert plain(formula) in found, name
 
 
+@FEWER
 @given(strategies.architectures(), st.sampled_from(LEVELS))
 def test_the_text_has_no_number_of_its_own_but_codes(arch: Arch, level: Level) -> None:
     def numbers(tree: ast.AST) -> set[int]:
@@ -92,6 +94,7 @@ def test_the_text_has_no_number_of_its_own_but_codes(arch: Arch, level: Level) -
     assert numbers(ast.parse(columns.source(arch, level))) <= known
 
 
+@FEWER
 @given(strategies.architectures(), st.sampled_from(LEVELS))
 def test_none_is_asked_by_the_formula_of_the_library_alone(arch: Arch, level: Level) -> None:
     [none] = values(columns.source(arch, level))["none"]
@@ -111,6 +114,7 @@ def test_numpy_and_numba_read_one_text(arch: Arch, level: Level) -> None:
     assert columns.kinds_as_sum(arch) in written
 
 
+@FEWER
 @given(strategies.architectures())
 def test_the_kind_of_every_type_number_is_that_of_the_library_by_table_and_by_sum(arch: Arch) -> None:
     numbers = np.arange(GENERIC_TYPE_MAX + 1, dtype=np.uint8)

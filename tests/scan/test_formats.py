@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import pmdswp
+from arrays.readings import FEWER
 from pmdswp import Arch, Entry, array
 from pmdswp.render.records import entry_record
 from pmdswp.scan.records import COLUMNS, FORMATS, WRITERS
@@ -120,7 +121,7 @@ def selections(draw: st.DrawFn) -> tuple[Slot, Selected]:
     return slot, Selected(array_of(positions), array_of(words))
 
 
-@settings(max_examples=40)
+@FEWER
 @given(selections())
 def test_rows_that_are_made_at_once_are_those_of_one_record_after_the_other(case: tuple[Slot, Selected]) -> None:
     (arch, level), selected = case

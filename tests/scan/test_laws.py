@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import pmdswp
+from arrays.readings import FEWER
 from data_files import GUEST_FILES, VECTOR_SAMPLE, label
 from guests.records import Snapshot, load_snapshots
 from guests.records import load as load_guest
@@ -60,14 +61,14 @@ def tables(draw: st.DrawFn) -> tuple[Slot, list[int]]:
     return slot, words[: 3 * size]
 
 
-@settings(max_examples=60)
+@FEWER
 @given(tables(), st.integers(0, 1 << 40))
 def test_a_summary_is_what_a_loop_counts(case: tuple[Slot, list[int]], position: int) -> None:
     (arch, level), words = case
     assert scan(arch, level, array_of(words), position=position) == summary_of(arch, level, words, position)
 
 
-@settings(max_examples=40)
+@FEWER
 @given(tables(), tables(), st.data())
 def test_summaries_of_whole_tables_add_up_to_that_of_all(
     case: tuple[Slot, list[int]], other: tuple[Slot, list[int]], data: st.DataObject
