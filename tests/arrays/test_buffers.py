@@ -141,7 +141,7 @@ def test_what_names_no_file_is_refused(name: str, message: str) -> None:
 def test_what_has_no_size_is_refused_at_once(tmp_path: Path) -> None:
     # nobody writes to it: opening it would wait
     os.mkfifo(tmp_path / "p\x1b[2J")
-    with pytest.raises(DecodeError, match=r"/p\\x1b\[2J is not a regular file; pmdswp\.scan reads streams$"):
+    with pytest.raises(DecodeError, match=r"/p\\x1b\[2J' is not a regular file; pmdswp\.scan reads streams$"):
         array.from_buffer(X86, tmp_path / "p\x1b[2J")
     with pytest.raises(DecodeError, match=r"^/dev/zero is not a regular file; pmdswp\.scan reads streams$"):
         array.from_buffer(X86, "/dev/zero")

@@ -312,23 +312,20 @@ def test_a_closed_standard_input_is_an_error(
     assert capsys.readouterr().err == "pmdswp: standard input is closed\n"
 
 
-NAME = "d\x1b[31m\n\\\udcff"
-ESCAPED = r"d\x1b[31m\n\\\udcff"
-
-
 def test_what_a_name_holds_does_not_reach_the_terminal(run: Run, tmp_path: Path) -> None:
-    path = tmp_path / NAME
+    path = tmp_path / "d\x1b[31m\n\udcff"
+    shown = f"'{tmp_path}/d" + r"\x1b[31m\n\udcff'"
     path.write_bytes(PAGE + b"123")
     assert run(path, *X86) == 1
-    assert run.out.splitlines()[0] == f"{tmp_path}/{ESCAPED}: read as pmd by pmdswp.get('x86_64', kernel='7.3')"
-    assert run.err == f"pmdswp: {tmp_path}/{ESCAPED}: the last 3 bytes are no whole word\n"
+    assert run.out.splitlines()[0] == f"{shown}: read as pmd by pmdswp.get('x86_64', kernel='7.3')"
+    assert run.err == f"pmdswp: {shown}: the last 3 bytes are no whole word\n"
     assert run(path, *X86, "--json", "-o", path) == 2
-    assert run.err == f"pmdswp: {tmp_path}/{ESCAPED} is the file to be read\n"
+    assert run.err == f"pmdswp: {shown} is the file to be read\n"
     assert run(path, *X86, "--summary", "json") == 1
     assert run.summary()["file"] == str(path)
     path.write_bytes(b"")
     assert run(path, *X86) == 1
-    assert run.err == f"pmdswp: {tmp_path}/{ESCAPED}: no words to read\n"
+    assert run.err == f"pmdswp: {shown}: no words to read\n"
 
 
 def test_a_name_that_standard_output_has_no_letters_for_is_printed(
@@ -387,10 +384,10 @@ def test_a_terminal_sees_how_far_it_is(
         monkeypatch.setattr("pmdswp.scan.files._size", lambda _: None)
     put(monkeypatch, file)
     assert cli.main(["scan", "[dump]\x1b", *X86]) == (1 if name == "file" else 0)
-    assert r"[dump]\x1b" in stderr.text
+    assert r"'[dump]\x1b'" in stderr.text
     assert "KiB" in stderr.text
     assert ("could not be read" in stderr.text) == (name == "file")
-    assert capsys.readouterr().out.startswith(r"[dump]\x1b: read as pmd")
+    assert capsys.readouterr().out.startswith(r"'[dump]\x1b': read as pmd")
 
 
 def test_records_go_to_standard_output_while_the_bar_is_on_standard_error(

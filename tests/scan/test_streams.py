@@ -10,8 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 import pytest
@@ -136,28 +136,38 @@ def test_standard_input_that_has_nothing_yet_has_not_ended(run: Run) -> None:
 # --- standard error that nobody reads ---------------------------------------------------------------------------
 
 
-def _without_reader() -> io.TextIOWrapper:
+@pytest.fixture
+def unread() -> Iterator[io.TextIOWrapper]:
     """Standard error whose reader is gone."""
     reader, writer = os.pipe()
     os.close(reader)
-    return os.fdopen(writer, "w", buffering=1)
+    stream = os.fdopen(writer, "w", buffering=1)
+    yield stream
+    with suppress(BrokenPipeError):
+        stream.close()
+
+
+def test_a_standard_error_that_a_complaint_has_closed_is_closed(
+    monkeypatch: pytest.MonkeyPatch, unread: io.TextIOWrapper
+) -> None:
+    with monkeypatch.context() as replaced:
+        replaced.setattr(sys, "stderr", unread)
+        assert not streams.on_standard_error(lambda: setattr(sys, "stderr", None))
 
 
 @pytest.mark.parametrize("is_closed", [False, True])
 def test_without_a_reader_of_complaints_the_work_is_done(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, is_closed: bool
+    monkeypatch: pytest.MonkeyPatch, unread: io.TextIOWrapper, tmp_path: Path, *, is_closed: bool
 ) -> None:
     # the reader of a pipe finds out about the tail after the records
     output = tmp_path / "out"
     (tmp_path / "dump").write_bytes(PAGE * 3 + b"123")
     stdout = io.StringIO()
     with monkeypatch.context() as replaced, redirect_stdout(stdout):
-        stderr = None if is_closed else _without_reader()
-        replaced.setattr(sys, "stderr", stderr)
+        replaced.setattr(sys, "stderr", None if is_closed else unread)
         status = cli.main(["scan", str(tmp_path / "dump"), *PTES, "--json", "-o", str(output)])
-        if stderr is not None:
-            # nothing is left that would fail when the process ends
-            stderr.close()
+        # nothing is left that would fail when the process ends
+        assert sys.stderr is None
     assert (status, stdout.getvalue()) == (1, "")
     assert len(output.read_text().splitlines()) == 24
 
@@ -165,14 +175,17 @@ def test_without_a_reader_of_complaints_the_work_is_done(
 @pytest.mark.parametrize("is_closed", [False, True])
 @pytest.mark.parametrize(("summary", "status"), [("text", 1), ("json", 1), ("none", 0)])
 def test_a_summary_that_nobody_reads_is_status_1(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], summary: str, status: int, *, is_closed: bool
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    unread: io.TextIOWrapper,
+    summary: str,
+    status: int,
+    *,
+    is_closed: bool,
 ) -> None:
     with monkeypatch.context() as replaced:
-        stderr = None if is_closed else _without_reader()
-        replaced.setattr(sys, "stderr", stderr)
+        replaced.setattr(sys, "stderr", None if is_closed else unread)
         assert cli.main(["scan", str(PTE_PAGE), *PTES, "--json", "--summary", summary]) == status
-        if stderr is not None:
-            stderr.close()
     assert len([json.loads(line) for line in capfd.readouterr().out.splitlines()]) == 8
 
 

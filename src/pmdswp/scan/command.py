@@ -21,7 +21,7 @@ from pmdswp.scan.report import SUMMARIES, summary_lines, summary_record
 from pmdswp.scan.scanner import Scanner
 from pmdswp.scan.selection import Selection
 from pmdswp.scan.streams import (
-    StandardError,
+    on_standard_error,
     opened_output,
     refuse_output_over_input,
     reserve_descriptors,
@@ -69,15 +69,12 @@ def command(request: ScanRequest, complain: Callable[[str], None]) -> int:
     reserve_descriptors()
     try:
         with terminable():
-            return _scan(request, complain, StandardError())
+            return _scan(request, lambda complaint: on_standard_error(lambda: complain(complaint)))
     except Terminated as ended:
         return ended.status
 
 
-def _scan(request: ScanRequest, complain: Callable[[str], None], errors: StandardError) -> int:
-    def tell(complaint: str) -> None:
-        errors.try_to(lambda: complain(complaint))
-
+def _scan(request: ScanRequest, complain: Callable[[str], object]) -> int:
     selection = request.selection
     _check_output(request, selection)
     total, stopped = Summary(request.arch, request.level), None
@@ -87,7 +84,7 @@ def _scan(request: ScanRequest, complain: Callable[[str], None], errors: Standar
         span = Span.of(file, request.offset, request.length, is_stream=request.path == _STANDARD)
         write = stack.enter_context(_writer(request, file))
         advance = stack.enter_context(_progress(request, span))
-        complaints = Complaints(request.path, tell)
+        complaints = Complaints(request.path, complain)
         scanner = Scanner(request.arch, request.level, selection, request.jit)
         try:
             for part in scanner.parts(file, span, request.threads):
@@ -106,10 +103,10 @@ def _scan(request: ScanRequest, complain: Callable[[str], None], errors: Standar
     is_empty = total == Summary(request.arch, request.level)
     name = printable(request.path)
     if stopped is not None:
-        tell(f"{name}: {_cause(stopped)}; the summary is that of what was read")
+        complain(f"{name}: {_cause(stopped)}; the summary is that of what was read")
     elif is_empty:
-        tell(f"{name}: no words to read")
-    is_told = _print_summary(request, total, errors)
+        complain(f"{name}: no words to read")
+    is_told = _print_summary(request, total)
     sys.stdout.flush()
     if stopped is not None:
         return stopped.status if isinstance(stopped, Terminated) else 130
@@ -166,7 +163,7 @@ def _progress(request: ScanRequest, span: Span) -> AbstractContextManager[Callab
     return progress(request.path, total, is_wanted=not shows_records)
 
 
-def _print_summary(request: ScanRequest, summary: Summary, errors: StandardError) -> bool:
+def _print_summary(request: ScanRequest, summary: Summary) -> bool:
     """On standard output, but on standard error if that may be where records are; whether it could be printed."""
     if request.summary == "none":
         return True
@@ -187,5 +184,4 @@ def _print_summary(request: ScanRequest, summary: Summary, errors: StandardError
     if is_output:
         write()
         return True
-    errors.try_to(write)
-    return not errors.is_lost
+    return on_standard_error(write)

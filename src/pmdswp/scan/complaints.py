@@ -13,7 +13,7 @@ __all__ = ["Complaints"]
 class Complaints:
     """Tells what could not be read: neighbours that failed for one reason as one."""
 
-    def __init__(self, name: str, complain: Callable[[str], None]) -> None:
+    def __init__(self, name: str, complain: Callable[[str], object]) -> None:
         self._name, self._complain = printable(name), complain
         self._lost: Lost | None = None
 

@@ -6,14 +6,14 @@ import os
 import stat
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from typing import IO, Any
 
 from pmdswp.checks import check_path
 from pmdswp.errors import UnsupportedError
 from pmdswp.words import printable
 
-__all__ = ["StandardError", "opened_output", "refuse_output_over_input", "reserve_descriptors", "standard_output"]
+__all__ = ["on_standard_error", "opened_output", "refuse_output_over_input", "reserve_descriptors", "standard_output"]
 
 _STANDARD_STREAMS = 3
 
@@ -102,24 +102,16 @@ def standard_output(mode: str) -> AbstractContextManager[IO[Any]]:
     )
 
 
-class StandardError:
-    """Standard error that may be closed, or lose its reader: what cannot be written there does not end the work."""
-
-    def __init__(self) -> None:
-        self.is_lost = sys.stderr is None
-        """Whether nobody reads it any more."""
-
-    def try_to(self, write: Callable[[], object]) -> None:
-        """Do what writes to standard error, unless nobody reads it."""
-        if self.is_lost:
-            return
-        try:
-            write()
+def on_standard_error(write: Callable[[], object]) -> bool:
+    """Do what writes to standard error, and tell whether somebody can read it; if not, that does not end the work."""
+    if sys.stderr is None:
+        return False
+    try:
+        write()
+        # complaints may have found out, and closed it, by themselves
+        if sys.stderr is not None:
             sys.stderr.flush()
-        except OSError:
-            self.is_lost = True
-            # what its buffer holds would fail again when the process ends
-            with suppress(OSError, ValueError):
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, sys.stderr.fileno())
-                os.close(nowhere)
+    except OSError:
+        # a flush at exit would fail again
+        sys.stderr = None
+    return sys.stderr is not None
