@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import operator
 import os
-from reprlib import Repr
 from typing import SupportsIndex
 
 from pmdswp.arch import Arch
 from pmdswp.arch.level import Level
-from pmdswp.errors import DecodeError, PmdSwpError, UnsupportedError
+from pmdswp.errors import DecodeError, PmdSwpError, UnsupportedError, brief
 from pmdswp.softleaf import LevelName
 
 __all__ = ["check_arch", "check_count", "check_path", "check_place", "shown"]
 
-_SHORT = Repr()
-_SHORT.maxstring = _SHORT.maxother = 44
-
 
 def shown(value: object) -> str:
-    """A value in a message: its `repr` in one line, cut if it is long; one whose `repr` fails is named by its type."""
-    if isinstance(value, int) and value.bit_length() > 64:
-        # Python refuses to write long numbers in decimal
-        return f"an integer of {value.bit_length()} bits"
-    return " ".join(_SHORT.repr(value).split())
+    """A value in a message, in one line."""
+    return " ".join(brief(value).split())
 
 
 def check_arch(value: Arch) -> Arch:

@@ -134,13 +134,13 @@ def test_every_public_function_is_tried() -> None:
         (pmdswp.get, "<"),
         (array_of([1, 2]), "array"),
         ("x\n" * 10_000, r"'x\\nx\\n"),
-        (1 << 100_000, "an integer of 100001 bits"),
+        (1 << 100_000, "0x1000"),
     ],
-    ids=lambda given: type(given).__name__,
+    ids=["None", "name", "class", "function", "array", "long name", "long integer"],
 )
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_what_is_not_an_arch_is_refused(name: str, given: object, message: str) -> None:
-    with pytest.raises(UnsupportedError, match=rf"^{message}.{{,60}} is not an Arch: pmdswp\.get makes one$"):
+    with pytest.raises(UnsupportedError, match=rf"^{message}.{{,230}} is not an Arch: pmdswp\.get makes one$"):
         FUNCTIONS[name](given, WORDS)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pmdswp.arch.base import formulas, leaf_type
+from pmdswp.arch.compiler import formulas, leaf_type
 
 from arrays.readings import ARCHES, FEWER, LEVELS
 from pmdswp import Arch, SoftLeaf, columns, strategies

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pmdswp import cli
+from pmdswp.cli import scan as scan_arguments
 from pmdswp.scan.interrupts import Terminated
 from pmdswp.scan.records import FORMATS
 from pmdswp.scan.report import SUMMARIES
@@ -342,7 +343,7 @@ def test_a_name_that_standard_output_has_no_letters_for_is_printed(
 
 
 def test_the_choices_of_the_command_line_are_those_of_the_package() -> None:
-    assert (cli.SCAN_FORMATS, cli.SCAN_SUMMARIES) == (FORMATS, SUMMARIES)
+    assert (scan_arguments.FORMATS, scan_arguments.SUMMARIES) == (FORMATS, SUMMARIES)
 
 
 # --- terminals ----------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ COMMAND = [sys.executable, "-m", "pmdswp"]
 
 
 def _shell(line: str) -> subprocess.CompletedProcess[str]:
-    text = f"pmdswp() {{ {sys.executable} -m pmdswp \"$@\"; }}; {line}"
+    text = f'pmdswp() {{ {sys.executable} -m pmdswp "$@"; }}; {line}'
     return subprocess.run(["bash", "-c", text], capture_output=True, text=True, check=False)  # noqa: S607
 
 

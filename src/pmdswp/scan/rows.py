@@ -18,7 +18,8 @@ from pmdswp.columns import Words
 from pmdswp.render.records import Json, entry_record
 from pmdswp.scan.kinds import HAS_PFN
 from pmdswp.scan.selection import Selected
-from pmdswp.softleaf import SWP_OFFSET_MASK, Level, SoftLeaf, SoftLeafType
+from pmdswp.softleaf import SWP_OFFSET_MASK, SoftLeaf, SoftLeafType
+from pmdswp.softleaf import LevelName as Level
 
 __all__ = ["HOLES", "Rows", "hole"]
 
