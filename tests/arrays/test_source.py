@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pmdswp.arch.compiler import formulas, leaf_type
 
 from arrays.readings import ARCHES, FEWER, LEVELS
 from pmdswp import Arch, SoftLeaf, columns, strategies
+from pmdswp.arch.compiler import formulas, leaf_type
 from pmdswp.formula import Formula
 from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, State
 from pmdswp.softleaf import LevelName as Level
