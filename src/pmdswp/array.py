@@ -20,7 +20,7 @@ from __future__ import annotations
 import mmap
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from typing import Any, NamedTuple, cast
@@ -187,12 +187,13 @@ def _refuse_mask(given: object, error: type[DecodeError | EncodeError], what: st
         raise error(f"{what}: a masked array has places without a value")
 
 
-def _refuse_overlap(arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
+def _refuse_overlap(names: Iterable[str], arrays: Sequence[NDArray[Any]]) -> None:
     """Refuse contiguous arrays of which two share memory: one would be written over while the other is in use."""
-    for (name, one), (other_name, other) in combinations(arrays, 2):
-        # two that own their memory share it only if they are one; to ask NumPy takes longer
-        is_view = one.base is not None or other.base is not None
-        if one is other or (is_view and np.may_share_memory(one, other)):
+    # arrays that own their memory share it only if they are one; to ask NumPy takes longer
+    if len(set(map(id, arrays))) == len(arrays) and all(given.base is None for given in arrays):
+        return
+    for (name, one), (other_name, other) in combinations(zip(names, arrays, strict=True), 2):
+        if np.may_share_memory(one, other):
             raise DecodeError(f"{other_name} shares memory with {name}")
 
 
@@ -255,23 +256,26 @@ def decode(
     return columns
 
 
+_OUT_NAMES = ("words", *(f"out.{name}" for name in COLUMNS))
+
+
 def _output(out: Columns | None, words: Words) -> Columns:
     shape = words.shape
     if out is None:
         return Columns.empty(shape)
     if not isinstance(out, Columns):
         raise DecodeError(f"out: {type(out).__name__} is not Columns; Columns.empty({shape}) makes some")
-    for name, dtype in COLUMNS.items():
+    for full_name, (name, dtype) in zip(_OUT_NAMES[1:], COLUMNS.items(), strict=True):
         column: NDArray[Any] = getattr(out, name)
         if not isinstance(column, np.ndarray):
-            raise DecodeError(f"out.{name}: a numpy.ndarray is needed, not {type(column).__name__}")
+            raise DecodeError(f"{full_name}: a numpy.ndarray is needed, not {type(column).__name__}")
+        _refuse_mask(column, DecodeError, full_name)
         if column.dtype != dtype or column.shape != shape or not column.flags.carray:
             raise DecodeError(
-                f"out.{name}: dtype {column.dtype}, shape {column.shape}; a contiguous, writeable array of dtype "
+                f"{full_name}: dtype {column.dtype}, shape {column.shape}; a contiguous, writeable array of dtype "
                 f"{np.dtype(dtype)}, shape {shape} is needed"
             )
-        _refuse_mask(column, DecodeError, f"out.{name}")
-    _refuse_overlap([("words", words), *((f"out.{name}", getattr(out, name)) for name in COLUMNS)])
+    _refuse_overlap(_OUT_NAMES, (words, *out))
     return out
 
 
@@ -428,7 +432,7 @@ def split(arch: Arch, pmds: Words, *, out: Words | None = None) -> Words:
             f"out: shape {out.shape}, dtype {out.dtype}; a writeable uint64 array of shape {shape} is needed"
         )
     else:
-        _refuse_overlap([("pmds", given), ("out", out)])
+        _refuse_overlap(("pmds", "out"), (given, out))
     heads = cast("Words", arch.pmd_entry_to_pte(cast("int", pmds), 0))
     deltas = _deltas(arch)
     columns = decode(arch, "pmd", pmds)
