@@ -91,10 +91,11 @@ def test_a_folder_that_is_a_link_to_a_place_with_more_room_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    (tmp_path / "room").mkdir(mode=0o755)
+    (tmp_path / "room").mkdir(mode=0o700)
     (tmp_path / "pmdswp").symlink_to("room")
     columns._cache_folder()
     assert [path.name for path in (tmp_path / "room").iterdir()] == ["loops"]
+    assert (tmp_path / "room").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_cache_of_somebody_else_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import pmdswp
 from arrays.readings import FEWER
-from pmdswp import Arch, Entry, array
+from pmdswp import Arch, Entry, SoftLeafType, array
 from pmdswp.render.records import entry_record
 from pmdswp.scan.records import COLUMNS, FORMATS, WRITERS
 from pmdswp.scan.selection import SELECTABLE, Selected, Selection
@@ -140,6 +140,23 @@ def test_rows_that_are_made_at_once_are_those_of_one_record_after_the_other(case
             with WRITERS[format_name](arch, level, file) as write:
                 write(selected)
         assert file.getvalue() == text
+
+
+@pytest.mark.parametrize("format_name", ["csv", "json"])
+def test_young_and_dirty_entries_have_rows_of_their_own(format_name: str) -> None:
+    kind = SoftLeafType.MIGRATION_READ
+    number, young, dirty = ARCH.swp_types[kind], 1 << ARCH.swp_pfn_bits, 2 << ARCH.swp_pfn_bits
+    assert isinstance(number, int)
+    words = array_of(ARCH.encode_pte(number, 5 | bits) for bits in (0, young, dirty, young | dirty, 0))
+    file = io.StringIO()
+    with WRITERS[format_name](ARCH, "pte", file) as write:
+        write(Selected(words, words))
+    if format_name == "json":
+        found = [(record["young"], record["dirty"]) for record in map(json.loads, file.getvalue().splitlines())]
+    else:
+        rows = csv.DictReader(io.StringIO(file.getvalue()))
+        found = [(row["young"] == "true", row["dirty"] == "true") for row in rows]
+    assert found == [(False, False), (True, False), (False, True), (True, True), (False, False)]
 
 
 @pytest.mark.parametrize("format_name", ["csv", "json"])

@@ -372,6 +372,22 @@ def test_a_file_without_a_size_that_ends_early_is_told_at_once(
     assert complaints == [f"dump: {where} could not be read: the file ends there"]
 
 
+class Tape(Memory):
+    """Goes to no other place, and says so."""
+
+    def seek(self, position: int, whence: int = 0, /) -> int:
+        return super().seek(self.tell(), whence) * 0
+
+
+def test_a_tape_is_read_onwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    for offset in (0, 40):
+        put(monkeypatch, Tape(PAGE))
+        found = scan_file(ARCH, "pte", "dump", offset=offset, length=3 * TABLE)
+        expected = summary_of(ARCH, "pte", words_in(PAGE[offset:]), position=offset)
+        lost = 3 * TABLE - (TABLE - offset)
+        assert found == expected + Summary(ARCH, "pte", unreadable=lost, is_complete=False)
+
+
 def test_a_device_that_goes_nowhere_is_read_onwards() -> None:
     assert scan_file(ARCH, "pte", "/dev/zero", offset=24, length=TABLE) == scan(ARCH, "pte", array_of([0] * 512))
 
