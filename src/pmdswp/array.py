@@ -20,17 +20,19 @@ from __future__ import annotations
 import mmap
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from itertools import combinations
 from typing import Any, NamedTuple, cast
 
 from pmdswp.arch import Arch
+from pmdswp.checks import check_arch, check_count, check_path, check_place, shown
 from pmdswp.errors import DecodeError, EncodeError, JoinError, UnsupportedError
 from pmdswp.formula import MASK64, Formula
 from pmdswp.layout import FieldKind
 from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX, NR_SWAP_TYPES, Flags, SoftLeaf
 from pmdswp.softleaf import LevelName as Level
+from pmdswp.words import printable
 
 try:
     import numpy as np
@@ -57,6 +59,9 @@ WORTH_COMPILING = 1 << 26
 
 WORTH_A_THREAD = 1 << 17
 """Words that a thread should have to be worth starting."""
+
+MOST_SEEN = 1024
+"""Configurations whose words are counted; beyond them the one that was seen first is forgotten."""
 
 _seen: dict[tuple[Arch, Level], int] = {}
 """How many words of each configuration have been decoded without numba."""
@@ -112,11 +117,13 @@ class Joined(NamedTuple):
     arch: Arch
     ptes: Words
 
-    def error(self, row: int) -> JoinError | None:
+    def error(self, row: int | np.integer[Any]) -> JoinError | None:
         """Why a row does not join, as the scalar `join_ptes` says it; None for one that does.
 
-        It reads the row again: `DecodeError` if the PTEs were changed since, so that it would join now.
+        `DecodeError` for a `row` that is not an integer from 0 to the number of rows - 1. The row is read again:
+        `DecodeError` too if the PTEs were changed since, so that it would join now.
         """
+        row = check_count("row", row, len(self.joined))
         if self.joined[row]:
             return None
         try:
@@ -132,33 +139,62 @@ class Joined(NamedTuple):
 def from_buffer(arch: Arch, buffer: bytes | bytearray | memoryview | mmap.mmap | str | os.PathLike[str]) -> Words:
     """The words of a buffer, or of the file of that name, as they stand in memory there; nothing is copied.
 
-    `DecodeError` for a length that is no multiple of 8 bytes, for what is no contiguous buffer, and for a pipe or a
-    device, which has no size (`pmdswp.scan` reads those); `OSError` for a file that cannot be read. The array is
+    `DecodeError` for a length that is not a multiple of 8 bytes, for what is not a contiguous buffer, for a name that
+    is empty or has a NUL in it, and for a pipe, a device or a file of /proc, which have no size (`pmdswp.scan` reads
+    those); `OSError` for a file that cannot be read; `UnsupportedError` for what is not an `Arch`. The array is
     read-only where the buffer is, and a file is mapped, not loaded.
     """
-    dtype = np.dtype(np.uint64).newbyteorder(arch.byteorder)
+    dtype = np.dtype(np.uint64).newbyteorder(check_arch(arch).byteorder)
     if isinstance(buffer, str | os.PathLike):
-        try:
-            with Path(buffer).open("rb") as file:
-                status = os.fstat(file.fileno())
-        except ValueError as error:
-            raise DecodeError(f"{buffer!r} is no file name: {error}") from None
-        if not stat.S_ISREG(status.st_mode):
-            raise DecodeError(f"{buffer} is no regular file; pmdswp.scan reads streams")
-        size = status.st_size
-        _check_length(size, str(buffer))
-        return np.memmap(buffer, dtype, "r") if size else np.empty(0, dtype)
+        return _mapped(check_path(buffer), dtype)
+    _refuse_mask(buffer, DecodeError, "words")
     try:
         data = memoryview(buffer).cast("B")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, BufferError) as error:
         raise DecodeError(f"words are read from a contiguous buffer, or from the file of a name: {error}") from None
     _check_length(len(data), "the buffer")
     return np.frombuffer(data, dtype)
 
 
+def _open_at_once(name: str, flags: int) -> int:
+    """A file, opened without waiting for the writer of a named pipe."""
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _mapped(name: str, dtype: np.dtype[np.uint64]) -> Words:
+    with open(name, "rb", opener=_open_at_once) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise DecodeError(f"{printable(name)} is not a regular file; pmdswp.scan reads streams")
+        if not status.st_size and file.read(1):
+            raise DecodeError(f"{printable(name)} has content and no size; pmdswp.scan reads streams")
+        _check_length(status.st_size, printable(name))
+        if not status.st_size:
+            return np.empty(0, dtype)
+        try:
+            return np.memmap(file, dtype, "r", shape=status.st_size // dtype.itemsize)
+        except (ValueError, OverflowError) as error:
+            raise DecodeError(f"{printable(name)} cannot be mapped: {error}") from None
+
+
 def _check_length(size: int, what: str) -> None:
     if size % np.dtype(np.uint64).itemsize:
-        raise DecodeError(f"{what} has {size} bytes, which is no multiple of 8")
+        raise DecodeError(f"{what} has {size} bytes, which is not a multiple of 8")
+
+
+def _refuse_mask(given: object, error: type[DecodeError | EncodeError], what: str) -> None:
+    if isinstance(given, np.ma.MaskedArray):
+        raise error(f"{what}: a masked array has places without a value")
+
+
+def _refuse_overlap(names: Iterable[str], arrays: Sequence[NDArray[Any]]) -> None:
+    """Refuse contiguous arrays of which two share memory: one would be written over while the other is in use."""
+    # arrays that own their memory share it only if they are one; to ask NumPy takes longer
+    if len(set(map(id, arrays))) == len(arrays) and all(given.base is None for given in arrays):
+        return
+    for (name, one), (other_name, other) in combinations(zip(names, arrays, strict=True), 2):
+        if np.may_share_memory(one, other):
+            raise DecodeError(f"{other_name} shares memory with {name}")
 
 
 def _checked(
@@ -166,8 +202,7 @@ def _checked(
 ) -> Words:
     if not isinstance(words, np.ndarray):
         raise error(f"{what}: a numpy.ndarray is needed, not {type(words).__name__}")
-    if isinstance(words, np.ma.MaskedArray):
-        raise error(f"{what}: a masked array has places without a word")
+    _refuse_mask(words, error, what)
     if words.dtype.kind != "u" or words.dtype.itemsize != np.dtype(np.uint64).itemsize:
         raise error(f"{what}: dtype {words.dtype} is not uint64")
     if ndim is not None and words.ndim != ndim:
@@ -194,14 +229,17 @@ def decode(
     takes the loop if it is compiled already, or once 2^26 words of this configuration have come by.
     `threads` (at least 1) bounds how many are used; small arrays use one.
 
-    `DecodeError` for words that are not a contiguous uint64 array and for an `out` that does not fit;
-    `UnsupportedError` for an unknown level, fewer than one thread, or ``jit=True`` without numba.
+    `DecodeError` for words that are not a contiguous uint64 array and for an `out` that does not fit, or of which two
+    columns, or a column and the words, share memory; `UnsupportedError` for what is not an `Arch`, an unknown level,
+    fewer than one thread, another `jit`, or ``jit=True`` without numba.
     """
-    arch.level(level)
+    check_place(arch, level)
     words = _checked(words, DecodeError)
-    columns = _output(out, words.shape)
+    columns = _output(out, words)
     if type(threads) is not int or threads < 1:
-        raise UnsupportedError(f"threads {threads!r} is not within 1..")
+        raise UnsupportedError(f"threads {shown(threads)} is not within 1..")
+    if jit is not None and not isinstance(jit, bool):
+        raise UnsupportedError(f"jit {shown(jit)} is not one of None, False, True")
     if words.size <= FEW and jit is not True:
         _decode_few(arch, level, words, columns)
         return columns
@@ -218,20 +256,26 @@ def decode(
     return columns
 
 
-def _output(out: Columns | None, shape: tuple[int, ...]) -> Columns:
+_OUT_NAMES = ("words", *(f"out.{name}" for name in COLUMNS))
+
+
+def _output(out: Columns | None, words: Words) -> Columns:
+    shape = words.shape
     if out is None:
         return Columns.empty(shape)
     if not isinstance(out, Columns):
-        raise DecodeError(f"out: {type(out).__name__} is no Columns; Columns.empty({shape}) makes one")
-    for name, dtype in COLUMNS.items():
+        raise DecodeError(f"out: {type(out).__name__} is not Columns; Columns.empty({shape}) makes some")
+    for full_name, (name, dtype) in zip(_OUT_NAMES[1:], COLUMNS.items(), strict=True):
         column: NDArray[Any] = getattr(out, name)
         if not isinstance(column, np.ndarray):
-            raise DecodeError(f"out.{name}: a numpy.ndarray is needed, not {type(column).__name__}")
+            raise DecodeError(f"{full_name}: a numpy.ndarray is needed, not {type(column).__name__}")
+        _refuse_mask(column, DecodeError, full_name)
         if column.dtype != dtype or column.shape != shape or not column.flags.carray:
             raise DecodeError(
-                f"out.{name}: dtype {column.dtype}, shape {column.shape}; a contiguous, writeable array of dtype "
+                f"{full_name}: dtype {column.dtype}, shape {column.shape}; a contiguous, writeable array of dtype "
                 f"{np.dtype(dtype)}, shape {shape} is needed"
             )
+    _refuse_overlap(_OUT_NAMES, (words, *out))
     return out
 
 
@@ -252,7 +296,7 @@ def _filler(arch: Arch, level: Level, size: int, *, jit: bool | None) -> _Filler
     """What fills the columns: numba's loop or NumPy."""
     key = arch, level
     if jit is None:
-        _seen[key] = _seen.get(key, 0) + size
+        _see(key, _seen.get(key, 0) + size)
     wanted = _seen.get(key, 0) >= WORTH_COMPILING if jit is None else jit
     if wanted:
         try:
@@ -264,12 +308,19 @@ def _filler(arch: Arch, level: Level, size: int, *, jit: bool | None) -> _Filler
                 ) from None
             if jit:
                 raise
-            _seen[key] = -(1 << 62)  # do not ask again
+            _see(key, -(1 << 62))  # do not ask again
         else:
-            _seen[key] = WORTH_COMPILING
+            _see(key, WORTH_COMPILING)
             return lambda words, targets: _by_loop(loop, words, targets)
     columns = numpy_function(arch, level)
     return lambda words, targets: _by_numpy(columns, words, targets)
+
+
+def _see(key: tuple[Arch, Level], words: int) -> None:
+    """Note how many words of a configuration were seen, and forget another one where there are too many."""
+    _seen[key] = words
+    if len(_seen) > MOST_SEEN:
+        _seen.pop(next(iter(_seen)), None)
 
 
 def _by_loop(loop: Callable[..., None], words: Words, targets: list[NDArray[Any]]) -> None:
@@ -303,8 +354,10 @@ def encode(arch: Arch, level: Level, swp_type: Numbers, offset: Numbers, flags: 
     """The words that hold these leaves and flags (bits of `Flags`); the three are broadcast together.
 
     `EncodeError` names the first type above 31, offset above `max_swap_offset` or flag that the configuration lacks,
-    and refuses numbers that are not unsigned integers; `UnsupportedError` where there is no such layout.
+    and refuses numbers that are negative or not integers, and masked arrays; `UnsupportedError` where there is no such
+    layout, and for what is not an `Arch`.
     """
+    check_place(arch, level)
     layout = arch.layout(level)
     known = sum(Flags[name.upper()] for name in layout.flags)
     numbers = [
@@ -325,19 +378,29 @@ def encode(arch: Arch, level: Level, swp_type: Numbers, offset: Numbers, flags: 
 
 
 def _in_range(name: str, given: object, is_outside: Callable[[Words], Truths], allowed: str) -> Words:
+    _refuse_mask(given, EncodeError, name)
     try:
         number = np.asarray(given)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError, Warning) as error:
         raise EncodeError(f"{name}: {error}; integers within {allowed} are needed") from None
     if number.dtype.kind == "i" and number.size and number.min() < 0:
         raise EncodeError(f"{name} {int(number.min()):#x} is not within {allowed}")
     if number.dtype.kind not in "iu":
         raise EncodeError(f"{name}: dtype {number.dtype} is not one of integers within {allowed}")
+    for item in _items(given):
+        _refuse_mask(item, EncodeError, name)
     words = number.astype(np.uint64)
     outside = is_outside(words)
     if outside.any():
         raise EncodeError(f"{name} {int(words[outside].flat[0]):#x} is not within {allowed}")
     return words
+
+
+def _items(given: object) -> Iterator[object]:
+    """What nested lists hold that NumPy made an array of numbers of: it looks at no mask in there."""
+    for item in given if isinstance(given, list | tuple) else ():
+        yield item
+        yield from _items(item)
 
 
 # --- one PMD entry and its PTEs -----------------------------------------------------------------------------
@@ -354,10 +417,13 @@ def _deltas(arch: Arch) -> Words:
 def split(arch: Arch, pmds: Words, *, out: Words | None = None) -> Words:
     """The PTEs of every PMD word, as rows of an (n, `hpage_pmd_nr`) array.
 
-    `DecodeError` names the first word that `Arch.split_pmd` refuses, and why. `out` takes the answer.
+    `DecodeError` names the first word that `Arch.split_pmd` refuses, and why. `out` takes the answer; `DecodeError` if
+    it does not fit or shares memory with the words. `UnsupportedError` for what is not an `Arch`, and where a PMD
+    holds no softleaf.
     """
-    arch.pmd.require_layout("split_pmd")
-    pmds = _native(_checked(pmds, DecodeError, "pmds", ndim=1))
+    check_arch(arch).pmd.require_layout("split_pmd")
+    given = _checked(pmds, DecodeError, "pmds", ndim=1)
+    pmds = _native(given)
     shape = (pmds.size, arch.hpage_pmd_nr)
     if out is None:
         out = np.empty(shape, np.uint64)
@@ -365,6 +431,8 @@ def split(arch: Arch, pmds: Words, *, out: Words | None = None) -> Words:
         raise DecodeError(
             f"out: shape {out.shape}, dtype {out.dtype}; a writeable uint64 array of shape {shape} is needed"
         )
+    else:
+        _refuse_overlap(("pmds", "out"), (given, out))
     heads = cast("Words", arch.pmd_entry_to_pte(cast("int", pmds), 0))
     deltas = _deltas(arch)
     columns = decode(arch, "pmd", pmds)
@@ -384,9 +452,10 @@ def split(arch: Arch, pmds: Words, *, out: Words | None = None) -> Words:
 def join(arch: Arch, ptes: Words) -> Joined:
     """The PMD word of every row of `hpage_pmd_nr` PTEs, where there is one; `Joined.error` tells why there is none.
 
-    `DecodeError` for anything but an (n, `hpage_pmd_nr`) array of contiguous uint64.
+    `DecodeError` for anything but an (n, `hpage_pmd_nr`) array of contiguous uint64; `UnsupportedError` for what is not
+    an `Arch`, and where a PMD holds no softleaf.
     """
-    layout = arch.pmd.require_layout("join_ptes")
+    layout = check_arch(arch).pmd.require_layout("join_ptes")
     ptes = _checked(ptes, DecodeError, "ptes", ndim=2)
     nr = arch.hpage_pmd_nr
     if ptes.shape[1] != nr:

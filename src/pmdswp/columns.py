@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeGuard
@@ -40,6 +41,9 @@ _DTYPES = {"U": np.uint64, "W": np.uint32, "H": np.uint16, "B": np.uint8}
 
 _LOW = {"h": ("H", 1 << 16), "w": ("W", 1 << 32)}
 """The low bits of the word by themselves: tests of them alone take a quarter, or half, of the time."""
+
+KEPT = 64
+"""Functions of so many configurations and levels are kept; one that was dropped is made, or loaded, again."""
 
 _TRUTH = ("==", "!=", "<")
 """The operators that give truth."""
@@ -146,7 +150,7 @@ def _as_bytes(given: Any) -> Any:
     return np.uint8(given)
 
 
-@cache
+@lru_cache(KEPT)
 def numpy_function(arch: Arch, level: Level) -> Callable[[Words], tuple[NDArray[Any], ...]]:
     """The columns of an array, by NumPy."""
     table = np.array(_kinds(arch), np.uint8)
@@ -213,13 +217,13 @@ def compiled_loop(arch: Arch, level: Level) -> Callable[..., None]:
         return _compiled_loop(arch, level)
 
 
-@cache
+@lru_cache(KEPT)
 def _compiled_loop(arch: Arch, level: Level) -> Callable[..., None]:
     import numba  # noqa: F401, PLC0415  # it takes half a second, and is an extra
 
     text = _MODULE.format(columns=source(arch, level), kinds=kinds_as_sum(arch))
     name = f"pmdswp_kernel_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    # numba finds what it kept by the module's name, so it has to be a module
+    # numba finds what it kept by the module's name, so it has to be a module while it is compiled
     module = sys.modules[name] = ModuleType(name)
     kept = text.replace("CACHE", "True")
     try:
@@ -229,19 +233,39 @@ def _compiled_loop(arch: Arch, level: Level) -> Callable[..., None]:
     except Exception:  # noqa: BLE001  # no place to write, or a file there that numba cannot read: many kinds of errors
         # compile for this process alone
         exec(text.replace("CACHE", "False"), vars(module))  # noqa: S102
+    finally:
+        del sys.modules[name]
     loop: Callable[..., None] = module.loop
     return loop
 
 
 def _cache_folder() -> Path:
-    """The folder for compiled loops; `OSError` unless it is the user's alone to write, since what lies there is run."""
+    """The folder for compiled loops; `OSError` unless it is the user's alone to write, since what lies there is run.
+
+    The folder above it may have been made by other commands with a umask of 002: it is closed to others first. What was
+    put there meanwhile is not trusted, since nobody else can make the folder itself in the user's name.
+    """
     root = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    folder = (root if root.is_absolute() else Path.home() / ".cache") / "pmdswp"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    state = folder.lstat()
-    if state.st_uid != os.geteuid() or state.st_mode & 0o022:
+    above = (root if root.is_absolute() else Path.home() / ".cache") / "pmdswp"
+    above.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = above.stat()
+    if _others_write(above, status):
+        above.chmod(stat.S_IMODE(status.st_mode) & ~_OTHERS_WRITE)
+    folder = above / "loops"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if _others_write(folder, folder.lstat()):
         raise PermissionError(f"{folder} can be written by others")
     return folder
+
+
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+def _others_write(folder: Path, status: os.stat_result) -> bool:
+    """Whether others than the user can write a folder of the user's; `PermissionError` for somebody else's."""
+    if status.st_uid != os.geteuid():
+        raise PermissionError(f"{folder} belongs to somebody else")
+    return bool(status.st_mode & _OTHERS_WRITE)
 
 
 def _written(path: Path, text: str) -> Path:

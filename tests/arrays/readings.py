@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from hypothesis import settings
 from hypothesis import strategies as st
 
 import pmdswp
@@ -15,6 +16,9 @@ from pmdswp.softleaf import Entry, Flags, SoftLeaf
 from pmdswp.softleaf import LevelName as Level
 
 Words = npt.NDArray[np.uint64]
+
+FEWER = settings(max_examples=max(10, settings().max_examples // 3))
+"""For laws of which an example is hundreds of words, or a configuration that has to be compiled first."""
 
 LEVELS: tuple[Level, ...] = ("pte", "pmd")
 ARCHES = [

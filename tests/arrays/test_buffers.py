@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,25 +91,92 @@ def test_nothing_is_no_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 9, 4095])
-def test_a_length_that_is_no_multiple_of_8_is_refused(size: int, tmp_path: Path) -> None:
-    with pytest.raises(DecodeError, match=f"^the buffer has {size} bytes, which is no multiple of 8"):
+def test_a_length_that_is_not_a_multiple_of_8_is_refused(size: int, tmp_path: Path) -> None:
+    with pytest.raises(DecodeError, match=f"^the buffer has {size} bytes, which is not a multiple of 8"):
         array.from_buffer(X86, bytes(size))
     (tmp_path / "dump").write_bytes(bytes(size))
-    with pytest.raises(DecodeError, match=f"dump has {size} bytes, which is no multiple of 8"):
+    with pytest.raises(DecodeError, match=f"dump has {size} bytes, which is not a multiple of 8"):
         array.from_buffer(X86, tmp_path / "dump")
 
 
 def test_a_file_that_cannot_be_read_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="missing"):
         array.from_buffer(X86, tmp_path / "missing")
-    with pytest.raises(OSError, match="directory"):
+    for one, other in (("a", "b"), ("b", "a")):
+        (tmp_path / one).symlink_to(other)
+    with pytest.raises(OSError, match="symbolic links"):
+        array.from_buffer(X86, tmp_path / "a")
+    with pytest.raises(IsADirectoryError):
         array.from_buffer(X86, tmp_path)
+    with pytest.raises(OSError, match="too long"):
+        array.from_buffer(X86, "a" * 10_000)
+
+
+class Named:
+    """A path object that gives anything for its name."""
+
+    def __init__(self, name: object) -> None:
+        self._name = name
+
+    def __fspath__(self) -> str:
+        return self._name  # type: ignore[return-value]  # what a wrong one does
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "the file name is empty"),
+        (Named(""), "the file name is empty"),
+        (Named(b""), "the file name is empty"),
+        (Named(None), r"<.*> is not a file name: expected .*"),
+        ("a\0b", r"'a\\x00b' is not a file name: it has a NUL in it"),
+        ("\ud800", r"'\\ud800' is not a file name: .*"),
+    ],
+)
+def test_what_names_no_file_is_refused(name: str, message: str) -> None:
+    with pytest.raises(DecodeError, match=f"^{message}$"):
+        array.from_buffer(X86, name)
+
+
+def test_what_has_no_size_is_refused_at_once(tmp_path: Path) -> None:
+    # nobody writes to it: opening it would wait
+    os.mkfifo(tmp_path / "p\x1b[2J")
+    with pytest.raises(DecodeError, match=r"/p\\x1b\[2J' is not a regular file; pmdswp\.scan reads streams$"):
+        array.from_buffer(X86, tmp_path / "p\x1b[2J")
+    with pytest.raises(DecodeError, match=r"^/dev/zero is not a regular file; pmdswp\.scan reads streams$"):
+        array.from_buffer(X86, "/dev/zero")
+    with pytest.raises(DecodeError, match=r"^/proc/self/maps has content and no size; pmdswp\.scan reads streams$"):
+        array.from_buffer(X86, "/proc/self/maps")
+
+
+def test_a_file_that_shrinks_before_it_is_mapped_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "dump"
+    path.write_bytes(MEMORY)
+    check = array._check_length
+
+    def cut(size: int, what: str) -> None:
+        check(size, what)
+        os.truncate(path, 8)
+
+    monkeypatch.setattr(array, "_check_length", cut)
+    with pytest.raises(DecodeError, match=r"dump cannot be mapped: "):
+        array.from_buffer(X86, path)
 
 
 @pytest.mark.parametrize("buffer", [None, 8, [0] * 8, memoryview(MEMORY)[::2], np.zeros((3, 3), np.uint64).T])
 def test_what_is_no_contiguous_buffer_is_refused(buffer: bytes) -> None:
     with pytest.raises(DecodeError, match=r"^words are read from a contiguous buffer, or from the file of a name: "):
         array.from_buffer(X86, buffer)
+
+
+def test_a_buffer_that_is_gone_is_refused() -> None:
+    released = memoryview(MEMORY)
+    released.release()
+    closed = mmap.mmap(-1, 4096)
+    closed.close()
+    for gone in (released, closed):
+        with pytest.raises(DecodeError, match=r"^words are read from a contiguous buffer, .*(released|closed|invalid)"):
+            array.from_buffer(X86, gone)
 
 
 def test_a_buffer_of_other_items_is_taken_by_its_bytes() -> None:

@@ -178,30 +178,31 @@ def compiled() -> Callable[..., None]:
     return columns._compiled_loop.__wrapped__(OLD, "pte")
 
 
-@pytest.mark.parametrize("place", ["file", "no home"])
 def test_without_a_place_to_keep_it_a_loop_is_compiled_all_the_same(
-    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if place == "file":
-        (tmp_path / "file").touch()
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    else:
-
-        def unknown(uid: int) -> None:
-            raise KeyError(uid)
-
-        monkeypatch.delenv("XDG_CACHE_HOME")
-        monkeypatch.delenv("HOME", raising=False)
-        monkeypatch.setattr(pwd, "getpwuid", unknown)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     expect_loop(compiled())
-    assert [path.name for path in tmp_path.rglob("*")] == ["file"] * (place == "file")
+    assert [path.name for path in tmp_path.rglob("*")] == ["file"]
+
+
+def test_without_a_home_there_is_no_place_to_keep_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    with pytest.raises(RuntimeError, match="home"):
+        columns._cache_folder()
 
 
 def test_the_cache_is_below_the_home_directory_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     expect_loop(compiled())
-    [kept] = tmp_path.glob(".cache/pmdswp/*.py")
+    [kept] = tmp_path.glob(".cache/pmdswp/loops/*.py")
     assert kept.name.startswith("pmdswp_kernel_")
     # what a crash cut short does no harm
     kept.write_text(kept.read_text(encoding="utf-8")[:200], encoding="utf-8")
@@ -239,7 +240,7 @@ def test_processes_compile_at_once_and_a_later_one_uses_what_they_kept(tmp_path:
     assert [answer for answer, _, _ in (*said, later)] == [total] * 3
     assert later[1:] == ["1", "0"]
     # one text, and nothing half-written
-    assert len(list((tmp_path / "pmdswp").glob("*.py"))) == 1
+    assert len(list((tmp_path / "pmdswp" / "loops").glob("*.py"))) == 1
     assert {path.suffix for path in (tmp_path / "pmdswp").rglob("*") if path.is_file()} == {".py", ".nbi", ".nbc"}
 
 

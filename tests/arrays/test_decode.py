@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 
 import pmdswp
-from arrays.readings import ARCHES, CODES, array_of, cases, entries, expect, names_of, said_of
-from data_files import VECTOR_SAMPLE, label, sample_cases, vector_geometry
+from arrays.readings import ARCHES, CODES, FEWER, array_of, cases, entries, expect, names_of, said_of
+from data_files import VECTOR_SAMPLE, Fields, label, sample_cases
 from pmdswp import Arch, SoftLeafType, State, array
+from pmdswp import vectors as published
 from pmdswp.softleaf import FLAGS, Flags
 from pmdswp.softleaf import LevelName as Level
 from vectors import records
@@ -47,8 +48,10 @@ load = lru_cache(maxsize=1)(VectorWords)
 def test_words_of_real_kernels_read_alike_one_by_one_as_arrays_and_in_a_compiled_loop(path: Path, kernel: str) -> None:
     vectors = load(path)
     arch = pmdswp.get(vectors.geometry.arch, **vectors.geometry.options(kernel))
-    for level, words in vectors.words.items():
-        assert len(words) > 20_000
+    for level, all_words in vectors.words.items():
+        assert len(all_words) > 20_000
+        # what the low bits are is measured 4096 words at a time: every third has all combinations of ten of them
+        words = all_words[::3]
         said = said_of(arch, level, words)
         expect(array.decode(arch, level, array_of(words), jit=False), said, words)
         if arch in ARCHES:
@@ -57,13 +60,15 @@ def test_words_of_real_kernels_read_alike_one_by_one_as_arrays_and_in_a_compiled
 
 def test_there_are_words_of_a_real_kernel_for_every_compiled_loop() -> None:
     found = set()
+    names = {published.path(name): name for name in published.files()}
     for path, kernel in sample_cases():
-        geometry = records._geometry(vector_geometry(path).without("k"))
+        geometry = records._geometry(Fields(published.header(names[path]).geom).without("k"))
         found.add(pmdswp.get(geometry.arch, **geometry.options(kernel)))
     assert found >= set(ARCHES)
     assert {arch.name for arch in ARCHES} == set(pmdswp.names())
 
 
+@FEWER
 @given(cases())
 def test_any_words_read_alike_one_by_one_and_as_arrays(case: tuple[Arch, Level, list[int]]) -> None:
     arch, level, words = case
@@ -73,6 +78,7 @@ def test_any_words_read_alike_one_by_one_and_as_arrays(case: tuple[Arch, Level, 
     expect(array.decode(arch, level, array_of(words * 7)), np.tile(said, (7, 1)), words * 7)
 
 
+@FEWER
 @given(cases())
 def test_the_numbers_in_the_columns_are_members_of_the_enumerations(case: tuple[Arch, Level, list[int]]) -> None:
     arch, level, words = case
@@ -84,6 +90,7 @@ def test_the_numbers_in_the_columns_are_members_of_the_enumerations(case: tuple[
         assert [Flags[name.upper()] in entry.flags for entry in said] == [getattr(entry, name) for entry in said]
 
 
+@FEWER
 @given(cases())
 def test_classify_gives_state_and_kind_of_decode(case: tuple[Arch, Level, list[int]]) -> None:
     arch, level, words = case

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pmdswp
-from arrays.readings import ARCHES, array_of
+from arrays.readings import ARCHES, FEWER, array_of
 from pmdswp import Arch, EncodeError, State, UnsupportedError, array, strategies
 from pmdswp.softleaf import FLAGS, Flags
 from pmdswp.softleaf import LevelName as Level
@@ -41,6 +41,7 @@ def storables(draw: st.DrawFn) -> tuple[Arch, Level, list[Leaf]]:
     return arch, level, draw(st.lists(leaves, max_size=12))
 
 
+@FEWER
 @given(storables())
 def test_any_leaves_and_flags_encode_alike_one_by_one_and_as_arrays(case: tuple[Arch, Level, list[Leaf]]) -> None:
     arch, level, leaves = case
@@ -50,6 +51,7 @@ def test_any_leaves_and_flags_encode_alike_one_by_one_and_as_arrays(case: tuple[
     assert words.tolist() == [encoded(arch, level, *leaf) for leaf in leaves]
 
 
+@FEWER
 @given(storables())
 def test_what_is_encoded_is_decoded_unless_the_kernel_misreads_it(case: tuple[Arch, Level, list[Leaf]]) -> None:
     arch, level, leaves = case
@@ -76,6 +78,7 @@ def numbers(draw: st.DrawFn) -> tuple[Arch, Level, Leaf]:
     return arch, level, (draw(_near(31)), draw(_near(arch.max_swap_offset)), draw(flags))
 
 
+@FEWER
 @given(numbers())
 def test_what_the_scalar_library_refuses_is_refused_with_field_value_and_range(case: tuple[Arch, Level, Leaf]) -> None:
     arch, level, (swp_type, offset, flags) = case

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -12,10 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pmdswp.arch.base import formulas, leaf_type
 
-from arrays.readings import ARCHES, LEVELS
+from arrays.readings import ARCHES, FEWER, LEVELS
 from pmdswp import Arch, SoftLeaf, columns, strategies
+from pmdswp.arch.compiler import formulas, leaf_type
 from pmdswp.formula import Formula
 from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, State
 from pmdswp.softleaf import LevelName as Level
@@ -75,6 +74,7 @@ def _formulas(arch: Arch, level: Level) -> dict[str, Formula]:
     return wanted
 
 
+@FEWER
 @given(strategies.architectures(), st.sampled_from(LEVELS))
 def test_every_formula_of_the_library_stands_in_the_text_as_it_is(arch: Arch, level: Level) -> None:
     found = _all(tree for trees in values(columns.source(arch, level)).values() for tree in trees)
@@ -82,6 +82,7 @@ def test_every_formula_of_the_library_stands_in_the_text_as_it_is(arch: Arch, le
         assert plain(formula) in found, name
 
 
+@FEWER
 @given(strategies.architectures(), st.sampled_from(LEVELS))
 def test_the_text_has_no_number_of_its_own_but_codes(arch: Arch, level: Level) -> None:
     def numbers(tree: ast.AST) -> set[int]:
@@ -93,6 +94,7 @@ def test_the_text_has_no_number_of_its_own_but_codes(arch: Arch, level: Level) -
     assert numbers(ast.parse(columns.source(arch, level))) <= known
 
 
+@FEWER
 @given(strategies.architectures(), st.sampled_from(LEVELS))
 def test_none_is_asked_by_the_formula_of_the_library_alone(arch: Arch, level: Level) -> None:
     [none] = values(columns.source(arch, level))["none"]
@@ -107,13 +109,12 @@ def test_numpy_and_numba_read_one_text(arch: Arch, level: Level) -> None:
     exec(text, namespace)  # noqa: S102  # the library's own text
     assert columns.numpy_function(arch, level).__code__ == getattr(namespace["columns"], "__code__", None)
     loop = columns.compiled_loop(arch, level)
-    module = sys.modules[loop.py_func.__module__]  # type: ignore[attr-defined]  # numba's
-    assert module.__file__ is not None
-    written = Path(module.__file__).read_text(encoding="utf-8")
+    written = Path(loop.py_func.__globals__["__file__"]).read_text(encoding="utf-8")  # type: ignore[attr-defined]
     assert text in written
     assert columns.kinds_as_sum(arch) in written
 
 
+@FEWER
 @given(strategies.architectures())
 def test_the_kind_of_every_type_number_is_that_of_the_library_by_table_and_by_sum(arch: Arch) -> None:
     numbers = np.arange(GENERIC_TYPE_MAX + 1, dtype=np.uint8)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pmdswp
-from arrays.readings import ARCHES, Words, array_of, words_of
+from arrays.readings import ARCHES, FEWER, Words, array_of, words_of
 from pmdswp import Arch, DecodeError, JoinError, SoftLeafType, UnsupportedError, array, strategies
 from pmdswp.layout import FieldKind
 from pmdswp.revisions import revisions
@@ -83,6 +83,7 @@ def arches() -> st.SearchStrategy[Arch]:
     return strategies.architectures().filter(lambda arch: bool(arch.pmd_kinds) and arch.hpage_pmd_nr <= 512)
 
 
+@FEWER
 @given(st.data(), arches())
 def test_pmds_that_split_are_split_alike_one_by_one_and_as_arrays(data: st.DataObject, arch: Arch) -> None:
     pmds = data.draw(st.lists(strategies.splittable_pmds(arch), max_size=4))
@@ -93,6 +94,7 @@ def test_pmds_that_split_are_split_alike_one_by_one_and_as_arrays(data: st.DataO
     assert joined.words.tolist() == pmds
 
 
+@FEWER
 @given(st.data(), arches())
 def test_of_any_words_the_first_that_does_not_split_is_named(data: st.DataObject, arch: Arch) -> None:
     bits = st.integers(0, 63).map(lambda bit: 1 << bit)
@@ -101,6 +103,7 @@ def test_of_any_words_the_first_that_does_not_split_is_named(data: st.DataObject
     expect_split(arch, pmds + data.draw(words_of(arch, "pmd")))
 
 
+@FEWER
 @given(st.data(), arches())
 def test_runs_broken_in_one_place_are_refused_at_the_same_pte_for_the_same_reason(
     data: st.DataObject, arch: Arch
@@ -130,6 +133,7 @@ def disturbed_runs(draw: st.DrawFn, arch: Arch) -> list[int]:
     return run
 
 
+@FEWER
 @given(st.data(), arches())
 def test_runs_with_any_bits_flipped_join_alike_one_by_one_and_as_arrays(data: st.DataObject, arch: Arch) -> None:
     expect_joined(arch, data.draw(st.lists(disturbed_runs(arch), min_size=1, max_size=2)))

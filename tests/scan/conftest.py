@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, BinaryIO, cast
 
 import pytest
 
+from arrays.conftest import _cache_directory
 from pmdswp.cli import main
-from pmdswp.columns import _compiled_loop
+
+__all__ = ["Run", "_cache_directory", "put", "run"]  # compiled loops are kept where those of the arrays are
 
 
 class Run:
@@ -23,9 +24,9 @@ class Run:
         self.raw = b""
         self.err = ""
 
-    def __call__(self, *arguments: object, stdin: bytes | io.BytesIO = b"") -> int:
-        memory = stdin if isinstance(stdin, io.BytesIO) else io.BytesIO(stdin)
-        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(memory))
+    def __call__(self, *arguments: object, stdin: bytes | BinaryIO = b"") -> int:
+        binary = io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin
+        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(binary))
         try:
             status = main(["scan", *map(str, arguments)])
         except SystemExit as exit_:
@@ -59,13 +60,3 @@ def put(monkeypatch: pytest.MonkeyPatch, file: BinaryIO) -> None:
 @pytest.fixture
 def run(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Run:
     return Run(capfdbinary, monkeypatch)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _cache_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Compiled loops are kept in a directory of the test session, not in the user's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp()))
-        _compiled_loop.cache_clear()
-        yield
-    _compiled_loop.cache_clear()

@@ -13,11 +13,16 @@ from pathlib import Path
 import pytest
 
 from pmdswp import cli
+from pmdswp.cli import scan as scan_arguments
+from pmdswp.scan.interrupts import Terminated
 from pmdswp.scan.records import FORMATS
 from pmdswp.scan.report import SUMMARIES
 from pmdswp.scan.tables import BLOCK, WORD
 from scan.conftest import Run, put
 from scan.files import PMD_PAGE, PTE_PAGE, X86, BrokenFile
+
+# imported so, since pyarrow has no types
+parquet, ipc = (import_module(f"pyarrow.{name}") for name in ("parquet", "ipc"))
 
 PAGE = PTE_PAGE.read_bytes()
 
@@ -147,6 +152,10 @@ def test_sizes_may_have_a_unit(run: Run) -> None:
         (PTE_PAGE, *X86, "-o", "/dev/null"),
         (PTE_PAGE, *X86, "--json", "-o", PTE_PAGE),
         (PTE_PAGE, *X86, "--json", "-o", "/no/such/directory/out"),
+        (PTE_PAGE, *X86, "--json", "-o", ""),
+        (PTE_PAGE, *X86, "--json", "-o", PTE_PAGE.parent),
+        (PTE_PAGE, *X86, "--length", 1 << 70, "--offset", 1 << 69),
+        ("", *X86),
         ("/no/such/file", *X86),
         (PTE_PAGE.parent, *X86),
     ],
@@ -221,7 +230,6 @@ def test_an_interrupt_leaves_the_summary_so_far(
     # blocks that were under way are dropped
     assert 20 - threads - 1 <= record["tables"] <= 20
     assert record["complete"] is False
-    parquet = import_module("pyarrow.parquet")  # it has no types
     assert parquet.read_table(tmp_path / "out").num_rows == record["kinds"]["SWAP"]
 
 
@@ -240,6 +248,41 @@ def test_ctrl_c_ends_a_scan_that_waits_for_input() -> None:
     assert complaint == b"pmdswp: -: interrupted; the summary is that of what was read\n"
     record = json.loads(summary)
     assert (record["words"], record["complete"]) == (BLOCK, False)
+
+
+@pytest.mark.parametrize(("number", "format_name"), [(signal.SIGTERM, "parquet"), (signal.SIGHUP, "arrow")])
+def test_a_process_that_is_asked_to_end_leaves_a_file_that_can_be_read(
+    number: signal.Signals, format_name: str, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    arguments = [*X86, "--level", "pte", "--format", format_name, "-o", str(output), "--summary", "json"]
+    block, pipe = BLOCK * WORD, 1 << 16
+    with subprocess.Popen(
+        [sys.executable, "-m", "pmdswp", "scan", "-", *arguments],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(PAGE * ((block + 2 * pipe) // len(PAGE)))
+        process.send_signal(number)
+        _, complaints = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    complaint, summary = complaints.splitlines()
+    assert complaint == f"pmdswp: -: ended by {number.name}; the summary is that of what was read".encode()
+    record = json.loads(summary)
+    assert (record["words"], record["complete"]) == (BLOCK, False)
+    readers = {"parquet": lambda: parquet.read_table(output), "arrow": lambda: ipc.open_file(output).read_all()}
+    assert readers[format_name]().num_rows == record["kinds"]["SWAP"]
+
+
+def test_a_request_to_end_before_anything_was_read_has_its_status(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(*_: object) -> None:
+        raise Terminated(signal.SIGTERM)
+
+    monkeypatch.setattr("pmdswp.scan.command.opened", ended)
+    assert run(PTE_PAGE, *X86) == 143
+    assert (run.out, run.err) == ("", "")
 
 
 @pytest.mark.parametrize("arguments", ["--json --only none", "--format csv --only none", "--only none"])
@@ -270,8 +313,37 @@ def test_a_closed_standard_input_is_an_error(
     assert capsys.readouterr().err == "pmdswp: standard input is closed\n"
 
 
+def test_what_a_name_holds_does_not_reach_the_terminal(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "d\x1b[31m\n\udcff"
+    shown = f"'{tmp_path}/d" + r"\x1b[31m\n\udcff'"
+    path.write_bytes(PAGE + b"123")
+    assert run(path, *X86) == 1
+    assert run.out.splitlines()[0] == f"{shown}: read as pmd by pmdswp.get('x86_64', kernel='7.3')"
+    assert run.err == f"pmdswp: {shown}: the last 3 bytes are no whole word\n"
+    assert run(path, *X86, "--json", "-o", path) == 2
+    assert run.err == f"pmdswp: {shown} is the file to be read\n"
+    assert run(path, *X86, "--summary", "json") == 1
+    assert run.summary()["file"] == str(path)
+    path.write_bytes(b"")
+    assert run(path, *X86) == 1
+    assert run.err == f"pmdswp: {shown}: no words to read\n"
+
+
+def test_a_name_that_standard_output_has_no_letters_for_is_printed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "d\u00e9"
+    path.write_bytes(PAGE)
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
+    with monkeypatch.context() as replaced:
+        replaced.setattr(sys, "stdout", stdout)
+        assert cli.main(["scan", str(path), *X86]) == 0
+    assert isinstance(stdout.buffer, io.BytesIO)
+    assert stdout.buffer.getvalue().startswith(rf"{tmp_path}/d\xe9: read as".encode())
+
+
 def test_the_choices_of_the_command_line_are_those_of_the_package() -> None:
-    assert (cli.SCAN_FORMATS, cli.SCAN_SUMMARIES) == (FORMATS, SUMMARIES)
+    assert (scan_arguments.FORMATS, scan_arguments.SUMMARIES) == (FORMATS, SUMMARIES)
 
 
 # --- terminals ----------------------------------------------------------------------------------------------
@@ -312,11 +384,11 @@ def test_a_terminal_sees_how_far_it_is(
         file = BrokenFile(PAGE * 8)
         monkeypatch.setattr("pmdswp.scan.files._size", lambda _: None)
     put(monkeypatch, file)
-    assert cli.main(["scan", "[dump]", *X86]) == (1 if name == "file" else 0)
-    assert "[dump]" in stderr.text
+    assert cli.main(["scan", "[dump]\x1b", *X86]) == (1 if name == "file" else 0)
+    assert r"'[dump]\x1b'" in stderr.text
     assert "KiB" in stderr.text
     assert ("could not be read" in stderr.text) == (name == "file")
-    assert capsys.readouterr().out.startswith("[dump]: read as pmd")
+    assert capsys.readouterr().out.startswith(r"'[dump]\x1b': read as pmd")
 
 
 def test_records_go_to_standard_output_while_the_bar_is_on_standard_error(

@@ -6,21 +6,28 @@ import csv
 import io
 import json
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import pmdswp
-from pmdswp import Arch
+from arrays.readings import FEWER
+from pmdswp import Arch, Entry, SoftLeafType, array
 from pmdswp.render.records import entry_record
-from pmdswp.scan.records import COLUMNS, FORMATS
-from pmdswp.scan.selection import SELECTABLE, Selection
+from pmdswp.scan.records import COLUMNS, FORMATS, WRITERS
+from pmdswp.scan.selection import SELECTABLE, Selected, Selection
 from pmdswp.softleaf import LevelName as Level
+from property.generators import slot_word_lists
 from scan.conftest import Run
 from scan.files import PMD_PAGE, PTE_PAGE, X86
-from scan.model import entries_of
+from scan.model import array_of, entries_of
+from slots import Slot
 
 # imported so, since pyarrow has no types
 pa, parquet, ipc = (import_module(f"pyarrow{name}") for name in ("", ".parquet", ".ipc"))
@@ -102,6 +109,73 @@ def test_csv_has_the_same_columns(run: Run, dump: tuple[Arch, Level, list[int], 
     assert rows == [{name: cell(record.get(name)) for name in COLUMNS} for record in records]
     assert {name for record in records for name in record} <= set(COLUMNS)
     assert run.err == ""
+
+
+@st.composite
+def selections(draw: st.DrawFn) -> tuple[Slot, Selected]:
+    """Words of any sort at any places, as many as need several steps and as there are, several times."""
+    slot, seeds = draw(slot_word_lists(8))
+    words = seeds * draw(st.integers(0, 5))
+    places = st.integers(0, (1 << 64) - 1) | st.integers(0, 20).map(lambda power: min(10**power, (1 << 64) - 1))
+    positions = draw(st.lists(places, min_size=len(words), max_size=len(words)))
+    return slot, Selected(array_of(positions), array_of(words))
+
+
+@FEWER
+@given(selections())
+def test_rows_that_are_made_at_once_are_those_of_one_record_after_the_other(case: tuple[Slot, Selected]) -> None:
+    (arch, level), selected = case
+    records = [
+        {"position": position, **entry_record(arch, arch.decode(level, word))}
+        for position, word in zip(selected.positions.tolist(), selected.words.tolist(), strict=True)
+    ]
+    as_csv = io.StringIO()
+    writer = csv.writer(as_csv, lineterminator="\n")
+    writer.writerows([COLUMNS, *([cell(record.get(name)) for name in COLUMNS] for record in records)])
+    expected_text = {"csv": as_csv.getvalue(), "json": "".join(f"{json.dumps(record)}\n" for record in records)}
+    for format_name, text in expected_text.items():
+        file = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("pmdswp.scan.rows.AT_ONCE", 7)
+            with WRITERS[format_name](arch, level, file) as write:
+                write(selected)
+        assert file.getvalue() == text
+
+
+@pytest.mark.parametrize("format_name", ["csv", "json"])
+def test_young_and_dirty_entries_have_rows_of_their_own(format_name: str) -> None:
+    kind = SoftLeafType.MIGRATION_READ
+    number, young, dirty = ARCH.swp_types[kind], 1 << ARCH.swp_pfn_bits, 2 << ARCH.swp_pfn_bits
+    assert isinstance(number, int)
+    words = array_of(ARCH.encode_pte(number, 5 | bits) for bits in (0, young, dirty, young | dirty, 0))
+    file = io.StringIO()
+    with WRITERS[format_name](ARCH, "pte", file) as write:
+        write(Selected(words, words))
+    if format_name == "json":
+        found = [(record["young"], record["dirty"]) for record in map(json.loads, file.getvalue().splitlines())]
+    else:
+        rows = csv.DictReader(io.StringIO(file.getvalue()))
+        found = [(row["young"] == "true", row["dirty"] == "true") for row in rows]
+    assert found == [(False, False), (True, False), (False, True), (True, True), (False, False)]
+
+
+@pytest.mark.parametrize("format_name", ["csv", "json"])
+def test_the_scalar_library_writes_one_row_of_a_class(format_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def counted(arch: Arch, entry: Entry) -> Mapping[str, object]:
+        made.append(entry.raw)
+        return entry_record(arch, entry)
+
+    monkeypatch.setattr("pmdswp.scan.rows.entry_record", counted)
+    words = array.encode(ARCH, "pte", np.arange(100_000) % 2, np.arange(100_000))
+    file = io.StringIO()
+    with WRITERS[format_name](ARCH, "pte", file) as write:
+        write(Selected(words, words))
+        write(Selected(words, words))
+    assert file.getvalue().count("\n") == 200_000 + (format_name == "csv")
+    # type 0 with offset 0 is of a class of its own
+    assert len(made) == 3
 
 
 def read_back(format_name: str, content: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""Ctrl-C never parts what a summary counts from what was written."""
+"""Ctrl-C, SIGTERM and SIGHUP never part what a summary counts from what was written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import threading
 
 import pytest
 
-from pmdswp.scan.interrupts import held
+from pmdswp.scan.interrupts import Terminated, held, terminable
+
+REQUESTS = [signal.SIGTERM, signal.SIGHUP]
 
 
 def _interrupt() -> None:
@@ -60,3 +62,83 @@ def test_another_thread_leaves_signals_alone() -> None:
     thread.start()
     thread.join()
     assert seen == [signal.getsignal(signal.SIGINT)]
+
+
+@pytest.mark.parametrize("number", REQUESTS)
+def test_what_asks_the_process_to_end_waits_as_ctrl_c_does(number: int) -> None:
+    done = []
+
+    def work() -> None:
+        with terminable(), held():
+            os.kill(os.getpid(), number)
+            done.append("all of it")
+
+    with pytest.raises(Terminated, match=signal.Signals(number).name) as caught:
+        work()
+    assert done == ["all of it"]
+    assert caught.value.status == 128 + number
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize("number", REQUESTS)
+def test_where_nothing_is_half_done_it_does_not_wait(number: int) -> None:
+    done = []
+
+    def work() -> None:
+        with terminable():
+            with held():
+                done.append("a block")
+            os.kill(os.getpid(), number)
+            done.append("more")
+
+    with pytest.raises(Terminated):
+        work()
+    assert done == ["a block"]
+
+
+def test_of_different_requests_the_second_waits_too() -> None:
+    # systemd may send both
+    done = []
+
+    def work() -> None:
+        with terminable(), held():
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGHUP)
+            done.append("all of it")
+            os.kill(os.getpid(), signal.SIGTERM)
+            done.append("more")
+
+    with pytest.raises(Terminated, match="SIGTERM"):
+        work()
+    assert done == ["all of it"]
+
+
+def test_a_signal_that_is_ignored_or_handled_stays_so() -> None:
+    seen: list[int] = []
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
+    ignored = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with terminable():
+            with held():
+                for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+                    os.kill(os.getpid(), number)
+                assert seen == []
+            assert seen == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGHUP, before)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, ignored)
+
+
+def test_another_thread_leaves_requests_to_end_alone() -> None:
+    seen = []
+
+    def work() -> None:
+        with terminable():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [signal.SIG_DFL]

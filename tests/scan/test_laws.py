@@ -6,19 +6,21 @@ import pickle
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import pmdswp
+from arrays.readings import FEWER
 from data_files import GUEST_FILES, VECTOR_SAMPLE, label
 from guests.records import Snapshot, load_snapshots
 from guests.records import load as load_guest
 from pmdswp import Arch, DecodeError, SoftLeafType, State, UnsupportedError
 from pmdswp.arch import ARCHITECTURES, get_with
-from pmdswp.scan import LONGEST, Leaf, Run, Summary, scan, table_entries
+from pmdswp.scan import LONGEST, Leaf, Run, Summary, scan, scan_file, table_entries
 from pmdswp.softleaf import NR_SWAP_TYPES, Flags
 from pmdswp.softleaf import LevelName as Level
 from property.generators import slot_word_lists
@@ -59,14 +61,14 @@ def tables(draw: st.DrawFn) -> tuple[Slot, list[int]]:
     return slot, words[: 3 * size]
 
 
-@settings(max_examples=60)
+@FEWER
 @given(tables(), st.integers(0, 1 << 40))
 def test_a_summary_is_what_a_loop_counts(case: tuple[Slot, list[int]], position: int) -> None:
     (arch, level), words = case
     assert scan(arch, level, array_of(words), position=position) == summary_of(arch, level, words, position)
 
 
-@settings(max_examples=40)
+@FEWER
 @given(tables(), tables(), st.data())
 def test_summaries_of_whole_tables_add_up_to_that_of_all(
     case: tuple[Slot, list[int]], other: tuple[Slot, list[int]], data: st.DataObject
@@ -224,6 +226,28 @@ def test_summaries_of_different_readings_do_not_add_up() -> None:
 def test_what_is_no_array_of_words_is_refused(words: object) -> None:
     with pytest.raises(DecodeError, match="one dimension and dtype uint64"):
         scan(X86, "pte", words)  # type: ignore[arg-type]
+
+
+def test_masked_words_are_refused() -> None:
+    with pytest.raises(DecodeError, match=r"^words: a masked array has places without a value$"):
+        scan(X86, "pte", np.ma.masked_equal(array_of([1, 2]), 2))
+
+
+@pytest.mark.parametrize("position", [-1, 1.0, None, True, "0"])
+def test_what_is_not_a_position_is_refused(position: Any) -> None:
+    with pytest.raises(DecodeError, match=r"^position .* is not (an integer )?within 0\.\.$"):
+        scan(X86, "pte", array_of([0]), position=position)
+
+
+@pytest.mark.parametrize("given", [None, "x86_64", Arch])
+def test_what_is_not_an_arch_is_refused(given: Any) -> None:
+    for call in (
+        lambda: scan(given, "pte", array_of([0])),
+        lambda: scan_file(given, "pte", "/dev/null"),
+        lambda: table_entries(given, "pte"),
+    ):
+        with pytest.raises(UnsupportedError, match=r" is not an Arch: pmdswp\.get makes one$"):
+            call()
 
 
 def test_unknown_levels_and_no_threads_are_refused() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import json
+import mmap
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -264,12 +267,21 @@ def test_a_range_beyond_the_end_is_told(tmp_path: Path, complaints: list[str]) -
         ({"offset": TABLE + 1}, "offset 0x1001 is beyond the end of the file, which has 0x1000 bytes"),
         ({"offset": -1}, "offset -1 is not within 0.."),
         ({"length": -1}, "length -1 is not within 0.."),
+        ({"offset": 1.5}, "offset 1.5 is not an integer within 0.."),
+        ({"offset": None}, "offset None is not an integer within 0.."),
+        ({"length": True}, "length True is not an integer within 0.."),
     ],
 )
 def test_a_range_that_cannot_be_is_refused(options: dict[str, int], complaint: str) -> None:
     with pytest.raises(DecodeError) as error:
         scan_file(ARCH, "pte", PTE_PAGE, **options)  # type: ignore[arg-type]
     assert str(error.value) == complaint
+
+
+@pytest.mark.parametrize(("name", "message"), [("", "the file name is empty"), ("a\0b", "has a NUL in it")])
+def test_what_names_no_file_is_refused(name: str, message: str) -> None:
+    with pytest.raises(DecodeError, match=message):
+        scan_file(ARCH, "pte", name)
 
 
 def test_no_threads_and_missing_files_are_refused(tmp_path: Path) -> None:
@@ -282,6 +294,102 @@ def test_no_threads_and_missing_files_are_refused(tmp_path: Path) -> None:
 def test_a_file_that_has_content_and_no_size_is_read() -> None:
     # 8-byte words that mean something to nobody
     assert scan_file(ARCH, "pte", "/proc/self/maps").words > 0
+
+
+# --- memory: files with positions and without a size ----------------------------------------------------------
+
+
+@pytest.fixture
+def memory() -> Iterator[int]:
+    """The address of three pages of this process: page tables, nothing at all, page tables."""
+    # mmap and munmap of the mmap module take no addresses
+    library = ctypes.CDLL(None, use_errno=True)
+    library.mmap.restype = ctypes.c_void_p
+    library.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    library.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+    access, private = mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    address = library.mmap(None, 3 * TABLE, access, private, -1, 0)
+    for start in (0, 2 * TABLE):
+        ctypes.memmove(address + start, PAGE, TABLE)
+    assert library.munmap(address + TABLE, TABLE) == 0
+    yield address
+    library.munmap(address, 3 * TABLE)
+
+
+@pytest.mark.parametrize("length", [TABLE, 88, 83])
+def test_the_memory_of_a_process_is_read_at_its_addresses(memory: int, length: int) -> None:
+    found = scan_file(ARCH, "pte", "/proc/self/mem", offset=memory, length=length)
+    words = summary_of(ARCH, "pte", words_in(PAGE[: length - length % WORD]), position=memory)
+    assert found == words + Summary(ARCH, "pte", tail=length % WORD, is_complete=not length % WORD)
+
+
+def test_a_gap_in_memory_is_told_and_what_follows_it_is_read(
+    memory: int, complaints: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pmdswp.scan.tables.BLOCK", SMALL_BLOCK)
+    found = scan_file(ARCH, "pte", "/proc/self/mem", offset=memory, length=3 * TABLE, complain=complaints.append)
+    expected = [summary_of(ARCH, "pte", words_in(PAGE), position=memory + start) for start in (0, 2 * TABLE)]
+    assert found == expected[0] + expected[1] + Summary(ARCH, "pte", unreadable=TABLE, is_complete=False)
+    gap = f"bytes {memory + TABLE:#x}..{memory + 2 * TABLE - 1:#x}"
+    assert complaints == [f"/proc/self/mem: {gap} could not be read: Input/output error"]
+
+
+def test_memory_without_a_length_is_read_as_far_as_it_goes(memory: int, complaints: list[str]) -> None:
+    found = scan_file(ARCH, "pte", "/proc/self/mem", offset=memory + 40, complain=complaints.append)
+    assert found.words == 512 - 5
+    gap = f"what follows byte {memory + TABLE:#x}"
+    assert complaints == [f"/proc/self/mem: {gap} could not be read: Input/output error"]
+
+
+def test_no_file_has_bytes_beyond_those_that_the_kernel_counts() -> None:
+    for offset, length in ((1 << 63, None), ((1 << 63) - 8, 16)):
+        with pytest.raises(
+            DecodeError, match=r"^byte 0x80000000000000\d\d is not within 0\.\.0x7fffffffffffffff, which"
+        ):
+            scan_file(ARCH, "pte", "/proc/self/mem", offset=offset, length=length)
+
+
+class Memory(BrokenFile):
+    """Has positions and no size."""
+
+    def seek(self, position: int, whence: int = 0, /) -> int:
+        if whence == os.SEEK_END:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return super().seek(position, whence)
+
+
+@pytest.mark.parametrize("length", [2 * TABLE, 5 * TABLE, 1 << 50])
+def test_a_file_without_a_size_that_ends_early_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, complaints: list[str], length: int
+) -> None:
+    monkeypatch.setattr("pmdswp.scan.tables.BLOCK", SMALL_BLOCK)
+    put(monkeypatch, Memory(PAGE * 2 + PAGE[:80]))
+    found = scan_file(ARCH, "pte", "dump", offset=TABLE, length=length, complain=complaints.append)
+    expected = summary_of(ARCH, "pte", words_in(PAGE + PAGE[:80]), position=TABLE)
+    lost = length - TABLE - 80
+    assert found == expected + Summary(ARCH, "pte", unreadable=lost, is_complete=False)
+    where = f"bytes {2 * TABLE + 80:#x}..{TABLE + length - 1:#x}"
+    assert complaints == [f"dump: {where} could not be read: the file ends there"]
+
+
+class Tape(Memory):
+    """Goes to no other place, and says so."""
+
+    def seek(self, position: int, whence: int = 0, /) -> int:
+        return super().seek(self.tell(), whence) * 0
+
+
+def test_a_tape_is_read_onwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    for offset in (0, 40):
+        put(monkeypatch, Tape(PAGE))
+        found = scan_file(ARCH, "pte", "dump", offset=offset, length=3 * TABLE)
+        expected = summary_of(ARCH, "pte", words_in(PAGE[offset:]), position=offset)
+        lost = 3 * TABLE - (TABLE - offset)
+        assert found == expected + Summary(ARCH, "pte", unreadable=lost, is_complete=False)
+
+
+def test_a_device_that_goes_nowhere_is_read_onwards() -> None:
+    assert scan_file(ARCH, "pte", "/dev/zero", offset=24, length=TABLE) == scan(ARCH, "pte", array_of([0] * 512))
 
 
 # --- standard input -----------------------------------------------------------------------------------------

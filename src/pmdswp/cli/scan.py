@@ -54,10 +54,10 @@ def add_arguments(parser: Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Scan the file."""
     try:
-        from pmdswp.scan.command import Request, command  # noqa: PLC0415  # NumPy is an extra
+        from pmdswp.scan.command import ScanRequest, command  # noqa: PLC0415  # NumPy is an extra
     except ImportError as error:
         raise UnsupportedError(str(error)) from None
-    request = Request(
+    request = ScanRequest(
         arch=arch_of(options),
         level=options.level,
         path=options.file,

@@ -9,6 +9,7 @@ import numpy as np
 
 from pmdswp import array
 from pmdswp.arch import Arch
+from pmdswp.checks import check_count
 from pmdswp.columns import Words
 from pmdswp.errors import DecodeError
 from pmdswp.scan.kinds import COUNTS_PAGES, KIND_INDEX, KINDS
@@ -31,10 +32,14 @@ def scan(
     `position` is where they stand in their file, in bytes, and counts for the positions of runs alone. `jit` is that
     of `array.decode`; up to `threads` blocks are worked on at a time.
 
-    `DecodeError` for words that are not such an array; `UnsupportedError` for an unknown level, fewer than one thread,
-    or ``jit=True`` without numba.
+    `DecodeError` for words that are not such an array, and for a position that is not an integer from 0;
+    `UnsupportedError` for what is not an `Arch`, an unknown level, fewer than one thread, another `jit`, or
+    ``jit=True`` without numba.
     """
     size = block_entries(arch, level)
+    position = check_count("position", position)
+    if isinstance(words, np.ma.MaskedArray):
+        raise DecodeError("words: a masked array has places without a value")
     if not isinstance(words, np.ndarray) or words.ndim != 1 or words.dtype.newbyteorder("=") != np.uint64:
         raise DecodeError("words: a numpy.ndarray of one dimension and dtype uint64 is needed")
 

@@ -8,28 +8,35 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from importlib import import_module
-from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from pmdswp.arch import Arch
 from pmdswp.errors import DecodeError, UnsupportedError
 from pmdswp.scan.complaints import Complaints
 from pmdswp.scan.files import Span, opened
-from pmdswp.scan.interrupts import held
+from pmdswp.scan.interrupts import Terminated, held, terminable
 from pmdswp.scan.progress import progress
 from pmdswp.scan.records import BINARY_FORMATS, FORMATS, WRITERS, Write
 from pmdswp.scan.report import SUMMARIES, summary_lines, summary_record
 from pmdswp.scan.scanner import Scanner
 from pmdswp.scan.selection import Selection
+from pmdswp.scan.streams import (
+    on_standard_error,
+    opened_output,
+    refuse_output_over_input,
+    reserve_descriptors,
+    standard_output,
+)
 from pmdswp.scan.summary import Summary
 from pmdswp.softleaf import LevelName as Level
+from pmdswp.words import printable
 
-__all__ = ["Request", "command"]
+__all__ = ["ScanRequest", "command"]
 
 _STANDARD = "-"
 
 
-class Request(NamedTuple):
+class ScanRequest(NamedTuple):
     """What ``pmdswp scan`` is asked for; numbers are bytes."""
 
     arch: Arch
@@ -52,19 +59,30 @@ class Request(NamedTuple):
         return Selection.named("softleaf" if self.only is None else self.only)
 
 
-def command(request: Request, complain: Callable[[str], None]) -> int:
-    """Do what ``pmdswp scan`` does, and return its exit status; `complain` takes a line of what went wrong.
+def command(request: ScanRequest, complain: Callable[[str], None]) -> int:
+    """Do what ``pmdswp scan`` does, and return its exit status; `complain` prints a line of what went wrong.
 
-    0; 1 if a part could not be read; 130 after an interrupt. Errors are those of `scan_file`, and `UnsupportedError`
-    for a missing library or an output that cannot be.
+    0; 1 if a part could not be read, or if nobody reads the standard error that the summary goes to; 130 after an
+    interrupt, 143 after SIGTERM and 129 after SIGHUP, which leave whole files of what was read until then. Errors are
+    those of `scan_file`, and `UnsupportedError` for a missing library or an output that cannot be.
     """
+    reserve_descriptors()
+    try:
+        with terminable():
+            return _scan(request, lambda complaint: on_standard_error(lambda: complain(complaint)))
+    except Terminated as ended:
+        return ended.status
+
+
+def _scan(request: ScanRequest, complain: Callable[[str], object]) -> int:
     selection = request.selection
     _check_output(request, selection)
-    total, is_interrupted = Summary(request.arch, request.level), False
+    total, stopped = Summary(request.arch, request.level), None
     with ExitStack() as stack:
         file = stack.enter_context(_input(request.path))
+        refuse_output_over_input(file)
         span = Span.of(file, request.offset, request.length, is_stream=request.path == _STANDARD)
-        write = stack.enter_context(_writer(request))
+        write = stack.enter_context(_writer(request, file))
         advance = stack.enter_context(_progress(request, span))
         complaints = Complaints(request.path, complain)
         scanner = Scanner(request.arch, request.level, selection, request.jit)
@@ -76,19 +94,27 @@ def command(request: Request, complain: Callable[[str], None]) -> int:
                     total += part.summary
                     complaints.see(part.piece)
                 advance(part.piece.position + part.piece.size - span.begin)
-        except KeyboardInterrupt:
-            is_interrupted = True
+        except KeyboardInterrupt as interrupt:
+            stopped = interrupt
             total = replace(total, is_complete=False)
         complaints.end()
         with held():
             stack.close()
     is_empty = total == Summary(request.arch, request.level)
-    if is_interrupted:
-        complain(f"{request.path}: interrupted; the summary is that of what was read")
+    name = printable(request.path)
+    if stopped is not None:
+        complain(f"{name}: {_cause(stopped)}; the summary is that of what was read")
     elif is_empty:
-        complain(f"{request.path}: no words to read")
-    _print_summary(request, total)
-    return 130 if is_interrupted else int(is_empty or not total.is_complete)
+        complain(f"{name}: no words to read")
+    is_told = _print_summary(request, total)
+    sys.stdout.flush()
+    if stopped is not None:
+        return stopped.status if isinstance(stopped, Terminated) else 130
+    return int(is_empty or not total.is_complete or not is_told)
+
+
+def _cause(stopped: KeyboardInterrupt) -> str:
+    return f"ended by {stopped}" if isinstance(stopped, Terminated) else "interrupted"
 
 
 def _input(path: str) -> AbstractContextManager[BinaryIO]:
@@ -99,7 +125,7 @@ def _input(path: str) -> AbstractContextManager[BinaryIO]:
     return nullcontext(sys.stdin.buffer)
 
 
-def _check_output(request: Request, selection: Selection | None) -> None:
+def _check_output(request: ScanRequest, selection: Selection | None) -> None:
     """Refuse, before anything is opened, an output that cannot be."""
     if request.format in BINARY_FORMATS:
         try:
@@ -119,41 +145,43 @@ def _check_output(request: Request, selection: Selection | None) -> None:
         return
     if selection is None:
         raise UnsupportedError("no records to write: choose some with --only, or a --format other than table")
-    paths = Path(request.path), Path(request.output)
-    if request.path != _STANDARD and all(path.exists() for path in paths) and paths[0].samefile(paths[1]):
-        raise UnsupportedError(f"{request.output} is the file to be read")
 
 
 @contextmanager
-def _writer(request: Request) -> Iterator[Write]:
-    """What writes records to where they are wanted."""
-    is_binary = request.format in BINARY_FORMATS
-    with ExitStack() as stack:
-        file: Any
-        if request.output is None:
-            file = sys.stdout.buffer if is_binary else sys.stdout
-        elif is_binary:
-            file = stack.enter_context(Path(request.output).open("wb"))
-        else:
-            file = stack.enter_context(Path(request.output).open("w", encoding="utf-8", newline=""))
-        yield stack.enter_context(WRITERS[request.format](request.arch, request.level, file))
+def _writer(request: ScanRequest, source: BinaryIO) -> Iterator[Write]:
+    """What writes records to where they are wanted; never to the `source`."""
+    mode = "wb" if request.format in BINARY_FORMATS else "w"
+    opening = standard_output(mode) if request.output is None else opened_output(request.output, mode, source)
+    with opening as file, WRITERS[request.format](request.arch, request.level, file) as write:
+        yield write
 
 
-def _progress(request: Request, span: Span) -> AbstractContextManager[Callable[[int], object]]:
+def _progress(request: ScanRequest, span: Span) -> AbstractContextManager[Callable[[int], object]]:
     """The progress, unless records go to the terminal: there they are the progress."""
     shows_records = request.selection is not None and request.output is None and sys.stdout.isatty()
     total = None if span.end is None else span.end - span.begin
     return progress(request.path, total, is_wanted=not shows_records)
 
 
-def _print_summary(request: Request, summary: Summary) -> None:
-    """On standard output, but on standard error if that may be where records are."""
+def _print_summary(request: ScanRequest, summary: Summary) -> bool:
+    """On standard output, but on standard error if that may be where records are; whether it could be printed."""
     if request.summary == "none":
-        return
-    file = sys.stdout if request.format == "table" else sys.stderr
-    if request.summary == "json":
-        file.write(f"{json.dumps(summary_record(summary, request.path))}\n")
-        return
-    if request.format == "table" and request.only is not None and request.output is None:
-        file.write("\n")
-    file.writelines(f"{line}\n" for line in summary_lines(summary, request.path))
+        return True
+    is_output = request.format == "table"
+
+    def write() -> None:
+        file = sys.stdout if is_output else sys.stderr
+        if request.summary == "json":
+            file.write(f"{json.dumps(summary_record(summary, request.path))}\n")
+            return
+        if is_output and request.only is not None and request.output is None:
+            file.write("\n")
+        # the stream may have no place for what the name is written with
+        encoding = file.encoding or "utf-8"
+        for line in summary_lines(summary, request.path):
+            file.write(f"{line.encode(encoding, 'backslashreplace').decode(encoding)}\n")
+
+    if is_output:
+        write()
+        return True
+    return on_standard_error(write)

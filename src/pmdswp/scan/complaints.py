@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pmdswp.scan.files import Lost, Piece, Tail
+from pmdswp.words import printable
 
 __all__ = ["Complaints"]
 
@@ -12,8 +13,8 @@ __all__ = ["Complaints"]
 class Complaints:
     """Tells what could not be read: neighbours that failed for one reason as one."""
 
-    def __init__(self, name: str, complain: Callable[[str], None]) -> None:
-        self._name, self._complain = name, complain
+    def __init__(self, name: str, complain: Callable[[str], object]) -> None:
+        self._name, self._complain = printable(name), complain
         self._lost: Lost | None = None
 
     def see(self, piece: Piece) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
+from pmdswp.checks import check_count, check_path
 from pmdswp.errors import DecodeError
 from pmdswp.scan.tables import WORD
 
@@ -16,6 +18,9 @@ __all__ = ["Lost", "Piece", "Span", "Tables", "Tail", "Zeros", "opened", "pieces
 
 UNIT = 4096
 """Bytes that are given up together where a file cannot be read."""
+
+_FARTHEST = (1 << 63) - 1
+"""The last byte that the kernel reads by its position (the greatest off_t)."""
 
 _ENDED = "the file ends there"
 
@@ -54,9 +59,9 @@ Piece = Tables | Zeros | Lost | Tail
 
 
 def opened(path: str | os.PathLike[str]) -> AbstractContextManager[BinaryIO]:
-    """A file to be read piece by piece."""
+    """A file to be read piece by piece; `DecodeError` for a name that is empty or has a NUL in it."""
     # a buffer would read on into what cannot be read
-    return cast("AbstractContextManager[BinaryIO]", Path(path).open("rb", buffering=0))
+    return cast("AbstractContextManager[BinaryIO]", Path(check_path(path)).open("rb", buffering=0))
 
 
 class Span(NamedTuple):
@@ -66,22 +71,27 @@ class Span(NamedTuple):
     end: int | None
     """None: as far as the stream goes."""
     size: int | None
-    """That of the file; None for a stream. A file that has one has an `end` too."""
+    """That of the file; None for one that has none. A file that has one has an `end` too."""
+    is_stream: bool = False
+    """Whether the file can only be read onwards from where it stands."""
 
     @classmethod
     def of(cls, file: BinaryIO, offset: int, length: int | None, *, is_stream: bool) -> Span:
         """The span of `length` bytes from `offset`; `DecodeError` for one that begins beyond the end."""
-        for name, number in (("offset", offset), ("length", length)):
-            if number is not None and number < 0:
-                raise DecodeError(f"{name} {number} is not within 0..")
+        offset = check_count("offset", offset)
+        end = None if length is None else offset + check_count("length", length)
         size = None if is_stream else _size(file)
         if size is not None and offset > size:
             raise DecodeError(f"offset {offset:#x} is beyond the end of the file, which has {size:#x} bytes")
-        return cls(offset, size if length is None else offset + length, size)
+        if size is not None:
+            return cls(offset, size if end is None else end, size)
+        if max(offset, end or 0) > _FARTHEST:
+            raise DecodeError(f"byte {max(offset, end or 0):#x} is not within 0..{_FARTHEST:#x}, which files have")
+        return cls(offset, end, None, is_stream or not _has_positions(file, offset))
 
 
 def _size(file: BinaryIO) -> int | None:
-    """The size of a file in bytes; None for one that has to be read as a stream."""
+    """The size of a file in bytes; None for one that does not say."""
     try:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
@@ -91,8 +101,21 @@ def _size(file: BinaryIO) -> int | None:
     return size or None
 
 
+def _has_positions(file: BinaryIO, position: int) -> bool:
+    """Whether a file without a size can be read at a position, as memory can (/dev/mem, /proc/PID/mem)."""
+    # a tape, and /dev/zero, go to no place but 0
+    elsewhere = position or WORD
+    try:
+        return file.seek(elsewhere) == elsewhere and file.seek(position) == position
+    except OSError:
+        return False
+
+
 def pieces(file: BinaryIO, span: Span, block: int, table: int, *, skip_holes: bool) -> Iterator[Piece]:
     """What is in the span, in order and without gaps; `block` and `table` are in bytes."""
+    if span.size is None and span.end is not None and not span.is_stream:
+        yield from _positioned(file, span.begin, span.end, block, table)
+        return
     if span.size is None or span.end is None:
         yield from _stream(file, span, block)
         return
@@ -108,6 +131,20 @@ def pieces(file: BinaryIO, span: Span, block: int, table: int, *, skip_holes: bo
         yield Tail(whole, there - whole)
     if there < span.end:
         yield Lost(there, span.end - there, _ENDED)
+
+
+def _positioned(file: BinaryIO, begin: int, end: int, block: int, table: int) -> Iterator[Piece]:
+    """As `pieces`, of a file without a size that is read by positions: it may have gaps, and may end before `end`."""
+    whole = end - (end - begin) % WORD
+    for position in range(begin, whole, block):
+        stop = min(whole, position + block)
+        for piece in _block(file, position, stop - position, table):
+            if isinstance(piece, Lost) and piece.reason == _ENDED:
+                yield Lost(piece.position, end - piece.position, _ENDED)
+                return
+            yield piece
+    if whole < end:
+        yield Tail(whole, end - whole)
 
 
 def _extents(file: BinaryIO, begin: int, end: int, table: int, *, skip_holes: bool) -> Iterator[tuple[int, int, bool]]:
@@ -155,7 +192,10 @@ def _block(file: BinaryIO, start: int, size: int, table: int) -> Iterator[Piece]
         if whole < unit:
             yield from _within_tables(kept, kept_at, start, table)
             kept = b""
-            yield Lost(position + whole, unit - whole, reason or _ENDED)
+            if not reason:
+                yield Lost(position + whole, start + size - position - whole, _ENDED)
+                return
+            yield Lost(position + whole, unit - whole, reason)
     yield from _within_tables(kept, kept_at, start, table)
 
 
@@ -178,19 +218,30 @@ def _read(file: BinaryIO, size: int) -> tuple[bytes, str]:
     data, reason = b"", ""
     while len(data) < size:
         try:
-            more = file.read(size - len(data))
+            more: bytes | None = file.read(size - len(data))
         except OSError as error:
             reason = error.strerror or str(error)
             break
+        if more is None:
+            # a stream that does not wait by itself and has nothing to give yet
+            _wait(file)
+            continue
         if not more:
             break
         data = data + more if data else more
     return data, reason
 
 
+def _wait(file: BinaryIO) -> None:
+    """Wait until a file has something to read, or has ended."""
+    poll = select.poll()
+    poll.register(file.fileno(), select.POLLIN)
+    poll.poll()
+
+
 def _stream(file: BinaryIO, span: Span, block: int) -> Iterator[Piece]:
-    """As `pieces`, of a file that can only be read onwards: what follows bytes that cannot be read is lost."""
-    position = 0
+    """As `pieces`, of a file that is read onwards: what follows bytes that cannot be read is lost."""
+    position = 0 if span.is_stream else span.begin
     while span.end is None or position < span.end:
         is_wanted = position >= span.begin
         stop = span.end if is_wanted else span.begin

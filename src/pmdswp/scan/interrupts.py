@@ -1,33 +1,79 @@
-"""Ctrl-C at places where nothing is half done."""
+"""Ctrl-C, and what else asks a process to end, at places where nothing is half done."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
-__all__ = ["held"]
+__all__ = ["Terminated", "held", "terminable"]
+
+_Handler = Callable[[int, FrameType | None], object]
+
+_REQUESTS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""The signals, beside that of Ctrl-C, by which a process is asked to end; Windows has no SIGHUP."""
+
+
+class Terminated(KeyboardInterrupt):
+    """A signal asked the process to end; whatever Ctrl-C ends in order, this ends in order too."""
+
+    def __init__(self, number: int) -> None:
+        self.status = 128 + number
+        """The exit status that shells give a process which that signal has ended."""
+        super().__init__(signal.Signals(number).name)
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    raise Terminated(number)
 
 
 @contextmanager
-def held() -> Iterator[None]:
-    """Let Ctrl-C wait until the block is done, so that what was counted is also written; a second one does not wait."""
+def terminable() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP raise `Terminated`, as Ctrl-C raises `KeyboardInterrupt`.
+
+    One that the process ignores, as nohup has it, or handles in its own way, it goes on to ignore or to handle.
+    """
     if threading.current_thread() is not threading.main_thread():
         # signals go to the main thread
         yield
         return
-    seen: list[int] = []
-
-    def note(number: int, _frame: object) -> None:
-        if seen:
-            raise KeyboardInterrupt
-        seen.append(number)
-
-    previous = signal.signal(signal.SIGINT, note)
+    taken = [number for number in _REQUESTS if signal.getsignal(number) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, _terminate)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
-    if seen:
-        raise KeyboardInterrupt
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Let them wait until the block is done, so that what was counted is also written; the same again does not wait."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers: dict[int, _Handler] = {}
+    for number in (signal.SIGINT, *_REQUESTS):
+        handler = signal.getsignal(number)
+        # what is ignored, or ends the process at once, is left alone
+        if callable(handler):
+            handlers[number] = handler
+    seen: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if number in seen:
+            handlers[number](number, frame)
+        seen.append(number)
+
+    for number in handlers:
+        signal.signal(number, note)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for number in seen:
+        handlers[number](number, None)

@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+from pmdswp.words import printable
+
 __all__ = ["progress"]
 
 
 @contextmanager
 def progress(name: str, total: int | None, *, is_wanted: bool) -> Iterator[Callable[[int], object]]:
     """What shows how many of `total` bytes are done, where standard error is a terminal and rich is installed."""
-    rich = _rich_progress() if is_wanted and sys.stderr.isatty() else None
+    rich = _rich_progress() if is_wanted and sys.stderr is not None and sys.stderr.isatty() else None
     if rich is None:
         yield lambda _: None
         return
@@ -23,7 +25,7 @@ def progress(name: str, total: int | None, *, is_wanted: bool) -> Iterator[Calla
     console = import_module("rich.console").Console(file=sys.stderr)
     # complaints on standard error go above the bar; standard output is for what is asked for
     with rich.Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task(import_module("rich.markup").escape(name), total=total)
+        task = bar.add_task(import_module("rich.markup").escape(printable(name)), total=total)
         yield lambda done: bar.update(task, completed=done)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from importlib import import_module
@@ -15,9 +16,10 @@ import numpy as np
 from pmdswp import array
 from pmdswp.arch import Arch
 from pmdswp.columns import Words
-from pmdswp.render.records import Json, entry_record, marker_names
+from pmdswp.render.records import marker_names
 from pmdswp.render.text import describe
 from pmdswp.scan.kinds import HAS_PFN, KIND_INDEX, KINDS
+from pmdswp.scan.rows import Rows, hole
 from pmdswp.scan.selection import Selected
 from pmdswp.scan.tables import WORD
 from pmdswp.softleaf import FLAGS, Entry, SoftLeaf, SoftLeafType, State
@@ -59,11 +61,6 @@ def _entries(arch: Arch, level: Level, selected: Selected) -> Iterator[tuple[int
         yield position, arch.decode(level, word)
 
 
-def _records(arch: Arch, level: Level, selected: Selected) -> Iterator[Json]:
-    for position, entry in _entries(arch, level, selected):
-        yield {"position": position, **entry_record(arch, entry)}
-
-
 def _lines(arch: Arch, level: Level, selected: Selected) -> Iterator[str]:
     for position, entry in _entries(arch, level, selected):
         yield f"{position:#014x}  {entry.raw:#018x}  {describe(arch, entry)}\n"
@@ -76,19 +73,22 @@ def _table_writer(arch: Arch, level: Level, file: IO[str]) -> Iterator[Write]:
 
 @contextmanager
 def _json_writer(arch: Arch, level: Level, file: IO[str]) -> Iterator[Write]:
-    yield lambda selected: file.writelines(f"{json.dumps(record)}\n" for record in _records(arch, level, selected))
+    number = hole("position")
+    rows = Rows(arch, level, lambda record: f"{json.dumps(record).replace(json.dumps(number), number)}\n")
+    yield lambda selected: file.writelines(rows.of(selected))
 
 
 @contextmanager
 def _csv_writer(arch: Arch, level: Level, file: IO[str]) -> Iterator[Write]:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    file.write(_csv_row(COLUMNS))
+    rows = Rows(arch, level, lambda record: _csv_row(_cell(record.get(name)) for name in COLUMNS))
+    yield lambda selected: file.writelines(rows.of(selected))
 
-    def rows(selected: Selected) -> Iterator[list[object]]:
-        for record in _records(arch, level, selected):
-            yield [_cell(record.get(name)) for name in COLUMNS]
 
-    yield lambda selected: writer.writerows(rows(selected))
+def _csv_row(cells: Iterable[object]) -> str:
+    row = io.StringIO()
+    csv.writer(row, lineterminator="\n").writerow(cells)
+    return row.getvalue()
 
 
 def _cell(value: object) -> object:

@@ -8,6 +8,7 @@ from pmdswp.render.records import Json
 from pmdswp.scan.summary import Run, Summary
 from pmdswp.scan.tables import table_entries
 from pmdswp.softleaf import FLAGS, Flags, SoftLeafType
+from pmdswp.words import printable
 
 __all__ = ["SUMMARIES", "summary_lines", "summary_record"]
 
@@ -66,9 +67,9 @@ def _run_record(run: Run) -> Json:
 
 
 def summary_lines(summary: Summary, name: str) -> Iterator[str]:
-    """A summary as text: one table for each thing that is counted."""
+    """A summary as text: one table for each thing that is counted; `name` is that of the file."""
     arch, entries = summary.arch, table_entries(summary.arch, summary.level)
-    yield f"{name}: read as {summary.level} by {arch!r}"
+    yield f"{printable(name)}: read as {summary.level} by {arch!r}"
     yield f"{summary.words} words, {summary.tables} whole tables of {entries}"
     yield from _counts("state", ((state.name, count, "") for state, count in summary.states.items()))
     foreign = f"no PMD of kernel {arch.kernel} holds this"

@@ -11,6 +11,7 @@ import numpy as np
 
 from pmdswp import array
 from pmdswp.arch import Arch
+from pmdswp.checks import check_path
 from pmdswp.scan.blocks import scan_block, scan_zeros
 from pmdswp.scan.complaints import Complaints
 from pmdswp.scan.files import Lost, Piece, Span, Tables, Zeros, opened, pieces
@@ -85,13 +86,16 @@ def scan_file(
     What cannot be read is counted in the summary, and told to `complain`, a line at a time. Memory: some 15 MiB for
     each of `threads`.
 
-    `OSError` for a file that cannot be opened; `DecodeError` for an offset beyond its end, or a number below 0;
-    `UnsupportedError` as for `scan`.
+    A file without a size, such as /proc/PID/mem, is read by positions if it can be, and onwards if it cannot.
+
+    `OSError` for a file that cannot be opened; `DecodeError` for a name that is empty, an offset beyond the end of the
+    file, and an offset or a length that is not an integer from 0; `UnsupportedError` as for `scan`.
     """
+    table_entries(arch, level)
     total = Summary(arch, level)
     with opened(path) as file:
         span = Span.of(file, offset, length, is_stream=False)
-        complaints = Complaints(os.fspath(path), complain or (lambda _: None))
+        complaints = Complaints(check_path(path), complain or (lambda _: None))
         for part in Scanner(arch, level, jit=jit).parts(file, span, threads):
             total += part.summary
             complaints.see(part.piece)

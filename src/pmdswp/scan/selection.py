@@ -13,6 +13,7 @@ from pmdswp.errors import UnsupportedError
 from pmdswp.scan.kinds import CODES, KINDS, marked
 from pmdswp.scan.tables import WORD
 from pmdswp.softleaf import DEVICE_PRIVATE_KINDS, MIGRATION_KINDS, Entry, SoftLeafType, State
+from pmdswp.words import excerpt
 
 __all__ = ["SELECTABLE", "Selected", "Selection"]
 
@@ -48,7 +49,7 @@ class Selection:
         for name in names.split(","):
             key = name.strip().lower()
             if key not in SELECTABLE:
-                raise UnsupportedError(f"nothing is called {name!r}; allowed: {', '.join(SELECTABLE)}")
+                raise UnsupportedError(f"nothing is called {excerpt(name)}; allowed: {', '.join(SELECTABLE)}")
             for what in SELECTABLE[key]:
                 if isinstance(what, State):
                     states.add(what)

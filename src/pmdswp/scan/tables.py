@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pmdswp.arch import Arch
+from pmdswp.checks import check_place
 from pmdswp.softleaf import LevelName as Level
 
 __all__ = ["BLOCK", "WORD", "block_entries", "table_entries"]
@@ -15,11 +16,11 @@ BLOCK = 1 << 18
 
 
 def table_entries(arch: Arch, level: Level) -> int:
-    """How many entries a table of that level has; `UnsupportedError` for an unknown level.
+    """How many entries a table of that level has; `UnsupportedError` for an unknown level or what is not an `Arch`.
 
     A PTE table has just as many as one PMD entry stands for.
     """
-    return arch.level(level).entries
+    return check_place(arch, level).entries
 
 
 def block_entries(arch: Arch, level: Level) -> int:

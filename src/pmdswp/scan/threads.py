@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from pmdswp.checks import shown
 from pmdswp.errors import UnsupportedError
 
 __all__ = ["in_order"]
@@ -18,7 +19,7 @@ _Result = TypeVar("_Result")
 def in_order(work: Callable[[_Item], _Result], items: Iterable[_Item], threads: int) -> Iterator[_Result]:
     """As `map`, by so many threads, with hardly more items under way; `UnsupportedError` for fewer than one thread."""
     if type(threads) is not int or threads < 1:
-        raise UnsupportedError(f"threads {threads!r} is not within 1..")
+        raise UnsupportedError(f"threads {shown(threads)} is not within 1..")
     if threads == 1:
         yield from map(work, items)
         return
