@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pmdswp.arch import Arch
 from pmdswp.columns import COLUMNS, kinds_as_sum, source
-from pmdswp.softleaf import LevelName as Level
-from pmdswp.softleaf import SoftLeaf
+from pmdswp.softleaf import LevelName, SoftLeaf
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,7 +66,7 @@ void branchy(PARAMETERS)
 """
 
 
-def arithmetic(arch: Arch, level: Level) -> str:
+def arithmetic(arch: Arch, level: LevelName) -> str:
     """The formula text as a C function of the name `arithmetic`."""
     declared: set[str] = set()
     lines = [_statement(line.strip(), declared) for line in source(arch, level).splitlines()[1:-1]]
@@ -92,7 +91,7 @@ def _numbers(text: str) -> str:
     return re.sub(r"\b(0x[0-9a-f]+|\d+)\b", r"\1ULL", text)
 
 
-def compiled(arch: Arch, level: Level, folder: Path) -> Iterator[tuple[str, Decoder]]:
+def compiled(arch: Arch, level: LevelName, folder: Path) -> Iterator[tuple[str, Decoder]]:
     """Every function under every compiler that is installed, by name."""
     kinds = ", ".join(str(arch.softleaf_type(SoftLeaf(number, 1)).value) for number in range(32))
     text = HEAD + BRANCHY.replace("PARAMETERS", PARAMETERS).replace("KINDS", kinds) + arithmetic(arch, level)

@@ -30,8 +30,7 @@ from pmdswp.checks import check_arch, check_count, check_path, check_place, show
 from pmdswp.errors import DecodeError, EncodeError, JoinError, UnsupportedError
 from pmdswp.formula import MASK64, Formula
 from pmdswp.layout import FieldKind
-from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX, NR_SWAP_TYPES, Flags, SoftLeaf
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX, NR_SWAP_TYPES, Flags, LevelName, SoftLeaf
 from pmdswp.words import printable
 
 try:
@@ -63,7 +62,7 @@ WORTH_A_THREAD = 1 << 17
 MOST_SEEN = 1024
 """Configurations whose words are counted; beyond them the one that was seen first is forgotten."""
 
-_seen: dict[tuple[Arch, Level], int] = {}
+_seen: dict[tuple[Arch, LevelName], int] = {}
 """How many words of each configuration have been decoded without numba."""
 
 
@@ -221,7 +220,7 @@ def _native(words: Words) -> Words:
 
 
 def decode(
-    arch: Arch, level: Level, words: Words, *, out: Columns | None = None, jit: bool | None = None, threads: int = 1
+    arch: Arch, level: LevelName, words: Words, *, out: Columns | None = None, jit: bool | None = None, threads: int = 1
 ) -> Columns:
     """What every word is and holds, in columns of the shape of `words`.
 
@@ -279,7 +278,7 @@ def _output(out: Columns | None, words: Words) -> Columns:
     return out
 
 
-def _decode_few(arch: Arch, level: Level, words: Words, columns: Columns) -> None:
+def _decode_few(arch: Arch, level: LevelName, words: Words, columns: Columns) -> None:
     targets = [column.reshape(-1) for column in columns]
     for i, word in enumerate(words.reshape(-1).tolist()):
         entry = arch.decode(level, word)
@@ -292,7 +291,7 @@ def _decode_few(arch: Arch, level: Level, words: Words, columns: Columns) -> Non
 _Filler = Callable[[Words, list[NDArray[Any]]], None]
 
 
-def _filler(arch: Arch, level: Level, size: int, *, jit: bool | None) -> _Filler:
+def _filler(arch: Arch, level: LevelName, size: int, *, jit: bool | None) -> _Filler:
     """What fills the columns: numba's loop or NumPy."""
     key = arch, level
     if jit is None:
@@ -316,7 +315,7 @@ def _filler(arch: Arch, level: Level, size: int, *, jit: bool | None) -> _Filler
     return lambda words, targets: _by_numpy(columns, words, targets)
 
 
-def _see(key: tuple[Arch, Level], words: int) -> None:
+def _see(key: tuple[Arch, LevelName], words: int) -> None:
     """Note how many words of a configuration were seen, and forget another one where there are too many."""
     _seen[key] = words
     if len(_seen) > MOST_SEEN:
@@ -341,7 +340,7 @@ def _chunks(size: int) -> Iterator[slice]:
     return (slice(start, start + CHUNK) for start in range(0, size, CHUNK))
 
 
-def classify(arch: Arch, level: Level, words: Words, *, jit: bool | None = None, threads: int = 1) -> Classes:
+def classify(arch: Arch, level: LevelName, words: Words, *, jit: bool | None = None, threads: int = 1) -> Classes:
     """What every word is, without what it holds: otherwise as `decode`."""
     columns = decode(arch, level, words, jit=jit, threads=threads)
     return Classes(columns.state, columns.kind)
@@ -350,7 +349,7 @@ def classify(arch: Arch, level: Level, words: Words, *, jit: bool | None = None,
 # --- encode -------------------------------------------------------------------------------------------------
 
 
-def encode(arch: Arch, level: Level, swp_type: Numbers, offset: Numbers, flags: Numbers = 0) -> Words:
+def encode(arch: Arch, level: LevelName, swp_type: Numbers, offset: Numbers, flags: Numbers = 0) -> Words:
     """The words that hold these leaves and flags (bits of `Flags`); the three are broadcast together.
 
     `EncodeError` names the first type above 31, offset above `max_swap_offset` or flag that the configuration lacks,

@@ -26,8 +26,7 @@ from pmdswp.arch.compiler import formulas, leaf_type
 from pmdswp.expressions import Operation, Tree, tree
 from pmdswp.formula import Formula
 from pmdswp.layout import Layout
-from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, SoftLeaf, State
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, LevelName, SoftLeaf, State
 
 __all__ = ["COLUMNS", "Words", "compiled_loop", "kinds_as_sum", "numpy_function", "source"]
 
@@ -84,7 +83,7 @@ def _chain(name: str, formula: Formula) -> Iterator[str]:
     yield from (f"{name} {symbol}= U({right})" for symbol, right in reversed(steps))
 
 
-def source(arch: Arch, level: Level) -> str:
+def source(arch: Arch, level: LevelName) -> str:
     """Python source of ``columns(v)``, which gives the five columns of a word or of an array of them."""
     found = formulas(arch.architecture, arch.config)
     has_leaf = level in arch.levels
@@ -151,7 +150,7 @@ def _as_bytes(given: Any) -> Any:
 
 
 @lru_cache(KEPT)
-def numpy_function(arch: Arch, level: Level) -> Callable[[Words], tuple[NDArray[Any], ...]]:
+def numpy_function(arch: Arch, level: LevelName) -> Callable[[Words], tuple[NDArray[Any], ...]]:
     """The columns of an array, by NumPy."""
     table = np.array(_kinds(arch), np.uint8)
     namespace: dict[str, Any] = {
@@ -208,7 +207,7 @@ def kinds_as_sum(arch: Arch) -> str:
 _COMPILING = threading.Lock()
 
 
-def compiled_loop(arch: Arch, level: Level) -> Callable[..., None]:
+def compiled_loop(arch: Arch, level: LevelName) -> Callable[..., None]:
     """A loop that fills five columns from an array of words, by numba; `ImportError` where that is not installed.
 
     Compiling takes a second; the result is kept in the user's cache directory, if nobody else can write there.
@@ -218,7 +217,7 @@ def compiled_loop(arch: Arch, level: Level) -> Callable[..., None]:
 
 
 @lru_cache(KEPT)
-def _compiled_loop(arch: Arch, level: Level) -> Callable[..., None]:
+def _compiled_loop(arch: Arch, level: LevelName) -> Callable[..., None]:
     import numba  # noqa: F401, PLC0415  # it takes half a second, and is an extra
 
     text = _MODULE.format(columns=source(arch, level), kinds=kinds_as_sum(arch))

@@ -12,15 +12,14 @@ from hypothesis import strategies as st
 import pmdswp
 from pmdswp import Arch, SoftLeafType, State, strategies
 from pmdswp.array import Columns
-from pmdswp.softleaf import Entry, Flags, SoftLeaf
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import Entry, Flags, LevelName, SoftLeaf
 
 Words = npt.NDArray[np.uint64]
 
 FEWER = settings(max_examples=max(10, settings().max_examples // 3))
 """For laws of which an example is hundreds of words, or a configuration that has to be compiled first."""
 
-LEVELS: tuple[Level, ...] = ("pte", "pmd")
+LEVELS: tuple[LevelName, ...] = ("pte", "pmd")
 ARCHES = [
     *(pmdswp.get(name) for name in ("x86_64", "arm64", "riscv64", "s390x", "ppc64")),
     pmdswp.get("loongarch64", page_size=4096, invalid_pte_table=0xFF0000),
@@ -35,7 +34,7 @@ def array_of(words: Iterable[int]) -> Words:
     return np.array(list(words), np.uint64)
 
 
-def entries(arch: Arch, level: Level, words: Iterable[int]) -> list[Entry]:
+def entries(arch: Arch, level: LevelName, words: Iterable[int]) -> list[Entry]:
     """What the scalar library decodes."""
     read = arch.decode_pte if level == "pte" else arch.decode_pmd
     return [read(word) for word in words]
@@ -47,7 +46,7 @@ def _row(entry: Entry) -> tuple[int, ...]:
     return CODES[state], kind.value, swp_type, exclusive | soft_dirty << 1 | uffd << 2, offset
 
 
-def said_of(arch: Arch, level: Level, words: Iterable[int]) -> Words:
+def said_of(arch: Arch, level: LevelName, words: Iterable[int]) -> Words:
     """What the scalar library says of each word: state, kind, type, flags, offset."""
     rows = [_row(entry) for entry in entries(arch, level, words)]
     return np.array(rows, np.uint64).reshape(-1, len(Columns._fields))
@@ -70,7 +69,7 @@ def names_of(columns: Columns) -> list[tuple[State, SoftLeafType, Flags]]:
 
 
 @st.composite
-def words_of(draw: st.DrawFn, arch: Arch, level: Level) -> list[int]:
+def words_of(draw: st.DrawFn, arch: Arch, level: LevelName) -> list[int]:
     """Words of every sort, few enough for the path of few words or too many for it."""
     sorts = [strategies.arbitrary_words(), strategies.encoded_words(arch, "pte")]
     if level in arch.levels:
@@ -81,7 +80,7 @@ def words_of(draw: st.DrawFn, arch: Arch, level: Level) -> list[int]:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[Arch, Level, list[int]]:
+def cases(draw: st.DrawFn) -> tuple[Arch, LevelName, list[int]]:
     """Words at either level of any configuration."""
     arch, level = draw(strategies.architectures()), draw(st.sampled_from(LEVELS))
     return arch, level, draw(words_of(arch, level))

@@ -52,12 +52,12 @@ def dumps(directory: Path) -> list[Path]:
     return [PAGE, directory / "joins", directory / "swapped"]
 
 
-@pytest.mark.long
+@pytest.mark.dask
 def test_a_column_of_the_page_is_counted_as_shown(tmp_path: Path) -> None:
     assert run(COLUMN, tmp_path, PAGE) == COLUMN_SHOWN
 
 
-@pytest.mark.long
+@pytest.mark.dask
 def test_blocks_decoded_by_dask_are_those_of_one_pass(tmp_path: Path) -> None:
     _, _, dump = dumps(tmp_path)
     program = COLUMN.replace("chunks=1 << 20", "chunks=700") + "print(kinds.numblocks, kinds.compute().tobytes().hex())"
@@ -66,12 +66,12 @@ def test_blocks_decoded_by_dask_are_those_of_one_pass(tmp_path: Path) -> None:
     assert line == f"(8,) {kinds.tobytes().hex()}"
 
 
-@pytest.mark.long
+@pytest.mark.dask
 def test_the_page_is_summed_up_by_processes_as_shown(tmp_path: Path) -> None:
     assert run(SUMMARY, tmp_path, PAGE) == SUMMARY_SHOWN
 
 
-@pytest.mark.long
+@pytest.mark.dask
 def test_the_summaries_of_two_processes_add_up_to_that_of_one_pass(tmp_path: Path) -> None:
     paths = dumps(tmp_path)
     assert "TABLES = 1 << 12" in SUMMARY

@@ -14,8 +14,7 @@ from arrays.readings import ARCHES, CODES, FEWER, array_of, cases, entries, expe
 from data_files import VECTOR_SAMPLE, Fields, label, sample_cases
 from pmdswp import Arch, SoftLeafType, State, array
 from pmdswp import vectors as published
-from pmdswp.softleaf import FLAGS, Flags
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import FLAGS, Flags, LevelName
 from vectors import records
 from vectors.records import Geometry
 
@@ -26,7 +25,7 @@ class VectorWords:
     def __init__(self, path: Path) -> None:
         vectors = records.load(path)
         self.geometry: Geometry = vectors.geometry
-        found: dict[Level, set[int]] = {"pte": set(), "pmd": set()}
+        found: dict[LevelName, set[int]] = {"pte": set(), "pmd": set()}
         for swp in vectors.swp:
             found["pte"].update(told.word for told in swp.pte.values())
             found["pmd"].update(told.word for told in swp.pmd.values())
@@ -36,7 +35,7 @@ class VectorWords:
         for low12 in vectors.low12:
             for words in found.values():
                 words.update(range(low12.base, low12.base + 4096))
-        self.words: dict[Level, list[int]] = {level: sorted(words) for level, words in found.items()}
+        self.words: dict[LevelName, list[int]] = {level: sorted(words) for level, words in found.items()}
 
 
 load = lru_cache(maxsize=1)(VectorWords)
@@ -70,7 +69,7 @@ def test_there_are_words_of_a_real_kernel_for_every_compiled_loop() -> None:
 
 @FEWER
 @given(cases())
-def test_any_words_read_alike_one_by_one_and_as_arrays(case: tuple[Arch, Level, list[int]]) -> None:
+def test_any_words_read_alike_one_by_one_and_as_arrays(case: tuple[Arch, LevelName, list[int]]) -> None:
     arch, level, words = case
     said = said_of(arch, level, words)
     expect(array.decode(arch, level, array_of(words)), said, words)
@@ -80,7 +79,7 @@ def test_any_words_read_alike_one_by_one_and_as_arrays(case: tuple[Arch, Level, 
 
 @FEWER
 @given(cases())
-def test_the_numbers_in_the_columns_are_members_of_the_enumerations(case: tuple[Arch, Level, list[int]]) -> None:
+def test_the_numbers_in_the_columns_are_members_of_the_enumerations(case: tuple[Arch, LevelName, list[int]]) -> None:
     arch, level, words = case
     said = entries(arch, level, words)
     columns = array.decode(arch, level, array_of(words))
@@ -92,7 +91,7 @@ def test_the_numbers_in_the_columns_are_members_of_the_enumerations(case: tuple[
 
 @FEWER
 @given(cases())
-def test_classify_gives_state_and_kind_of_decode(case: tuple[Arch, Level, list[int]]) -> None:
+def test_classify_gives_state_and_kind_of_decode(case: tuple[Arch, LevelName, list[int]]) -> None:
     arch, level, words = case
     columns, classes = array.decode(arch, level, array_of(words)), array.classify(arch, level, array_of(words))
     assert classes._fields == ("state", "kind")

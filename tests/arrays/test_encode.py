@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 import pmdswp
 from arrays.readings import ARCHES, FEWER, array_of
 from pmdswp import Arch, EncodeError, State, UnsupportedError, array, strategies
-from pmdswp.softleaf import FLAGS, Flags
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import FLAGS, Flags, LevelName
 
 Leaf = tuple[int, int, int]
 MAX64 = (1 << 64) - 1
 
 
-def encoded(arch: Arch, level: Level, swp_type: int, offset: int, flags: int) -> int:
+def encoded(arch: Arch, level: LevelName, swp_type: int, offset: int, flags: int) -> int:
     """What the scalar library encodes."""
     encode: Callable[..., int] = arch.encode_pte if level == "pte" else arch.encode_pmd
     return encode(swp_type, offset, **{name: True for name in FLAGS if flags & Flags[name.upper()]})
@@ -32,7 +31,7 @@ def columns_of(leaves: list[Leaf]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[n
 
 
 @st.composite
-def storables(draw: st.DrawFn) -> tuple[Arch, Level, list[Leaf]]:
+def storables(draw: st.DrawFn) -> tuple[Arch, LevelName, list[Leaf]]:
     """Types, offsets and flags that fit, where a softleaf can stand."""
     arch = draw(strategies.architectures())
     level = draw(st.sampled_from(arch.levels))
@@ -43,7 +42,7 @@ def storables(draw: st.DrawFn) -> tuple[Arch, Level, list[Leaf]]:
 
 @FEWER
 @given(storables())
-def test_any_leaves_and_flags_encode_alike_one_by_one_and_as_arrays(case: tuple[Arch, Level, list[Leaf]]) -> None:
+def test_any_leaves_and_flags_encode_alike_one_by_one_and_as_arrays(case: tuple[Arch, LevelName, list[Leaf]]) -> None:
     arch, level, leaves = case
     words = array.encode(arch, level, *columns_of(leaves))
     assert words.dtype == np.uint64
@@ -53,7 +52,7 @@ def test_any_leaves_and_flags_encode_alike_one_by_one_and_as_arrays(case: tuple[
 
 @FEWER
 @given(storables())
-def test_what_is_encoded_is_decoded_unless_the_kernel_misreads_it(case: tuple[Arch, Level, list[Leaf]]) -> None:
+def test_what_is_encoded_is_decoded_unless_the_kernel_misreads_it(case: tuple[Arch, LevelName, list[Leaf]]) -> None:
     arch, level, leaves = case
     words = array.encode(arch, level, *columns_of(leaves))
     columns = array.decode(arch, level, words)
@@ -70,7 +69,7 @@ def _near(limit: int) -> st.SearchStrategy[int]:
 
 
 @st.composite
-def numbers(draw: st.DrawFn) -> tuple[Arch, Level, Leaf]:
+def numbers(draw: st.DrawFn) -> tuple[Arch, LevelName, Leaf]:
     """Numbers that fit or do not."""
     arch = draw(strategies.architectures())
     level = draw(st.sampled_from(arch.levels))
@@ -80,7 +79,9 @@ def numbers(draw: st.DrawFn) -> tuple[Arch, Level, Leaf]:
 
 @FEWER
 @given(numbers())
-def test_what_the_scalar_library_refuses_is_refused_with_field_value_and_range(case: tuple[Arch, Level, Leaf]) -> None:
+def test_what_the_scalar_library_refuses_is_refused_with_field_value_and_range(
+    case: tuple[Arch, LevelName, Leaf],
+) -> None:
     arch, level, (swp_type, offset, flags) = case
     # one that fits comes first
     arrays = array_of([0, swp_type]), array_of([1, offset]), array_of([0, flags])

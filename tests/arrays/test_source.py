@@ -16,8 +16,7 @@ from arrays.readings import ARCHES, FEWER, LEVELS
 from pmdswp import Arch, SoftLeaf, columns, strategies
 from pmdswp.arch.compiler import formulas, leaf_type
 from pmdswp.formula import Formula
-from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, State
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, LevelName, State
 
 TYPES = {"U", "W", "H", "B"}
 LOW_BITS = {"h", "w"}
@@ -61,7 +60,7 @@ def _all(trees: Iterator[ast.expr]) -> set[str]:
     return {ast.unparse(node) for tree in trees for node in ast.walk(tree) if isinstance(node, ast.expr)}
 
 
-def _formulas(arch: Arch, level: Level) -> dict[str, Formula]:
+def _formulas(arch: Arch, level: LevelName) -> dict[str, Formula]:
     """The formulas of the library that the columns are made of."""
     v, found = Formula("v"), formulas(arch.architecture, arch.config)
     wanted = {name: found[f"{level}_{name}"] for name in ("none", "present")}
@@ -76,7 +75,7 @@ def _formulas(arch: Arch, level: Level) -> dict[str, Formula]:
 
 @FEWER
 @given(strategies.architectures(), st.sampled_from(LEVELS))
-def test_every_formula_of_the_library_stands_in_the_text_as_it_is(arch: Arch, level: Level) -> None:
+def test_every_formula_of_the_library_stands_in_the_text_as_it_is(arch: Arch, level: LevelName) -> None:
     found = _all(tree for trees in values(columns.source(arch, level)).values() for tree in trees)
     for name, formula in _formulas(arch, level).items():
         assert plain(formula) in found, name
@@ -84,7 +83,7 @@ def test_every_formula_of_the_library_stands_in_the_text_as_it_is(arch: Arch, le
 
 @FEWER
 @given(strategies.architectures(), st.sampled_from(LEVELS))
-def test_the_text_has_no_number_of_its_own_but_codes(arch: Arch, level: Level) -> None:
+def test_the_text_has_no_number_of_its_own_but_codes(arch: Arch, level: LevelName) -> None:
     def numbers(tree: ast.AST) -> set[int]:
         return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and type(node.value) is int}
 
@@ -96,14 +95,14 @@ def test_the_text_has_no_number_of_its_own_but_codes(arch: Arch, level: Level) -
 
 @FEWER
 @given(strategies.architectures(), st.sampled_from(LEVELS))
-def test_none_is_asked_by_the_formula_of_the_library_alone(arch: Arch, level: Level) -> None:
+def test_none_is_asked_by_the_formula_of_the_library_alone(arch: Arch, level: LevelName) -> None:
     [none] = values(columns.source(arch, level))["none"]
     assert ast.unparse(none) == plain(formulas(arch.architecture, arch.config)[f"{level}_none"])
 
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("arch", ARCHES, ids=lambda arch: arch.name)
-def test_numpy_and_numba_read_one_text(arch: Arch, level: Level) -> None:
+def test_numpy_and_numba_read_one_text(arch: Arch, level: LevelName) -> None:
     text = columns.source(arch, level)
     namespace: dict[str, object] = {}
     exec(text, namespace)  # noqa: S102  # the library's own text

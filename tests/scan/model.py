@@ -11,26 +11,26 @@ import numpy.typing as npt
 from pmdswp import Arch, Entry, JoinError, SoftLeafType, State
 from pmdswp.render.records import stray_bits
 from pmdswp.scan import LONGEST, Leaf, Run, Summary
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import LevelName
 
 
 def array_of(words: Iterable[int]) -> npt.NDArray[np.uint64]:
     return np.array(list(words), np.uint64)
 
 
-def entries_of(arch: Arch, level: Level, words: Iterable[int]) -> list[Entry]:
+def entries_of(arch: Arch, level: LevelName, words: Iterable[int]) -> list[Entry]:
     decode = arch.decode_pte if level == "pte" else arch.decode_pmd
     return [decode(word) for word in words]
 
 
-def tables_of(arch: Arch, level: Level, words: Sequence[int]) -> Iterator[Sequence[int]]:
+def tables_of(arch: Arch, level: LevelName, words: Sequence[int]) -> Iterator[Sequence[int]]:
     """The words of each table; the last may be cut short."""
     size = arch.ptrs_per_pte if level == "pte" else arch.ptrs_per_pmd
     for start in range(0, len(words), size):
         yield words[start : start + size]
 
 
-def summary_of(arch: Arch, level: Level, words: Sequence[int], position: int = 0) -> Summary:
+def summary_of(arch: Arch, level: LevelName, words: Sequence[int], position: int = 0) -> Summary:
     entries = entries_of(arch, level, words)
     tables = list(tables_of(arch, level, words))
     whole = [table for table in tables if len(table) == len(tables[0]) and len(table) in table_sizes(arch, level)]
@@ -53,7 +53,7 @@ def summary_of(arch: Arch, level: Level, words: Sequence[int], position: int = 0
     )
 
 
-def table_sizes(arch: Arch, level: Level) -> list[int]:
+def table_sizes(arch: Arch, level: LevelName) -> list[int]:
     return [arch.ptrs_per_pte if level == "pte" else arch.ptrs_per_pmd]
 
 

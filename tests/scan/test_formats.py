@@ -22,7 +22,7 @@ from pmdswp import Arch, Entry, SoftLeafType, array
 from pmdswp.render.records import entry_record
 from pmdswp.scan.records import COLUMNS, FORMATS, WRITERS
 from pmdswp.scan.selection import SELECTABLE, Selected, Selection
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import LevelName
 from property.generators import slot_word_lists
 from scan.conftest import Run
 from scan.files import PMD_PAGE, PTE_PAGE, X86
@@ -36,7 +36,7 @@ ARCH = pmdswp.get("x86_64", kernel="7.3")
 Records = list[dict[str, Any]]
 
 
-def everything(arch: Arch, level: Level) -> list[int]:
+def everything(arch: Arch, level: LevelName) -> list[int]:
     """Words of every state and kind, with flags and stray bits."""
     words = [0, 1, 0x67, 0x8000000012345067, arch.hpage_pmd_nr, (1 << 64) - 1, 0x5500000000000000]
     if level in arch.levels:
@@ -50,7 +50,7 @@ def everything(arch: Arch, level: Level) -> list[int]:
     return words
 
 
-def expected(arch: Arch, level: Level, words: list[int], names: str) -> Records:
+def expected(arch: Arch, level: LevelName, words: list[int], names: str) -> Records:
     """What ``pmdswp decode`` tells of the words that are wanted, with their places."""
     wanted = {what for name in names.split(",") for what in SELECTABLE[name]}
     entries = enumerate(entries_of(arch, level, words))
@@ -61,7 +61,7 @@ def expected(arch: Arch, level: Level, words: list[int], names: str) -> Records:
     ]
 
 
-CASES: list[tuple[Arch, Level]] = [
+CASES: list[tuple[Arch, LevelName]] = [
     (pmdswp.get("x86_64"), "pte"),
     (pmdswp.get("x86_64", kernel="7.3"), "pmd"),
     (pmdswp.get("s390x"), "pte"),
@@ -72,7 +72,7 @@ CASES: list[tuple[Arch, Level]] = [
 
 
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0]!r}-{case[1]}")
-def dump(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Arch, Level, list[int], list[object]]:
+def dump(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Arch, LevelName, list[int], list[object]]:
     """Words of one configuration, and what to ask the command for."""
     arch, level = request.param
     words = everything(arch, level)
@@ -84,7 +84,7 @@ def dump(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Arch, Level, l
 
 @pytest.mark.parametrize("names", ["softleaf", "swap,migration", "none,present,table,bad,softleaf", "marker,unknown"])
 def test_json_has_the_records_of_decode_with_their_places(
-    run: Run, dump: tuple[Arch, Level, list[int], list[object]], names: str
+    run: Run, dump: tuple[Arch, LevelName, list[int], list[object]], names: str
 ) -> None:
     arch, level, words, arguments = dump
     assert run(*arguments, "--format", "json", "--only", names) == 0
@@ -98,7 +98,7 @@ def cell(value: object) -> str:
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def test_csv_has_the_same_columns(run: Run, dump: tuple[Arch, Level, list[int], list[object]]) -> None:
+def test_csv_has_the_same_columns(run: Run, dump: tuple[Arch, LevelName, list[int], list[object]]) -> None:
     arch, level, words, arguments = dump
     names = "none,present,table,bad,softleaf"
     assert run(*arguments, "--format", "csv", "--only", names, "--summary", "none") == 0
@@ -197,7 +197,7 @@ def typed(record: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("format_name", ["parquet", "arrow"])
 @pytest.mark.parametrize("to_file", [False, True])
 def test_parquet_and_arrow_have_the_same_records_with_types(
-    run: Run, dump: tuple[Arch, Level, list[int], list[object]], format_name: str, *, to_file: bool, tmp_path: Path
+    run: Run, dump: tuple[Arch, LevelName, list[int], list[object]], format_name: str, *, to_file: bool, tmp_path: Path
 ) -> None:
     arch, level, words, arguments = dump
     names = "none,present,table,bad,softleaf"

@@ -21,14 +21,13 @@ from guests.records import load as load_guest
 from pmdswp import Arch, DecodeError, SoftLeafType, State, UnsupportedError
 from pmdswp.arch import ARCHITECTURES, get_with
 from pmdswp.scan import LONGEST, Leaf, Run, Summary, scan, scan_file, table_entries
-from pmdswp.softleaf import NR_SWAP_TYPES, Flags
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import NR_SWAP_TYPES, Flags, LevelName
 from property.generators import slot_word_lists
 from scan.model import array_of, summary_of
 from slots import Slot
 from vectors.records import load as load_vectors
 
-LEVELS: tuple[Level, ...] = ("pte", "pmd")
+LEVELS: tuple[LevelName, ...] = ("pte", "pmd")
 X86 = pmdswp.get("x86_64")
 SEED_WORDS = 8
 
@@ -100,7 +99,7 @@ def test_blocks_and_threads_do_not_matter(count: int) -> None:
     assert whole.joinable == 3
 
 
-def pages(path_number: int) -> Iterator[tuple[Arch, Level, list[int]]]:
+def pages(path_number: int) -> Iterator[tuple[Arch, LevelName, list[int]]]:
     """The page tables of a guest, each at the level at which its entries stand."""
     path = GUEST_FILES[path_number]
     guest = load_guest(path)
@@ -180,7 +179,7 @@ def test_only_the_longest_runs_are_kept_the_first_of_equal_ones() -> None:
 
 @pytest.mark.parametrize("name", pmdswp.names())
 @pytest.mark.parametrize("level", LEVELS)
-def test_zeros_and_foreign_byte_orders_are_counted_right(name: str, level: Level) -> None:
+def test_zeros_and_foreign_byte_orders_are_counted_right(name: str, level: LevelName) -> None:
     arch = pmdswp.get(name)
     zeros = [0] * 3000
     assert scan(arch, level, array_of(zeros)) == summary_of(arch, level, zeros)

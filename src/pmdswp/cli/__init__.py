@@ -39,7 +39,9 @@ EXIT_STATUS = {
     1: "part of the input could not be read and the rest was; a proof found something; a tree differs; a scenario or a "
     "selftest failed",
     2: "arguments or input are bad: one line on standard error says why",
+    129: "SIGHUP, where what was written so far is complete (scan)",
     130: "Ctrl-C",
+    143: "SIGTERM, likewise",
 }
 
 

@@ -16,8 +16,7 @@ from pmdswp.scan.kinds import COUNTS_PAGES, KIND_INDEX, KINDS
 from pmdswp.scan.summary import LONGEST, Leaf, Run, Summary
 from pmdswp.scan.tables import WORD, block_entries, table_entries
 from pmdswp.scan.threads import in_order
-from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX, Flags, SoftLeafType, State
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX, Flags, LevelName, SoftLeafType, State
 
 __all__ = ["scan", "scan_block", "scan_zeros"]
 
@@ -25,7 +24,7 @@ _FLAG_SETS = 1 << len(FLAGS)
 
 
 def scan(
-    arch: Arch, level: Level, words: Words, *, position: int = 0, jit: bool | None = None, threads: int = 1
+    arch: Arch, level: LevelName, words: Words, *, position: int = 0, jit: bool | None = None, threads: int = 1
 ) -> Summary:
     """The summary of `words`, which begin with a table, in one dimension and any byte order, and may be mapped.
 
@@ -51,7 +50,7 @@ def scan(
 
 
 def scan_block(
-    arch: Arch, level: Level, words: Words, position: int, *, jit: bool | None
+    arch: Arch, level: LevelName, words: Words, position: int, *, jit: bool | None
 ) -> tuple[Summary, array.Columns | None]:
     """The summary of a block, and its columns; None for those of a block that is all zero."""
     if not words.any():
@@ -61,7 +60,7 @@ def scan_block(
     return _of_block(arch, level, words, columns, position), columns
 
 
-def scan_zeros(arch: Arch, level: Level, count: int) -> Summary:
+def scan_zeros(arch: Arch, level: LevelName, count: int) -> Summary:
     """The summary of `count` words that are 0: one is decoded. They are no run, since their offsets do not step."""
     zero = np.zeros(1, np.uint64)
     one = _of_block(arch, level, zero, array.decode(arch, level, zero), 0)
@@ -75,7 +74,7 @@ def scan_zeros(arch: Arch, level: Level, count: int) -> Summary:
     )
 
 
-def _of_block(arch: Arch, level: Level, words: Words, columns: array.Columns, position: int) -> Summary:
+def _of_block(arch: Arch, level: LevelName, words: Words, columns: array.Columns, position: int) -> Summary:
     states = {state: int(np.count_nonzero(columns.state == state.code)) for state in State}
     summary = Summary(
         arch,

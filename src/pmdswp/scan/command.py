@@ -28,7 +28,7 @@ from pmdswp.scan.streams import (
     standard_output,
 )
 from pmdswp.scan.summary import Summary
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import LevelName
 from pmdswp.words import printable
 
 __all__ = ["ScanRequest", "command"]
@@ -40,7 +40,7 @@ class ScanRequest(NamedTuple):
     """What ``pmdswp scan`` is asked for; numbers are bytes."""
 
     arch: Arch
-    level: Level
+    level: LevelName
     path: str
     offset: int = 0
     length: int | None = None

@@ -22,8 +22,7 @@ from pmdswp.scan.kinds import HAS_PFN, KIND_INDEX, KINDS
 from pmdswp.scan.rows import Rows, hole
 from pmdswp.scan.selection import Selected
 from pmdswp.scan.tables import WORD
-from pmdswp.softleaf import FLAGS, Entry, SoftLeaf, SoftLeafType, State
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import FLAGS, Entry, LevelName, SoftLeaf, SoftLeafType, State
 
 __all__ = ["BINARY_FORMATS", "COLUMNS", "FORMATS", "WRITERS", "Write"]
 
@@ -56,30 +55,30 @@ Write = Callable[[Selected], object]
 """What writes the records of words; a writer below gives it while its file is open."""
 
 
-def _entries(arch: Arch, level: Level, selected: Selected) -> Iterator[tuple[int, Entry]]:
+def _entries(arch: Arch, level: LevelName, selected: Selected) -> Iterator[tuple[int, Entry]]:
     for position, word in zip(selected.positions.tolist(), selected.words.tolist(), strict=True):
         yield position, arch.decode(level, word)
 
 
-def _lines(arch: Arch, level: Level, selected: Selected) -> Iterator[str]:
+def _lines(arch: Arch, level: LevelName, selected: Selected) -> Iterator[str]:
     for position, entry in _entries(arch, level, selected):
         yield f"{position:#014x}  {entry.raw:#018x}  {describe(arch, entry)}\n"
 
 
 @contextmanager
-def _table_writer(arch: Arch, level: Level, file: IO[str]) -> Iterator[Write]:
+def _table_writer(arch: Arch, level: LevelName, file: IO[str]) -> Iterator[Write]:
     yield lambda selected: file.writelines(_lines(arch, level, selected))
 
 
 @contextmanager
-def _json_writer(arch: Arch, level: Level, file: IO[str]) -> Iterator[Write]:
+def _json_writer(arch: Arch, level: LevelName, file: IO[str]) -> Iterator[Write]:
     number = hole("position")
     rows = Rows(arch, level, lambda record: f"{json.dumps(record).replace(json.dumps(number), number)}\n")
     yield lambda selected: file.writelines(rows.of(selected))
 
 
 @contextmanager
-def _csv_writer(arch: Arch, level: Level, file: IO[str]) -> Iterator[Write]:
+def _csv_writer(arch: Arch, level: LevelName, file: IO[str]) -> Iterator[Write]:
     file.write(_csv_row(COLUMNS))
     rows = Rows(arch, level, lambda record: _csv_row(_cell(record.get(name)) for name in COLUMNS))
     yield lambda selected: file.writelines(rows.of(selected))
@@ -101,7 +100,7 @@ def _cell(value: object) -> object:
 
 
 @contextmanager
-def _arrow_writer(arch: Arch, level: Level, file: IO[bytes], *, is_parquet: bool) -> Iterator[Write]:
+def _arrow_writer(arch: Arch, level: LevelName, file: IO[bytes], *, is_parquet: bool) -> Iterator[Write]:
     pa = import_module("pyarrow")
     schema = _schema(pa)
     waiting: list[Selected] = []
@@ -139,7 +138,7 @@ def _schema(pa: Any) -> Any:
     return pa.schema([(column, types[column]) for column in COLUMNS])
 
 
-def _arrow_columns(pa: Any, schema: Any, arch: Arch, level: Level, rows: Selected) -> list[Any]:
+def _arrow_columns(pa: Any, schema: Any, arch: Arch, level: LevelName, rows: Selected) -> list[Any]:
     """The columns of a batch, null where a word does not have the thing."""
     columns = array.decode(arch, level, rows.words)
     is_none = columns.state != State.SOFTLEAF.code
@@ -187,7 +186,7 @@ def _rare_columns(arch: Arch, columns: array.Columns) -> dict[str, list[object]]
     return rare
 
 
-WRITERS: Mapping[str, Callable[[Arch, Level, IO[Any]], AbstractContextManager[Write]]] = {
+WRITERS: Mapping[str, Callable[[Arch, LevelName, IO[Any]], AbstractContextManager[Write]]] = {
     "table": _table_writer,
     "json": _json_writer,
     "csv": _csv_writer,

@@ -18,8 +18,7 @@ from pmdswp.columns import Words
 from pmdswp.render.records import Json, entry_record
 from pmdswp.scan.kinds import HAS_PFN
 from pmdswp.scan.selection import Selected
-from pmdswp.softleaf import SWP_OFFSET_MASK, SoftLeaf, SoftLeafType
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import SWP_OFFSET_MASK, LevelName, SoftLeaf, SoftLeafType
 
 __all__ = ["HOLES", "Rows", "hole"]
 
@@ -50,7 +49,7 @@ class _Template(NamedTuple):
 class Rows:
     """The rows of one file; `render` gives that of a record."""
 
-    def __init__(self, arch: Arch, level: Level, render: Callable[[Json], str]) -> None:
+    def __init__(self, arch: Arch, level: LevelName, render: Callable[[Json], str]) -> None:
         self._arch, self._level, self._render = arch, level, render
         self._templates: dict[int, _Template] = {}
         self._pfn_bits = np.uint64(arch.swp_pfn_bits)

@@ -19,7 +19,7 @@ from pmdswp.scan.selection import Selected, Selection
 from pmdswp.scan.summary import Summary
 from pmdswp.scan.tables import WORD, block_entries, table_entries
 from pmdswp.scan.threads import in_order
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import LevelName
 
 __all__ = ["Part", "Scanner", "scan_file"]
 
@@ -37,7 +37,7 @@ class Scanner:
     """Turns pieces into parts, in any thread."""
 
     arch: Arch
-    level: Level
+    level: LevelName
     selection: Selection | None = None
     jit: bool | None = None
 
@@ -71,7 +71,7 @@ class Scanner:
 
 def scan_file(
     arch: Arch,
-    level: Level,
+    level: LevelName,
     path: str | os.PathLike[str],
     *,
     offset: int = 0,

@@ -9,8 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from pmdswp.arch import Arch
 from pmdswp.errors import UnsupportedError
-from pmdswp.softleaf import FLAGS, Flags, SoftLeafType, State
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import FLAGS, Flags, LevelName, SoftLeafType, State
 
 __all__ = ["LONGEST", "Leaf", "Run", "Summary"]
 
@@ -54,7 +53,7 @@ class Summary:
     """
 
     arch: Arch
-    level: Level
+    level: LevelName
     words: int = 0
     """Words that were read."""
     tables: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pmdswp.arch import Arch
 from pmdswp.checks import check_place
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import LevelName
 
 __all__ = ["BLOCK", "WORD", "block_entries", "table_entries"]
 
@@ -15,7 +15,7 @@ BLOCK = 1 << 18
 """Words that are read and decoded at a time, in whole tables: 2 MiB, and some 15 MiB with all that is made of them."""
 
 
-def table_entries(arch: Arch, level: Level) -> int:
+def table_entries(arch: Arch, level: LevelName) -> int:
     """How many entries a table of that level has; `UnsupportedError` for an unknown level or what is not an `Arch`.
 
     A PTE table has just as many as one PMD entry stands for.
@@ -23,7 +23,7 @@ def table_entries(arch: Arch, level: Level) -> int:
     return check_place(arch, level).entries
 
 
-def block_entries(arch: Arch, level: Level) -> int:
+def block_entries(arch: Arch, level: LevelName) -> int:
     """How many entries the whole tables of a block have: at most `BLOCK`."""
     entries = table_entries(arch, level)
     return BLOCK // entries * entries
