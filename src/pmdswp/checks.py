@@ -28,11 +28,7 @@ def check_arch(value: Arch) -> Arch:
 
 def check_place(arch: Arch, name: LevelName) -> Level:
     """The level of that name; `UnsupportedError` for what is not an `Arch` or does not name a level."""
-    check_arch(arch)
-    if not isinstance(name, str):
-        # an array is neither equal to a name nor unequal
-        raise UnsupportedError(f"no level {shown(name)}; allowed: 'pte', 'pmd'")
-    return arch.level(name)
+    return check_arch(arch).level(name)
 
 
 def check_count(name: str, value: SupportsIndex, end: int | None = None, error: type[PmdSwpError] = DecodeError) -> int:

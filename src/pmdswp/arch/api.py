@@ -418,10 +418,11 @@ class Arch(ABC):
 
     def level(self, name: LevelName) -> Level:
         """`pte` or `pmd` by its name; `UnsupportedError` for any other name."""
-        if name == "pte":
-            return self.pte
-        if name == "pmd":
-            return self.pmd
+        if isinstance(name, str):
+            if name == "pte":
+                return self.pte
+            if name == "pmd":
+                return self.pmd
         raise UnsupportedError(f"no level {brief(name)}; allowed: 'pte', 'pmd'")
 
     def layout(self, level: LevelName) -> Layout:
