@@ -13,11 +13,10 @@ from collections.abc import Iterator, Sequence
 from difflib import unified_diff
 from pathlib import Path
 
-from oracle import kernels
+from oracle import files, kernels
+from oracle.compare import Reference, differences
 from pmdswp import PmdSwpError, vectors
-from pmdswp.oracle import files
 from pmdswp.oracle.build import Build, release_of
-from pmdswp.oracle.compare import Reference, differences
 from pmdswp.oracle.configurations import CONFIGURATIONS, MACHINES, Configuration, configurations
 from pmdswp.oracle.tools import OracleError, Toolchain
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 import pmdswp
+from oracle import files
 from oracle.fakes import made, write_toolchain, write_tree
 from pmdswp import vectors
 from pmdswp.cli import main
 from pmdswp.oracle import check as check_module
-from pmdswp.oracle import files
 from pmdswp.oracle.tools import LLVM
 
 HOW_TO = (Path(__file__).parents[2] / "docs/how-to/check-your-tree.md").read_text(encoding="utf-8")
@@ -102,16 +102,16 @@ def difference_lines(check: Check, mode: str) -> list[str]:
                 "__SWP_OFFSET_SHIFT: 13 here, 12 in 7.3",
                 "generic_max_swapfile_size: 0x8000000000000 here, 0x10000000000000 in 7.3",
                 "max_offset: 0x7ffffffffffff here, 0xfffffffffffff in 7.3",
-                "pte type field: bits 8-12 here, bits 7-11 in 7.3",
-                "pte offset field: bits 13-63 here, bits 12-63 in 7.3",
-                "pmd type field: bits 8-12 here, bits 7-11 in 7.3",
-                "pmd offset field: bits 13-63 here, bits 12-63 in 7.3",
+                "pte type field: bits 12-8 here, bits 11-7 in 7.3",
+                "pte offset field: bits 63-13 here, bits 63-12 in 7.3",
+                "pmd type field: bits 12-8 here, bits 11-7 in 7.3",
+                "pmd offset field: bits 63-13 here, bits 63-12 in 7.3",
             ],
         ),
         (
             "arm64-pmd-present",
             ("arm64-4k-va48-pa48", "-"),
-            ["pmd_present differs from 7.3 on words with bit 60 set and bits 0, 11 clear"],
+            ["pmd_present differs from 7.3 on words with bit 60 set and bits 11, 0 clear"],
         ),
         (
             "x86_64-exclusive-and-device-types",
@@ -163,7 +163,7 @@ def test_another_revision_may_be_asked_for(check: Check, tree: Path) -> None:
     assert check(tree, "--configuration", "x86_64-full", "--kernel", "6.12") == 1
     assert "compared with 6.12: as asked for" in check.out
     assert "  MAX_SWAPFILES: 24 here, 23 in 6.12" in check.out.splitlines()
-    assert "  pmd_trans_huge differs from 6.12 on words with bits 7, 57 set (" in check.out
+    assert "  pmd_trans_huge differs from 6.12 on words with bits 57, 7 set (" in check.out
 
 
 def test_what_no_kernel_of_the_revision_can_be_is_a_difference(check: Check, tree: Path) -> None:

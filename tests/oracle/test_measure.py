@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from oracle import files
+from oracle.compare import Reference, differences
 from oracle.fakes import made, write_toolchain, write_tree
 from oracle.oracle import main
 from pmdswp import PmdSwpError, vectors
-from pmdswp.oracle import files
 from pmdswp.oracle.build import Build, release_of, version_of
-from pmdswp.oracle.compare import Reference, differences
 from pmdswp.oracle.configurations import MACHINES, configurations
-from pmdswp.oracle.constants import ARCH_NUMBERS, Tree, arch_constants_header, names_header, symbols_header
+from pmdswp.oracle.constants import ARCH_NUMBERS, KernelNames, arch_constants_header, names_header, symbols_header
 from pmdswp.oracle.questions import EARLIER, LEGEND, earlier, questions, repeated
 from pmdswp.oracle.tools import OracleError, Toolchain, find_program, is_native, missing
 
@@ -180,7 +180,7 @@ def test_programs_are_named_with_their_packages(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_a_name_is_one_that_is_called_or_declared_outside_of_comments(tree: Path, tmp_path: Path) -> None:
-    names = Tree(tree, "x86")
+    names = KernelNames(tree, "x86")
     assert names.has_name("softleaf_type")
     assert not names.has_name("pmd_swp_mkexclusive")
     source = tmp_path / "probe.c"
@@ -189,7 +189,7 @@ def test_a_name_is_one_that_is_called_or_declared_outside_of_comments(tree: Path
 
 
 def test_symbols_are_those_that_kconfig_knows(tree: Path) -> None:
-    assert symbols_header(Tree(tree, "x86")) == "".join(
+    assert symbols_header(KernelNames(tree, "x86")) == "".join(
         f'dec("CONFIG_{name}", IS_ENABLED(CONFIG_{name}));\n' for name in ("SWAP", "MIGRATION")
     )
 

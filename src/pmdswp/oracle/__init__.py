@@ -11,11 +11,9 @@ nothing of it runs unless it is called: `pmdswp check-tree` is the command.
 | `tools` | the programs that are needed, and which package has them |
 | `build` | configure, compile, link, ask |
 | `questions`, `earlier.txt` | which words are asked, and why (the `w` of a record) |
-| `files` | a file of vectors of the answers |
-| `compare` | old answers against new ones |
 | `stated`, `levels`, `classes` | what pmdswp has to say to each constant, helper and predicate |
 | `replay` | all answers beside those of a revision of pmdswp |
-| `fields`, `diagnose` | what differs, in few words |
+| `placement`, `diagnose` | what differs, in few words |
 | `check` | `pmdswp check-tree` |
 | `probe/` | the C program |
 """

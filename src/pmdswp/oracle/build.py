@@ -16,7 +16,7 @@ from typing import Any
 
 from pmdswp.oracle import constants
 from pmdswp.oracle.configurations import PLAIN, Configuration, Release
-from pmdswp.oracle.constants import Tree
+from pmdswp.oracle.constants import KernelNames
 from pmdswp.oracle.tools import OracleError, Toolchain, find_program, is_native
 
 __all__ = ["INVALID_PTE_TABLE", "Build", "release_of", "version_of"]
@@ -135,7 +135,7 @@ class Build:
     def _write_sources(self) -> None:
         self._probe.mkdir(exist_ok=True)
         configuration = self.configuration
-        tree = Tree(self.source, configuration.machine.source)
+        tree = KernelNames(self.source, configuration.machine.source)
         sources = sorted(PROBE.iterdir())
         contents = {source.name: source.read_text() for source in sources}
         contents |= {

@@ -16,7 +16,7 @@ from pmdswp.config import show
 from pmdswp.errors import UnsupportedError
 from pmdswp.oracle.build import Build, release_of, version_of
 from pmdswp.oracle.configurations import MACHINES, Configuration, Machine, Release, configurations
-from pmdswp.oracle.constants import Tree
+from pmdswp.oracle.constants import KernelNames
 from pmdswp.oracle.diagnose import Difference, diagnose
 from pmdswp.oracle.questions import questions
 from pmdswp.oracle.replay import replay
@@ -25,7 +25,7 @@ from pmdswp.revisions import RELEASES
 from pmdswp.vectors import Record
 from pmdswp.vectors.geometry import MEASURED, options
 
-__all__ = ["Base", "Finding", "Request", "check", "default_cache", "findings", "report"]
+__all__ = ["Base", "Measurement", "TreeCheck", "check", "default_cache", "measure", "report"]
 
 OLDEST = (6, 1)
 """The oldest release whose headers the probe knows."""
@@ -37,7 +37,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Request:
+class TreeCheck:
     """What the command was asked for."""
 
     tree: Path
@@ -65,7 +65,7 @@ class Base:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Measurement:
     """What came of one configuration, on one kind of machine."""
 
     configuration: Configuration
@@ -95,65 +95,65 @@ def default_cache() -> Path:
     return Path(home) / "pmdswp" / "oracle"
 
 
-def check(request: Request, write: Say, progress: Say) -> int:
+def check(asked: TreeCheck, write: Say, progress: Say) -> int:
     """Run the command: the report goes to `write`, line by line, and what is being done to `progress`.
 
     Returns 0 if all agrees, 1 if something differs, 2 if a configuration could not be measured. Raises `OracleError` if
     nothing could be.
     """
-    source = request.tree.resolve()
-    chosen = _chosen(request, source)
-    base = choose_base(source, request.kernel)
+    source = asked.tree.resolve()
+    chosen = _chosen(asked, source)
+    base = choose_base(source, asked.kernel)
     version = version_of(source)
-    if not request.json:
-        write(f"{request.tree}: Linux {version}, compared with {base.kernel}: {base.why}")
+    if not asked.json:
+        write(f"{asked.tree}: Linux {version}, compared with {base.kernel}: {base.why}")
     failed = False
-    found: list[Finding] = []
+    found: list[Measurement] = []
     for number, configuration in enumerate(chosen, start=1):
         progress(f"{number}/{len(chosen)} {configuration.label}")
         try:
-            of_configuration = list(findings(_build(request, source, configuration), base.kernel))
+            of_configuration = list(measure(_build(asked, source, configuration), base.kernel))
         except OracleError as error:
             progress(f"{configuration.label} could not be measured: {_short(str(error))}")
             failed = True
             continue
         found += of_configuration
-        for finding in of_configuration if request.json else ():
-            write(json.dumps(_record(finding, base, version)))
-    if not request.json:
+        for measured in of_configuration if asked.json else ():
+            write(json.dumps(_record(measured, base, version)))
+    if not asked.json:
         for line in report(found, base):
             write(line)
-    return 2 if failed else int(any(finding.differences for finding in found))
+    return 2 if failed else int(any(measured.differences for measured in found))
 
 
-def _chosen(request: Request, source: Path) -> list[Configuration]:
+def _chosen(asked: TreeCheck, source: Path) -> list[Configuration]:
     release = release_of(source)
     if release < OLDEST:
-        raise OracleError(f"{request.tree}: Linux {release[0]}.{release[1]} is older than any kernel that can be asked")
-    if request.kernel is not None and request.kernel not in RELEASES:
-        raise UnsupportedError(f"no kernel {request.kernel!r}; allowed: {', '.join(RELEASES)}")
-    chosen = list(_configurations(request, release))
+        raise OracleError(f"{asked.tree}: Linux {release[0]}.{release[1]} is older than any kernel that can be asked")
+    if asked.kernel is not None and asked.kernel not in RELEASES:
+        raise UnsupportedError(f"no kernel {asked.kernel!r}; allowed: {', '.join(RELEASES)}")
+    chosen = list(_configurations(asked, release))
     for machine in dict.fromkeys(configuration.machine for configuration in chosen):
-        _check_clean(request.tree, machine)
-    complaint = missing(dict.fromkeys(configuration.arch for configuration in chosen), request.llvm)
+        _check_clean(asked.tree, machine)
+    complaint = missing(dict.fromkeys(configuration.arch for configuration in chosen), asked.llvm)
     if complaint is not None:
         raise OracleError(complaint)
     return chosen
 
 
-def _configurations(request: Request, release: Release) -> Iterator[Configuration]:
+def _configurations(asked: TreeCheck, release: Release) -> Iterator[Configuration]:
     known = {
         configuration.label: configuration
-        for configuration in configurations(release, frozenset(request.arches), frozenset())
+        for configuration in configurations(release, frozenset(asked.arches), frozenset())
     }
-    unknown = [label for label in request.labels if label not in known]
+    unknown = [label for label in asked.labels if label not in known]
     if unknown:
-        of_arches = f" on {', '.join(request.arches)}" if request.arches else ""
+        of_arches = f" on {', '.join(asked.arches)}" if asked.arches else ""
         raise OracleError(
             f"no configuration {', '.join(map(repr, unknown))} of Linux {release[0]}.{release[1]}{of_arches}; there "
             f"are: {', '.join(known)}"
         )
-    return (configuration for label, configuration in known.items() if not request.labels or label in request.labels)
+    return (configuration for label, configuration in known.items() if not asked.labels or label in asked.labels)
 
 
 def _check_clean(tree: Path, machine: Machine) -> None:
@@ -175,7 +175,7 @@ def choose_base(source: Path, kernel: str | None) -> Base:
     """
     if kernel is not None:
         return Base(kernel, "as asked for")
-    if any(Tree(source, machine.source).has_name("pmd_swp_mkexclusive") for machine in MACHINES.values()):
+    if any(KernelNames(source, machine.source).has_name("pmd_swp_mkexclusive") for machine in MACHINES.values()):
         newest = RELEASES[-1]
         return Base(newest, "the tree has pmd_swp_mkexclusive (--kernel names another)")
     release = release_of(source)
@@ -186,15 +186,15 @@ def choose_base(source: Path, kernel: str | None) -> Base:
     return Base(numbered[0], "the oldest revision, newer than the tree (--kernel names another)")
 
 
-def _build(request: Request, source: Path, configuration: Configuration) -> Build:
+def _build(asked: TreeCheck, source: Path, configuration: Configuration) -> Build:
     # two trees may have the same configurations
     key = hashlib.sha256(str(source).encode()).hexdigest()[:12]
-    folder = (request.cache or default_cache()).resolve() / key / configuration.label
-    return Build(source, configuration, folder, Toolchain(request.llvm, request.jobs))
+    folder = (asked.cache or default_cache()).resolve() / key / configuration.label
+    return Build(source, configuration, folder, Toolchain(asked.llvm, asked.jobs))
 
 
-def findings(build: Build, kernel: str) -> Iterator[Finding]:
-    """Measure one configuration, and compare it with the revision `kernel`; one finding for each machine."""
+def measure(build: Build, kernel: str) -> Iterator[Measurement]:
+    """Measure one configuration, and compare it with the revision `kernel`; one measurement for each machine."""
     build.run(changing=True)
     for mode in build.configuration.modes:
         geom = build.geom(mode)
@@ -202,13 +202,13 @@ def findings(build: Build, kernel: str) -> Iterator[Finding]:
         yield compare(build.configuration, geom, records, kernel)
 
 
-def compare(configuration: Configuration, geom: Record, records: Sequence[Record], kernel: str) -> Finding:
+def compare(configuration: Configuration, geom: Record, records: Sequence[Record], kernel: str) -> Measurement:
     """Answers of a kernel beside those of the revision `kernel`, configured alike."""
     arch, refused = _arch(geom, kernel)
     replayed = replay(records, geom, arch)
     answers = (*replayed.of_words.values(), *replayed.of_entries.values(), *replayed.made.values())
     emulated = geom.get("pmd_swp_exclusive_emulated")
-    return Finding(
+    return Measurement(
         configuration,
         geom["mode"],
         "none" if emulated is None else "emulated" if emulated else "own",
@@ -235,26 +235,26 @@ def _arch(geom: Record, kernel: str) -> tuple[Arch, list[Difference]]:
 # --- words out ----------------------------------------------------------------------------------------------
 
 
-def report(found: Iterable[Finding], base: Base) -> Iterator[str]:
+def report(found: Iterable[Measurement], base: Base) -> Iterator[str]:
     """The report in lines: configurations that differ alike stand together."""
-    by_arch: dict[str, dict[tuple[str, ...], list[Finding]]] = {}
+    by_arch: dict[str, dict[tuple[str, ...], list[Measurement]]] = {}
     origins: dict[str, list[str]] = {}
-    for finding in found:
-        texts = (finding.taken, *(difference.text for difference in finding.differences))
-        by_arch.setdefault(finding.configuration.arch, {}).setdefault(texts, []).append(finding)
+    for measured in found:
+        texts = (measured.taken, *(difference.text for difference in measured.differences))
+        by_arch.setdefault(measured.configuration.arch, {}).setdefault(texts, []).append(measured)
     for arch, groups in by_arch.items():
         for alike in groups.values():
             first = alike[0]
-            names = ", ".join(finding.name for finding in alike)
+            names = ", ".join(measured.name for measured in alike)
             if not first.differences:
-                answers = sum(finding.answers for finding in alike)
+                answers = sum(measured.answers for measured in alike)
                 yield f"{arch} ({names}): agrees with {base.kernel}{first.taken}, {answers} answers"
                 continue
             yield f"{arch} ({names}): differs from {base.kernel}{first.taken}"
             yield from (f"  {difference}" for difference in first.differences)
-        for finding in (finding for alike in groups.values() for finding in alike):
-            if arch not in origins.setdefault(finding.exclusive, []):
-                origins[finding.exclusive].append(arch)
+        for measured in (measured for alike in groups.values() for measured in alike):
+            if arch not in origins.setdefault(measured.exclusive, []):
+                origins[measured.exclusive].append(arch)
     for origin, text in ORIGINS.items():
         if origin in origins:
             yield f"{', '.join(origins[origin])}: {text}"
@@ -266,18 +266,18 @@ ORIGINS = {
 }
 
 
-def _record(finding: Finding, base: Base, version: str) -> dict[str, Any]:
+def _record(measured: Measurement, base: Base, version: str) -> dict[str, Any]:
     return {
-        "arch": finding.configuration.arch,
-        "configuration": finding.configuration.name,
-        "mode": finding.mode,
+        "arch": measured.configuration.arch,
+        "configuration": measured.configuration.name,
+        "mode": measured.mode,
         "version": version,
         "kernel": base.kernel,
-        "options": dict(finding.options),
-        "agrees": not finding.differences,
-        "answers": finding.answers,
-        "pmd_swp_exclusive": finding.exclusive,
-        "differences": [difference.record() for difference in finding.differences],
+        "options": dict(measured.options),
+        "agrees": not measured.differences,
+        "answers": measured.answers,
+        "pmd_swp_exclusive": measured.exclusive,
+        "differences": [difference.record() for difference in measured.differences],
     }
 
 

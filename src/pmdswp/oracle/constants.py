@@ -84,8 +84,8 @@ ARCH_WORDS = {
 GENERIC_HEADERS = ("include/linux", "include/asm-generic")
 
 
-class Tree:
-    """A kernel source tree, as far as the names in it go."""
+class KernelNames:
+    """The names in a kernel source tree: of functions and objects in its headers, of symbols in its Kconfig files."""
 
     def __init__(self, path: Path, source_arch: str) -> None:
         self.path = path
@@ -114,13 +114,13 @@ class Tree:
         return name in self._symbols
 
 
-def names_header(tree: Tree, sources: Iterable[Path]) -> str:
+def names_header(tree: KernelNames, sources: Iterable[Path]) -> str:
     """HAS_NAME for each function and object about which the sources ask."""
     asked = sorted({name for source in sources for name in re.findall(r"\bHAS_(\w+)", source.read_text())} - {"NAME"})
     return "".join(f"#define HAS_{name} {int(tree.has_name(name))}\n" for name in asked)
 
 
-def symbols_header(tree: Tree) -> str:
+def symbols_header(tree: KernelNames) -> str:
     """Statements that print `SYMBOLS`, as far as the tree's Kconfig knows them."""
     return "".join(f'dec("CONFIG_{name}", IS_ENABLED(CONFIG_{name}));\n' for name in SYMBOLS if tree.has_symbol(name))
 
