@@ -649,7 +649,7 @@ def _check_tree(options: argparse.Namespace) -> int:
     if options.jobs < 1:
         raise UnsupportedError(f"cannot run {options.jobs} jobs; allowed: 1 and more")
     arches = {get_with(name, {}).name for name in options.arch}
-    request = check.Request(
+    request = check.TreeCheck(
         tree=Path(options.tree),
         arches=tuple(name for name in MACHINES if get_with(name, {}).name in arches),
         labels=tuple(options.configuration),
