@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import lzma
+import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 import pmdswp
@@ -99,6 +103,11 @@ def test_a_file_without_header_is_read_too(tmp_path: Path) -> None:
         (lzma.compress(b'{"k":"swp"}\n'), "not vectors of format 1 or less"),
         (lzma.compress(b'{"k":"header","format":2}\n{"k":"geom"}\n'), "not vectors of format 1 or less"),
         (lzma.compress(b'{"k":"header","format":1}\n{"k":"geom"}\n'), "not vectors: KeyError"),
+        (lzma.compress(b"[" * 100_000), "not vectors: RecursionError"),
+        (lzma.compress(b"9" * 5000), "not vectors: ValueError"),
+        (lzma.compress(b"\x80\n"), "not xz-compressed text"),
+        (b"", "not xz-compressed text"),
+        (lzma.compress(b'{"k":"header","format":1}\n')[:10], "not xz-compressed text"),
     ],
 )
 def test_a_file_that_is_none_of_vectors_is_refused(tmp_path: Path, content: bytes, complaint: str) -> None:
@@ -107,6 +116,114 @@ def test_a_file_that_is_none_of_vectors_is_refused(tmp_path: Path, content: byte
     with pytest.raises(VectorsError, match=f"^{re.escape(str(path))}: {complaint}") as caught:
         vectors.read(path)
     assert isinstance(caught.value, PmdSwpError)
+
+
+class NoName:
+    """An os.PathLike that names nothing."""
+
+    def __fspath__(self) -> str:
+        return 5  # type: ignore[return-value]
+
+
+class NameOfBytes:
+    def __fspath__(self) -> bytes:
+        return b"some.ndjson.xz"
+
+
+@pytest.mark.parametrize("named", [None, 0, 5, -1, True, 1.5, b"some", [], {}, (), object, NoName(), NameOfBytes()])
+def test_what_names_no_file_is_refused(named: Any) -> None:
+    for call in (vectors.read, lambda file: next(vectors.lines(file))):
+        with pytest.raises(
+            VectorsError, match=r"^a file of vectors is named by a str or an os.PathLike of one, not by "
+        ):
+            call(named)
+
+
+@pytest.mark.parametrize("name", [None, 0, b"7.3/x86_64-full-la48", [], {}, Path("7.3/x86_64-full-la48"), object(), ""])
+def test_what_names_no_published_file_is_refused(name: Any) -> None:
+    for call in (vectors.path, vectors.load, vectors.header):
+        with pytest.raises(VectorsError, match=r"^no vectors "):
+            call(name)
+    if name is not None:
+        with pytest.raises(VectorsError, match=r"^no vectors of kernel "):
+            vectors.files(name)
+
+
+def test_a_file_that_cannot_be_read_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "line\nfeed").write_bytes(b"")
+    for name, complaint in (
+        ("absent", "No such file or directory"),
+        ("loop", "Too many levels of symbolic links"),
+        ("fifo", "not a regular file"),
+        (".", "not a regular file"),
+        ("file/below", "Not a directory"),
+        ("x" * 5000, "File name too long"),
+        ("nul\0", "not the name of a file: embedded null byte"),
+        ("surrogate\ud800", "not the name of a file: 'utf-8' codec can't encode"),
+        ("file", "not xz-compressed text"),
+        ("line\nfeed", "not xz-compressed text"),
+    ):
+        for path in (f"{tmp_path}/{name}", tmp_path / name):
+            with pytest.raises(VectorsError) as caught:
+                vectors.read(path)
+            said = str(caught.value)
+            assert complaint in said
+            assert tmp_path.name in said
+            assert len(said) < 1000
+            assert said.isprintable()
+    with pytest.raises(VectorsError, match=r"^/dev/null: not a regular file$"):
+        vectors.read(os.devnull)
+    with pytest.raises(VectorsError, match=r"^/proc/self/mem: "):
+        vectors.read("/proc/self/mem")
+
+
+HEADER = {"k": "header", "format": 1}
+GEOM = {"k": "geom", "kver_major": 7, "kver_minor": 3, "kver_sub": 4, "arch": "x86_64", "mode": "-", "cc": "clang"}
+
+
+def written(folder: Path, *records: object) -> Path:
+    path = folder / "some.ndjson.xz"
+    path.write_bytes(lzma.compress("".join(f"{json.dumps(record)}\n" for record in records).encode(), preset=0))
+    return path
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@given(data=st.data())
+def test_a_field_of_another_type_is_refused_or_of_no_matter(data: st.DataObject) -> None:
+    header: dict[str, Any] = {**HEADER, "emulated": [], "symbols": {}, "legend": {}, "kernel": "", "compiler": ""}
+    records: list[Any] = [header, dict(GEOM), {"k": "swp"}]
+    number = data.draw(st.integers(0, len(records) - 1))
+    if data.draw(st.booleans()):
+        records[number] = data.draw(JSON)
+    else:
+        name = data.draw(st.sampled_from(sorted(records[number])))
+        records[number] = {**records[number], name: data.draw(JSON)}
+    with tempfile.TemporaryDirectory() as folder:
+        path = written(Path(folder), *records)
+        try:
+            found = vectors.read(path)
+        except VectorsError as error:
+            said = str(error)
+        else:
+            said = ""
+    if said:
+        assert said.startswith(f"{path}: not vectors")
+        assert said.isprintable()
+        return
+    for text in (found.header.kernel, found.header.arch, found.header.mode, found.header.compiler):
+        assert isinstance(text, str)
+    assert {found.note(record) for record in found.records} == {""}
+    with pytest.raises(VectorsError, match="no options follow"):
+        found.header.options()
 
 
 # --- schema -------------------------------------------------------------------------------------------------
