@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,21 +16,27 @@ from pmdswp.errors import UnsupportedError
 from pmdswp.oracle.build import Build, release_of, version_of
 from pmdswp.oracle.configurations import MACHINES, Configuration, Machine, Release, configurations
 from pmdswp.oracle.constants import KernelNames
+from pmdswp.oracle.contents import Contents
 from pmdswp.oracle.diagnose import Difference, diagnose
+from pmdswp.oracle.paths import cache_folder, source_folder
+from pmdswp.oracle.processes import ended_by_signals
 from pmdswp.oracle.questions import questions
 from pmdswp.oracle.replay import replay
 from pmdswp.oracle.tools import OracleError, Toolchain, missing
 from pmdswp.revisions import RELEASES
-from pmdswp.vectors import Record
+from pmdswp.vectors import Record, on_one_line
 from pmdswp.vectors.geometry import MEASURED, options
 
-__all__ = ["Base", "Measurement", "TreeCheck", "check", "default_cache", "measure", "report"]
+__all__ = ["Base", "Measurement", "TreeCheck", "check", "measure", "report"]
 
 OLDEST = (6, 1)
 """The oldest release whose headers the probe knows."""
 
 SHOWN = 4
 """Lines of a failing build that are shown."""
+
+CUT = 300
+"""Characters that are shown of each."""
 
 Say = Callable[[str], None]
 
@@ -89,30 +94,33 @@ class Measurement:
         return self.configuration.name if self.mode == "-" else f"{self.configuration.name} {self.mode}"
 
 
-def default_cache() -> Path:
-    """The user's cache folder for builds."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "pmdswp" / "oracle"
-
-
 def check(asked: TreeCheck, write: Say, progress: Say) -> int:
     """Run the command: the report goes to `write`, line by line, and what is being done to `progress`.
 
     Returns 0 if all agrees, 1 if something differs, 2 if a configuration could not be measured. Raises `OracleError` if
     nothing could be.
     """
-    source = asked.tree.resolve()
+    with ended_by_signals():
+        return _check(asked, write, progress)
+
+
+def _check(asked: TreeCheck, write: Say, progress: Say) -> int:
+    source = source_folder(asked.tree)
+    cache = cache_folder(asked.cache, source)
+    toolchain = Toolchain(asked.llvm, asked.jobs)
     chosen = _chosen(asked, source)
+    contents = Contents(source)
     base = choose_base(source, asked.kernel)
     version = version_of(source)
     if not asked.json:
-        write(f"{asked.tree}: Linux {version}, compared with {base.kernel}: {base.why}")
+        write(f"{on_one_line(str(asked.tree))}: Linux {version}, compared with {base.kernel}: {base.why}")
     failed = False
     found: list[Measurement] = []
     for number, configuration in enumerate(chosen, start=1):
         progress(f"{number}/{len(chosen)} {configuration.label}")
+        folder = cache / _key(source) / configuration.label
         try:
-            of_configuration = list(measure(_build(asked, source, configuration), base.kernel))
+            of_configuration = list(measure(Build(source, configuration, folder, toolchain), contents, base.kernel))
         except OracleError as error:
             progress(f"{configuration.label} could not be measured: {_short(str(error))}")
             failed = True
@@ -127,14 +135,14 @@ def check(asked: TreeCheck, write: Say, progress: Say) -> int:
 
 
 def _chosen(asked: TreeCheck, source: Path) -> list[Configuration]:
-    release = release_of(source)
+    tree, release = on_one_line(str(asked.tree)), release_of(source)
     if release < OLDEST:
-        raise OracleError(f"{asked.tree}: Linux {release[0]}.{release[1]} is older than any kernel that can be asked")
+        raise OracleError(f"{tree}: Linux {release[0]}.{release[1]} is older than any kernel that can be asked")
     if asked.kernel is not None and asked.kernel not in RELEASES:
         raise UnsupportedError(f"no kernel {asked.kernel!r}; allowed: {', '.join(RELEASES)}")
     chosen = list(_configurations(asked, release))
     for machine in dict.fromkeys(configuration.machine for configuration in chosen):
-        _check_clean(asked.tree, machine)
+        _check_clean(source, machine, tree)
     complaint = missing(dict.fromkeys(configuration.arch for configuration in chosen), asked.llvm)
     if complaint is not None:
         raise OracleError(complaint)
@@ -156,10 +164,10 @@ def _configurations(asked: TreeCheck, release: Release) -> Iterator[Configuratio
     return (configuration for label, configuration in known.items() if not asked.labels or label in asked.labels)
 
 
-def _check_clean(tree: Path, machine: Machine) -> None:
+def _check_clean(source: Path, machine: Machine, tree: str) -> None:
     """Raise `OracleError` where the kernel's makefile would refuse to build elsewhere."""
     for name in (".config", "include/config", f"arch/{machine.source}/include/generated"):
-        if (tree / name).exists():
+        if (source / name).exists():
             raise OracleError(
                 f"{tree}: a kernel was built in the tree itself, {name} is there; give a clean one (git worktree add, "
                 f"or make ARCH={machine.kernel} mrproper)"
@@ -186,20 +194,19 @@ def choose_base(source: Path, kernel: str | None) -> Base:
     return Base(numbered[0], "the oldest revision, newer than the tree (--kernel names another)")
 
 
-def _build(asked: TreeCheck, source: Path, configuration: Configuration) -> Build:
-    # two trees may have the same configurations
-    key = hashlib.sha256(str(source).encode()).hexdigest()[:12]
-    folder = (asked.cache or default_cache()).resolve() / key / configuration.label
-    return Build(source, configuration, folder, Toolchain(asked.llvm, asked.jobs))
+def _key(source: Path) -> str:
+    """The name of the folder of a tree: two trees may have the same configurations."""
+    return hashlib.sha256(str(source).encode(errors="surrogateescape")).hexdigest()[:12]
 
 
-def measure(build: Build, kernel: str) -> Iterator[Measurement]:
+def measure(build: Build, contents: Contents, kernel: str) -> Iterator[Measurement]:
     """Measure one configuration, and compare it with the revision `kernel`; one measurement for each machine."""
-    build.run(changing=True)
-    for mode in build.configuration.modes:
-        geom = build.geom(mode)
-        records = [json.loads(line) for line in build.ask(mode, list(questions(geom)))]
-        yield compare(build.configuration, geom, records, kernel)
+    with build.locked():
+        build.run(contents)
+        for mode in build.configuration.modes:
+            geom = build.geom(mode)
+            records = [json.loads(line) for line in build.ask(mode, list(questions(geom)))]
+            yield compare(build.configuration, geom, records, kernel)
 
 
 def compare(configuration: Configuration, geom: Record, records: Sequence[Record], kernel: str) -> Measurement:
@@ -287,4 +294,6 @@ def _short(message: str) -> str:
     # the kernel's makefiles set their own complaints between asterisks
     own = [line.lstrip("* ") for line in lines if line.startswith("***") and line.strip("* ")]
     telling = own or [line for line in lines if "error" in line.lower()] or lines
-    return " | ".join(telling[:SHOWN])
+    shown = " | ".join(line[:CUT] for line in telling[:SHOWN])
+    # no escape sequence of a compiler's reaches the terminal
+    return "".join(character if character.isprintable() else " " for character in shown)

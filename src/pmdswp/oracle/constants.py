@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
+from pmdswp.oracle.contents import text_of
+
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split())
@@ -96,7 +98,7 @@ class KernelNames:
         """All headers in which a helper may stand, less lines that are plainly comment."""
         folders = (*GENERIC_HEADERS, f"arch/{self.source_arch}/include/asm")
         files = (file for folder in folders for file in sorted((self.path / folder).rglob("*.h")))
-        text = "\n".join(file.read_text(errors="replace") for file in files)
+        text = "\n".join(map(text_of, files))
         return re.sub(r"(?m)^\s*(?:\*|/\*|//).*$", "", text)
 
     def has_name(self, name: str) -> bool:
@@ -106,7 +108,7 @@ class KernelNames:
     @cached_property
     def _symbols(self) -> frozenset[str]:
         files = (file for folder in ("mm", "arch", "fs", "init") for file in (self.path / folder).rglob("Kconfig*"))
-        lines = (line for file in files for line in file.read_text(errors="replace").splitlines())
+        lines = (line for file in files for line in text_of(file).splitlines())
         return frozenset(line.split()[1] for line in lines if re.match(r"(menu)?config\s+\w", line))
 
     def has_symbol(self, name: str) -> bool:

@@ -193,7 +193,7 @@ def _regular(file: object) -> tuple[str, str]:
         name = None
     if not isinstance(name, str):
         raise VectorsError(f"a file of vectors is named by a str or an os.PathLike of one, not by {reprlib.repr(file)}")
-    shown = _on_one_line(name)
+    shown = on_one_line(name)
     try:
         # whoever opens a FIFO waits for somebody to write
         if not stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116 - Path() refuses some names by itself
@@ -207,7 +207,8 @@ def _regular(file: object) -> tuple[str, str]:
     return name, shown
 
 
-def _on_one_line(name: str) -> str:
+def on_one_line(name: str) -> str:
+    """The name of a file as a message shows it: escaped if it has a line feed or the like, and cut if it is long."""
     cut = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..."
     return cut if cut.isprintable() else ascii(cut)
 
@@ -232,13 +233,13 @@ def _read(file: str | os.PathLike[str], text: Iterable[str]) -> Vectors:
         first = records.pop(0) if records[0]["k"] == "header" else {"format": 0}
         geom, *answers = records
         if geom["k"] != "geom" or first["format"] > FORMAT:
-            raise VectorsError(f"{_on_one_line(os.fspath(file))}: not vectors of format {FORMAT} or less")
+            raise VectorsError(f"{on_one_line(os.fspath(file))}: not vectors of format {FORMAT} or less")
         _check_answers(answers)
         return Vectors(_header(first, geom), tuple(answers))
     except (LookupError, TypeError, ValueError, RecursionError) as error:
         if isinstance(error, VectorsError):
             raise
-        raise VectorsError(f"{_on_one_line(os.fspath(file))}: not vectors: {error!r}") from None
+        raise VectorsError(f"{on_one_line(os.fspath(file))}: not vectors: {error!r}") from None
 
 
 def _check_answers(answers: Iterable[Any]) -> None:
