@@ -203,6 +203,12 @@ def test_a_fifo_in_the_tree_is_not_waited_for(tmp_path: Path) -> None:
     assert KernelNames(tree, "riscv").has_name("softleaf_type")
 
 
+def test_a_folder_that_was_removed_is_missed(tree: Tree) -> None:
+    shutil.rmtree(tree.path / "kernel")
+    with pytest.raises(OracleError, match=r"'sched\.h' file not found"):
+        tree.run()
+
+
 def test_a_suffix_of_llvm_makes_other_objects(tree: Tree) -> None:
     for program in ("ld.lld", "clang", "llvm-ar", "llvm-nm", "llvm-objcopy", "llvm-strip"):
         shutil.copy(tree.toolchain / f"{program}-19", tree.toolchain / f"{program}-20")
