@@ -177,7 +177,7 @@ def test_a_file_that_cannot_be_read_is_refused_in_one_line(tmp_path: Path) -> No
         vectors.read("/proc/self/mem")
 
 
-HEADER = {"k": "header", "format": 1}
+HEADER = {"k": "header", "format": 1, "compiler": "clang"}
 GEOM = {"k": "geom", "kver_major": 7, "kver_minor": 3, "kver_sub": 4, "arch": "x86_64", "mode": "-", "cc": "clang"}
 
 
@@ -185,6 +185,52 @@ def written(folder: Path, *records: object) -> Path:
     path = folder / "some.ndjson.xz"
     path.write_bytes(lzma.compress("".join(f"{json.dumps(record)}\n" for record in records).encode(), preset=0))
     return path
+
+
+@pytest.mark.parametrize(
+    ("number", "field", "value"),
+    [
+        (0, "format", True),
+        (0, "kernel", 5),
+        (0, "configuration", None),
+        (0, "defconfig", []),
+        (0, "symbols", []),
+        (0, "legend", {"w": 1}),
+        (0, "emulated", "pmd"),
+        (0, "emulated", [1]),
+        (1, "kver_major", "7"),
+        (1, "kver_sub", None),
+        (1, "arch", 5),
+        (1, "mode", {}),
+        (1, "cc", 5),
+        (2, "k", "geom"),
+        (2, "k", None),
+    ],
+)
+def test_a_field_of_another_type_is_refused(tmp_path: Path, number: int, field: str, value: object) -> None:
+    records: list[dict[str, object]] = [dict(HEADER), dict(GEOM), {"k": "swp"}]
+    assert vectors.read(written(tmp_path, *records)).header.arch == "x86_64"
+    records[number][field] = value
+    if field == "cc":
+        del records[0]["compiler"]
+    with pytest.raises(VectorsError, match=r"some\.ndjson\.xz: not vectors: (Type|Value)Error"):
+        vectors.read(written(tmp_path, *records))
+
+
+@pytest.mark.parametrize("record", [None, 5, "swp", [], {}])
+def test_an_answer_that_is_no_record_is_refused(tmp_path: Path, record: object) -> None:
+    with pytest.raises(
+        VectorsError, match=r"not vectors: ValueError.*an answer is an object whose k is one of swp, raw,"
+    ):
+        vectors.read(written(tmp_path, HEADER, GEOM, record))
+
+
+def test_constants_that_decide_no_option_are_refused(tmp_path: Path) -> None:
+    header = vectors.read(written(tmp_path, HEADER, GEOM)).header
+    with pytest.raises(
+        VectorsError, match=r"^a geom record of x86_64 that no options follow from: KeyError\('PAGE_SIZE'\)$"
+    ):
+        header.options()
 
 
 JSON = st.recursive(
