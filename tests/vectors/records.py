@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -136,17 +136,16 @@ class Vectors:
     made: list[WordRecord] = field(default_factory=list)
 
 
+@cache
+def load_geometry(path: Path) -> Geometry:
+    """Read the constants of a file, and no more of it."""
+    return _first(path, read_records(path))
+
+
 def load(path: Path) -> Vectors:
     """Read a file; raises `UnknownFieldError` for a kind of record or a field that is not known here."""
     records = read_records(path)
-    first = next(records)
-    # a header is what pmdswp.vectors reads; here the kernel speaks
-    if (kind := first.text("k")) == "header":
-        first = next(records)
-        kind = first.text("k")
-    if kind != "geom":
-        raise UnknownFieldError(f"{path.name}: the first record is no geom")
-    vectors = Vectors(_geometry(first))
+    vectors = Vectors(_first(path, records))
     for record in records:
         kind = record.text("k")
         if kind == "swp":
@@ -163,6 +162,17 @@ def load(path: Path) -> Vectors:
             raise UnknownFieldError(f"{path.name}: unknown record kind {kind!r}")
         record.done()
     return vectors
+
+
+def _first(path: Path, records: Iterator[Fields]) -> Geometry:
+    first = next(records)
+    # a header is what pmdswp.vectors reads; here the kernel speaks
+    if (kind := first.text("k")) == "header":
+        first = next(records)
+        kind = first.text("k")
+    if kind != "geom":
+        raise UnknownFieldError(f"{path.name}: the first record is no geom")
+    return _geometry(first)
 
 
 def _geometry(record: Fields) -> Geometry:
