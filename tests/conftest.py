@@ -1,6 +1,6 @@
 """Hypothesis profiles: `ci` repeats itself, `mutants` is `ci` in a hurry, `dev` looks around, `fuzz` digs.
 
-HYPOTHESIS_PROFILE names the one to use; without it, `ci` where CI is set and `dev` elsewhere.
+HYPOTHESIS_PROFILE names the one to use; without it, `dev`.
 """
 
 from __future__ import annotations
@@ -20,4 +20,4 @@ settings.register_profile(
     max_examples=10_000,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
