@@ -1,4 +1,5 @@
-"""Hypothesis profiles: `ci` repeats itself, `mutants` is `ci` in a hurry, `dev` looks around, `fuzz` digs.
+"""Hypothesis profiles: `ci` repeats itself, `mutants` is `ci` in a hurry, `histories` is `ci` at length, `dev` looks
+around, `fuzz` digs.
 
 HYPOTHESIS_PROFILE names the one to use; without it, `dev`.
 """
@@ -12,7 +13,8 @@ from hypothesis import HealthCheck, settings
 # No deadline: the first use of a configuration compiles it, and a run of PTEs may be 8192 words long.
 # One bug at a time: each configuration is code of its own, so that one bug looks like a hundred.
 settings.register_profile("dev", deadline=None, report_multiple_bugs=False)
-settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, database=None, max_examples=150)
+settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, database=None, max_examples=100)
+settings.register_profile("histories", settings.get_profile("ci"), max_examples=1000)
 settings.register_profile("mutants", settings.get_profile("ci"), max_examples=10)
 settings.register_profile(
     "fuzz",
