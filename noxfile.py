@@ -42,7 +42,9 @@ def make_environment(session: nox.Session) -> None:
 def run(session: nox.Session, module: str, *arguments: str, **environment: str) -> None:
     """Run a Python module in the environment that the sessions share."""
     make_environment(session)
-    environment = {"PATH": os.pathsep.join([str(PROGRAMS), os.environ["PATH"]]), **environment}
+    environment["PATH"] = os.pathsep.join([str(PROGRAMS), os.environ["PATH"]])
+    # without .pyc files each process would rewrite the assertions of all tests anew, which doubles the collection
+    environment["PYTHONDONTWRITEBYTECODE"] = ""
     session.run(str(PROGRAMS / "python"), "-m", module, *arguments, external=True, env=environment)
 
 
