@@ -1,5 +1,6 @@
-"""Hypothesis profiles: `ci` repeats itself, `mutants` is `ci` in a hurry, `histories` is `ci` at length, `dev` looks
-around, `fuzz` digs.
+"""Hypothesis profiles: `dev` looks around, `ci` repeats itself, `fuzz` digs.
+
+`coverage` and `mutants` are `ci` in a hurry, `histories` is `ci` at length.
 
 HYPOTHESIS_PROFILE names the one to use; without it, `dev`.
 """
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("dev", deadline=None, report_multiple_bugs=False)
 settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, database=None, max_examples=100)
 settings.register_profile("histories", settings.get_profile("ci"), max_examples=1000)
+settings.register_profile("coverage", settings.get_profile("ci"), max_examples=25)
 settings.register_profile("mutants", settings.get_profile("ci"), max_examples=10)
 settings.register_profile(
     "fuzz",
