@@ -25,6 +25,8 @@ from pmdswp.softleaf import LevelName as Level
 from slots import Slot
 from vectors import records
 
+pytestmark = pytest.mark.browser
+
 LEVELS: tuple[Level, ...] = ("pte", "pmd")
 SEED = 20260501
 

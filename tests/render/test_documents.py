@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 from docutils import nodes
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import pmdswp
@@ -44,6 +44,9 @@ WORDS = (
 )
 MARKS = ("a|b", "|", "||", "*", "*bold*", "**", "x_", "_x", "_x_", "__", "\\", "\\*", "[a](b)", "!")
 CODE = ("v", "(v & 0x1) != 0x0", "a | b", "|", "x_", "_x_", "*", "<b>", "&amp;", "\\", "a\\", "a\\|b", "-")
+
+# docutils takes a while for each document
+FEWER = settings(max_examples=max(10, settings().max_examples // 3))
 
 PIECES = st.sampled_from(WORDS + MARKS) | st.sampled_from(CODE).map(lambda piece: f"`{piece}`")
 REST = st.lists(PIECES, max_size=8)
@@ -121,6 +124,7 @@ def code_of(*texts: str) -> list[str]:
 
 
 @EVERY_FORMAT
+@FEWER
 @given(title=TITLES, text=TEXTS)
 @example(title="Title", text="- not a list")
 @example(title="Title", text="* not a list")
@@ -133,6 +137,7 @@ def test_a_title_and_a_paragraph_read_as_they_were_written(format: str, title: s
 
 
 @EVERY_FORMAT
+@FEWER
 @given(cells=st.lists(TEXTS | st.sampled_from(["", "-"]), min_size=4, max_size=4))
 @example(cells=["-", "`a | b`", "long words " * 10 + "`and (v & 0x1) != 0x0`", ""])
 def test_a_table_reads_as_it_was_written(format: str, cells: list[str]) -> None:
