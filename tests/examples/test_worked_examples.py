@@ -15,11 +15,10 @@ import pmdswp
 from data_files import DATA, Fields
 from examples.common import configure, kernels_of
 from facts import REFUSED, or_refused
+from levels import apply, ask
 from pmdswp import Arch, Entry, SoftLeaf, SoftLeafType, State
 from pmdswp.config import Options
-from pmdswp.softleaf import FLAGS
-from pmdswp.softleaf import LevelName as Level
-from slots import Slot
+from pmdswp.softleaf import FLAGS, LevelName
 from timeline import EVER, PMD_DEVICE_PRIVATE
 
 EXAMPLES_OF = {
@@ -30,7 +29,7 @@ EXAMPLES_OF = {
     "ppc64": 24,
     "loongarch64": 35,
 }
-LEVELS: tuple[Level, ...] = ("pte", "pmd")
+LEVELS: tuple[LevelName, ...] = ("pte", "pmd")
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Form:
     architecture's own `swp_entry_t` of the word without its flags.
     """
 
-    level: Level
+    level: LevelName
     kernels: tuple[str, ...]
     state: State
     word: int
@@ -84,7 +83,7 @@ class Case(NamedTuple):
         return f"{self.example.source} {self.form.level} on {self.arch!r}"
 
 
-def read_form(level: Level, fields: Fields) -> Form:
+def read_form(level: LevelName, fields: Fields) -> Form:
     form = Form(
         level=level,
         kernels=tuple(fields.texts("kernels")),
@@ -132,7 +131,7 @@ def examples_of(name: str) -> tuple[Example, ...]:
 
 
 @cache
-def cases_of(name: str, *levels: Level) -> tuple[Case, ...]:
+def cases_of(name: str, *levels: LevelName) -> tuple[Case, ...]:
     """Every example at each of `levels`, on each revision and in each configuration that has it."""
     return tuple(
         Case(example, form, configure(name, kernel, options))
@@ -168,11 +167,11 @@ def test_every_release_listed_stores_the_word_and_reads_it_again(name: str) -> N
     for example in examples_of(name):
         for form, options in product(example.forms, example.configurations):
             for kernel in form.kernels:
-                slot = Slot(configure(example.arch, kernel, options), form.level)
-                word = slot.encode(*example.leaf, **example.flag_arguments)
-                assert f"{word:#018x}" == f"{form.word:#018x}", slot
-                assert slot.decode(form.word).state is form.state, slot
-                assert slot.arch.softleaf_type(example.leaf) is example.kind, slot
+                place = configure(example.arch, kernel, options).level(form.level)
+                word = place.encode(*example.leaf, **example.flag_arguments)
+                assert f"{word:#018x}" == f"{form.word:#018x}", place
+                assert place.decode(form.word).state is form.state, place
+                assert place.arch.softleaf_type(example.leaf) is example.kind, place
 
 
 @each_architecture
@@ -180,7 +179,7 @@ def test_encoding_gives_the_word(name: str) -> None:
     for case in cases_of(name, *LEVELS):
         example, form, arch = case
         swp_type, offset = example.leaf
-        word = Slot(arch, form.level).encode(swp_type, offset, **example.flag_arguments)
+        word = arch.level(form.level).encode(swp_type, offset, **example.flag_arguments)
         assert f"{word:#018x}" == f"{form.word:#018x}", case
 
 
@@ -188,7 +187,7 @@ def test_encoding_gives_the_word(name: str) -> None:
 def test_decoding_gives_what_the_kernel_sees_in_the_word(name: str) -> None:
     for case in cases_of(name, *LEVELS):
         example, form, arch = case
-        entry = Slot(arch, form.level).decode(form.word)
+        entry = arch.level(form.level).decode(form.word)
         if form.state is State.SOFTLEAF:
             fields = example.flag_arguments
             assert entry == Entry(form.level, form.word, State.SOFTLEAF, example.leaf, example.kind, **fields), case
@@ -199,37 +198,37 @@ def test_decoding_gives_what_the_kernel_sees_in_the_word(name: str) -> None:
 @each_architecture
 def test_word_and_bytes_in_memory_stand_for_each_other(name: str) -> None:
     for case in cases_of(name, *LEVELS):
-        slot = Slot(case.arch, case.form.level)
-        assert slot.to_bytes(case.form.word) == case.form.memory, case
-        assert slot.from_bytes(case.form.memory) == case.form.word, case
+        place = case.arch.level(case.form.level)
+        assert place.to_bytes(case.form.word) == case.form.memory, case
+        assert place.from_bytes(case.form.memory) == case.form.word, case
 
 
 @each_architecture
 def test_softleaf_is_what_the_kernel_reads_from_the_word(name: str) -> None:
     for case in cases_of(name, *LEVELS):
         example, form, arch = case
-        slot = Slot(arch, form.level)
+        place = arch.level(form.level)
         seen = example.leaf if form.state is State.SOFTLEAF else SoftLeaf.none()
         assert example.leaf.val == example.generic, case
         assert SoftLeaf.from_val(example.generic) == example.leaf, case
         assert form.softleaf == seen, case
-        assert slot.softleaf_from(form.word) == seen, case
+        assert place.softleaf_from(form.word) == seen, case
 
 
 @each_architecture
 def test_flag_helpers_make_the_word_of_the_bare_softleaf_and_undo_it(name: str) -> None:
     for case in cases_of(name, *LEVELS):
         example, form, arch = case
-        slot = Slot(arch, form.level)
-        bare = word = slot.softleaf_to(example.leaf)
+        place = arch.level(form.level)
+        bare = word = place.softleaf_to(example.leaf)
         # those of the other flags need not exist: no PMD has an exclusive bit before the swap series
         for flag in example.flags:
-            assert not slot.test(f"swp_{flag}", word), case
-            word = slot.apply(f"swp_mk{flag}", word)
-            assert slot.test(f"swp_{flag}", word), case
+            assert not ask(place, f"swp_{flag}", word), case
+            word = apply(place, f"swp_mk{flag}", word)
+            assert ask(place, f"swp_{flag}", word), case
         assert word == form.word, case
         for flag in example.flags:
-            word = slot.apply(f"swp_clear_{flag}", word)
+            word = apply(place, f"swp_clear_{flag}", word)
         assert word == bare, case
 
 
@@ -237,13 +236,13 @@ def test_flag_helpers_make_the_word_of_the_bare_softleaf_and_undo_it(name: str) 
 def test_arch_swp_entry_converts_to_the_bare_word_and_back(name: str) -> None:
     for case in cases_of(name, *LEVELS):
         example, form, arch = case
-        slot = Slot(arch, form.level)
+        place = arch.level(form.level)
         entry = arch.arch_swp_entry(*example.leaf)
-        bare = slot.softleaf_to(example.leaf)
+        bare = place.softleaf_to(example.leaf)
         assert f"{entry:#018x}" == f"{example.arch_swp_entry:#018x}", case
-        assert slot.from_arch_entry(entry) == bare, case
-        assert slot.apply("to_arch_swp_entry", bare) == form.read_back, case
-        for value in (entry, form.read_back, slot.apply("to_arch_swp_entry", form.word)):
+        assert place.from_arch_swp_entry(entry) == bare, case
+        assert apply(place, "to_arch_swp_entry", bare) == form.read_back, case
+        for value in (entry, form.read_back, apply(place, "to_arch_swp_entry", form.word)):
             assert (arch.arch_swp_type(value), arch.arch_swp_offset(value)) == example.leaf, case
 
 
@@ -265,9 +264,9 @@ def test_kind_and_contents_of_the_softleaf_are_as_named(name: str) -> None:
 @each_architecture
 def test_none_and_present_are_as_the_example_says(name: str) -> None:
     for case in cases_of(name, *LEVELS):
-        slot = Slot(case.arch, case.form.level)
-        assert slot.test("none", case.form.word) is (case.form.state is State.NONE), case
-        assert slot.test("present", case.form.word) is (case.form.state is State.PRESENT), case
+        place = case.arch.level(case.form.level)
+        assert ask(place, "none", case.form.word) is (case.form.state is State.NONE), case
+        assert ask(place, "present", case.form.word) is (case.form.state is State.PRESENT), case
 
 
 @each_architecture
@@ -337,9 +336,9 @@ def test_empty_entry_is_none_on_every_kernel(name: str) -> None:
             options["invalid_pte_table"] = int(row["options"]["invalid_pte_table"], 16)
         word = int(row["word"], 16)
         memory = bytes.fromhex(row["bytes"])
-        slot = Slot(configure(name, kernel, options), row["level"])
-        assert slot.test("none", word), slot
-        assert not slot.test("present", word), slot
-        assert slot.decode(word) == Entry(row["level"], word, State.NONE), slot
-        assert slot.to_bytes(word) == memory, slot
-        assert slot.from_bytes(memory) == word, slot
+        place = configure(name, kernel, options).level(row["level"])
+        assert ask(place, "none", word), place
+        assert not ask(place, "present", word), place
+        assert place.decode(word) == Entry(row["level"], word, State.NONE), place
+        assert place.to_bytes(word) == memory, place
+        assert place.from_bytes(memory) == word, place

@@ -15,7 +15,7 @@ import pmdswp
 from pmdswp.render import formats, html, markdown, rst
 from pmdswp.render.ascii import boxes
 from pmdswp.render.document import Diagram, Paragraph, Picture, Section, Table, inline, marked, plain
-from pmdswp.render.formats import Slot
+from pmdswp.render.formats import diagram
 from pmdswp.render.tables import size
 from render.layouts import default_layouts
 from render.pages import Page
@@ -187,7 +187,7 @@ def test_sections_inside_one_another_have_titles_of_their_level(format: str) -> 
 @pytest.mark.parametrize("format", ["rst", "rst-list", "markdown"])
 def test_a_diagram_is_a_block_of_boxes_where_there_are_no_pictures(format: str) -> None:
     for arch, level in default_layouts():
-        written = _write(Section("Title", (Diagram(arch, level, msb0=True), Paragraph("Below."))), format)
+        written = _write(Section("Title", (Diagram(arch.level(level), msb0=True), Paragraph("Below."))), format)
         if format == "markdown":
             [fence] = (node for node in markdown_tree(written).walk() if node.type == "fence")
             assert fence.info == "text"
@@ -223,9 +223,7 @@ def test_every_layout_and_the_comparison_are_written_without_a_fault(format: str
 
 PAGES = {
     "one layout": formats.layout(pmdswp.get("x86_64"), "pmd", "html"),
-    "two layouts": formats.collection(
-        [Slot(pmdswp.get("s390x"), level, msb0=True) for level in ("pte", "pmd")], "html"
-    ),
+    "two layouts": formats.collection([diagram(pmdswp.get("s390x").level(level)) for level in ("pte", "pmd")], "html"),
     "comparison": formats.compare(["arm64", "s390x"], "html"),
 }
 

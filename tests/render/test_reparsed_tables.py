@@ -18,8 +18,7 @@ from data_files import SOME_RECORDS_OR_ALL, label, sample_cases
 from pmdswp import Arch, Layout
 from pmdswp.layout import Field, FieldKind
 from pmdswp.render import formats
-from pmdswp.softleaf import FLAGS
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import FLAGS, LevelName
 from render.layouts import default_layouts
 from render.tables import READERS, Row
 from vectors import records
@@ -67,17 +66,17 @@ def field_of(row: Row) -> Field:
 
 
 @cache
-def reparsed(arch: Arch, level: Level, format: str, *, msb0: bool | None = None) -> list[Row]:
+def reparsed(arch: Arch, level: LevelName, format: str, *, msb0: bool | None = None) -> list[Row]:
     """The rows of the table of fields, which is the first of the document."""
     return READERS[format](formats.layout(arch, level, format, msb0=msb0))[0].rows
 
 
-def rebuilt(arch: Arch, level: Level, format: str) -> Layout:
+def rebuilt(arch: Arch, level: LevelName, format: str) -> Layout:
     """The layout that a document describes; no gap and no overlap, or it would be none."""
     return Layout(field_of(row) for row in reversed(reparsed(arch, level, format)))
 
 
-def _told(records: Iterable[SwpRecord], level: Level, layout: Layout) -> Iterator[tuple[SwpRecord, Flags, Told]]:
+def _told(records: Iterable[SwpRecord], level: LevelName, layout: Layout) -> Iterator[tuple[SwpRecord, Flags, Told]]:
     """Every word that the kernel made at that level, by what it made it of."""
     for record in records:
         told: Mapping[Flags, Told] = record.pte if level == "pte" else record.pmd
@@ -161,7 +160,7 @@ def _cells(line: str) -> list[str]:
 @pytest.mark.parametrize("msb0", [False, True])
 @pytest.mark.parametrize(("arch", "level"), SLOTS, ids=str)
 def test_the_boxes_of_a_comment_run_from_bit_63_to_bit_0_with_the_symbols_of_the_table(
-    arch: Arch, level: Level, msb0: bool
+    arch: Arch, level: LevelName, msb0: bool
 ) -> None:
     lines = formats.layout(arch, level, "ascii", msb0=msb0).splitlines()
     boxes = [line for line in lines if line.startswith(" * |")]
@@ -183,7 +182,7 @@ def _bits(cell: str) -> range:
 
 
 @pytest.mark.parametrize(("arch", "level"), SLOTS, ids=str)
-def test_a_comment_is_one_of_c_and_tells_of_flags_and_of_bits_that_must_be_so(arch: Arch, level: Level) -> None:
+def test_a_comment_is_one_of_c_and_tells_of_flags_and_of_bits_that_must_be_so(arch: Arch, level: LevelName) -> None:
     text = formats.layout(arch, level, "ascii")
     assert text.startswith(f"/*\n * {arch.name} swap {level.upper()}, kernel {arch.kernel}\n *\n * |")
     assert text.endswith("\n */\n")
@@ -198,7 +197,7 @@ def test_a_comment_is_one_of_c_and_tells_of_flags_and_of_bits_that_must_be_so(ar
 
 
 @pytest.mark.parametrize(("arch", "level"), SLOTS, ids=str)
-def test_the_ruler_of_the_text_has_a_letter_for_each_bit_of_its_table(arch: Arch, level: Level) -> None:
+def test_the_ruler_of_the_text_has_a_letter_for_each_bit_of_its_table(arch: Arch, level: LevelName) -> None:
     lines = formats.layout(arch, level).splitlines()
     ruler = "".join(lines[4].split())
     start = next(i for i, line in enumerate(lines) if "kernel name" in line)

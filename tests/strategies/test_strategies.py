@@ -15,7 +15,7 @@ import pmdswp
 from pmdswp import Arch, Entry, Field, JoinError, Layout, SoftLeaf, SoftLeafType, State
 from pmdswp import strategies as ps
 from pmdswp.revisions import revisions
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import LevelName
 from timeline import EVER, PMD_SOFTLEAF, PTE_EXCLUSIVE
 
 ARCHES = ps.architectures()
@@ -24,7 +24,7 @@ ONE = settings(max_examples=1, phases=[Phase.generate], database=None)
 WITH_PMDS = ARCHES.filter(lambda arch: arch.has_pmd_softleaf and arch.hpage_pmd_nr < 4096)
 
 
-def _decode(arch: Arch, level: Level, word: int) -> Entry:
+def _decode(arch: Arch, level: LevelName, word: int) -> Entry:
     return arch.decode_pte(word) if level == "pte" else arch.decode_pmd(word)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from data_files import SPECIAL_TYPES, Fields, UnknownFieldError, read_records
 from pmdswp import SoftLeaf, SoftLeafType
 from pmdswp.config import Options
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import LevelName
 from pmdswp.vectors.geometry import options
 
 
@@ -60,7 +60,7 @@ class WordRecord:
 
     kind: str
     why: str
-    levels: Mapping[Level, Told]
+    levels: Mapping[LevelName, Told]
 
     def __str__(self) -> str:
         words = {told.word for told in self.levels.values()}
@@ -216,7 +216,7 @@ def _swp(record: Fields, geometry: Geometry) -> SwpRecord:
     )
 
 
-def _words(record: Fields, kind: str, levels: Iterable[Level]) -> WordRecord:
+def _words(record: Fields, kind: str, levels: Iterable[LevelName]) -> WordRecord:
     told = {level: _told(record.inner(level)) for level in levels}
     if "v" in record:
         word = record.number("v")

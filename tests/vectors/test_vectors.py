@@ -19,7 +19,7 @@ from pmdswp.arch.x86 import l1tf_max_swapfile_size
 from pmdswp.oracle.classes import CLASSES
 from pmdswp.oracle.levels import LevelHelpers, pmd_helpers, pte_helpers
 from pmdswp.oracle.stated import NOT_STATED, PMD_STATED, STATED
-from pmdswp.softleaf import NR_SWAP_TYPES, Level
+from pmdswp.softleaf import NR_SWAP_TYPES, LevelName
 from vectors import records
 from vectors.records import Flags, Geometry, Low12Record, SwpRecord, Told, Vectors, WordRecord
 
@@ -46,7 +46,7 @@ class Replay:
     arch: Arch
     pte: LevelHelpers
     pmd: LevelHelpers
-    again: frozenset[Level]
+    again: frozenset[LevelName]
     """Levels whose words are left out, because what answers for them is held to another file or in another case."""
     seen: set[object] = field(default_factory=set)
     """Words and all that was told of them, as far as they were replayed: many come more than once in a file."""
@@ -66,7 +66,7 @@ class Case(NamedTuple):
 
     path: Path
     kernel: str
-    again: frozenset[Level] = frozenset()
+    again: frozenset[LevelName] = frozenset()
 
 
 def configured(path: Path, kernel: str) -> tuple[Arch, bool]:
@@ -85,7 +85,7 @@ def cases() -> Iterator[ParameterSet]:
     for path, kernel in vector_cases():
         arch, has_softleaf = configured(path, kernel)
         pages = (arch.name, arch.kernel, arch.swp_pfn_bits, arch.migration_ad, tuple(arch.swp_types.items()))
-        levels: dict[Level, object] = {
+        levels: dict[LevelName, object] = {
             # a PTE of two kernels that differ in PMDs alone need not be held to the same file twice
             "pte": (path, functions_of(arch, pte_only=True)),
             "pmd": (has_softleaf, functions_of(arch)),
