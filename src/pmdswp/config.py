@@ -358,9 +358,7 @@ def telling_values(arch: str, options: Mapping[str, Option]) -> dict[str, tuple[
     return {name: kernels if name == "kernel" else option.examples for name, option in options.items()}
 
 
-def option_sets(
-    arch: str, options: Mapping[str, Option], *, numbers: bool = True
-) -> Iterator[Mapping[str, Value]]:
+def option_sets(arch: str, options: Mapping[str, Option], *, numbers: bool = True) -> Iterator[Mapping[str, Value]]:
     """Option sets of an architecture in which every value occurs, for proofs and tests; the defaults come first.
 
     Of the releases, those that differ on this architecture; all combinations of the options that change a layout or a

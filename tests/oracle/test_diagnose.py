@@ -81,7 +81,14 @@ def first(records: list[dict[str, Any]], kind: str, why: str) -> dict[str, Any]:
     return next(record for record in records if (record["k"], record.get("w")) == (kind, why))
 
 
-@pytest.mark.parametrize("name", [NAME, "6.1/x86_64-full-la48", "7.3/s390x-full", "7.3/loongarch64-4k"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        NAME,
+        "6.1/x86_64-full-la48",
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("7.3/s390x-full", "7.3/loongarch64-4k")),
+    ],
+)
 def test_unchanged_answers_do_not_differ(name: str) -> None:
     assert differences(lambda *_: None, name, name.partition("/")[0]) == []
 
