@@ -78,7 +78,7 @@ def architectures(*names: str) -> SearchStrategy[Arch]:
 
 
 def levels(arch: Arch) -> SearchStrategy[LevelName]:
-    """The levels at which a softleaf can stand: "pte", and "pmd" where PMDs of `arch` hold some kind."""
+    """The levels at which a softleaf can be: "pte", and "pmd" where PMDs of `arch` hold some kind."""
     return st.sampled_from([name for name in arch.levels if arch.level(name).kinds])
 
 
