@@ -193,7 +193,9 @@ def test_a_tail_is_told_and_is_status_1(run: Run) -> None:
     assert run("-", *X86, stdin=bytes(19)) == 1
     assert run.err == "pmdswp: -: the last 3 bytes are not a whole word\n"
     assert "2 words, 0 whole tables of 512\n" in run.out
-    assert run.out.endswith("bytes at the end that are not a whole word: 3\nTHIS IS NOT ALL: some of the file was not read\n")
+    assert run.out.endswith(
+        "bytes at the end that are not a whole word: 3\nTHIS IS NOT ALL: some of the file was not read\n"
+    )
 
 
 def test_an_unreadable_range_is_told_and_is_status_1(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
