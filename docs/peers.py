@@ -206,7 +206,7 @@ NO_DECODE = (
     Mention(
         "pagemap (Documentation/admin-guide/mm/pagemap.rst)",
         "Linux 7.3.4",
-        "the kernel decodes: type in bits 0-4 and offset in bits 5-54 of a pagemap word, whatever the architecture; "
+        "the kernel decodes: type in bits 4-0 and offset in bits 54-5 of a pagemap word, whatever the architecture; "
         "offsets of 2^50 and more do not fit, and riscv64 and s390x can store them; no exclusive flag of the entry",
     ),
     Mention("procfs (eminence, Rust)", "a02bb89b84a0, date not known", "reads pagemap words, by those bits"),

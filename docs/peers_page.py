@@ -61,14 +61,14 @@ _REACH = (
         "arm64",
         "`vtop`, `vm -p`, `pte`, and reads of memory that is swapped to zram",
         (
-            "What is neither 0 nor a section (bits 0-1 = 1) is taken for a pointer to a table: a PTE page is read "
+            "What is neither 0 nor a section (bits 1-0 = 1) is taken for a pointer to a table: a PTE page is read "
             "from the address bits of the entry."
         ),
     ),
     (
         "riscv64",
         "nothing: `vtop` and `pte` print no swap location, and the walk does not hand the PTE to `vm -p`",
-        "What is not 0 is taken for a pointer to a table: a PTE page is read at the page frame number in bits 10-53.",
+        "What is not 0 is taken for a pointer to a table: a PTE page is read at the page frame number in bits 53-10.",
     ),
     (
         "s390x",

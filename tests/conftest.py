@@ -8,6 +8,7 @@ HYPOTHESIS_PROFILE names the one to use; without it, `dev`.
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -24,4 +25,8 @@ settings.register_profile(
     max_examples=10_000,
     suppress_health_check=[HealthCheck.too_slow],
 )
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # as in the background of a shell; tests of Ctrl-C start processes that would ignore it too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))

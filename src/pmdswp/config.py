@@ -1,6 +1,6 @@
 """Which kernel, built and booted how: the options of `pmdswp.get`, checked and with their defaults filled in.
 
-What a kernel release has, `pmdswp.revisions` tells; other modules ask ``config.has(CHANGE)``.
+`pmdswp.revisions` says what a kernel release has; other modules ask ``config.has(CHANGE)``.
 """
 
 from __future__ import annotations

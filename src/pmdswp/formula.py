@@ -24,10 +24,13 @@ MASK64 = (1 << 64) - 1
 _OPPOSITE = {"==": "!=", "!=": "=="}
 
 
+_TRUTH, _KEEP_TRUTH = ("==", "!=", "<"), ("&", "|", "^")
 _MASKS_FOLLOW = ("&", "|", "^", "==", "!=")
 
 
 def _text(operator: str, value: Formula | int) -> str:
+    if not isinstance(value, Formula) and not 0 <= value <= MASK64:
+        raise ValueError(f"{value:#x} in a formula is not within 0..{MASK64:#x}: write MASK64 ^ mask for ~mask")
     # masks read best in hex, counts and truth values as they are
     return hex(value) if type(value) is int and operator in _MASKS_FOLLOW else str(value)
 
@@ -35,14 +38,16 @@ def _text(operator: str, value: Formula | int) -> str:
 class Formula:
     """A formula as Python source text; the name of a word, ``Formula("v")``, is the simplest one.
 
-    Operators build larger formulas and compute nothing, ``==`` and ``!=`` included.
+    Operators build larger formulas and compute nothing, ``==`` and ``!=`` included. `is_truth`: it computes True or
+    False, not a number.
     """
 
-    __slots__ = ("_left", "_operator", "_right")
+    __slots__ = ("_left", "_operator", "_right", "is_truth")
     __hash__ = None  # type: ignore[assignment]  # == builds a formula, so equality and hash mean nothing
 
-    def __init__(self, name: str, operator: str = "", right: str = "") -> None:
+    def __init__(self, name: str, operator: str = "", right: str = "", *, is_truth: bool = False) -> None:
         self._left, self._operator, self._right = name, operator, right
+        self.is_truth = is_truth
 
     def __str__(self) -> str:
         return f"({self.unwrapped})" if self._operator else self._left
@@ -52,8 +57,13 @@ class Formula:
         """The text without the parentheses around it."""
         return f"{self._left} {self._operator} {self._right}" if self._operator else self._left
 
+    def __bool__(self) -> bool:
+        raise TypeError(f"{self} has no truth of its own: write & | and == False for `and`, `or` and `not`")
+
     def _with(self, operator: str, other: Formula | int) -> Formula:
-        return Formula(str(self), operator, _text(operator, other))
+        both = self.is_truth and isinstance(other, Formula) and other.is_truth
+        is_truth = operator in _TRUTH or (operator in _KEEP_TRUTH and both)
+        return Formula(str(self), operator, _text(operator, other), is_truth=is_truth)
 
     def __and__(self, other: Formula | int) -> Formula:
         return self._with("&", other)
@@ -78,7 +88,7 @@ class Formula:
 
     def __eq__(self, other: Formula | int) -> Formula:  # type: ignore[override]
         if other is False and self._operator in _OPPOSITE:
-            return Formula(self._left, _OPPOSITE[self._operator], self._right)
+            return Formula(self._left, _OPPOSITE[self._operator], self._right, is_truth=True)
         return self._with("==", other)
 
 

@@ -108,6 +108,7 @@ def value(
     since: Change | None = None,
 ) -> Field:
     """A VALUE field: the type or the offset."""
+    meaning = f"{meaning}, inverted" if inverted else meaning
     return Field(name, lsb, width, FieldKind.VALUE, 0, kernel_name, meaning, inverted, masked, since)
 
 

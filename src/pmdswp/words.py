@@ -47,9 +47,10 @@ def words_in_hex(arch: Arch, text: str) -> list[int]:
 
     `DecodeError` for a text that is not hex, and for a length that is not a multiple of 8 bytes, none included.
     """
-    data = _bytes(text)
-    if data is None:
-        raise DecodeError(f"{excerpt(text)} is not bytes in hex")
+    try:
+        data = bytes.fromhex(_digits(text))
+    except ValueError:
+        raise DecodeError(f"{excerpt(text)} is not bytes in hex") from None
     size = arch.entry_size
     return [arch.pte.from_bytes(data[i : i + size]) for i in range(0, max(len(data), 1), size)]
 
@@ -57,8 +58,8 @@ def words_in_hex(arch: Arch, text: str) -> list[int]:
 def words_in_line(arch: Arch, line: str, *, as_bytes: bool = False) -> list[int]:
     """The words of one line: a word alone, or ``ADDRESS: WORD...`` as gdb, crash and xxd print it.
 
-    A column of text behind the words is skipped: it follows two spaces or a tab, and either shows the words as
-    characters or holds no word. `as_bytes`: the line gives bytes as in memory (`words_in_hex`), not words.
+    A column of text behind the words is skipped if it shows them as characters; it follows two spaces or a tab.
+    `as_bytes`: the line gives bytes as in memory (`words_in_hex`), not words.
     `DecodeError` for several words without an address before them, and for anything that is not a word.
     """
     if "\0" in line:
@@ -77,11 +78,29 @@ def words_in_line(arch: Arch, line: str, *, as_bytes: bool = False) -> list[int]
 def _words_of_columns(arch: Arch, text: str, *, as_bytes: bool) -> list[int]:
     found = ""
     for column, rest in _columns(text):
-        shown = _bytes(found) if as_bytes else b"".join(arch.pte.to_bytes(parse_word(word)) for word in found.split())
-        if found and _is_text(column, rest, shown or b"", as_bytes=as_bytes):
+        if found and rest.strip().strip("|") in _shown(found, as_bytes=as_bytes):
             break
         found = f"{found} {column}"
     return words_in_hex(arch, found) if as_bytes else [parse_word(word) for word in found.split()]
+
+
+def _shown(words: str, *, as_bytes: bool) -> set[str]:
+    """What a column of text shows beside these words: their characters, in either byte order."""
+    try:
+        data = bytes.fromhex(_digits(words)) if as_bytes else None
+        orders = [data] if data is not None else _both_orders([parse_word(word) for word in words.split()])
+    except ValueError:
+        return set()
+    return {"".join(map(_character, order)).strip() for order in orders}
+
+
+def _both_orders(words: list[int]) -> list[bytes]:
+    # a debugger shows memory, whatever the byte order in which it read the words
+    return [b"".join(word.to_bytes(8, order) for word in words) for order in ("little", "big")]
+
+
+def _character(byte: int) -> str:
+    return chr(byte) if chr(byte).isascii() and chr(byte).isprintable() else "."
 
 
 def _columns(text: str) -> Iterator[tuple[str, str]]:
@@ -93,19 +112,8 @@ def _columns(text: str) -> Iterator[tuple[str, str]]:
     yield text[start:], text[start:]
 
 
-def _is_text(column: str, rest: str, shown: bytes, *, as_bytes: bool) -> bool:
-    """Whether a column, with the `rest` of the line, is text; `shown` are the bytes of the words before it."""
-    characters = "".join(chr(byte) if chr(byte).isascii() and chr(byte).isprintable() else "." for byte in shown)
-    if rest.strip().strip("|") == characters.strip():
-        return True
-    return _bytes(column) is None if as_bytes else not any(_WORD.fullmatch(word) for word in column.split())
-
-
-def _bytes(text: str) -> bytes | None:
-    try:
-        return bytes.fromhex(text.lower().replace("0x", "").replace(":", ""))
-    except ValueError:
-        return None
+def _digits(text: str) -> str:
+    return text.lower().replace("0x", "").replace(":", "")
 
 
 def printable(name: str) -> str:

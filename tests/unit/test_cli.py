@@ -599,6 +599,11 @@ def test_layout_compares_the_architectures_side_by_side(run: Run, format: str) -
     assert "arm64" not in run.out
 
 
+def test_a_comparison_is_markdown_unless_another_format_is_named(run: Run) -> None:
+    assert run("layout", "--compare", "arm64") == 0
+    assert run.out == formats.compare(["arm64"], "markdown")
+
+
 def test_both_levels_are_those_that_there_are_and_a_level_asked_for_has_to_be_there(run: Run) -> None:
     assert run("layout", "s390x", "--kernel", "6.12", "--level", "both", "--json") == 0
     assert [record["level"] for record in run.records()] == ["pte"]
@@ -617,7 +622,7 @@ def test_both_levels_are_those_that_there_are_and_a_level_asked_for_has_to_be_th
         (("--all", "arm64", "--kernel", "7.3"), "options of one configuration cannot go with --all"),
         (("--compare", "--format", "json"), "no comparison in format 'json'; allowed: rst, rst-list, markdown, html"),
         (("--compare", "--json"), "no comparison in format 'json'"),
-        (("--compare",), "no comparison in format 'text'"),
+        (("--compare", "--format", "text"), "no comparison in format 'text'"),
         (("--compare", "vax", "--format", "html"), "vax"),
         (("x86_64", "--format", "pdf"), "invalid choice: 'pdf'"),
         (("x86_64", "--bits", "msb0"), "invalid choice: 'msb0'"),

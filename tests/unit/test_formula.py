@@ -7,10 +7,12 @@ import inspect
 import linecache
 import re
 import traceback
+from collections.abc import Callable
 
 import pytest
 
 import pmdswp
+from pmdswp.arch.compiler import make
 from pmdswp.formula import Formula, compile_methods, method_source
 
 V = Formula("v")
@@ -44,6 +46,39 @@ def test_not_of_anything_else_is_a_comparison_with_false() -> None:
 def test_a_formula_cannot_be_mistaken_for_a_value() -> None:
     with pytest.raises(TypeError, match="unhashable"):
         hash(V)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda v: v == 0 or v == 1,  # noqa: PLR1714
+        lambda v: v == 0 and v != 1,
+        lambda v: not v == 0,  # noqa: SIM201
+    ],
+)
+def test_a_formula_with_and_or_or_not_is_refused_with_what_to_write(wrong: Callable[[Formula], object]) -> None:
+    with pytest.raises(TypeError, match=r"write & \| and == False for `and`, `or` and `not`"):
+        wrong(V)
+
+
+@pytest.mark.parametrize("wrong", [lambda v: v & ~1, lambda v: v | (1 << 64), lambda v: v == -1])
+def test_a_number_beyond_64_bits_is_refused_in_a_formula(wrong: Callable[[Formula], object]) -> None:
+    with pytest.raises(ValueError, match=r"is not within 0\.\.0xffffffffffffffff"):
+        wrong(V)
+
+
+def test_what_computes_truth_is_known() -> None:
+    assert all(one.is_truth for one in (V == 1, V < 2, (V & 1) != 0, (V == 1) | (V == 2), (V == 1) == False))  # noqa: E712
+    assert not any(one.is_truth for one in (V, V & 1, V >> 3, (V == 1) | V))
+
+
+@pytest.mark.parametrize("wrong", [lambda v: v & 1, lambda _v: True])
+def test_a_predicate_that_is_not_a_comparison_is_refused_by_name(wrong: Callable[[Formula], Formula]) -> None:
+    arch = pmdswp.get("arm64")
+    facts = arch.architecture.facts(arch.config)
+    facts = facts._replace(pmd=facts.pmd._replace(present=wrong))
+    with pytest.raises(TypeError, match=r"arm64: pmd_present is .*, not a comparison"):
+        make(arch.architecture._replace(facts=lambda _config: facts), arch.config)
 
 
 def test_compiled_methods_compute_the_formula() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Iterable
 
 import pytest
 
@@ -106,3 +107,14 @@ def test_the_fields_of_a_word_add_up_to_the_word(name: str) -> None:
     assert arch.pmd_layout is not None
     for layout in (arch.pte_layout, arch.pmd_layout):
         assert sum(field.mask for field in layout) == 0xFFFFFFFFFFFFFFFF
+
+
+@pytest.mark.parametrize("fields", [None, 5, Field, [1], ["type"], [None]])
+def test_what_is_not_a_run_of_fields_is_refused(fields: Iterable[Field]) -> None:
+    with pytest.raises(LayoutError, match=r"is not a (run of fields|Field)$"):
+        Layout(fields)
+
+
+def test_the_meaning_of_an_inverted_field_says_so() -> None:
+    assert value("offset", 9, 50, "", "swap offset", inverted=True).meaning == "swap offset, inverted"
+    assert value("offset", 9, 50, "", "swap offset").meaning == "swap offset"

@@ -67,7 +67,7 @@ def test_complaints_do_not_go_to_standard_output_when_standard_error_is_closed()
 
 def test_a_full_output_is_an_error() -> None:
     ended = _shell(f"pmdswp decode x86_64 {WORD} > /dev/full; echo $?")
-    assert (ended.stdout, ended.stderr) == ("2\n", "pmdswp: [Errno 28] No space left on device\n")
+    assert (ended.stdout, ended.stderr) == ("2\n", "pmdswp: No space left on device\n")
 
 
 def test_a_long_table_is_listed_as_it_is_read_and_its_rows_are_those_of_its_words(
@@ -117,3 +117,67 @@ def test_the_name_of_a_file_is_shown_in_one_line_of_printable_characters(
     assert err == f"pmdswp: {str(table)!r}: the last 3 bytes are not a whole entry\n"
     assert main(["decode", "x86_64", "--table", f"{table}/none"]) == 2
     assert capsys.readouterr().err.rstrip("\n").isprintable()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("decode", "x86_64", "0x1", "--level", "f" * 100_000),
+        ("decode", "x86_64", "0x1", "--" + "f" * 100_000),
+        ("f" * 100_000,),
+        ("decode", "x86_64", "--file", "f" * 5_000),
+        ("decode", "x86_64", "0x" + "1" * 100_000),
+        ("encode", "x86_64", "1", "9" * 100_000),
+        ("decode", "x86_64", "0x1", "--x\x1b[31m"),
+        ("decode", "x86_64", "--file", "/no\x1b[31m/such\nfile"),
+        ("encode", "x86_64", "1_0", "3"),
+        ("encode", "x86_64", "\u0663", "3"),
+        ("layout", "x86_64", "-o", ""),
+        ("decode", "x86_64", "0x1", "--why", "--json"),
+        ("decode", "x86_64", "--table", "/dev/null", "--why"),
+    ],
+    ids=lambda arguments: " ".join(arguments)[:30].encode("unicode_escape").decode(),
+)
+def test_a_complaint_is_one_short_line_of_characters_that_print(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    try:
+        status = main(arguments)
+    except SystemExit as ended:
+        status = ended.code  # type: ignore[assignment]
+    out, err = capsys.readouterr()
+    assert (status, out) == (2, "")
+    assert err.endswith("\n")
+    assert err[:-1].isprintable()
+    assert len(err) < 1100
+
+
+def test_what_the_system_refuses_is_said_with_the_name_of_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["decode", "x86_64", "--file", "/no/such/file"]) == 2
+    assert capsys.readouterr().err == "pmdswp: /no/such/file: No such file or directory\n"
+    assert main(["decode", "x86_64", "--table", ""]) == 2
+    assert capsys.readouterr().err == "pmdswp: '': No such file or directory\n"
+
+
+def test_an_empty_table_has_no_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["decode", "x86_64", "--table", "/dev/null"]) == 0
+    head, columns = capsys.readouterr().out.splitlines()
+    assert head.startswith("/dev/null: 0 entries")
+    assert columns.split()[0] == "index"
+
+
+def test_binary_data_is_complained_of_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "program"
+    path.write_bytes(b"\x7fELF\0\n" * 100)
+    assert main(["decode", "x86_64", "--file", str(path)]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("form", ["text", "json", "html"])
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_scenario_that_closes_a_stream_leaves_no_more_than_a_line(tmp_path: Path, stream: str, form: str) -> None:
+    scenario = tmp_path / "scenario.py"
+    scenario.write_text(f"import sys\nsys.{stream}.close()\n1/0\n")
+    ended = _shell(f"pmdswp model run {scenario} --format {form}; echo status $?")
+    assert ended.stderr.count("\n") <= 1
+    assert ended.stdout.splitlines()[-1] in {"status 1", "status 2"}

@@ -19,6 +19,7 @@ import pmdswp
 from pmdswp import PmdSwpError, vectors
 from pmdswp.cli import main
 from pmdswp.vectors import VectorsError
+from pmdswp.vectors.geometry import options
 
 HOW_TO = Path(__file__).parents[2] / "docs/how-to/replay-the-vectors.md"
 KINDS = ("header", "geom", "swp", "raw", "low12", "mkpte", "mkpmd")
@@ -38,6 +39,14 @@ def test_files_are_found_by_kernel() -> None:
         vectors.files("5.15")
     with pytest.raises(VectorsError, match=f"no vectors '7.3/vax'; `pmdswp vectors --list` names all {COUNT}"):
         vectors.load("7.3/vax")
+
+
+def test_52_bits_without_lpa2_are_those_that_the_kernel_was_built_for() -> None:
+    header = vectors.header("6.12/arm64-4k-va52-pa52-nolpa2")
+    for bits, is_static in ((48, False), (52, True)):
+        found = options({**header.geom, "MAX_PHYSMEM_BITS": bits}, "6.12")
+        assert found.get("static_pa_bits", False) is is_static
+        assert pmdswp.get("arm64", **found).max_physmem_bits == bits
 
 
 def test_a_file_says_what_it_was_measured_on() -> None:

@@ -62,7 +62,7 @@ def kernels() -> tuple[str, ...]:
     """The layout revisions that differ, oldest first; the last is the default of `get`.
 
     `get` takes every release in `pmdswp.revisions.RELEASES`. One that is not named here is like the one that is in its
-    run of releases: `pmdswp.revisions.revisions` tells which, for all architectures or for one.
+    run of releases: `pmdswp.revisions.revisions` says which, for all architectures or for one.
     """
     return KERNELS
 

@@ -31,7 +31,8 @@ class Arch(ABC):
     from `pte_none` to `arch_swp_entry_to_pmd` have the kernel's names and, bit for bit, its behaviour: word in, word
     or `bool` out, nothing checked. A flag that the configuration lacks tests False, and setting or clearing it
     changes nothing, as with the kernel's stubs. What this kernel does not have at all raises `UnsupportedError`.
-    The same helpers accept `numpy.uint64` arrays and answer element by element.
+    The same helpers accept `numpy.uint64` arrays and answer element by element; a single integer of NumPy is for the
+    checked functions, from `softleaf_from_pte` on, which take it for the number that it is.
     """
 
     __slots__ = ()
@@ -125,7 +126,7 @@ class Arch(ABC):
 
     @abstractmethod
     def pmd_bad(self, v: int) -> bool:
-        """Whether the PMD is no sound pointer to a table."""
+        """Whether the PMD is not a sound pointer to a table."""
 
     # --- flags of a swap entry ------------------------------------------------------------------------------
 

@@ -112,9 +112,18 @@ def _flag_helpers(level: LevelName, layout: Layout) -> dict[str, Formula]:
     return found
 
 
+_WORDS = ("pte_swp_clear_flags", "pte_to_arch_swp_entry", "pmd_to_arch_swp_entry")
+"""What among the predicates and conversions gives a word; the others give truth."""
+
+
 def _formulas(config: Config, facts: Facts, numbers: Numbering) -> dict[str, Formula]:
+    predicates = _predicates(config, facts, numbers)
+    for name, formula in predicates.items():
+        if not isinstance(formula, Formula) or formula.is_truth is (name in _WORDS):
+            wanted = "a word" if name in _WORDS else "a comparison"
+            raise TypeError(f"{config.arch}: {name} is {brief(str(formula))}, not {wanted}")
     return {
-        **_predicates(config, facts, numbers),
+        **predicates,
         **_flag_helpers("pte", facts.pte.layout),
         **_flag_helpers("pmd", facts.pmd.layout),
     }

@@ -1,6 +1,6 @@
 """x86_64: arch/x86/include/asm/pgtable_64.h, pgtable.h, pgtable_types.h.
 
-One layout for PTE and PMD, unchanged from 6.1 to 7.3. The offset is stored inverted, so that a non-present entry
+One layout for PTE and PMD, the same in every kernel. The offset is stored inverted, so that a non-present entry
 points at memory that does not exist (L1TF); the type is not. Bits 5 and 6 may be set behind the kernel's back
 (Knights Landing erratum), so no none-test looks at them.
 """
@@ -52,7 +52,7 @@ def _layout(config: Config, level: LevelName) -> Layout:
             ignored("dirty", DIRTY, "_PAGE_DIRTY", "hardware may set it"),
             fixed("pse", PSE, 0, "_PAGE_PSE", "pmd_present() tests it") if pmd else zero(PSE, kernel_name="_PAGE_PAT"),
             fixed("protnone", PROTNONE, 0, "_PAGE_PROTNONE", "not present (= _PAGE_GLOBAL)"),
-            value("offset", OFFSET, OFFSET_BITS, "SWP_OFFSET_FIRST_BIT", "swap offset, inverted", inverted=True),
+            value("offset", OFFSET, OFFSET_BITS, "SWP_OFFSET_FIRST_BIT", "swap offset", inverted=True),
             value("type", 59, 5, "SWP_TYPE_BITS", "swap type"),
         )
     )

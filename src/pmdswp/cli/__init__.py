@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 import pmdswp
-from pmdswp.cli.output import complain
+from pmdswp.cli.output import complain, one_line
 from pmdswp.cli.parser import Parser
 from pmdswp.errors import EncodeError, PmdSwpError
 
@@ -62,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if sys.stdout is None:
             raise EncodeError("standard output is closed")
         status = command.run(options)
+        if sys.stdout.closed:
+            raise EncodeError("standard output was closed")
         sys.stdout.flush()
     except BrokenPipeError:
         # whoever read our output has seen enough; a flush at exit would complain again
@@ -69,10 +71,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
-    except (PmdSwpError, OSError) as error:
-        complain(" ".join(str(error).split()))
+    except PmdSwpError as error:
+        complain(one_line(str(error)))
+        return 2
+    except OSError as error:
+        complain(_reason(error))
         return 2
     return status
+
+
+def _reason(error: OSError) -> str:
+    """What the system refused, as its other programs say it."""
+    what = error.strerror or str(error)
+    return one_line(what if error.filename is None else f"{os.fsdecode(error.filename) or repr('')}: {what}")
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Command]:

@@ -41,6 +41,8 @@ def run(options: argparse.Namespace) -> int:
     """Decode the words, or the table."""
     arch = arch_of(options)
     level = arch.level(options.level)
+    if options.why and (options.json or options.table is not None):
+        raise DecodeError("--why is about the fields of words: it cannot go with --json or --table")
     if options.table is not None:
         if options.words or options.file is not None or options.bytes:
             raise DecodeError("--table PATH cannot go with words, --file or --bytes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 from pmdswp.arch import Arch
 from pmdswp.cli.output import palette, print_json
@@ -14,6 +15,10 @@ from pmdswp.softleaf import FLAGS
 from pmdswp.words import excerpt
 
 __all__ = ["add_arguments", "run"]
+
+_NUMBER = re.compile(r"-?(0x[0-9a-f]+|0b[01]+|0o?[0-7]+|0|[1-9][0-9]*)", re.IGNORECASE | re.ASCII)
+_LONGEST = 70
+"""Characters: 64 bits in binary, and what is before them."""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -53,7 +58,8 @@ def _type_number(arch: Arch, text: str) -> int:
 
 
 def _number(text: str, what: str) -> int:
-    try:
-        return int(text, 0)
-    except ValueError:
-        raise EncodeError(f"{what} {excerpt(text)} is not a number") from None
+    if not _NUMBER.fullmatch(text):
+        raise EncodeError(f"{what} {excerpt(text)} is not a number: decimal digits, or 0x and hex digits")
+    if len(text) > _LONGEST:
+        raise EncodeError(f"{what} {excerpt(text)} is not within 64 bits")
+    return int(text, 0)

@@ -105,6 +105,9 @@ class WordSource:
             except PmdSwpError as error:
                 complain(f"line {number}: {error}")
                 status = 1
+                if "\0" in line:
+                    # one complaint says it: there are no lines in binary data
+                    break
         if is_empty:
             complain("no words to read")
             return 1

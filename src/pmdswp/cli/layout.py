@@ -19,7 +19,7 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: Parser) -> None:
     """Which layouts, and how to write them."""
     parser.add_argument("arches", metavar="ARCH", nargs="*", help="architectures: see `pmdswp arches`")
-    parser.add_argument("--format", choices=tuple(formats.FORMATS), help="default: text")
+    parser.add_argument("--format", choices=tuple(formats.FORMATS), help="default: text; with --compare: markdown")
     add_level(parser, "both")
     parser.add_argument(
         "--bits", choices=("lsb0", "both"), help="number bits from the least significant one, or both ways"
@@ -32,7 +32,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the layouts."""
-    format_name = one_format(options, "text")
+    format_name = one_format(options, "markdown" if options.compare else "text")
     if options.compare:
         if given_options(options) or options.all or options.output is not None:
             raise UnsupportedError("--compare takes ARCHs and --format alone")
@@ -40,6 +40,8 @@ def run(options: argparse.Namespace) -> int:
         return 0
     msb0 = None if options.bits is None else options.bits == "both"
     diagrams = [formats.diagram(level, msb0=msb0) for level in _levels(options)]
+    if options.output == "":
+        raise UnsupportedError("-o needs the name of a directory")
     if options.output is not None:
         directory = Path(options.output)
         directory.mkdir(parents=True, exist_ok=True)

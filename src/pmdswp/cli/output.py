@@ -9,7 +9,17 @@ from collections.abc import Mapping
 
 from pmdswp.render.text import Palette
 
-__all__ = ["complain", "palette", "print_json"]
+__all__ = ["complain", "one_line", "palette", "print_json"]
+
+_LONGEST = 1000
+"""Characters of a complaint."""
+
+
+def one_line(text: str) -> str:
+    """A text as one line of characters that print, cut where it is long."""
+    line = " ".join(text.split())
+    line = line if line.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
 
 def palette() -> Palette:
@@ -23,12 +33,12 @@ def print_json(record: Mapping[str, object]) -> None:
     print(json.dumps(record))
 
 
-def complain(message: str) -> None:
+def complain(message: str, *, by: str = "pmdswp") -> None:
     """One line on standard error. Where nobody can read it, the work goes on all the same."""
     if sys.stderr is None:
         return
     try:
-        print(f"pmdswp: {message}", file=sys.stderr, flush=True)
-    except OSError:
-        # a flush at exit would fail again
+        print(f"{by}: {message}", file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        # nobody reads it, or it was closed: a flush at exit would fail again
         sys.stderr = None

@@ -6,6 +6,7 @@ import argparse
 from typing import NoReturn
 
 from pmdswp.arch import ARCHITECTURES, Arch, get_with, option_examples
+from pmdswp.cli.output import complain, one_line
 from pmdswp.config import Switch
 from pmdswp.errors import UnsupportedError
 from pmdswp.softleaf import FLAGS
@@ -30,7 +31,9 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {' '.join(message.split())}\n")
+        # not by argparse's own way, which fails where standard error is closed
+        complain(one_line(message), by=self.prog)
+        raise SystemExit(2)
 
 
 def add_arch(parser: Parser, nargs: str | None = None) -> None:

@@ -103,21 +103,21 @@ class Replay:
 
     arch: Arch
     of_words: dict[tuple[LevelName, str], Answers] = field(default_factory=dict)
-    """LevelName and helper -> answers on words."""
+    """Level and helper -> answers on words."""
     of_entries: dict[str, Answers] = field(default_factory=dict)
     """Predicate -> answers on generic entries (swp_entry_t values)."""
     told: dict[tuple[LevelName, int, int, str], int] = field(default_factory=dict)
-    """LevelName, type, offset, flag -> the word that the kernel makes of it."""
+    """Level, type, offset, flag -> the word that the kernel makes of it."""
     made: dict[LevelName, Answers] = field(default_factory=dict)
     """Encoded words: the kernel's word -> itself, and pmdswp's for the same type, offset and flags."""
 
     def encode_there(self, level: LevelName, swp_type: int, offset: int, *flags: str) -> int | None:
         """The library's word for a type, an offset and flags, cut as the kernel cuts it; None if it has none."""
-        arch = self.arch
+        place = self.arch.level(level)
         try:
-            word: int = getattr(arch, f"softleaf_to_{level}")(SoftLeaf(swp_type, offset), truncate=True)
+            word = place.softleaf_to(SoftLeaf(swp_type, offset), truncate=True)
             for flag in filter(None, flags):
-                word = getattr(arch, f"{level}_swp_mk{flag}")(word)
+                word = getattr(place, f"swp_mk{flag}")(word)
         except PmdSwpError:
             return None
         return word

@@ -22,7 +22,7 @@ def comparison(names: Sequence[str] | None = None) -> Section:
     names = [find(name).name for name in (ARCHITECTURES if names is None else names)]
     newest = KERNELS[-1]
     full = (
-        "Every configuration here has all the bits that its kernel can have: riscv64 with Svrsw60t59b. Page size and "
+        "Every configuration here has all the bits that its kernel can have (riscv64: Svrsw60t59b). Page size and "
         "MMU are the defaults of `pmdswp.get` unless a table names others."
     )
     return Section(
