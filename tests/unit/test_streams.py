@@ -181,3 +181,17 @@ def test_a_scenario_that_closes_a_stream_leaves_no_more_than_a_line(tmp_path: Pa
     ended = _shell(f"pmdswp model run {scenario} --format {form}; echo status $?")
     assert ended.stderr.count("\n") <= 1
     assert ended.stdout.splitlines()[-1] in {"status 1", "status 2"}
+
+
+def test_a_command_that_closes_standard_output_has_not_answered(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def close(_options: object) -> int:
+        sys.stdout.close()
+        return 0
+
+    monkeypatch.setattr("pmdswp.cli.arches.run", close)
+    with monkeypatch.context() as closed:
+        closed.setattr(sys, "stdout", io.StringIO())
+        assert main(["arches"]) == 2
+    assert capsys.readouterr().err == "pmdswp: standard output was closed\n"

@@ -41,6 +41,7 @@ def test_the_words_of_a_line_are_read(line: str, words: list[int]) -> None:
     [
         "0xffff888000000000:\t0x0000000000000001\t0x000000000000zz02",
         "ffff: 0x1  0xzz",
+        "ffff: 0xzz  0x1",
         f"ffff888001d41000: {WORD:016x}  <error: Cannot access memory>",
         f"ffff888001d41000: {WORD:016x}  .......x",
         f"ffff888001d41000: {WORD:016x}  {WORD:x}",

@@ -41,6 +41,10 @@ def test_files_are_found_by_kernel() -> None:
         vectors.load("7.3/vax")
 
 
+def test_the_schema_is_one_of_records() -> None:
+    assert vectors.schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
 def test_52_bits_without_lpa2_are_those_that_the_kernel_was_built_for() -> None:
     header = vectors.header("6.12/arm64-4k-va52-pa52-nolpa2")
     for bits, is_static in ((48, False), (52, True)):
