@@ -1,108 +1,162 @@
-"""What is run on this project, each session in an environment of its own: `nox -l` lists them."""
+"""What is run on this project: `nox -l` lists the sessions.
+
+Plain ``nox`` runs the test suite. ``nox -t ci`` runs what must pass beside it; both together are what `.ci/run` runs.
+Times are those of two idle cores. Nearly all sessions share one environment, ``.nox/dev``: the first of them makes it,
+in less than a minute, and when a requirement in pyproject.toml changes it is made anew.
+"""
 
 from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
 
 import nox
 
 nox.needs_version = ">=2025.2"
-nox.options.sessions = ["lint", "types", "tests", "prove", "docs"]
+nox.options.sessions = ["tests"]
+nox.options.default_venv_backend = "none"
 nox.options.error_on_missing_interpreters = True
 
-SITE = "docs/_build/html"
 PYPROJECT = nox.project.load_toml("pyproject.toml")
+ENVIRONMENT = Path(".nox", "dev").absolute()
+PROGRAMS = ENVIRONMENT / "bin"
+SITE = "docs/_build/html"
+
+IN_PARALLEL = ("--numprocesses=logical", "--dist=worksteal")
+HISTORIES = tuple(f"tests/model/test_{name}.py" for name in ("histories", "differential", "errors"))
+REPLAY = "tests/vectors"
 
 
-def install(session: nox.Session, *groups: str) -> None:
-    """The project as users install it, but editable, and the dependency groups."""
-    session.install("--quiet", "--editable", ".", *nox.project.dependency_groups(PYPROJECT, *groups))
+def make_environment(session: nox.Session) -> None:
+    """The project as users install it, but editable, and all that it is developed with."""
+    wanted = repr((sys.version, PYPROJECT["build-system"], PYPROJECT["project"], PYPROJECT["dependency-groups"]))
+    made_for = ENVIRONMENT / "made-for"
+    if not made_for.is_file() or made_for.read_text(encoding="utf-8") != wanted:
+        session.run(sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT), external=True)
+        packages = ("--editable", ".", *nox.project.dependency_groups(PYPROJECT, "dev"))
+        session.run(str(PROGRAMS / "python"), "-m", "pip", "install", "--quiet", *packages, external=True)
+        made_for.write_text(wanted, encoding="utf-8")
+
+
+def run(session: nox.Session, module: str, *arguments: str, **environment: str) -> None:
+    """Run a Python module in the environment that the sessions share."""
+    make_environment(session)
+    environment["PATH"] = os.pathsep.join([str(PROGRAMS), os.environ["PATH"]])
+    # without .pyc files each process would rewrite the assertions of all tests anew, which doubles the collection
+    environment["PYTHONDONTWRITEBYTECODE"] = ""
+    session.run(str(PROGRAMS / "python"), "-m", module, *arguments, external=True, env=environment)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The test suite, with branch coverage of the library."""
-    install(session, "test")
-    if session.posargs:
-        session.run("pytest", *session.posargs)
-    else:
-        session.run("pytest", "--numprocesses=logical", "--cov", "--cov-report=term-missing:skip-covered")
+    """The test suite, under two minutes; or what is named: ``nox -s tests -- tests/unit -k layout``."""
+    run(session, "pytest", *(session.posargs or IN_PARALLEL))
 
 
-@nox.session
+@nox.session(tags=["ci"])
+def lint(session: nox.Session) -> None:
+    """ruff: rules and format. A second."""
+    run(session, "ruff", "check", ".")
+    run(session, "ruff", "format", "--check", ".")
+
+
+@nox.session(tags=["ci"])
+def types(session: nox.Session) -> None:
+    """mypy --strict over library, tests, benchmarks and this file. Half a minute."""
+    run(session, "mypy", *session.posargs)
+
+
+@nox.session(tags=["ci"])
+def coverage(session: nox.Session) -> None:
+    """The test suite with fewer random examples, which must reach every line and branch of the library. Two minutes."""
+    reported = ("--cov", "--cov-report=term-missing:skip-covered")
+    run(session, "pytest", *IN_PARALLEL, *reported, *session.posargs, HYPOTHESIS_PROFILE="coverage")
+
+
+@nox.session(tags=["ci"])
+def replay(session: nox.Session) -> None:
+    """Every published file of what compiled kernels computed, word by word. A minute."""
+    run(session, "pytest", *IN_PARALLEL, "-m", "long", REPLAY, *session.posargs)
+
+
+@nox.session(tags=["ci"])
+def histories(session: nox.Session) -> None:
+    """1,000 random histories of the model, and 1,000 with and without PMD swap entries. Half a minute.
+
+    ``nox -s histories -- --hypothesis-profile=fuzz`` plays 10,000 of each, which takes four minutes.
+    """
+    run(session, "pytest", *IN_PARALLEL, "-m", "", *HISTORIES, *session.posargs, HYPOTHESIS_PROFILE="histories")
+
+
+@nox.session(tags=["ci"])
+def long(session: nox.Session) -> None:
+    """All other tests that take long. A minute."""
+    ignored = (f"--ignore={path}" for path in (REPLAY, *HISTORIES))
+    run(session, "pytest", *IN_PARALLEL, "-m", "long", *ignored, *session.posargs)
+
+
+@nox.session(tags=["ci"])
 def prove(session: nox.Session) -> None:
-    """Every law for every word, on every kernel and option set whose helpers differ."""
-    session.install("--quiet", "--editable", ".[prove]")
-    session.run("pmdswp", "prove", "--all", *session.posargs)
+    """Every law for every word, on every kernel and option set whose helpers differ. Two minutes."""
+    run(session, "pmdswp", "prove", "--all", *session.posargs)
+
+
+@nox.session(tags=["ci"])
+def dask(session: nox.Session) -> None:
+    """The how-to for Dask, on its threads and processes. Half a minute."""
+    run(session, "pytest", "-m", "", "tests/arrays/test_dask.py", *session.posargs)
+
+
+@nox.session(tags=["ci"])
+def browser(session: nox.Session) -> None:
+    """The interactive decoder in Chromium. Half a minute."""
+    run(session, "pytest", "-m", "browser", "tests/browser", *session.posargs)
+
+
+@nox.session(tags=["ci"])
+def docs(session: nox.Session) -> None:
+    """The site, every warning an error; ``nox -s docs -- --update`` writes the generated pages anew first. A minute."""
+    if "--update" in session.posargs:
+        run(session, "generate", PYTHONPATH="docs")
+    run(session, "sphinx", "-W", "--keep-going", "-q", "-E", "-j", "auto", "-b", "html", "docs", SITE)
+    run(session, "check_links", SITE, PYTHONPATH="docs")
+
+
+@nox.session(tags=["ci"])
+def wheel(session: nox.Session) -> None:
+    """What users get: the wheel, built from the sdist and installed into an empty environment. Half a minute."""
+    run(session, "pytest", "-m", "wheel", "tests/wheel", *session.posargs)
 
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """All readings of random words side by side, for 60 seconds or as many as given: ``nox -s fuzz -- 600``."""
-    install(session, "test")
-    session.run("python", "-m", "fuzz.engines", *session.posargs, env={"PYTHONPATH": "tests"})
+    run(session, "fuzz.engines", *session.posargs, PYTHONPATH="tests")
 
 
 @nox.session
 def laws(session: nox.Session) -> None:
     """The property tests with many random examples, for as long as that takes: hours."""
-    install(session, "test")
-    session.run(
-        "pytest", "--numprocesses=logical", "tests/property", *session.posargs, env={"HYPOTHESIS_PROFILE": "fuzz"}
-    )
-
-
-@nox.session
-def histories(session: nox.Session) -> None:
-    """10,000 random histories of the model, and 10,000 with and without PMD swap entries, on two processes."""
-    install(session, "test")
-    files = [f"tests/model/test_{name}.py" for name in ("histories", "differential", "errors")]
-    session.run(
-        "pytest", "--numprocesses=2", "--dist=worksteal", *files, *session.posargs, env={"HYPOTHESIS_PROFILE": "fuzz"}
-    )
+    run(session, "pytest", *IN_PARALLEL, "tests/property", *session.posargs, HYPOTHESIS_PROFILE="fuzz")
 
 
 @nox.session
 def oracle(session: nox.Session) -> None:
-    """Measure the published vectors anew, byte for byte (half an hour), or what tests/oracle/README.md tells."""
-    session.install("--quiet", "--editable", ".")
-    session.run("python", "-m", "oracle.oracle", *(session.posargs or ["--check"]), env={"PYTHONPATH": "tests"})
-
-
-@nox.session
-def mutants(session: nox.Session) -> None:
-    """One small bug after another in copies of the codec: the tests must find 95 % (a quarter of an hour)."""
-    session.install("--quiet", *nox.project.dependency_groups(PYPROJECT, "mutants"))
-    session.run("python", "tests/mutation/mutants.py", *session.posargs)
-
-
-@nox.session
-def docs(session: nox.Session) -> None:
-    """The site, every warning an error; ``nox -s docs -- --update`` writes the generated pages anew first."""
-    install(session, "docs")
-    if "--update" in session.posargs:
-        session.run("python", "docs/generate.py")
-    session.run("sphinx-build", "-W", "--keep-going", "-q", "-E", "-j", "auto", "-b", "html", "docs", SITE)
-    session.run("python", "docs/check_links.py", SITE)
-
-
-@nox.session
-def types(session: nox.Session) -> None:
-    """mypy --strict over library, tests, benchmarks and this file."""
-    install(session, "types", "bench")
-    session.run("mypy", *session.posargs)
-
-
-@nox.session
-def lint(session: nox.Session) -> None:
-    """ruff: rules and format."""
-    session.install("--quiet", *nox.project.dependency_groups(PYPROJECT, "lint"))
-    session.run("ruff", "check", ".")
-    session.run("ruff", "format", "--check", ".")
+    """Measure the published vectors anew, byte for byte (half an hour), or what tests/oracle/README.md says."""
+    run(session, "oracle.oracle", *(session.posargs or ["--check"]), PYTHONPATH="tests")
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
     """Speed against what one would otherwise write, as ratios of one run; ``-- --update`` writes it into the docs."""
-    install(session, "bench")
     if not session.posargs:
-        session.run("python", "-m", "benchmarks.scalar")
-    session.run("python", "-m", "benchmarks.bulk", *session.posargs)
+        run(session, "benchmarks.scalar")
+    run(session, "benchmarks.bulk", *session.posargs)
+
+
+@nox.session(venv_backend="virtualenv")
+def mutants(session: nox.Session) -> None:
+    """One small bug after another in copies of the library: the tests must find 95 % (a quarter of an hour)."""
+    session.install("--quiet", *nox.project.dependency_groups(PYPROJECT, "mutants"))
+    session.run("python", "tests/mutation/mutants.py", *session.posargs)

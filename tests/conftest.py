@@ -1,6 +1,8 @@
-"""Hypothesis profiles: `ci` repeats itself, `mutants` is `ci` in a hurry, `dev` looks around, `fuzz` digs.
+"""Hypothesis profiles: `dev` looks around, `ci` repeats itself, `fuzz` digs.
 
-HYPOTHESIS_PROFILE names the one to use; without it, `ci` where CI is set and `dev` elsewhere.
+`coverage` and `mutants` are `ci` in a hurry, `histories` is `ci` at length.
+
+HYPOTHESIS_PROFILE names the one to use; without it, `dev`.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from hypothesis import HealthCheck, settings
 # No deadline: the first use of a configuration compiles it, and a run of PTEs may be 8192 words long.
 # One bug at a time: each configuration is code of its own, so that one bug looks like a hundred.
 settings.register_profile("dev", deadline=None, report_multiple_bugs=False)
-settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, database=None, max_examples=150)
+settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, database=None, max_examples=100)
+settings.register_profile("histories", settings.get_profile("ci"), max_examples=1000)
+settings.register_profile("coverage", settings.get_profile("ci"), max_examples=25)
 settings.register_profile("mutants", settings.get_profile("ci"), max_examples=10)
 settings.register_profile(
     "fuzz",
@@ -20,4 +24,4 @@ settings.register_profile(
     max_examples=10_000,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))

@@ -8,12 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pmdswp import vectors
 from pmdswp.vectors.geometry import SPECIAL_TYPES, config_options, number
 
 __all__ = [
     "DATA",
     "GUEST_FILES",
+    "SOME_RECORDS_OR_ALL",
     "SPECIAL_TYPES",
     "VECTOR_FILES",
     "VECTOR_SAMPLE",
@@ -42,6 +45,9 @@ _SAMPLE: Mapping[str, str] = {
 }
 VECTOR_SAMPLE = tuple(path for path in VECTOR_FILES if path.name.partition(".")[0] in _SAMPLE[path.parent.name].split())
 """Some of them, every layout among them: for readings other than the helpers, which the replay holds to all files."""
+
+SOME_RECORDS_OR_ALL = pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.long)])
+"""Of the records of a file one in `step`: for readings that take long, and whose own session takes them all."""
 
 GUEST_FILES = tuple(sorted(DATA.glob("guests/*.ndjson.xz")))
 

@@ -25,8 +25,11 @@ _LONGEST = 200
 
 def brief(value: object) -> str:
     """A value as it reads in a message: its `repr`, cut where that is long."""
-    # Python refuses to print the decimal digits of a very large number
-    return cut(hex(value) if type(value) is int and abs(value) >> 64 else repr(value))
+    try:
+        return cut(repr(value))
+    except ValueError:
+        # Python refuses to make the decimal digits of a very large number
+        return cut(hex(value)) if isinstance(value, int) else f"a {type(value).__name__}"
 
 
 def brief_hex(number: int) -> str:

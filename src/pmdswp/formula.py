@@ -10,7 +10,7 @@ times as long (benchmarks/scalar.py).
 
 from __future__ import annotations
 
-from collections import deque
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from types import CodeType
@@ -92,44 +92,41 @@ def method_source(name: str, parameters: str, result: Formula | str, setup: Iter
 def compile_methods(title: str, text: str, names: Mapping[str, object]) -> dict[str, Callable[..., Any]]:
     """Compile the text of methods, which may use `names` as globals.
 
-    `title` begins the name under which tracebacks and ``inspect.getsource`` show the text: ``<pmdswp TITLE ...>``.
+    `title` begins the name under which tracebacks and ``inspect.getsource`` show the text: ``<pmdswp TITLE ...>``. They
+    show it as long as one of the methods is there.
     """
-    module = {"__name__": __name__}
-    module.update(names)  # type: ignore[arg-type]
+    shown = _shown.get((title, text))
+    if shown is None:
+        shown = _shown[title, text] = _Shown(title, text)
+    # what the methods hold, their text holds
+    module = {"__name__": __name__, "__text__": shown}
+    module.update(names)
     methods: dict[str, Callable[..., Any]] = {}
     # as dataclasses make __init__: the text is ours alone, built from validated numbers
-    exec(_code(title, text), module, methods)  # noqa: S102
+    exec(shown.code, module, methods)  # noqa: S102
     return methods
 
 
-MOST_TEXTS = 1024
-"""Of so many configurations the compiled text is kept, so that a process which makes others for ever does not grow."""
+class _Shown:
+    """A text that is compiled, and shown where it is looked for."""
 
-_shown: deque[str] = deque()
+    def __init__(self, title: str, text: str) -> None:
+        import linecache  # noqa: PLC0415  # not needed to import the library, and slow to load
 
-
-@lru_cache(maxsize=MOST_TEXTS)
-def _code(title: str, text: str) -> CodeType:
-    import linecache  # noqa: PLC0415  # not needed to import the library, and slow to load
-
-    filename = f"<pmdswp {title} {crc32(text.encode()):08x}>"
-    # where tracebacks, pdb and inspect.getsource look for text that has no file
-    linecache.cache[filename] = (len(text), None, _lines(text), filename)
-    _shown.append(filename)
-    if len(_shown) > MOST_TEXTS:
-        linecache.cache.pop(_shown.popleft(), None)
-    return _under(_compiled(text), filename)
+        filename = f"<pmdswp {title} {crc32(text.encode()):08x}>"
+        # where tracebacks, pdb and inspect.getsource look for text that has no file
+        linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+        weakref.finalize(self, linecache.cache.pop, filename, None).atexit = False
+        self.code = _under(_compiled(text), filename)
 
 
-@lru_cache(maxsize=MOST_TEXTS)
+_shown: weakref.WeakValueDictionary[tuple[str, str], _Shown] = weakref.WeakValueDictionary()
+
+
+@lru_cache(maxsize=1024)
 def _compiled(text: str) -> CodeType:
     """The compiled text: six of seven configurations share it with another, and compiling takes longest."""
     return compile(text, "<pmdswp>", "exec")
-
-
-@lru_cache(maxsize=MOST_TEXTS)
-def _lines(text: str) -> list[str]:
-    return text.splitlines(keepends=True)
 
 
 def _under(code: CodeType, filename: str) -> CodeType:

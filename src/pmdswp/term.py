@@ -130,7 +130,7 @@ class Term:
         if isinstance(other, bool):
             return z3.BoolVal(other)
         if other >> WORD_BITS:
-            raise ValueError(f"{other:#x} is no word, and a comparison with it would be wrong")
+            raise ValueError(f"{other:#x} is not a word, and a comparison with it would be wrong")
         return z3.BitVecVal(other, WORD_BITS)
 
     def _new(self, expression: Any) -> Term:

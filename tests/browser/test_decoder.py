@@ -17,15 +17,16 @@ from selenium.webdriver.common.keys import Keys
 import pmdswp
 from browser.reader import Reader
 from data_files import VECTOR_SAMPLE
+from levels import ask, predicates
 from pmdswp import Arch, EncodeError, cli
 from pmdswp.arch import get_with
 from pmdswp.render.records import entry_record
-from pmdswp.softleaf import FLAGS
-from pmdswp.softleaf import LevelName as Level
-from slots import Slot
+from pmdswp.softleaf import FLAGS, LevelName
 from vectors import records
 
-LEVELS: tuple[Level, ...] = ("pte", "pmd")
+pytestmark = pytest.mark.browser
+
+LEVELS: tuple[LevelName, ...] = ("pte", "pmd")
 SEED = 20260501
 
 DECODE_ALL = """
@@ -48,7 +49,7 @@ class Job(NamedTuple):
 
     arch: Arch
     options: Mapping[str, object]
-    level: Level
+    level: LevelName
     words: Sequence[int]
 
     def as_json(self) -> dict[str, object]:
@@ -65,10 +66,10 @@ class Job(NamedTuple):
 
     def expected(self, word: int) -> dict[str, object]:
         """What the library says of a word."""
-        slot = Slot(self.arch, self.level)
+        place = self.arch.level(self.level)
         return {
-            **entry_record(self.arch, slot.decode(word)),
-            "predicates": {f"{self.level}_{name}": slot.test(name, word) for name in slot.predicates},
+            **entry_record(self.arch, place.decode(word)),
+            "predicates": {f"{self.level}_{name}": ask(place, name, word) for name in predicates(place)},
             "hazards": [hazard.entries for hazard in self.arch.level(self.level).misread(word)],
         }
 
@@ -88,7 +89,7 @@ def compare(reader: Reader, jobs: Sequence[Job]) -> int:
 # --- the same answers as the library ----------------------------------------------------------------------------------
 
 
-def _words(vectors: records.Vectors, level: Level) -> list[int]:
+def _words(vectors: records.Vectors, level: LevelName) -> list[int]:
     """The words of all kinds of records."""
     entries = [told.word for swp in vectors.swp for told in (swp.pte if level == "pte" else swp.pmd).values()]
     arbitrary = [record.levels[level].word for record in vectors.raw]
@@ -118,18 +119,18 @@ def test_words_of_every_file_of_vectors_decode_as_in_the_library(reader: Reader)
     assert compare(reader, jobs) >= 5000
 
 
-def _random_words(chance: random.Random, arch: Arch, level: Level) -> Iterator[int]:
+def _random_words(chance: random.Random, arch: Arch, level: LevelName) -> Iterator[int]:
     """Any words; and where there are entries: entries, then the same with a bit flipped."""
     yield from (chance.getrandbits(64), chance.getrandbits(12), 0, arch.config.number("invalid_pte_table"))
     if level not in arch.levels:
         return
-    slot = Slot(arch, level)
+    place = arch.level(level)
     for _ in range(3):
-        flags = {flag: chance.random() < 0.3 for flag in slot.layout.flags}
+        flags = {flag: chance.random() < 0.3 for flag in place.require_layout().flags}
         offset = chance.choice(
             (0, arch.max_swap_offset, chance.getrandbits(36), chance.randint(0, arch.max_swap_offset))
         )
-        word = slot.encode(chance.randrange(32), offset, **flags)
+        word = place.encode(chance.randrange(32), offset, **flags)
         yield word
         yield word ^ 1 << chance.randrange(64)
 
@@ -173,9 +174,9 @@ def _fields(arch: Arch) -> Iterator[dict[str, Any]]:
         yield {"type": 2, "offset": 0x1200, flag: True}
 
 
-def _library_encodes(arch: Arch, level: Level, fields: Mapping[str, Any]) -> str | EncodeError:
+def _library_encodes(arch: Arch, level: LevelName, fields: Mapping[str, Any]) -> str | EncodeError:
     try:
-        return f"{Slot(arch, level).encode(fields['type'], **{k: v for k, v in fields.items() if k != 'type'}):#018x}"
+        return f"{arch.level(level).encode(fields['type'], **{k: v for k, v in fields.items() if k != 'type'}):#018x}"
     except EncodeError as error:
         return error
 
@@ -469,7 +470,7 @@ def test_samples_are_entries_and_hazards_of_every_architecture(reader: Reader) -
             words = {text: int(word, 16) for text, word in samples}
             hazardous = [arch.level(level).misread(word) for text, word in words.items() if text.startswith("hazard")]
             assert [len(found) for found in hazardous] == [1] * len(arch.level(level).hazards)
-            kinds = {text: Slot(arch, level).decode(word).kind.name for text, word in words.items()}
+            kinds = {text: arch.level(level).decode(word).kind.name for text, word in words.items()}
             assert kinds["swap entry"] == "SWAP"
             assert kinds["migration entry"].startswith("MIGRATION")
 

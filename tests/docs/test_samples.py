@@ -220,5 +220,12 @@ def test_the_first_command_of_the_readme_lists_the_entry_that_is_shown(run: Run)
     assert _of_readme("text")[0] in run(f"pmdswp {command}")
 
 
+def test_every_file_that_the_readme_names_is_there() -> None:
+    named = re.findall(r"`((?:docs|src|tests|examples)/[^`\s]*|[A-Z]+\.md)`", README.read_text(encoding="utf-8"))
+    assert len(named) > 10
+    # the site is there once it is built
+    assert [name for name in named if not (ROOT / name).exists() and "_build" not in name] == []
+
+
 def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert _of_readme("sh")[1] in (ROOT / ".ci" / "run").read_text(encoding="utf-8")

@@ -8,12 +8,12 @@ import pytest
 
 import pmdswp
 from examples.common import configure, kernels_of
+from levels import apply, ask
 from pmdswp import Arch, DecodeError, EncodeError, SoftLeaf, SoftLeafType, State
+from pmdswp.arch import Level
 from pmdswp.arch.x86 import l1tf_max_swapfile_size
 from pmdswp.config import Options
-from pmdswp.softleaf import FLAGS
-from pmdswp.softleaf import LevelName as Level
-from slots import Slot
+from pmdswp.softleaf import FLAGS, LevelName
 from timeline import (
     A1,
     A2,
@@ -32,7 +32,7 @@ from timeline import (
     span,
 )
 
-LEVELS: tuple[Level, ...] = ("pte", "pmd")
+LEVELS: tuple[LevelName, ...] = ("pte", "pmd")
 FLAG_SETS = [
     {flag: True for flag, on in zip(FLAGS, switches, strict=True) if on}
     for switches in product((False, True), repeat=len(FLAGS))
@@ -48,8 +48,8 @@ def on_kernels_of(name: str, releases: Releases = EVER) -> pytest.MarkDecorator:
 both_levels = pytest.mark.parametrize("level", LEVELS)
 
 
-def flags_of(slot: Slot) -> set[str]:
-    return set(slot.layout.flags)
+def flags_of(place: Level) -> set[str]:
+    return set(place.require_layout().flags)
 
 
 # No word without a flag, and type 0, offset 0
@@ -68,30 +68,30 @@ def flags_of(slot: Slot) -> set[str]:
     ],
 )
 @both_levels
-def test_type_0_offset_0_is_never_a_swap_entry(name: str, options: Options, level: Level) -> None:
-    slot = Slot(configure(name, "pmd-swap-v3", options), level)
-    word = slot.encode(0, 0)
+def test_type_0_offset_0_is_never_a_swap_entry(name: str, options: Options, level: LevelName) -> None:
+    place = configure(name, "pmd-swap-v3", options).level(level)
+    word = place.encode(0, 0)
     reads_as_none = name in ("arm64", "riscv64") or (name, level) == ("loongarch64", "pte")
-    entry = slot.decode(word)
+    entry = place.decode(word)
     assert entry.state is (State.NONE if reads_as_none else State.SOFTLEAF)
     assert entry.leaf == (None if reads_as_none else SoftLeaf(0, 0))
     assert entry.kind is SoftLeafType.NONE
-    assert slot.softleaf_from(word).is_none
+    assert place.softleaf_from(word).is_none
     if level == "pmd":
-        assert not slot.arch.pmd_is_swap_entry(word)
-        assert not slot.arch.pmd_is_valid_softleaf(word)
+        assert not place.arch.pmd_is_swap_entry(word)
+        assert not place.arch.pmd_is_valid_softleaf(word)
 
 
 @pytest.mark.parametrize("name", ["arm64", "riscv64"])
 @both_levels
-def test_type_0_offset_0_with_a_flag_is_not_none_but_decodes_to_the_none_leaf(name: str, level: Level) -> None:
+def test_type_0_offset_0_with_a_flag_is_not_none_but_decodes_to_the_none_leaf(name: str, level: LevelName) -> None:
     options: Options = {"svrsw60t59b": True} if name == "riscv64" else {}
-    slot = Slot(configure(name, "pmd-swap-v3", options), level)
-    for flag in flags_of(slot):
+    place = configure(name, "pmd-swap-v3", options).level(level)
+    for flag in flags_of(place):
         if (name, level, flag) != ("riscv64", "pmd", "soft_dirty"):
-            word = slot.encode(0, 0, **{flag: True})
-            assert slot.decode(word).state is State.SOFTLEAF
-            assert slot.softleaf_from(word).is_none
+            word = place.encode(0, 0, **{flag: True})
+            assert place.decode(word).state is State.SOFTLEAF
+            assert place.softleaf_from(word).is_none
 
 
 # x86_64
@@ -99,34 +99,34 @@ def test_type_0_offset_0_with_a_flag_is_not_none_but_decodes_to_the_none_leaf(na
 
 @on_kernels_of("x86_64")
 @both_levels
-def test_x86_64_type_0_last_offset_is_none_until_a_flag_is_set(kernel: str, level: Level) -> None:
-    slot = Slot(pmdswp.get("x86_64", kernel=kernel), level)
+def test_x86_64_type_0_last_offset_is_none_until_a_flag_is_set(kernel: str, level: LevelName) -> None:
+    place = pmdswp.get("x86_64", kernel=kernel).level(level)
     last = SoftLeaf(0, 2**50 - 1)
-    assert slot.softleaf_to(last) == 0
-    assert slot.test("none", 0)
+    assert place.softleaf_to(last) == 0
+    assert ask(place, "none", 0)
     for flags in FLAG_SETS:
-        if flags and set(flags) <= flags_of(slot):
-            word = slot.encode(*last, **flags)
-            assert not slot.test("none", word)
-            assert slot.decode(word).leaf == last
+        if flags and set(flags) <= flags_of(place):
+            word = place.encode(*last, **flags)
+            assert not ask(place, "none", word)
+            assert place.decode(word).leaf == last
 
 
 @on_kernels_of("x86_64")
 @both_levels
-def test_x86_64_accessed_and_dirty_neither_fill_an_empty_entry_nor_change_a_leaf(kernel: str, level: Level) -> None:
-    slot = Slot(pmdswp.get("x86_64", kernel=kernel), level)
+def test_x86_64_accessed_and_dirty_neither_fill_an_empty_entry_nor_change_a_leaf(kernel: str, level: LevelName) -> None:
+    place = pmdswp.get("x86_64", kernel=kernel).level(level)
     leaf = SoftLeaf(3, 0x1200)
     for set_by_hardware in (0x20, 0x40, 0x60):
-        assert slot.decode(set_by_hardware).state is State.NONE
-        word = slot.softleaf_to(leaf) | set_by_hardware
-        assert slot.decode(word).leaf == leaf
-        assert slot.apply("swp_clear_uffd", slot.apply("swp_mkuffd", word)) == word
+        assert place.decode(set_by_hardware).state is State.NONE
+        word = place.softleaf_to(leaf) | set_by_hardware
+        assert place.decode(word).leaf == leaf
+        assert apply(place, "swp_clear_uffd", apply(place, "swp_mkuffd", word)) == word
 
 
 @on_kernels_of("x86_64")
 @both_levels
-def test_x86_64_type_31_is_stored_as_it_is_and_not_inverted(kernel: str, level: Level) -> None:
-    assert Slot(pmdswp.get("x86_64", kernel=kernel), level).encode(31, 0) == 0xFFFF_FFFF_FFFF_FE00
+def test_x86_64_type_31_is_stored_as_it_is_and_not_inverted(kernel: str, level: LevelName) -> None:
+    assert pmdswp.get("x86_64", kernel=kernel).level(level).encode(31, 0) == 0xFFFF_FFFF_FFFF_FE00
 
 
 @on_kernels_of("x86_64")
@@ -166,21 +166,21 @@ def test_no_encoded_entry_reads_as_present_but_for_the_two_traps() -> None:
     }
     # the kernels on which a layout or what pmd_present() tests was another
     older = {"arm64": A1[-1], "riscv64": R1[-1], "s390x": S390_PRESENT_BIT[0], "loongarch64": L1[-1]}
-    slots = [
+    places = [
         *((name, "pmd-swap-v3", one, level) for name in pmdswp.names() for one in options[name] for level in LEVELS),
         *((name, kernel, options[name][0], level) for name, kernel in older.items() for level in LEVELS),
     ]
-    for name, kernel, one, level in slots:
-        slot = Slot(configure(name, kernel, one), level)
-        if slot.holds_softleaf:
-            offsets = [offset for offset in SOME_OFFSETS if offset <= slot.arch.max_swap_offset]
+    for name, kernel, one, level in places:
+        place = configure(name, kernel, one).level(level)
+        if place.holds_softleaf:
+            offsets = [offset for offset in SOME_OFFSETS if offset <= place.arch.max_swap_offset]
             for swp_type, offset, flags in product(range(32), offsets, FLAG_SETS):
-                if set(flags) <= flags_of(slot):
+                if set(flags) <= flags_of(place):
                     trapped = level == "pmd" and (
                         (name == "loongarch64" and bool(offset & 2**36))
                         or (name == "riscv64" and "soft_dirty" in flags)
                     )
-                    assert slot.test("present", slot.encode(swp_type, offset, **flags)) is trapped
+                    assert ask(place, "present", place.encode(swp_type, offset, **flags)) is trapped
 
 
 @on_kernels_of("loongarch64")
@@ -236,10 +236,10 @@ def test_riscv64_soft_dirty_pmd_reads_as_present_huge_and_no_softleaf(kernel: st
 def test_riscv64_flag_helpers_do_nothing_without_svrsw60t59b(kernel: str, name: str) -> None:
     arch = pmdswp.get("riscv64", kernel=kernel, svrsw60t59b=False)
     for level in LEVELS:
-        slot = Slot(arch, level)
-        assert slot.apply(f"swp_mk{name}", 0x0020_0000) == 0x0020_0000
-        assert slot.apply(f"swp_clear_{name}", 0x0020_0018) == 0x0020_0018
-        assert not slot.test(f"swp_{name}", 0x0020_0018)
+        place = arch.level(level)
+        assert apply(place, f"swp_mk{name}", 0x0020_0000) == 0x0020_0000
+        assert apply(place, f"swp_clear_{name}", 0x0020_0018) == 0x0020_0018
+        assert not ask(place, f"swp_{name}", 0x0020_0018)
 
 
 # arm64
@@ -247,76 +247,76 @@ def test_riscv64_flag_helpers_do_nothing_without_svrsw60t59b(kernel: str, name: 
 
 @on_kernels_of("arm64", A2)
 @both_levels
-def test_arm64_bits_4_5_62_63_are_overlooked(kernel: str, level: Level) -> None:
-    slot = Slot(pmdswp.get("arm64", kernel=kernel), level)
+def test_arm64_bits_4_5_62_63_are_overlooked(kernel: str, level: LevelName) -> None:
+    place = pmdswp.get("arm64", kernel=kernel).level(level)
     leaf = SoftLeaf(5, 0xABCDE00)
     for bit in (4, 5, 62, 63):
-        assert slot.softleaf_from(slot.softleaf_to(leaf) | 1 << bit) == leaf
+        assert place.softleaf_from(place.softleaf_to(leaf) | 1 << bit) == leaf
 
 
 @on_kernels_of("arm64", A1)
 @both_levels
-def test_arm64_bits_60_to_63_are_overlooked_before_6_10_and_bit_59_in_ptes(kernel: str, level: Level) -> None:
-    slot = Slot(pmdswp.get("arm64", kernel=kernel), level)
+def test_arm64_bits_60_to_63_are_overlooked_before_6_10_and_bit_59_in_ptes(kernel: str, level: LevelName) -> None:
+    place = pmdswp.get("arm64", kernel=kernel).level(level)
     leaf = SoftLeaf(5, 0xABCDE00)
     for bit in (60, 61, 62, 63):
-        assert slot.softleaf_from(slot.softleaf_to(leaf) | 1 << bit) == leaf
-    with_59 = slot.softleaf_to(leaf) | 1 << 59
-    assert slot.test("present", with_59) is (level == "pmd")
-    assert slot.softleaf_from(with_59) == (leaf if level == "pte" else SoftLeaf.none())
+        assert place.softleaf_from(place.softleaf_to(leaf) | 1 << bit) == leaf
+    with_59 = place.softleaf_to(leaf) | 1 << 59
+    assert ask(place, "present", with_59) is (level == "pmd")
+    assert place.softleaf_from(with_59) == (leaf if level == "pte" else SoftLeaf.none())
 
 
 @on_kernels_of("arm64")
 @both_levels
-def test_arm64_table_bit_alone_does_not_make_an_entry_present(kernel: str, level: Level) -> None:
-    slot = Slot(pmdswp.get("arm64", kernel=kernel), level)
+def test_arm64_table_bit_alone_does_not_make_an_entry_present(kernel: str, level: LevelName) -> None:
+    place = pmdswp.get("arm64", kernel=kernel).level(level)
     leaf = SoftLeaf(5, 0xABCDE00)
-    assert slot.softleaf_from(slot.softleaf_to(leaf) | 0b10) == leaf
+    assert place.softleaf_from(place.softleaf_to(leaf) | 0b10) == leaf
 
 
 @on_kernels_of("arm64", A2)
 @both_levels
-def test_arm64_type_32_would_set_the_bit_that_means_present(kernel: str, level: Level) -> None:
-    slot = Slot(pmdswp.get("arm64", kernel=kernel), level)
-    assert slot.arch.arch_swp_entry(32, 1) == 0x1800
-    assert slot.softleaf_to(SoftLeaf(32, 1), truncate=True) == 0x1800
-    assert slot.test("present", 0x1800)
+def test_arm64_type_32_would_set_the_bit_that_means_present(kernel: str, level: LevelName) -> None:
+    place = pmdswp.get("arm64", kernel=kernel).level(level)
+    assert place.arch.arch_swp_entry(32, 1) == 0x1800
+    assert place.softleaf_to(SoftLeaf(32, 1), truncate=True) == 0x1800
+    assert ask(place, "present", 0x1800)
     with pytest.raises(EncodeError):
-        slot.encode(32, 1)
+        place.encode(32, 1)
 
 
 @on_kernels_of("arm64", A1)
 @both_levels
-def test_arm64_type_32_would_be_offset_1_before_6_10(kernel: str, level: Level) -> None:
-    slot = Slot(pmdswp.get("arm64", kernel=kernel), level)
-    assert slot.arch.arch_swp_entry(32, 2) == 0x300
-    assert slot.softleaf_to(SoftLeaf(32, 2), truncate=True) == 0x300
-    assert slot.softleaf_from(0x300) == SoftLeaf(0, 3)
+def test_arm64_type_32_would_be_offset_1_before_6_10(kernel: str, level: LevelName) -> None:
+    place = pmdswp.get("arm64", kernel=kernel).level(level)
+    assert place.arch.arch_swp_entry(32, 2) == 0x300
+    assert place.softleaf_to(SoftLeaf(32, 2), truncate=True) == 0x300
+    assert place.softleaf_from(0x300) == SoftLeaf(0, 3)
     with pytest.raises(EncodeError):
-        slot.encode(32, 2)
+        place.encode(32, 2)
 
 
 @on_kernels_of("arm64", A2)
 @both_levels
 @pytest.mark.parametrize("bit", [50, 51])
-def test_arm64_offset_bits_50_and_51_are_stored_but_not_read_back(kernel: str, level: Level, bit: int) -> None:
-    slot = Slot(pmdswp.get("arm64", kernel=kernel), level)
-    word = slot.softleaf_to(SoftLeaf(1, 0x200 | 1 << bit), truncate=True)
+def test_arm64_offset_bits_50_and_51_are_stored_but_not_read_back(kernel: str, level: LevelName, bit: int) -> None:
+    place = pmdswp.get("arm64", kernel=kernel).level(level)
+    word = place.softleaf_to(SoftLeaf(1, 0x200 | 1 << bit), truncate=True)
     assert word == 0x0020_0040 | 1 << bit + 12
-    assert slot.softleaf_from(word) == SoftLeaf(1, 0x200)
+    assert place.softleaf_from(word) == SoftLeaf(1, 0x200)
 
 
 @on_kernels_of("arm64", A1)
 @both_levels
 @pytest.mark.parametrize(("bit", "present_at"), [(50, {"pte", "pmd"}), (51, {"pmd"}), (52, set())])
 def test_arm64_offset_bits_from_50_would_make_an_entry_present_before_6_10(
-    kernel: str, level: Level, bit: int, present_at: set[Level]
+    kernel: str, level: LevelName, bit: int, present_at: set[LevelName]
 ) -> None:
-    slot = Slot(pmdswp.get("arm64", kernel=kernel), level)
-    word = slot.softleaf_to(SoftLeaf(1, 0x200 | 1 << bit), truncate=True)
+    place = pmdswp.get("arm64", kernel=kernel).level(level)
+    word = place.softleaf_to(SoftLeaf(1, 0x200 | 1 << bit), truncate=True)
     assert word == 0x0002_0008 | 1 << bit + 8
-    assert slot.test("present", word) is (level in present_at)
-    assert slot.softleaf_from(word) == (SoftLeaf.none() if level in present_at else SoftLeaf(1, 0x200))
+    assert ask(place, "present", word) is (level in present_at)
+    assert place.softleaf_from(word) == (SoftLeaf.none() if level in present_at else SoftLeaf(1, 0x200))
 
 
 def test_arm64_protnone_is_a_bit_of_its_own_before_6_10() -> None:
@@ -334,10 +334,10 @@ def test_arm64_protnone_is_a_bit_of_its_own_before_6_10() -> None:
 
 @on_kernels_of("riscv64", R1)
 @both_levels
-def test_riscv64_offset_began_at_bit_11_and_not_at_10_as_its_comment_said(kernel: str, level: Level) -> None:
-    slot = Slot(pmdswp.get("riscv64", kernel=kernel), level)
-    assert slot.encode(0, 1) == 1 << 11
-    assert slot.encode(16, 0) == 1 << 10
+def test_riscv64_offset_began_at_bit_11_and_not_at_10_as_its_comment_said(kernel: str, level: LevelName) -> None:
+    place = pmdswp.get("riscv64", kernel=kernel).level(level)
+    assert place.encode(0, 1) == 1 << 11
+    assert place.encode(16, 0) == 1 << 10
 
 
 @pytest.mark.parametrize("name", ["riscv64", "loongarch64"])
@@ -372,9 +372,9 @@ def test_a_swap_error_of_6_1_holds_the_number_of_its_page_and_no_marker_bits(nam
     entry = arch.decode_pte(arch.encode_pte(31, 0x1234))
     assert (entry.leaf, entry.kind) == (SoftLeaf(31, 0x1234), SoftLeafType.SWAPIN_ERROR)
     # the page's number is for a human to read: the kernel asks nothing of it
-    for ask in (arch.softleaf_pfn, arch.softleaf_young, arch.softleaf_markers):
+    for question in (arch.softleaf_pfn, arch.softleaf_young, arch.softleaf_markers):
         with pytest.raises(DecodeError, match="SWAPIN_ERROR"):
-            ask(SoftLeaf(31, 0x1234))
+            question(SoftLeaf(31, 0x1234))
 
 
 def test_6_1_without_markers_numbers_all_else_as_6_2_does() -> None:

@@ -10,11 +10,11 @@ import pytest
 
 import pmdswp
 from examples.common import configure, kernels_of
+from levels import apply, ask
 from pmdswp import Arch, SoftLeaf, SoftLeafType
+from pmdswp.arch import Level
 from pmdswp.config import Options
-from pmdswp.softleaf import FLAGS
-from pmdswp.softleaf import LevelName as Level
-from slots import Slot
+from pmdswp.softleaf import FLAGS, LevelName
 from timeline import (
     A1,
     A2,
@@ -331,7 +331,7 @@ class Bits(NamedTuple):
     """First and last bit of the type and the offset, the bits of the flags, and the bits that are always set."""
 
     arch: str
-    level: Level
+    level: LevelName
     kernels: Releases
     options: Options
     type: tuple[int, int]
@@ -411,37 +411,37 @@ BITS = [
 EVERY_ROW_OF_BITS = pytest.mark.parametrize("row", BITS, ids=str)
 
 
-def slots_of(row: Bits) -> list[Slot]:
-    """The slot on every release that it is told of."""
-    return [Slot(configure(row.arch, kernel, row.options), row.level) for kernel in row.kernels]
+def slots_of(row: Bits) -> list[Level]:
+    """The place on every release that it is told of."""
+    return [configure(row.arch, kernel, row.options).level(row.level) for kernel in row.kernels]
 
 
 @EVERY_ROW_OF_BITS
 def test_each_bit_of_type_and_offset_is_stored_where_the_table_says(row: Bits) -> None:
-    for slot in slots_of(row):
-        empty = slot.encode(0, 0)
-        assert empty == row.always, slot
+    for place in slots_of(row):
+        empty = place.encode(0, 0)
+        assert empty == row.always, place
         for bit, entry_bit in enumerate(range(row.type[0], row.type[1] + 1)):
-            assert slot.encode(1 << bit, 0) ^ empty == 1 << entry_bit, slot
+            assert place.encode(1 << bit, 0) ^ empty == 1 << entry_bit, place
         for bit, entry_bit in enumerate(range(row.offset[0], row.offset[1] + 1)):
-            assert slot.encode(0, 1 << bit) ^ empty == 1 << entry_bit, slot
+            assert place.encode(0, 1 << bit) ^ empty == 1 << entry_bit, place
 
 
 @EVERY_ROW_OF_BITS
 def test_each_flag_is_the_bit_of_the_table_or_refused(row: Bits) -> None:
-    for slot in slots_of(row):
-        assert dict(slot.layout.flags) == row.flags, slot
+    for place in slots_of(row):
+        assert dict(place.require_layout().flags) == row.flags, place
         for flag in FLAGS:
             if flag in row.flags:
-                assert slot.encode(0, 0, **{flag: True}) == row.always | row.flags[flag], slot
+                assert place.encode(0, 0, **{flag: True}) == row.always | row.flags[flag], place
             else:
                 with pytest.raises(pmdswp.EncodeError):
-                    slot.encode(0, 0, **{flag: True})
+                    place.encode(0, 0, **{flag: True})
 
 
 @pytest.mark.parametrize("level", ["pte", "pmd"])
 @pytest.mark.parametrize("name", pmdswp.names())
-def test_every_kernel_that_has_softleaves_at_a_level_has_a_row_of_bits(name: str, level: Level) -> None:
+def test_every_kernel_that_has_softleaves_at_a_level_has_a_row_of_bits(name: str, level: LevelName) -> None:
     told = {kernel for row in BITS if (row.arch, row.level) == (name, level) for kernel in row.kernels}
     assert told == set(EVER if level == "pte" else PMD_SOFTLEAF[name])
 
@@ -454,18 +454,18 @@ WORDS = [0, MASK64, *BIT, *(MASK64 ^ bit for bit in BIT)]
 @EVERY_ROW_OF_BITS
 def test_flag_helpers_touch_no_other_bit_whatever_the_word(row: Bits) -> None:
     for kernel in kernels_of(row.arch, row.kernels):
-        slot = Slot(configure(row.arch, kernel, row.options), row.level)
+        place = configure(row.arch, kernel, row.options).level(row.level)
         for flag in FLAGS:
             if (row.level, flag) == ("pmd", "exclusive") and kernel not in SERIES:
                 for name in (f"swp_{flag}", f"swp_mk{flag}", f"swp_clear_{flag}"):
                     with pytest.raises(pmdswp.UnsupportedError, match="pmd-swap-v3"):
-                        slot.apply(name, 0)
+                        apply(place, name, 0)
             else:
                 mask = row.flags.get(flag, 0)
                 for word in WORDS:
-                    assert slot.test(f"swp_{flag}", word) is bool(word & mask), slot
-                    assert slot.apply(f"swp_mk{flag}", word) == word | mask, slot
-                    assert slot.apply(f"swp_clear_{flag}", word) == word & ~mask, slot
+                    assert ask(place, f"swp_{flag}", word) is bool(word & mask), place
+                    assert apply(place, f"swp_mk{flag}", word) == word | mask, place
+                    assert apply(place, f"swp_clear_{flag}", word) == word & ~mask, place
 
 
 # Geometry
@@ -669,22 +669,22 @@ OFFSETS = [
 @pytest.mark.parametrize("level", ["pte", "pmd"])
 @pytest.mark.parametrize(("name", "kernels", "options", "offsets"), OFFSETS)
 def test_largest_type_and_offset_are_stored_and_the_next_refused(
-    name: str, kernels: Releases, options: Options, offsets: int, level: Level
+    name: str, kernels: Releases, options: Options, offsets: int, level: LevelName
 ) -> None:
     for kernel in kernels:
         arch = configure(name, kernel, options)
-        slot = Slot(arch, level)
+        place = arch.level(level)
         assert arch.max_swap_offset == offsets - 1, arch
         if level == "pmd" and kernel not in PMD_SOFTLEAF[name]:
             with pytest.raises(pmdswp.UnsupportedError):
-                slot.encode(0, 0)
+                place.encode(0, 0)
             continue
-        entry = slot.apply("to_arch_swp_entry", slot.encode(31, offsets - 1))
+        entry = apply(place, "to_arch_swp_entry", place.encode(31, offsets - 1))
         assert (arch.arch_swp_type(entry), arch.arch_swp_offset(entry)) == (31, offsets - 1), arch
         with pytest.raises(pmdswp.EncodeError):
-            slot.encode(0, offsets)
+            place.encode(0, offsets)
         with pytest.raises(pmdswp.EncodeError):
-            slot.encode(32, 0)
+            place.encode(32, 0)
 
 
 # fmt: off

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -12,11 +14,11 @@ import pytest
 import pmdswp
 from data_files import DATA, Fields
 from examples.common import configure, kernels_of
+from facts import REFUSED, or_refused
+from levels import apply, ask
 from pmdswp import Arch, Entry, SoftLeaf, SoftLeafType, State
 from pmdswp.config import Options
-from pmdswp.softleaf import FLAGS
-from pmdswp.softleaf import LevelName as Level
-from slots import Slot
+from pmdswp.softleaf import FLAGS, LevelName
 from timeline import EVER, PMD_DEVICE_PRIVATE
 
 EXAMPLES_OF = {
@@ -27,7 +29,7 @@ EXAMPLES_OF = {
     "ppc64": 24,
     "loongarch64": 35,
 }
-LEVELS: tuple[Level, ...] = ("pte", "pmd")
+LEVELS: tuple[LevelName, ...] = ("pte", "pmd")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Form:
     architecture's own `swp_entry_t` of the word without its flags.
     """
 
-    level: Level
+    level: LevelName
     kernels: tuple[str, ...]
     state: State
     word: int
@@ -77,8 +79,11 @@ class Case(NamedTuple):
     form: Form
     arch: Arch
 
+    def __repr__(self) -> str:
+        return f"{self.example.source} {self.form.level} on {self.arch!r}"
 
-def read_form(level: Level, fields: Fields) -> Form:
+
+def read_form(level: LevelName, fields: Fields) -> Form:
     form = Form(
         level=level,
         kernels=tuple(fields.texts("kernels")),
@@ -119,206 +124,221 @@ def read_table(arch: str, table: str) -> list[dict[str, Any]]:
     return rows
 
 
-EXAMPLES = [read_example(arch, row) for arch in EXAMPLES_OF for row in read_table(arch, "examples")]
+@cache
+def examples_of(name: str) -> tuple[Example, ...]:
+    """Every example of one architecture."""
+    return tuple(read_example(name, row) for row in read_table(name, "examples"))
 
 
-# Every example at each of its levels, on each revision and in each configuration that has it.
-CASES = [
-    Case(example, form, configure(example.arch, kernel, options))
-    for example in EXAMPLES
-    for form in example.forms
-    for kernel in kernels_of(example.arch, form.kernels)
-    for options in example.configurations
-]
-PTE_CASES = [case for case in CASES if case.form.level == "pte"]
-PMD_CASES = [case for case in CASES if case.form.level == "pmd"]
-
-# The PMD forms that a kernel does not have although it has the PTE form of the same example.
-REFUSED_PMDS = [
-    Case(example, pmd, configure(example.arch, kernel, example.configurations[0]))
-    for example in EXAMPLES
-    if len(example.forms) == len(LEVELS)
-    for pte, pmd in [example.forms]
-    for kernel in kernels_of(example.arch, pte.kernels)
-    if kernel not in pmd.kernels
-]
-
-EMPTY_ENTRIES = [pytest.param(arch, row, id=row["source"]) for arch in EXAMPLES_OF for row in read_table(arch, "empty")]
+@cache
+def cases_of(name: str, *levels: LevelName) -> tuple[Case, ...]:
+    """Every example at each of `levels`, on each revision and in each configuration that has it."""
+    return tuple(
+        Case(example, form, configure(name, kernel, options))
+        for example in examples_of(name)
+        for form in example.forms
+        if form.level in levels
+        for kernel in kernels_of(name, form.kernels)
+        for options in example.configurations
+    )
 
 
-def title(case: Case) -> str:
-    example, form, arch = case
-    return f"{example.source} {form.level} on {arch!r}"
+def refused_pmds_of(name: str) -> Iterator[Case]:
+    """The PMD forms that a kernel does not have although it has the PTE form of the same example."""
+    for example in examples_of(name):
+        if len(example.forms) == len(LEVELS):
+            pte, pmd = example.forms
+            for kernel in kernels_of(name, pte.kernels):
+                if kernel not in pmd.kernels:
+                    yield Case(example, pmd, configure(name, kernel, example.configurations[0]))
+
+
+each_architecture = pytest.mark.parametrize("name", EXAMPLES_OF)
 
 
 @pytest.mark.parametrize(("arch", "count"), EXAMPLES_OF.items())
 def test_no_example_is_lost(arch: str, count: int) -> None:
-    sources = {example.source for example in EXAMPLES if example.arch == arch}
+    sources = {example.source for example in examples_of(arch)}
     assert len(sources) == len(read_table(arch, "examples")) == count
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.source)
-def test_every_release_listed_stores_the_word_and_reads_it_again(example: Example) -> None:
-    for form in example.forms:
-        for kernel, options in product(form.kernels, example.configurations):
-            slot = Slot(configure(example.arch, kernel, options), form.level)
-            word = slot.encode(*example.leaf, **example.flag_arguments)
-            assert f"{word:#018x}" == f"{form.word:#018x}", slot
-            assert slot.decode(form.word).state is form.state, slot
-            assert slot.arch.softleaf_type(example.leaf) is example.kind, slot
+@each_architecture
+def test_every_release_listed_stores_the_word_and_reads_it_again(name: str) -> None:
+    for example in examples_of(name):
+        for form, options in product(example.forms, example.configurations):
+            for kernel in form.kernels:
+                place = configure(example.arch, kernel, options).level(form.level)
+                word = place.encode(*example.leaf, **example.flag_arguments)
+                assert f"{word:#018x}" == f"{form.word:#018x}", place
+                assert place.decode(form.word).state is form.state, place
+                assert place.arch.softleaf_type(example.leaf) is example.kind, place
 
 
-@pytest.mark.parametrize("case", CASES, ids=title)
-def test_encoding_gives_the_word(case: Case) -> None:
-    example, form, arch = case
-    swp_type, offset = example.leaf
-    word = Slot(arch, form.level).encode(swp_type, offset, **example.flag_arguments)
-    assert f"{word:#018x}" == f"{form.word:#018x}"
+@each_architecture
+def test_encoding_gives_the_word(name: str) -> None:
+    for case in cases_of(name, *LEVELS):
+        example, form, arch = case
+        swp_type, offset = example.leaf
+        word = arch.level(form.level).encode(swp_type, offset, **example.flag_arguments)
+        assert f"{word:#018x}" == f"{form.word:#018x}", case
 
 
-@pytest.mark.parametrize("case", CASES, ids=title)
-def test_decoding_gives_what_the_kernel_sees_in_the_word(case: Case) -> None:
-    example, form, arch = case
-    entry = Slot(arch, form.level).decode(form.word)
-    if form.state is State.SOFTLEAF:
-        fields = example.flag_arguments
-        assert entry == Entry(form.level, form.word, State.SOFTLEAF, example.leaf, example.kind, **fields)
-    else:
-        assert entry == Entry(form.level, form.word, form.state)
+@each_architecture
+def test_decoding_gives_what_the_kernel_sees_in_the_word(name: str) -> None:
+    for case in cases_of(name, *LEVELS):
+        example, form, arch = case
+        entry = arch.level(form.level).decode(form.word)
+        if form.state is State.SOFTLEAF:
+            fields = example.flag_arguments
+            assert entry == Entry(form.level, form.word, State.SOFTLEAF, example.leaf, example.kind, **fields), case
+        else:
+            assert entry == Entry(form.level, form.word, form.state), case
 
 
-@pytest.mark.parametrize("case", CASES, ids=title)
-def test_word_and_bytes_in_memory_stand_for_each_other(case: Case) -> None:
-    slot = Slot(case.arch, case.form.level)
-    assert slot.to_bytes(case.form.word) == case.form.memory
-    assert slot.from_bytes(case.form.memory) == case.form.word
+@each_architecture
+def test_word_and_bytes_in_memory_stand_for_each_other(name: str) -> None:
+    for case in cases_of(name, *LEVELS):
+        place = case.arch.level(case.form.level)
+        assert place.to_bytes(case.form.word) == case.form.memory, case
+        assert place.from_bytes(case.form.memory) == case.form.word, case
 
 
-@pytest.mark.parametrize("case", CASES, ids=title)
-def test_softleaf_is_what_the_kernel_reads_from_the_word(case: Case) -> None:
-    example, form, arch = case
-    slot = Slot(arch, form.level)
-    seen = example.leaf if form.state is State.SOFTLEAF else SoftLeaf.none()
-    assert example.leaf.val == example.generic
-    assert SoftLeaf.from_val(example.generic) == example.leaf
-    assert form.softleaf == seen
-    assert slot.softleaf_from(form.word) == seen
+@each_architecture
+def test_softleaf_is_what_the_kernel_reads_from_the_word(name: str) -> None:
+    for case in cases_of(name, *LEVELS):
+        example, form, arch = case
+        place = arch.level(form.level)
+        seen = example.leaf if form.state is State.SOFTLEAF else SoftLeaf.none()
+        assert example.leaf.val == example.generic, case
+        assert SoftLeaf.from_val(example.generic) == example.leaf, case
+        assert form.softleaf == seen, case
+        assert place.softleaf_from(form.word) == seen, case
 
 
-@pytest.mark.parametrize("case", CASES, ids=title)
-def test_flag_helpers_make_the_word_of_the_bare_softleaf_and_undo_it(case: Case) -> None:
-    example, form, arch = case
-    slot = Slot(arch, form.level)
-    bare = word = slot.softleaf_to(example.leaf)
-    # those of the other flags need not exist: no PMD has an exclusive bit before the swap series
-    for flag in example.flags:
-        assert not slot.test(f"swp_{flag}", word)
-        word = slot.apply(f"swp_mk{flag}", word)
-        assert slot.test(f"swp_{flag}", word)
-    assert word == form.word
-    for flag in example.flags:
-        word = slot.apply(f"swp_clear_{flag}", word)
-    assert word == bare
+@each_architecture
+def test_flag_helpers_make_the_word_of_the_bare_softleaf_and_undo_it(name: str) -> None:
+    for case in cases_of(name, *LEVELS):
+        example, form, arch = case
+        place = arch.level(form.level)
+        bare = word = place.softleaf_to(example.leaf)
+        # those of the other flags need not exist: no PMD has an exclusive bit before the swap series
+        for flag in example.flags:
+            assert not ask(place, f"swp_{flag}", word), case
+            word = apply(place, f"swp_mk{flag}", word)
+            assert ask(place, f"swp_{flag}", word), case
+        assert word == form.word, case
+        for flag in example.flags:
+            word = apply(place, f"swp_clear_{flag}", word)
+        assert word == bare, case
 
 
-@pytest.mark.parametrize("case", CASES, ids=title)
-def test_arch_swp_entry_converts_to_the_bare_word_and_back(case: Case) -> None:
-    example, form, arch = case
-    slot = Slot(arch, form.level)
-    entry = arch.arch_swp_entry(*example.leaf)
-    bare = slot.softleaf_to(example.leaf)
-    assert f"{entry:#018x}" == f"{example.arch_swp_entry:#018x}"
-    assert slot.from_arch_entry(entry) == bare
-    assert slot.apply("to_arch_swp_entry", bare) == form.read_back
-    for value in (entry, form.read_back, slot.apply("to_arch_swp_entry", form.word)):
-        assert (arch.arch_swp_type(value), arch.arch_swp_offset(value)) == example.leaf
+@each_architecture
+def test_arch_swp_entry_converts_to_the_bare_word_and_back(name: str) -> None:
+    for case in cases_of(name, *LEVELS):
+        example, form, arch = case
+        place = arch.level(form.level)
+        entry = arch.arch_swp_entry(*example.leaf)
+        bare = place.softleaf_to(example.leaf)
+        assert f"{entry:#018x}" == f"{example.arch_swp_entry:#018x}", case
+        assert place.from_arch_swp_entry(entry) == bare, case
+        assert apply(place, "to_arch_swp_entry", bare) == form.read_back, case
+        for value in (entry, form.read_back, apply(place, "to_arch_swp_entry", form.word)):
+            assert (arch.arch_swp_type(value), arch.arch_swp_offset(value)) == example.leaf, case
 
 
-@pytest.mark.parametrize("case", CASES, ids=title)
-def test_kind_and_contents_of_the_softleaf_are_as_named(case: Case) -> None:
-    example, _, arch = case
-    assert arch.softleaf_type(example.leaf) is example.kind
-    assert (example.pfn is not None) is example.kind.has_pfn
-    assert (example.markers is not None) is (example.kind is SoftLeafType.MARKER)
-    if example.pfn is not None:
-        assert arch.softleaf_pfn(example.leaf) == example.pfn
-        assert arch.softleaf_young(example.leaf) is example.young
-        assert arch.softleaf_dirty(example.leaf) is example.dirty
-    if example.markers is not None:
-        assert arch.softleaf_markers(example.leaf) == example.markers
+@each_architecture
+def test_kind_and_contents_of_the_softleaf_are_as_named(name: str) -> None:
+    for case in cases_of(name, *LEVELS):
+        example, _, arch = case
+        assert arch.softleaf_type(example.leaf) is example.kind, case
+        assert (example.pfn is not None) is example.kind.has_pfn, case
+        assert (example.markers is not None) is (example.kind is SoftLeafType.MARKER), case
+        if example.pfn is not None:
+            assert arch.softleaf_pfn(example.leaf) == example.pfn, case
+            assert arch.softleaf_young(example.leaf) is example.young, case
+            assert arch.softleaf_dirty(example.leaf) is example.dirty, case
+        if example.markers is not None:
+            assert arch.softleaf_markers(example.leaf) == example.markers, case
 
 
-@pytest.mark.parametrize("case", CASES, ids=title)
-def test_none_and_present_are_as_the_example_says(case: Case) -> None:
-    slot = Slot(case.arch, case.form.level)
-    assert slot.test("none", case.form.word) is (case.form.state is State.NONE)
-    assert slot.test("present", case.form.word) is (case.form.state is State.PRESENT)
+@each_architecture
+def test_none_and_present_are_as_the_example_says(name: str) -> None:
+    for case in cases_of(name, *LEVELS):
+        place = case.arch.level(case.form.level)
+        assert ask(place, "none", case.form.word) is (case.form.state is State.NONE), case
+        assert ask(place, "present", case.form.word) is (case.form.state is State.PRESENT), case
 
 
-@pytest.mark.parametrize("case", PMD_CASES, ids=title)
-def test_pmd_that_reads_as_present_reads_as_huge_too(case: Case) -> None:
-    present = case.form.state is State.PRESENT
-    assert case.arch.pmd_trans_huge(case.form.word) is present
-    assert case.arch.pmd_leaf(case.form.word) or not present
+@each_architecture
+def test_pmd_that_reads_as_present_reads_as_huge_too(name: str) -> None:
+    for case in cases_of(name, "pmd"):
+        present = case.form.state is State.PRESENT
+        assert case.arch.pmd_trans_huge(case.form.word) is present, case
+        assert case.arch.pmd_leaf(case.form.word) or not present, case
 
 
-@pytest.mark.parametrize("case", PTE_CASES, ids=title)
-def test_only_markers_are_markers(case: Case) -> None:
-    is_marker = case.example.kind is SoftLeafType.MARKER
-    assert case.arch.pte_is_marker(case.form.word) is is_marker
+@each_architecture
+def test_only_markers_are_markers(name: str) -> None:
+    for case in cases_of(name, "pte"):
+        is_marker = case.example.kind is SoftLeafType.MARKER
+        assert case.arch.pte_is_marker(case.form.word) is is_marker, case
 
 
-@pytest.mark.parametrize("case", PMD_CASES, ids=title)
-def test_pmd_is_the_entry_its_kind_says(case: Case) -> None:
-    example, form, arch = case
-    kind = example.kind if form.state is State.SOFTLEAF else SoftLeafType.NONE
-    is_swap = kind is SoftLeafType.SWAP
-    assert arch.pmd_is_migration_entry(form.word) is kind.is_migration
-    if arch.kernel in PMD_DEVICE_PRIVATE:
-        assert arch.pmd_is_device_private_entry(form.word) is kind.is_device_private
-    if arch.has_pmd_swap:
-        assert arch.pmd_is_swap_entry(form.word) is is_swap
-    assert arch.pmd_is_valid_softleaf(form.word) is (
-        kind.is_migration
-        or (kind.is_device_private and arch.kernel in PMD_DEVICE_PRIVATE)
-        or (is_swap and arch.has_pmd_swap)
-    )
+@each_architecture
+def test_pmd_is_the_entry_its_kind_says(name: str) -> None:
+    for case in cases_of(name, "pmd"):
+        example, form, arch = case
+        kind = example.kind if form.state is State.SOFTLEAF else SoftLeafType.NONE
+        is_swap = kind is SoftLeafType.SWAP
+        assert arch.pmd_is_migration_entry(form.word) is kind.is_migration, case
+        if arch.kernel in PMD_DEVICE_PRIVATE:
+            assert arch.pmd_is_device_private_entry(form.word) is kind.is_device_private, case
+        if arch.has_pmd_swap:
+            assert arch.pmd_is_swap_entry(form.word) is is_swap, case
+        assert arch.pmd_is_valid_softleaf(form.word) is (
+            kind.is_migration
+            or (kind.is_device_private and arch.kernel in PMD_DEVICE_PRIVATE)
+            or (is_swap and arch.has_pmd_swap)
+        ), case
 
 
-@pytest.mark.parametrize("case", [case for case in PMD_CASES if case.arch.has_pmd_swap], ids=title)
-def test_split_gives_the_pte_of_the_example_first(case: Case) -> None:
-    example, form, arch = case
-    pte, _ = example.forms
-    first_page = example.leaf.offset if example.pfn is None else example.pfn
-    splits = (
-        form.state is State.SOFTLEAF and example.kind is not SoftLeafType.NONE and first_page % arch.hpage_pmd_nr == 0
-    )
-    if splits:
-        assert arch.split_pmd(form.word)[0] == pte.word
-    else:
-        with pytest.raises(pmdswp.DecodeError):
-            arch.split_pmd(form.word)
+@each_architecture
+def test_split_gives_the_pte_of_the_example_first(name: str) -> None:
+    for case in cases_of(name, "pmd"):
+        example, form, arch = case
+        if not arch.has_pmd_swap:
+            continue
+        pte, _ = example.forms
+        first_page = example.leaf.offset if example.pfn is None else example.pfn
+        is_aligned = first_page % arch.hpage_pmd_nr == 0
+        ptes = or_refused(partial(arch.split_pmd, form.word), pmdswp.DecodeError)
+        if form.state is State.SOFTLEAF and example.kind is not SoftLeafType.NONE and is_aligned:
+            assert isinstance(ptes, list), case
+            assert ptes[0] == pte.word, case
+        else:
+            assert ptes == REFUSED, case
 
 
-@pytest.mark.parametrize("case", REFUSED_PMDS, ids=title)
-def test_kernel_without_the_pmd_form_refuses_to_encode_it(case: Case) -> None:
-    example, _, arch = case
-    refusal = pmdswp.EncodeError if arch.has_pmd_softleaf else pmdswp.UnsupportedError
-    with pytest.raises(refusal):
-        arch.encode_pmd(*example.leaf, **example.flag_arguments)
+@each_architecture
+def test_kernel_without_the_pmd_form_refuses_to_encode_it(name: str) -> None:
+    for case in refused_pmds_of(name):
+        example, _, arch = case
+        refusal = pmdswp.EncodeError if arch.has_pmd_softleaf else pmdswp.UnsupportedError
+        word = or_refused(partial(arch.encode_pmd, *example.leaf, **example.flag_arguments), refusal)
+        assert word == REFUSED, case
 
 
-@pytest.mark.parametrize(("name", "row"), EMPTY_ENTRIES)
-def test_empty_entry_is_none_on_every_kernel(name: str, row: dict[str, Any]) -> None:
-    options: Options = {}
-    if "invalid_pte_table" in row["options"]:
-        options["invalid_pte_table"] = int(row["options"]["invalid_pte_table"], 16)
-    word = int(row["word"], 16)
-    memory = bytes.fromhex(row["bytes"])
-    for kernel in EVER:
-        slot = Slot(configure(name, kernel, options), row["level"])
-        assert slot.test("none", word), slot
-        assert not slot.test("present", word), slot
-        assert slot.decode(word) == Entry(row["level"], word, State.NONE), slot
-        assert slot.to_bytes(word) == memory, slot
-        assert slot.from_bytes(memory) == word, slot
+@each_architecture
+def test_empty_entry_is_none_on_every_kernel(name: str) -> None:
+    for row, kernel in product(read_table(name, "empty"), EVER):
+        options: Options = {}
+        if "invalid_pte_table" in row["options"]:
+            options["invalid_pte_table"] = int(row["options"]["invalid_pte_table"], 16)
+        word = int(row["word"], 16)
+        memory = bytes.fromhex(row["bytes"])
+        place = configure(name, kernel, options).level(row["level"])
+        assert ask(place, "none", word), place
+        assert not ask(place, "present", word), place
+        assert place.decode(word) == Entry(row["level"], word, State.NONE), place
+        assert place.to_bytes(word) == memory, place
+        assert place.from_bytes(memory) == word, place

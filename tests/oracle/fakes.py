@@ -10,7 +10,6 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from textwrap import dedent
 
 from pmdswp import vectors
 from pmdswp.oracle.build import OBJECTS
@@ -20,21 +19,41 @@ from pmdswp.oracle.questions import repeated
 LLVM = ("clang", "llvm-ar", "llvm-nm", "llvm-objcopy", "llvm-strip")
 
 MAKE = """
-import os, pathlib, sys
+import json, os, pathlib, sys, time
 arguments = sys.argv[1:]
 with open(LOG, "a") as log:
     print(*arguments, file=log)
+with open(ENVIRONMENT, "w") as file:
+    json.dump(dict(os.environ), file)
 if FAIL in arguments:
     sys.exit("include/linux/mm.h:1:1: error: no such thing\\nmake: stopped")
+time.sleep(DELAY)
+tree = pathlib.Path(arguments[arguments.index("-C") + 1])
+output = next(pathlib.Path(word[2:]) for word in arguments if word.startswith("O="))
+(output / arguments[-1].replace("/", "_")).write_text("")
 folder = next((pathlib.Path(word[2:]) for word in arguments if word.startswith("M=")), None)
-if folder is not None:
-    for word in arguments:
-        if word.endswith(".o"):
-            (folder / word).write_text("")
+headers = [tree / name for name in HEADERS]
+for word in arguments if folder is not None else ():
+    target = folder / word
+    if not word.endswith(".o"):
+        continue
+    # as make does: what is not there any more, or is not newer, is no reason to compile
+    times = [header.stat().st_mtime_ns for header in headers if header.exists()]
+    if target.exists() and all(time <= target.stat().st_mtime_ns for time in times):
+        continue
+    for header in headers:
+        if not header.exists():
+            sys.exit(f"probe.h:1:10: fatal error: '{header.name}' file not found")
+    target.write_text("".join(header.read_text() for header in headers))
+    (folder / f".{word}.cmd").write_text(f"deps_{word} := " + " ".join(map(str, headers)))
 """
 
 LINK = """
 import pathlib, sys
+if sys.argv[1:] == ["--version"]:
+    sys.exit()
+if "planted" in pathlib.Path(sys.argv[-1]).read_text():
+    ANSWERS = PLANTED
 program = pathlib.Path(sys.argv[sys.argv.index("-o") + 1])
 head = "#!" + sys.executable + " -IS\\nANSWERS = " + repr(ANSWERS) + "; PARTIAL = " + repr(PARTIAL)
 program.write_text(head + PROGRAM)
@@ -81,12 +100,50 @@ def write_tree(tree: Path, version: str = "7.3.4", *, has_series: bool = False) 
     return tree
 
 
-def write_toolchain(folder: Path, recorded: Iterable[Path], *, fail: str = "", partial: bool = False) -> Path:
+def write_toolchain(
+    folder: Path,
+    recorded: Iterable[Path],
+    *,
+    fail: str = "",
+    partial: bool = False,
+    headers: Iterable[str] = (),
+    planted: Iterable[Path] = (),
+    delay: float = 0,
+) -> Path:
     """The folder for PATH, with programs that answer as the kernels of the recorded files.
 
     `fail`: make fails if that is among its arguments. `partial`: questions that were not recorded get no answer.
+    `headers`: files of the tree without which nothing compiles; if the word "planted" is in one of them, the answers
+    are those of the files `planted`. `delay`: seconds that each call of make takes.
     """
     folder.mkdir()
+    store, changed, log = folder / "answers.json", folder / "planted.json", folder / "make.log"
+    store.write_text(json.dumps(_answers(recorded)))
+    changed.write_text(json.dumps(_answers(planted)))
+    log.write_text("")
+    constants = {
+        "LOG": str(log),
+        "ENVIRONMENT": str(folder / "environment.json"),
+        "FAIL": fail,
+        "HEADERS": list(headers),
+        "DELAY": delay,
+    }
+    write_program(folder / "make", _assigned(constants) + MAKE)
+    constants = {"ANSWERS": str(store), "PLANTED": str(changed), "PARTIAL": partial, "PROGRAM": PROGRAM}
+    write_program(folder / "ld.lld-19", _assigned(constants) + LINK)
+    for name in ("flex", "bison", "bc", "python3", *(f"{program}-19" for program in LLVM)):
+        write_program(folder / name, "")
+    for machine in MACHINES.values():
+        write_program(folder / machine.qemu, "import os, sys\nos.execv(sys.argv[1], sys.argv[1:])\n")
+    return folder
+
+
+def _assigned(constants: Mapping[str, object]) -> str:
+    return "".join(f"{name} = {value!r}\n" for name, value in constants.items())
+
+
+def _answers(recorded: Iterable[Path]) -> Mapping[str, Mapping[str, str]]:
+    """Mode -> question -> answer."""
     answers: dict[str, Mapping[str, str]] = {}
     for path in recorded:
         lines = [line.rstrip("\n") for line in vectors.lines(path)]
@@ -95,16 +152,7 @@ def write_toolchain(folder: Path, recorded: Iterable[Path], *, fail: str = "", p
             "geom": geom,
             **dict(zip(repeated(map(json.loads, others)), others, strict=True)),
         }
-    store, log = folder / "answers.json", folder / "make.log"
-    store.write_text(json.dumps(answers))
-    log.write_text("")
-    write_program(folder / "make", f"LOG = {str(log)!r}\nFAIL = {fail!r}\n{dedent(MAKE)}")
-    write_program(folder / "ld.lld-19", f"ANSWERS = {str(store)!r}\nPARTIAL = {partial}\nPROGRAM = {PROGRAM!r}\n{LINK}")
-    for name in ("flex", "bison", "bc", "python3", *(f"{program}-19" for program in LLVM)):
-        write_program(folder / name, "")
-    for machine in MACHINES.values():
-        write_program(folder / machine.qemu, "import os, sys\nos.execv(sys.argv[1], sys.argv[1:])\n")
-    return folder
+    return answers
 
 
 def made(toolchain: Path) -> list[str]:

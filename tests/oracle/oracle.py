@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence
 from difflib import unified_diff
 from pathlib import Path
 
-from oracle import kernels
+from oracle import files, kernels
+from oracle.compare import Reference, differences
 from pmdswp import PmdSwpError, vectors
-from pmdswp.oracle import files
 from pmdswp.oracle.build import Build, release_of
-from pmdswp.oracle.compare import Reference, differences
 from pmdswp.oracle.configurations import CONFIGURATIONS, MACHINES, Configuration, configurations
+from pmdswp.oracle.contents import Contents
+from pmdswp.oracle.processes import ended_by_signals
 from pmdswp.oracle.tools import OracleError, Toolchain
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,8 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for kernel in options.kernel or _pinned():
             source = kernels.source_tree(kernel, options.cache, options.mirror)
-            for configuration in _chosen(options, source):
-                failed.extend(_measure(options, source, configuration))
+            contents = Contents(source)
+            with ended_by_signals():
+                for configuration in _chosen(options, source):
+                    failed.extend(_measure(options, contents, configuration))
     except PmdSwpError as error:
         logger.error("%s", error)  # noqa: TRY400 - the user is told, and has no use for a traceback
         return 1
@@ -97,8 +100,9 @@ def _chosen(options: argparse.Namespace, source: Path) -> list[Configuration]:
     return chosen
 
 
-def _measure(options: argparse.Namespace, source: Path, configuration: Configuration) -> list[str]:
+def _measure(options: argparse.Namespace, contents: Contents, configuration: Configuration) -> list[str]:
     """Measure one configuration; the names of the files that differ, or of what failed."""
+    source = contents.tree
     release = ".".join(map(str, release_of(source)))
     cache: Path = options.cache.resolve()
     folder = cache / "build" / release / configuration.label
@@ -106,16 +110,17 @@ def _measure(options: argparse.Namespace, source: Path, configuration: Configura
     started = time.monotonic()
     failed: list[str] = []
     try:
-        build.run(fresh=options.fresh)
-        built = time.monotonic()
-        for mode in configuration.modes:
-            if options.compare:
-                lines = list(_compare(build, mode, PUBLISHED / release))
-            else:
-                lines = list(_write(options, build, mode, options.out or cache / "vectors"))
-            if lines:
-                failed.append(files.name(build, mode))
-            _show(files.name(build, mode), lines)
+        with build.locked():
+            build.run(contents, fresh=options.fresh)
+            built = time.monotonic()
+            for mode in configuration.modes:
+                if options.compare:
+                    lines = list(_compare(build, mode, PUBLISHED / release))
+                else:
+                    lines = list(_write(options, build, mode, options.out or cache / "vectors"))
+                if lines:
+                    failed.append(files.name(build, mode))
+                _show(files.name(build, mode), lines)
     except OracleError as error:
         logger.error("%s", error)  # noqa: TRY400 - the user is told, and has no use for a traceback
         return [f"{release}/{configuration.label}"]

@@ -15,8 +15,8 @@ from pmdswp import UnsupportedError, vectors
 from pmdswp.oracle.check import compare
 from pmdswp.oracle.configurations import CONFIGURATIONS
 from pmdswp.oracle.diagnose import Difference, _rule
-from pmdswp.oracle.fields import bits, fields
 from pmdswp.oracle.levels import pmd_helpers
+from pmdswp.oracle.placement import places, show_bits
 from pmdswp.oracle.replay import Answers
 from pmdswp.vectors.geometry import options
 
@@ -24,17 +24,17 @@ NAME = "7.3/riscv64-minimal"
 
 
 def toy(swp_type: int, offset: int, flag: str) -> int | None:
-    """Type in bits 2-6, offset inverted in bits 9-58; soft-dirty clears bit 2; nobody knows the uffd flag."""
+    """Type in bits 6-2, offset inverted in bits 58-9; soft-dirty clears bit 2; nobody knows the uffd flag."""
     word = 1 << 63 | swp_type << 2 | (~offset & (1 << 50) - 1) << 9
     return {"": word, "exclusive": word | 1 << 60, "soft_dirty": word & ~4 | 3}.get(flag)
 
 
 def test_fields_are_found_by_what_their_bits_do() -> None:
-    assert fields(toy) == {
-        "type": "bits 2-6",
-        "offset": "bits 9-58, inverted",
+    assert places(toy) == {
+        "type": "bits 6-2",
+        "offset": "bits 58-9, inverted",
         "exclusive": "bit 60",
-        "soft_dirty": "sets bits 0-1, clears bit 2",
+        "soft_dirty": "sets bits 1-0, clears bit 2",
         "uffd": "unknown",
         "constant": "bit 63",
     }
@@ -44,27 +44,27 @@ def test_scattered_fields_and_lost_bits_are_told_bit_by_bit() -> None:
     def scattered(swp_type: int, offset: int, flag: str) -> int:
         return (swp_type & 3) << 8 | (swp_type >> 2) << 20 | (offset >> 4 & 1) * 0x41 | (flag == "uffd") << 2
 
-    found = fields(scattered)
-    assert found["type"] == "0-1 in bits 8-9; 2-4 in bits 20-22"
-    assert found["offset"] == "4 in bits 0-6"
+    found = places(scattered)
+    assert found["type"] == "4-2 in bits 22-20; 1-0 in bits 9-8"
+    assert found["offset"] == "4 in bits 6-0"
     assert (found["uffd"], found["exclusive"], found["constant"]) == ("bit 2", "nowhere", "none")
-    assert fields(lambda *_: 0)["offset"] == "nowhere"
-    assert fields(lambda *_: None) == {}
+    assert places(lambda *_: 0)["offset"] == "nowhere"
+    assert places(lambda *_: None) == {}
 
 
 @pytest.mark.parametrize(
     ("word", "text"),
-    [(0, ""), (1, "bit 0"), (6, "bits 1-2"), (0x8000000000000081, "bits 0, 7, 63")],
+    [(0, ""), (1, "bit 0"), (6, "bits 2-1"), (0x8000000000000081, "bits 63, 7, 0")],
 )
 def test_bits_are_told_in_runs(word: int, text: str) -> None:
-    assert bits(word) == text
+    assert show_bits(word) == text
 
 
 def test_words_are_told_from_the_others_by_as_few_bits_as_that_takes() -> None:
     differing: dict[int, tuple[int, object]] = dict.fromkeys((0x1C0, 0x3C0, 0x5C0, 0x7C0), (1, 0))
     assert _rule(Answers({0, 0x40, 0x80, 0xC0}, differing)) == "words with bit 8 set"
-    assert _rule(Answers({0, 0x41, 0x140, 0x2C1}, differing)) == "words with bits 7-8 set"
-    assert _rule(Answers({0x1C1, 0xFC0}, differing)) == "words with bits 0, 11 clear"
+    assert _rule(Answers({0, 0x41, 0x140, 0x2C1}, differing)) == "words with bits 8-7 set"
+    assert _rule(Answers({0x1C1, 0xFC0}, differing)) == "words with bits 11, 0 clear"
 
 
 def differences(

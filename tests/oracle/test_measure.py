@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from oracle import files
+from oracle.compare import Reference, differences
 from oracle.fakes import made, write_toolchain, write_tree
 from oracle.oracle import main
 from pmdswp import PmdSwpError, vectors
-from pmdswp.oracle import files
 from pmdswp.oracle.build import Build, release_of, version_of
-from pmdswp.oracle.compare import Reference, differences
 from pmdswp.oracle.configurations import MACHINES, configurations
-from pmdswp.oracle.constants import ARCH_NUMBERS, Tree, arch_constants_header, names_header, symbols_header
+from pmdswp.oracle.constants import ARCH_NUMBERS, KernelNames, arch_constants_header, names_header, symbols_header
+from pmdswp.oracle.contents import Contents
 from pmdswp.oracle.questions import EARLIER, LEGEND, earlier, questions, repeated
 from pmdswp.oracle.tools import OracleError, Toolchain, find_program, is_native, missing
 
@@ -73,15 +74,12 @@ def test_a_configuration_is_made_once_and_anew_when_asked(
 ) -> None:
     toolchain = tools(tmp_path / "bin", monkeypatch)
     build = build_of(tree, tmp_path / "build", "riscv64-minimal")
-    build.run()
+    build.run(Contents(tree))
     assert made(toolchain) == ["defconfig", "olddefconfig", "prepare0", "objects"]
-    written = (tmp_path / "build/probe/names.h").stat().st_mtime_ns
-    build.run()
-    assert made(toolchain)[4:] == ["objects"]
-    # make goes by the time of change
-    assert (tmp_path / "build/probe/names.h").stat().st_mtime_ns == written
-    build.run(fresh=True)
-    assert made(toolchain)[5:] == ["defconfig", "olddefconfig", "prepare0", "objects"]
+    build.run(Contents(tree))
+    assert made(toolchain)[4:] == []
+    build.run(Contents(tree), fresh=True)
+    assert made(toolchain)[4:] == ["defconfig", "olddefconfig", "prepare0", "objects"]
 
 
 @pytest.mark.parametrize(("targets", "is_old"), [("", True), ("CLANG_TARGET_FLAGS_loongarch := x\n", False)])
@@ -90,7 +88,7 @@ def test_loongarch_trees_that_clang_cannot_compile_get_help(
 ) -> None:
     (tree / "scripts/Makefile.clang").write_text(targets)
     toolchain = tools(tmp_path / "bin", monkeypatch, vectors.path("7.3/loongarch64-4k"))
-    build_of(tree, tmp_path / "build", "loongarch64-4k").run()
+    build_of(tree, tmp_path / "build", "loongarch64-4k").run(Contents(tree))
     called = (toolchain / "make.log").read_text()
     assert ("CROSS_COMPILE=loongarch64-linux-gnusf-" in called) is is_old
     assert ("loongarch-intrinsics.h" in called) is is_old
@@ -101,7 +99,7 @@ def test_the_probe_is_told_where_the_invalid_table_of_loongarch_is(
 ) -> None:
     tools(tmp_path / "bin", monkeypatch, vectors.path("7.3/loongarch64-4k"))
     build = build_of(tree, tmp_path / "build", "loongarch64-4k")
-    build.run()
+    build.run(Contents(tree))
     assert build.geom("-", invalid_pte_table=0x1230000)["arch"] == "loongarch64"
     assert (tmp_path / "build/probe-1230000").is_file()
 
@@ -127,14 +125,14 @@ def test_a_makefile_without_a_version_is_none_of_a_kernel(tree: Path, old: str, 
     makefile = tree / "Makefile"
     makefile.write_text(makefile.read_text().replace(old, new, 1))
     for read in (version_of, release_of):
-        with pytest.raises(OracleError, match=r" is no kernel source tree$"):
+        with pytest.raises(OracleError, match=r" is not a kernel source tree$"):
             read(tree)
 
 
 @pytest.mark.parametrize("name", ["Makefile", "scripts/config", "mm/Kconfig"])
 def test_a_tree_without_what_every_kernel_has_is_none(tree: Path, name: str) -> None:
     (tree / name).unlink()
-    with pytest.raises(OracleError, match=r" is no kernel source tree$"):
+    with pytest.raises(OracleError, match=r" is not a kernel source tree$"):
         version_of(tree)
 
 
@@ -180,7 +178,7 @@ def test_programs_are_named_with_their_packages(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_a_name_is_one_that_is_called_or_declared_outside_of_comments(tree: Path, tmp_path: Path) -> None:
-    names = Tree(tree, "x86")
+    names = KernelNames(tree, "x86")
     assert names.has_name("softleaf_type")
     assert not names.has_name("pmd_swp_mkexclusive")
     source = tmp_path / "probe.c"
@@ -189,7 +187,7 @@ def test_a_name_is_one_that_is_called_or_declared_outside_of_comments(tree: Path
 
 
 def test_symbols_are_those_that_kconfig_knows(tree: Path) -> None:
-    assert symbols_header(Tree(tree, "x86")) == "".join(
+    assert symbols_header(KernelNames(tree, "x86")) == "".join(
         f'dec("CONFIG_{name}", IS_ENABLED(CONFIG_{name}));\n' for name in ("SWAP", "MIGRATION")
     )
 

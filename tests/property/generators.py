@@ -16,15 +16,13 @@ from hypothesis import strategies as st
 
 import pmdswp
 from pmdswp import Arch, Entry, SoftLeaf, SoftLeafType, State, UnsupportedError
-from pmdswp.arch import ARCHITECTURES, get_with
+from pmdswp.arch import ARCHITECTURES, Level, get_with
 from pmdswp.config import Choice, Option, Switch, resolve
 from pmdswp.revisions import revisions
-from pmdswp.softleaf import FLAGS
-from pmdswp.softleaf import LevelName as Level
-from slots import Slot
+from pmdswp.softleaf import FLAGS, LevelName
 from timeline import PMD_DEVICE_PRIVATE
 
-LEVELS: tuple[Level, ...] = ("pte", "pmd")
+LEVELS: tuple[LevelName, ...] = ("pte", "pmd")
 MAX_WORD = (1 << 64) - 1
 MAX_TYPE = 31
 
@@ -117,27 +115,27 @@ def architectures(draw: st.DrawFn, *names: str) -> Arch:
     return get_with(name, draw(_OPTIONS[name]))
 
 
-class SlotWord(NamedTuple):
-    """A word, whatever it is, in a slot."""
+class LevelWord(NamedTuple):
+    """A word, whatever it is, in a place."""
 
-    slot: Slot
+    place: Level
     word: int
 
     def __repr__(self) -> str:
-        return f"SlotWord({self.slot!r}, word={self.word:#x})"
+        return f"LevelWord({self.place!r}, word={self.word:#x})"
 
 
 class Storable(NamedTuple):
-    """A type, an offset and flags that fit into a slot."""
+    """A type, an offset and flags that fit into a place."""
 
-    slot: Slot
+    place: Level
     swp_type: int
     offset: int
     flags: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         flags = ", ".join(sorted(self.flags))
-        return f"Storable({self.slot!r}, {self.swp_type}, {self.offset:#x}, flags={{{flags}}})"
+        return f"Storable({self.place!r}, {self.swp_type}, {self.offset:#x}, flags={{{flags}}})"
 
     @property
     def leaf(self) -> SoftLeaf:
@@ -147,12 +145,12 @@ class Storable(NamedTuple):
     @property
     def word(self) -> int:
         """The word that the library encodes this to."""
-        return self.slot.encode(self.swp_type, self.offset, **dict.fromkeys(self.flags, True))
+        return self.place.encode(self.swp_type, self.offset, **dict.fromkeys(self.flags, True))
 
     @property
     def reads_as(self) -> State:
         """SOFTLEAF, but NONE or PRESENT for the documented traps: entries that a kernel takes for something else."""
-        arch, pmd = self.slot.arch, self.slot.level == "pmd"
+        arch, pmd = self.place.arch, self.place.name == "pmd"
         zero_is_none = arch.name in ("arm64", "riscv64") or (arch.name == "loongarch64" and not pmd)
         if zero_is_none and self.leaf == (0, 0) and not self.flags:
             return State.NONE
@@ -167,40 +165,40 @@ class Storable(NamedTuple):
     @property
     def decodes_to(self) -> Entry:
         """What decoding `word` has to give: all of it, or none or present and nothing else."""
-        slot, word, state = self.slot, self.word, self.reads_as
+        place, word, state = self.place, self.word, self.reads_as
         if state is not State.SOFTLEAF:
-            return Entry(slot.level, word, state)
-        kind = slot.arch.softleaf_type(self.leaf)
+            return Entry(place.name, word, state)
+        kind = place.arch.softleaf_type(self.leaf)
         exclusive, soft_dirty, uffd = (flag in self.flags for flag in FLAGS)
-        return Entry(slot.level, word, state, self.leaf, kind, exclusive, soft_dirty, uffd)
+        return Entry(place.name, word, state, self.leaf, kind, exclusive, soft_dirty, uffd)
 
     def pte(self, index: int) -> Storable:
         """What the PTE at `index` holds once this PMD entry is split."""
-        return self._replace(slot=Slot(self.slot.arch, "pte"), offset=self.offset + index)
+        return self._replace(place=self.place.arch.pte, offset=self.offset + index)
 
 
 @st.composite
-def slots(draw: st.DrawFn) -> Slot:
+def any_level(draw: st.DrawFn) -> Level:
     """Both levels of every configuration, PMDs that cannot hold a softleaf included."""
-    return Slot(draw(architectures()), draw(_LEVELS))
+    return draw(architectures()).level(draw(_LEVELS))
 
 
 @st.composite
-def softleaf_slots(draw: st.DrawFn) -> Slot:
-    """Slots that can hold a softleaf."""
-    slot = draw(slots())
-    return slot if slot.holds_softleaf else Slot(slot.arch, "pte")
+def softleaf_levels(draw: st.DrawFn) -> Level:
+    """Levels that can hold a softleaf."""
+    place = draw(any_level())
+    return place if place.holds_softleaf else place.arch.pte
 
 
-def pte_slots() -> st.SearchStrategy[Slot]:
+def pte_levels() -> st.SearchStrategy[Level]:
     """The PTEs of every configuration."""
-    return architectures().map(lambda arch: Slot(arch, "pte"))
+    return architectures().map(lambda arch: arch.pte)
 
 
-def pmd_slots(*names: str) -> st.SearchStrategy[Slot]:
+def pmd_levels(*names: str) -> st.SearchStrategy[Level]:
     """The PMDs that can hold a softleaf."""
     archs = architectures(*names).filter(lambda arch: arch.has_pmd_softleaf)
-    return archs.map(lambda arch: Slot(arch, "pmd"))
+    return archs.map(lambda arch: arch.pmd)
 
 
 def swp_types() -> st.SearchStrategy[int]:
@@ -233,28 +231,28 @@ def _subsets(flags: tuple[str, ...]) -> st.SearchStrategy[frozenset[str]]:
     return st.frozensets(st.sampled_from(flags)) if flags else st.just(frozenset())
 
 
-def flag_sets(slot: Slot) -> st.SearchStrategy[frozenset[str]]:
-    """Flags that the slot's configuration has."""
-    return _subsets(tuple(flag for flag in FLAGS if flag in slot.layout.flags))
+def flag_sets(place: Level) -> st.SearchStrategy[frozenset[str]]:
+    """Flags that the place's configuration has."""
+    return _subsets(tuple(flag for flag in FLAGS if flag in place.require_layout().flags))
 
 
-def _storable(draw: st.DrawFn, slot: Slot) -> Storable:
-    return Storable(slot, draw(_SWP_TYPES), draw(offsets(slot.arch)), draw(flag_sets(slot)))
+def _storable(draw: st.DrawFn, place: Level) -> Storable:
+    return Storable(place, draw(_SWP_TYPES), draw(offsets(place.arch)), draw(flag_sets(place)))
 
 
 @st.composite
-def storables(draw: st.DrawFn, where: st.SearchStrategy[Slot] | None = None) -> Storable:
-    """What slots can hold: by default, every slot that can hold a softleaf."""
-    return _storable(draw, draw(softleaf_slots() if where is None else where))
+def storables(draw: st.DrawFn, where: st.SearchStrategy[Level] | None = None) -> Storable:
+    """What places can hold: by default, every place that can hold a softleaf."""
+    return _storable(draw, draw(softleaf_levels() if where is None else where))
 
 
-def _word(draw: st.DrawFn, slot: Slot) -> int:
+def _word(draw: st.DrawFn, place: Level) -> int:
     match draw(_ORIGINS):
         case "entry":
-            word = _storable(draw, slot if slot.holds_softleaf else Slot(slot.arch, "pte")).word
+            word = _storable(draw, place if place.holds_softleaf else place.arch.pte).word
             return word ^ draw(_FLIPS)
         case "invalid_pte_table":
-            return slot.arch.pmd.empty ^ draw(_FLIPS)
+            return place.arch.pmd.empty ^ draw(_FLIPS)
         case "few bits":
             return sum(draw(_FEW_BITS))
         case _:
@@ -262,17 +260,17 @@ def _word(draw: st.DrawFn, slot: Slot) -> int:
 
 
 @st.composite
-def slot_words(draw: st.DrawFn, where: st.SearchStrategy[Slot] | None = None) -> SlotWord:
-    """Any 64-bit words, by default in every slot there is; most are an entry or one bit away from one."""
-    slot = draw(slots() if where is None else where)
-    return SlotWord(slot, _word(draw, slot))
+def level_words(draw: st.DrawFn, where: st.SearchStrategy[Level] | None = None) -> LevelWord:
+    """Any 64-bit words, by default in every place there is; most are an entry or one bit away from one."""
+    place = draw(any_level() if where is None else where)
+    return LevelWord(place, _word(draw, place))
 
 
 @st.composite
-def slot_word_lists(draw: st.DrawFn, size: int) -> tuple[Slot, list[int]]:
-    """A slot of any kind and `size` words as in `slot_words`."""
-    slot = draw(slots())
-    return slot, [_word(draw, slot) for _ in range(size)]
+def level_word_lists(draw: st.DrawFn, size: int) -> tuple[Level, list[int]]:
+    """A place of any kind and `size` words as in `level_words`."""
+    place = draw(any_level())
+    return place, [_word(draw, place) for _ in range(size)]
 
 
 def not_words() -> st.SearchStrategy[int]:
@@ -306,8 +304,8 @@ def _run_starts(room: int, nr: int) -> st.SearchStrategy[int]:
 
 @st.composite
 def _aligned(draw: st.DrawFn, *names: str) -> Storable:
-    slot = draw(pmd_slots(*names).filter(lambda slot: pmd_types(slot.arch)))
-    arch = slot.arch
+    place = draw(pmd_levels(*names).filter(lambda place: pmd_types(place.arch)))
+    arch = place.arch
     swp_type = draw(st.sampled_from(pmd_types(arch)))
     kind = arch.softleaf_type(SoftLeaf(swp_type, 1))
     room, ages = arch.max_swap_offset + 1, 0
@@ -316,11 +314,11 @@ def _aligned(draw: st.DrawFn, *names: str) -> Storable:
     if kind.is_migration and arch.migration_ad:
         ages = draw(_AGES)
     offset = draw(_run_starts(room, arch.hpage_pmd_nr)) | ages << arch.swp_pfn_bits
-    return Storable(slot, swp_type, offset, draw(flag_sets(slot)))
+    return Storable(place, swp_type, offset, draw(flag_sets(place)))
 
 
 def _splits(pmd: Storable) -> bool:
-    ends = (pmd.pte(0), pmd.pte(pmd.slot.arch.hpage_pmd_nr - 1))
+    ends = (pmd.pte(0), pmd.pte(pmd.place.arch.hpage_pmd_nr - 1))
     return not pmd.leaf.is_none and all(storable.reads_as is State.SOFTLEAF for storable in (pmd, *ends))
 
 

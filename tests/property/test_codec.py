@@ -8,30 +8,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from levels import apply, ask, clear_flags
 from pmdswp import EncodeError, SoftLeaf, State
+from pmdswp.arch import Level
 from property.generators import (
     MAX_TYPE,
     MAX_WORD,
-    SlotWord,
+    LevelWord,
     Storable,
-    slot_words,
-    softleaf_slots,
+    level_words,
+    softleaf_levels,
     storables,
 )
-from slots import Slot
 
 NUMBERS = st.integers(0, MAX_WORD)
 
 
 @given(storables())
 def test_decode_gives_back_type_offset_and_flags(storable: Storable) -> None:
-    assert storable.slot.decode(storable.word) == storable.decodes_to
+    assert storable.place.decode(storable.word) == storable.decodes_to
 
 
 @given(storables())
 def test_only_documented_traps_read_as_none_or_present(storable: Storable) -> None:
-    slot, word = storable.slot, storable.word
-    none, present = slot.test("none", word), slot.test("present", word)
+    place, word = storable.place, storable.word
+    none, present = ask(place, "none", word), ask(place, "present", word)
     assert none is (storable.reads_as is State.NONE)
     assert present is (storable.reads_as is State.PRESENT)
 
@@ -39,32 +40,32 @@ def test_only_documented_traps_read_as_none_or_present(storable: Storable) -> No
 @given(storables())
 def test_softleaf_comes_back_from_the_word_unless_it_is_a_trap(storable: Storable) -> None:
     expected = storable.leaf if storable.reads_as is State.SOFTLEAF else SoftLeaf.none()
-    assert storable.slot.softleaf_from(storable.word) == expected
+    assert storable.place.softleaf_from(storable.word) == expected
 
 
 @given(storables())
 def test_softleaf_to_word_is_encode_without_flags(storable: Storable) -> None:
     plain = storable._replace(flags=frozenset())
-    assert storable.slot.softleaf_to(storable.leaf) == plain.word
+    assert storable.place.softleaf_to(storable.leaf) == plain.word
 
 
 @given(storables())
 def test_truncating_changes_nothing_that_fits(storable: Storable) -> None:
-    slot, leaf = storable.slot, storable.leaf
-    assert slot.softleaf_to(leaf, truncate=True) == slot.softleaf_to(leaf)
+    place, leaf = storable.place, storable.leaf
+    assert place.softleaf_to(leaf, truncate=True) == place.softleaf_to(leaf)
 
 
-@given(softleaf_slots(), NUMBERS, NUMBERS)
-def test_truncating_stores_what_the_kernel_would(slot: Slot, swp_type: int, offset: int) -> None:
+@given(softleaf_levels(), NUMBERS, NUMBERS)
+def test_truncating_stores_what_the_kernel_would(place: Level, swp_type: int, offset: int) -> None:
     # the generic swp_entry_t comes first: an unsigned long with 6 bits for the type and 58 for the offset
     generic = SoftLeaf.from_val((swp_type << 58 & MAX_WORD) | (offset & ((1 << 58) - 1)))
-    stored = slot.from_arch_entry(slot.arch.arch_swp_entry(*generic))
-    assert slot.softleaf_to(SoftLeaf(swp_type, offset), truncate=True) == stored
+    stored = place.from_arch_swp_entry(place.arch.arch_swp_entry(*generic))
+    assert place.softleaf_to(SoftLeaf(swp_type, offset), truncate=True) == stored
     assert 0 <= stored <= MAX_WORD
 
 
-def assert_not_stored(slot: Slot, leaf: SoftLeaf, field: str, limit: int) -> None:
-    stores: list[Callable[[], int]] = [lambda: slot.encode(*leaf), lambda: slot.softleaf_to(leaf)]
+def assert_not_stored(place: Level, leaf: SoftLeaf, field: str, limit: int) -> None:
+    stores: list[Callable[[], int]] = [lambda: place.encode(*leaf), lambda: place.softleaf_to(leaf)]
     for store in stores:
         with pytest.raises(EncodeError) as caught:
             store()
@@ -75,34 +76,34 @@ def assert_not_stored(slot: Slot, leaf: SoftLeaf, field: str, limit: int) -> Non
         assert f"0..{limit:#x}" in message
 
 
-@given(softleaf_slots(), st.integers(MAX_TYPE + 1, MAX_WORD) | st.integers(-MAX_WORD, -1))
-def test_type_out_of_range_is_refused_with_the_range(slot: Slot, swp_type: int) -> None:
-    assert_not_stored(slot, SoftLeaf(swp_type, 1), "type", MAX_TYPE)
+@given(softleaf_levels(), st.integers(MAX_TYPE + 1, MAX_WORD) | st.integers(-MAX_WORD, -1))
+def test_type_out_of_range_is_refused_with_the_range(place: Level, swp_type: int) -> None:
+    assert_not_stored(place, SoftLeaf(swp_type, 1), "type", MAX_TYPE)
 
 
-@given(softleaf_slots(), st.integers(-MAX_WORD, MAX_WORD).filter(bool))
-def test_offset_out_of_range_is_refused_with_the_range(slot: Slot, excess: int) -> None:
-    limit = slot.arch.max_swap_offset
+@given(softleaf_levels(), st.integers(-MAX_WORD, MAX_WORD).filter(bool))
+def test_offset_out_of_range_is_refused_with_the_range(place: Level, excess: int) -> None:
+    limit = place.arch.max_swap_offset
     offset = limit + excess if excess > 0 else excess
-    assert_not_stored(slot, SoftLeaf(1, offset), "offset", limit)
+    assert_not_stored(place, SoftLeaf(1, offset), "offset", limit)
 
 
 @given(storables())
 def test_arch_entry_holds_type_and_offset(storable: Storable) -> None:
-    slot, arch = storable.slot, storable.slot.arch
+    place, arch = storable.place, storable.place.arch
     entry = arch.arch_swp_entry(storable.swp_type, storable.offset)
-    read_back = slot.apply("to_arch_swp_entry", slot.from_arch_entry(entry))
+    read_back = apply(place, "to_arch_swp_entry", place.from_arch_swp_entry(entry))
     for held in (entry, read_back):
         assert (arch.arch_swp_type(held), arch.arch_swp_offset(held)) == storable.leaf
 
 
-@given(slot_words(softleaf_slots()))
-def test_softleaf_of_any_word_is_that_of_its_arch_entry_without_flags(case: SlotWord) -> None:
-    slot, word = case
-    arch = slot.arch
+@given(level_words(softleaf_levels()))
+def test_softleaf_of_any_word_is_that_of_its_arch_entry_without_flags(case: LevelWord) -> None:
+    place, word = case
+    arch = place.arch
     leaf = SoftLeaf.none()
-    if not slot.test("none", word) and not slot.test("present", word):
-        entry = slot.apply("to_arch_swp_entry", slot.clear_flags(word))
+    if not ask(place, "none", word) and not ask(place, "present", word):
+        entry = apply(place, "to_arch_swp_entry", clear_flags(place, word))
         swp_type, offset = arch.arch_swp_type(entry), arch.arch_swp_offset(entry)
         leaf = SoftLeaf.from_val((swp_type << 58 & MAX_WORD) | offset)
-    assert slot.softleaf_from(word) == leaf
+    assert place.softleaf_from(word) == leaf

@@ -9,8 +9,9 @@ from itertools import chain, combinations, product
 import pytest
 
 import pmdswp
+from levels import apply
 from pmdswp import Arch, SoftLeaf, SoftLeafType, UnsupportedError
-from pmdswp.arch import get_with
+from pmdswp.arch import Level, get_with
 from pmdswp.revisions import revisions
 from pmdswp.softleaf import FLAGS
 from property.generators import (
@@ -20,7 +21,6 @@ from property.generators import (
     Storable,
     offset_edges,
 )
-from slots import Slot
 from timeline import (
     DEVICE_PRIVATE,
     MEMORY_FAILURE,
@@ -65,43 +65,43 @@ def configurations(name: str, kernel: str) -> Iterator[Arch]:
             yield get_with(name, options)
 
 
-def softleaf_slots(name: str, kernel: str) -> Iterator[Slot]:
+def softleaf_levels(name: str, kernel: str) -> Iterator[Level]:
     for arch in configurations(name, kernel):
-        slots = (Slot(arch, level) for level in LEVELS)
-        yield from (slot for slot in slots if slot.holds_softleaf)
+        places = (arch.level(level) for level in LEVELS)
+        yield from (place for place in places if place.holds_softleaf)
 
 
-def corners(slot: Slot) -> Iterator[Storable]:
+def corners(place: Level) -> Iterator[Storable]:
     """Every type; every edge of the offset with the smallest and the largest type; every set of flags."""
-    edges = offset_edges(slot.arch)
-    yield from (Storable(slot, swp_type, 0x200) for swp_type in range(MAX_TYPE + 1))
-    yield from (Storable(slot, *leaf) for leaf in product((0, MAX_TYPE), edges))
-    flags = sorted(slot.layout.flags)
+    edges = offset_edges(place.arch)
+    yield from (Storable(place, swp_type, 0x200) for swp_type in range(MAX_TYPE + 1))
+    yield from (Storable(place, *leaf) for leaf in product((0, MAX_TYPE), edges))
+    flags = sorted(place.require_layout().flags)
     sets = chain.from_iterable(combinations(flags, size) for size in range(1, len(flags) + 1))
     for chosen, offset in product(sets, (0, 0x200, edges[-1])):
-        yield Storable(slot, 0, offset, frozenset(chosen))
+        yield Storable(place, 0, offset, frozenset(chosen))
 
 
 @EVERY_KERNEL
 def test_corners_decode_to_what_was_encoded(name: str, kernel: str) -> None:
-    for slot in softleaf_slots(name, kernel):
-        for corner in corners(slot):
-            assert slot.decode(corner.word) == corner.decodes_to, corner
+    for place in softleaf_levels(name, kernel):
+        for corner in corners(place):
+            assert place.decode(corner.word) == corner.decodes_to, corner
 
 
 @EVERY_KERNEL
 def test_flag_masks_are_what_the_helpers_set(name: str, kernel: str) -> None:
-    for slot in softleaf_slots(name, kernel):
-        masks = {flag: slot.apply(f"swp_mk{flag}", 0) for flag in slot.flags}
-        assert {flag: mask for flag, mask in masks.items() if mask} == dict(slot.layout.flags), slot
+    for place in softleaf_levels(name, kernel):
+        masks = {flag: apply(place, f"swp_mk{flag}", 0) for flag in place.flags}
+        assert {flag: mask for flag, mask in masks.items() if mask} == dict(place.require_layout().flags), place
 
 
 @EVERY_KERNEL
 def test_layouts_partition_the_word(name: str, kernel: str) -> None:
-    for slot in softleaf_slots(name, kernel):
-        masks = [field.mask for field in slot.layout.fields]
-        assert sum(masks) == (1 << 64) - 1, slot
-        assert sum(mask.bit_count() for mask in masks) == 64, slot
+    for place in softleaf_levels(name, kernel):
+        masks = [field.mask for field in place.require_layout().fields]
+        assert sum(masks) == (1 << 64) - 1, place
+        assert sum(mask.bit_count() for mask in masks) == 64, place
 
 
 @EVERY_KERNEL
@@ -138,11 +138,11 @@ def test_without_pmd_softleaves_their_helpers_say_what_is_missing(name: str, ker
 
 @EVERY_KERNEL
 def test_flags_are_there_exactly_if_the_kernel_has_them_and_they_are_configured(name: str, kernel: str) -> None:
-    for slot in softleaf_slots(name, kernel):
-        config = slot.arch.config
-        configured = {"exclusive": kernel in (PTE_EXCLUSIVE[name] if slot.level == "pte" else SERIES)}
+    for place in softleaf_levels(name, kernel):
+        config = place.arch.config
+        configured = {"exclusive": kernel in (PTE_EXCLUSIVE[name] if place.name == "pte" else SERIES)}
         configured |= {"soft_dirty": config.soft_dirty, "uffd": config.uffd}
-        assert set(slot.layout.flags) == {flag for flag, is_on in configured.items() if is_on}, slot
+        assert set(place.require_layout().flags) == {flag for flag, is_on in configured.items() if is_on}, place
 
 
 @EVERY_KERNEL

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 import pmdswp
 from pmdswp import Arch
-from pmdswp.arch import get_with
-from property.generators import CONFIGURATIONS, architectures, softleaf_slots
-from slots import Slot
+from pmdswp.arch import Level, get_with
+from property.generators import CONFIGURATIONS, architectures, softleaf_levels
 
 ALIASES = {
     "x86": "x86_64",
@@ -91,21 +90,21 @@ def test_special_types_cannot_be_changed(arch: Arch) -> None:
     assert dict(arch.swp_types) == numbers
 
 
-@given(softleaf_slots(), st.sampled_from(["fields", "flags", "fixed_mask", "new"]))
-def test_a_layout_cannot_be_changed(slot: Slot, name: str) -> None:
+@given(softleaf_levels(), st.sampled_from(["fields", "flags", "fixed_mask", "new"]))
+def test_a_layout_cannot_be_changed(place: Level, name: str) -> None:
     with pytest.raises(AttributeError):
-        setattr(slot.layout, name, ())
+        setattr(place.require_layout(), name, ())
     with pytest.raises(AttributeError):
-        slot.layout.fields[0].lsb = 1  # type: ignore[misc]
+        place.require_layout().fields[0].lsb = 1  # type: ignore[misc]
     with pytest.raises(TypeError):
-        slot.layout.flags["exclusive"] = 0  # type: ignore[index]
+        place.require_layout().flags["exclusive"] = 0  # type: ignore[index]
 
 
-@given(softleaf_slots())
-def test_equal_layouts_have_equal_fields_and_hashes(slot: Slot) -> None:
-    again = pmdswp.Layout(slot.layout.fields)
-    assert again == slot.layout
-    assert hash(again) == hash(slot.layout)
+@given(softleaf_levels())
+def test_equal_layouts_have_equal_fields_and_hashes(place: Level) -> None:
+    again = pmdswp.Layout(place.require_layout().fields)
+    assert again == place.require_layout()
+    assert hash(again) == hash(place.require_layout())
 
 
 @pytest.mark.parametrize(("alias", "name"), ALIASES.items())

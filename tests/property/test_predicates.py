@@ -5,16 +5,17 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
+from levels import ask, clear_flags, predicates, questions
 from pmdswp import Entry, FieldKind, SoftLeaf, SoftLeafType, State, UnsupportedError
+from pmdswp.arch import Level
 from property.generators import (
-    SlotWord,
-    pmd_slots,
-    pte_slots,
-    slot_words,
-    slots,
-    softleaf_slots,
+    LevelWord,
+    any_level,
+    level_words,
+    pmd_levels,
+    pte_levels,
+    softleaf_levels,
 )
-from slots import Slot
 
 MIGRATION = {
     SoftLeafType.MIGRATION_READ,
@@ -29,118 +30,118 @@ PMD_QUESTIONS = {
 }
 
 
-@given(slot_words())
-def test_every_predicate_answers_true_or_false_for_every_word(case: SlotWord) -> None:
-    slot, word = case
-    for name in slot.predicates:
-        assert type(slot.test(name, word)) is bool, name
+@given(level_words())
+def test_every_predicate_answers_true_or_false_for_every_word(case: LevelWord) -> None:
+    place, word = case
+    for name in predicates(place):
+        assert type(ask(place, name, word)) is bool, name
 
 
-@given(slot_words())
-def test_no_word_is_both_none_and_present(case: SlotWord) -> None:
-    slot, word = case
-    assert not (slot.test("none", word) and slot.test("present", word))
+@given(level_words())
+def test_no_word_is_both_none_and_present(case: LevelWord) -> None:
+    place, word = case
+    assert not (ask(place, "none", word) and ask(place, "present", word))
 
 
-def state_by_predicates(slot: Slot, word: int) -> State:
-    if slot.test("none", word):
+def state_by_predicates(place: Level, word: int) -> State:
+    if ask(place, "none", word):
         return State.NONE
-    if slot.test("present", word):
-        is_table = slot.level == "pmd" and not slot.test("leaf", word)
+    if ask(place, "present", word):
+        is_table = place.name == "pmd" and not ask(place, "leaf", word)
         return State.TABLE if is_table else State.PRESENT
-    return State.SOFTLEAF if slot.holds_softleaf else State.BAD
+    return State.SOFTLEAF if place.holds_softleaf else State.BAD
 
 
-@given(slot_words())
-def test_decoded_state_is_what_the_predicates_say(case: SlotWord) -> None:
-    slot, word = case
-    entry = slot.decode(word)
-    assert (entry.level, entry.raw) == (slot.level, word)
-    assert entry.state is state_by_predicates(slot, word)
+@given(level_words())
+def test_decoded_state_is_what_the_predicates_say(case: LevelWord) -> None:
+    place, word = case
+    entry = place.decode(word)
+    assert (entry.level, entry.raw) == (place.name, word)
+    assert entry.state is state_by_predicates(place, word)
 
 
-@given(slot_words())
-def test_nothing_is_decoded_outside_softleaves(case: SlotWord) -> None:
-    slot, word = case
-    entry = slot.decode(word)
+@given(level_words())
+def test_nothing_is_decoded_outside_softleaves(case: LevelWord) -> None:
+    place, word = case
+    entry = place.decode(word)
     if entry.state is not State.SOFTLEAF:
-        assert entry == Entry(slot.level, word, entry.state)
+        assert entry == Entry(place.name, word, entry.state)
         assert (entry.leaf, entry.kind) == (None, SoftLeafType.NONE)
 
 
-@given(slot_words(softleaf_slots()))
-def test_decoded_leaf_and_kind_are_those_of_softleaf_from(case: SlotWord) -> None:
-    slot, word = case
-    entry, leaf = slot.decode(word), slot.softleaf_from(word)
+@given(level_words(softleaf_levels()))
+def test_decoded_leaf_and_kind_are_those_of_softleaf_from(case: LevelWord) -> None:
+    place, word = case
+    entry, leaf = place.decode(word), place.softleaf_from(word)
     if entry.state is State.SOFTLEAF:
         assert entry.leaf == leaf
-        assert entry.kind is slot.arch.softleaf_type(leaf)
+        assert entry.kind is place.arch.softleaf_type(leaf)
     else:
         assert leaf == SoftLeaf.none()
 
 
-@given(slot_words(softleaf_slots()))
-def test_decoded_flags_are_what_the_flag_helpers_say(case: SlotWord) -> None:
-    slot, word = case
-    entry = slot.decode(word)
+@given(level_words(softleaf_levels()))
+def test_decoded_flags_are_what_the_flag_helpers_say(case: LevelWord) -> None:
+    place, word = case
+    entry = place.decode(word)
     if entry.state is State.SOFTLEAF:
-        exclusive = slot.has_exclusive and slot.test("swp_exclusive", word)
+        exclusive = "exclusive" in place.flags and ask(place, "swp_exclusive", word)
         assert entry.exclusive is exclusive
-        assert entry.soft_dirty is slot.test("swp_soft_dirty", word)
-        assert entry.uffd is slot.test("swp_uffd", word)
+        assert entry.soft_dirty is ask(place, "swp_soft_dirty", word)
+        assert entry.uffd is ask(place, "swp_uffd", word)
 
 
-@given(slot_words(pmd_slots()))
-def test_pmd_is_questions_agree_with_the_decoded_kind(case: SlotWord) -> None:
-    slot, word = case
-    kind = slot.decode(word).kind
-    for question in slot.questions:
-        assert slot.test(question, word) is (kind in PMD_QUESTIONS[question]), question
+@given(level_words(pmd_levels()))
+def test_pmd_is_questions_agree_with_the_decoded_kind(case: LevelWord) -> None:
+    place, word = case
+    kind = place.decode(word).kind
+    for question in questions(place):
+        assert ask(place, question, word) is (kind in PMD_QUESTIONS[question]), question
 
 
-@given(slot_words(pmd_slots()))
-def test_a_valid_pmd_softleaf_is_of_a_kind_that_the_kernel_asks_for(case: SlotWord) -> None:
-    slot, word = case
-    answers = [slot.test(question, word) for question in slot.questions]
-    assert slot.test("is_valid_softleaf", word) is any(answers)
+@given(level_words(pmd_levels()))
+def test_a_valid_pmd_softleaf_is_of_a_kind_that_the_kernel_asks_for(case: LevelWord) -> None:
+    place, word = case
+    answers = [ask(place, question, word) for question in questions(place)]
+    assert ask(place, "is_valid_softleaf", word) is any(answers)
 
 
-@given(slot_words(pmd_slots()))
-def test_pmd_is_questions_that_the_kernel_lacks_are_refused(case: SlotWord) -> None:
-    slot, word = case
-    for question in PMD_QUESTIONS.keys() - set(slot.questions):
+@given(level_words(pmd_levels()))
+def test_pmd_is_questions_that_the_kernel_lacks_are_refused(case: LevelWord) -> None:
+    place, word = case
+    for question in PMD_QUESTIONS.keys() - set(questions(place)):
         with pytest.raises(UnsupportedError, match=f"pmd_{question}.*since"):
-            slot.test(question, word)
+            ask(place, question, word)
 
 
-@given(slot_words(pte_slots()))
-def test_pte_is_marker_agrees_with_the_decoded_kind(case: SlotWord) -> None:
-    slot, word = case
-    is_marker = slot.decode(word).kind is SoftLeafType.MARKER
-    assert slot.arch.pte_is_marker(word) is is_marker
+@given(level_words(pte_levels()))
+def test_pte_is_marker_agrees_with_the_decoded_kind(case: LevelWord) -> None:
+    place, word = case
+    is_marker = place.decode(word).kind is SoftLeafType.MARKER
+    assert place.arch.pte_is_marker(word) is is_marker
 
 
-@given(slot_words(softleaf_slots()))
-def test_clearing_flags_keeps_the_leaf_of_a_word_that_stays_a_softleaf(case: SlotWord) -> None:
-    slot, word = case
-    cleared = slot.clear_flags(word)
-    before, after = slot.decode(word), slot.decode(cleared)
+@given(level_words(softleaf_levels()))
+def test_clearing_flags_keeps_the_leaf_of_a_word_that_stays_a_softleaf(case: LevelWord) -> None:
+    place, word = case
+    cleared = clear_flags(place, word)
+    before, after = place.decode(word), place.decode(cleared)
     if before.state is after.state is State.SOFTLEAF:
         assert after == before._replace(raw=cleared, exclusive=False, soft_dirty=False, uffd=False)
 
 
-@given(slot_words(softleaf_slots()))
-def test_bits_that_the_architecture_ignores_decide_nothing(case: SlotWord) -> None:
-    slot, word = case
-    ignored = sum(field.mask for field in slot.layout.fields if field.kind is FieldKind.IGNORED)
+@given(level_words(softleaf_levels()))
+def test_bits_that_the_architecture_ignores_decide_nothing(case: LevelWord) -> None:
+    place, word = case
+    ignored = sum(field.mask for field in place.require_layout().fields if field.kind is FieldKind.IGNORED)
     for other in (word | ignored, word & ~ignored):
-        assert slot.decode(other) == slot.decode(word)._replace(raw=other)
+        assert place.decode(other) == place.decode(word)._replace(raw=other)
 
 
-@given(slot_words(slots().map(lambda slot: slot._replace(level="pmd"))))
-def test_trans_huge_is_a_present_leaf_and_needs_thp(case: SlotWord) -> None:
-    slot, word = case
-    if slot.test("trans_huge", word):
-        assert slot.arch.config.thp
-        assert slot.test("present", word)
-        assert slot.test("leaf", word)
+@given(level_words(any_level().map(lambda place: place.arch.pmd)))
+def test_trans_huge_is_a_present_leaf_and_needs_thp(case: LevelWord) -> None:
+    place, word = case
+    if ask(place, "trans_huge", word):
+        assert place.arch.config.thp
+        assert ask(place, "present", word)
+        assert ask(place, "leaf", word)

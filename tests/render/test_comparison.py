@@ -14,8 +14,9 @@ from typing import NamedTuple
 import pytest
 
 import pmdswp
+from levels import apply, ask
 from pmdswp import Arch, SoftLeaf, SoftLeafType, UnsupportedError
-from pmdswp.arch import ARCHITECTURES, get_with
+from pmdswp.arch import ARCHITECTURES, Level, get_with
 from pmdswp.config import Value
 from pmdswp.formula import MASK64
 from pmdswp.render import drift, formats
@@ -23,7 +24,6 @@ from pmdswp.render.variants import fullest
 from pmdswp.revisions import RELEASES, Revision, revisions
 from pmdswp.softleaf import FLAGS, NR_SWAP_TYPES
 from render.tables import Grid, markdown_grids
-from slots import Slot
 
 NEWEST = pmdswp.kernels()[-1]
 NAMES = pmdswp.names()
@@ -45,27 +45,27 @@ class Role(NamedTuple):
     bit: int = 0
 
 
-def numbers_of(slot: Slot, word: int) -> tuple[int, int]:
+def numbers_of(place: Level, word: int) -> tuple[int, int]:
     """The type and the offset that the architecture's own entry holds when it is read out of a word."""
-    entry = slot.apply("to_arch_swp_entry", word)
-    return slot.arch.arch_swp_type(entry), slot.arch.arch_swp_offset(entry)
+    entry = apply(place, "to_arch_swp_entry", word)
+    return place.arch.arch_swp_type(entry), place.arch.arch_swp_offset(entry)
 
 
-def answers(slot: Slot, word: int) -> list[bool]:
+def answers(place: Level, word: int) -> list[bool]:
     """What all the kernel's tests say of a word."""
-    names = ("none", "present") if slot.level == "pte" else ("none", "present", "leaf", "trans_huge", "bad")
-    return [slot.test(name, word) for name in names]
+    names = ("none", "present") if place.name == "pte" else ("none", "present", "leaf", "trans_huge", "bad")
+    return [ask(place, name, word) for name in names]
 
 
 @cache
-def roles(slot: Slot) -> Mapping[int, Role]:
+def roles(place: Level) -> Mapping[int, Role]:
     """Bit number -> what it does, found by setting it."""
-    swp_type, offset = numbers_of(slot, 0)
-    flags = {slot.apply(f"swp_mk{flag}", 0): flag for flag in slot.flags}
-    entries = [slot.softleaf_to(SoftLeaf(1, 1 << shift)) for shift in (0, 3)]
+    swp_type, offset = numbers_of(place, 0)
+    flags = {apply(place, f"swp_mk{flag}", 0): flag for flag in place.flags}
+    entries = [place.softleaf_to(SoftLeaf(1, 1 << shift)) for shift in (0, 3)]
     found = {}
     for number, bit in enumerate(BITS):
-        of_type, of_offset = numbers_of(slot, bit)
+        of_type, of_offset = numbers_of(place, bit)
         if of_type != swp_type:
             role = Role("type", of_type ^ swp_type)
         elif of_offset != offset:
@@ -74,7 +74,7 @@ def roles(slot: Slot) -> Mapping[int, Role]:
             role = Role(flags[bit])
         elif all(entry & bit for entry in entries):
             role = Role("must be 1")
-        elif any(answers(slot, entry | bit) != answers(slot, entry) for entry in entries):
+        elif any(answers(place, entry | bit) != answers(place, entry) for entry in entries):
             role = Role("must be 0")
         else:
             role = Role("nothing")
@@ -88,31 +88,34 @@ def bits_of(cell: str) -> list[int]:
     return list(range(int(high), int(low or high) - 1, -1))
 
 
-SLOTS = [Slot(fullest(name, NEWEST), level) for name in NAMES for level in ("pte", "pmd")]
+SLOTS = [fullest(name, NEWEST).level(level) for name in NAMES for level in ("pte", "pmd")]
 
 
 # the one architecture whose offset begins at the page shift
-SMALL_PAGES = [Slot(fullest("ppc64", NEWEST, page_size=4096), level) for level in ("pte", "pmd")]
+SMALL_PAGES = [fullest("ppc64", NEWEST, page_size=4096).level(level) for level in ("pte", "pmd")]
 
 
-@pytest.mark.parametrize("slot", [*SLOTS, *SMALL_PAGES], ids=lambda slot: f"{slot.arch.name}-{slot.level}")
-def test_each_field_is_where_encoding_and_the_helpers_put_it(slot: Slot) -> None:
-    variant = f" with {slot.arch.page_size // 1024} KiB pages" if slot.arch.name == "ppc64" else ""
-    rows = [row for row in grids()["fields"].rows if row["Architecture"] == f"{slot.arch.name}{variant}"]
-    [row] = (row for row in rows if row["Level"] == slot.level.upper())
+@pytest.mark.parametrize("place", [*SLOTS, *SMALL_PAGES], ids=lambda place: f"{place.arch.name}-{place.name}")
+def test_each_field_is_where_encoding_and_the_helpers_put_it(place: Level) -> None:
+    variant = f" with {place.arch.page_size // 1024} KiB pages" if place.arch.name == "ppc64" else ""
+    rows = [row for row in grids()["fields"].rows if row["Architecture"] == f"{place.arch.name}{variant}"]
+    [row] = (row for row in rows if row["Level"] == place.name.upper())
     for flag in FLAGS:
-        mask = slot.apply(f"swp_mk{flag}", 0)
+        mask = apply(place, f"swp_mk{flag}", 0)
         assert row[flag].split(" ")[0] == (str(mask.bit_length() - 1) if mask else "-")
-    base = slot.softleaf_to(SoftLeaf(0, 0))
-    for name, largest in (("type", SoftLeaf(NR_SWAP_TYPES - 1, 0)), ("offset", SoftLeaf(0, slot.arch.max_swap_offset))):
+    base = place.softleaf_to(SoftLeaf(0, 0))
+    for name, largest in (
+        ("type", SoftLeaf(NR_SWAP_TYPES - 1, 0)),
+        ("offset", SoftLeaf(0, place.arch.max_swap_offset)),
+    ):
         places = bits_of(row[name])
-        assert places == [number for number, role in sorted(roles(slot).items(), reverse=True) if role.what == name]
+        assert places == [number for number, role in sorted(roles(place).items(), reverse=True) if role.what == name]
         # upwards in order, as far as the generic entry reaches
-        for i, place in enumerate(reversed(places)):
+        for i, bit in enumerate(reversed(places)):
             if max(largest) >> i:
                 leaf = SoftLeaf(1 << i, 0) if name == "type" else SoftLeaf(0, 1 << i)
-                assert slot.softleaf_to(leaf) ^ base == 1 << place
-    assert row["offset"].endswith(", inverted") == (numbers_of(slot, 0)[1] != 0)
+                assert place.softleaf_to(leaf) ^ base == 1 << bit
+    assert row["offset"].endswith(", inverted") == (numbers_of(place, 0)[1] != 0)
 
 
 def test_msb0_numbers_stand_in_parentheses_where_manuals_count_so() -> None:
@@ -125,8 +128,8 @@ def test_msb0_numbers_stand_in_parentheses_where_manuals_count_so() -> None:
                 assert not msb0
 
 
-def differing(one: Slot, other: Slot) -> set[int]:
-    """The bits that do one thing in one slot and another in the other."""
+def differing(one: Level, other: Level) -> set[int]:
+    """The bits that do one thing in one place and another in the other."""
     return {number for number in range(64) if roles(one)[number] != roles(other)[number]}
 
 
@@ -143,7 +146,7 @@ def _agrees(cell: str, role: Role) -> bool:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_bits_that_differ_between_pte_and_pmd_are_those_that_do_something_else(name: str) -> None:
-    pte, pmd = (slot for slot in SLOTS if slot.arch.name == name)
+    pte, pmd = (place for place in SLOTS if place.arch.name == name)
     rows = [row for row in grids()["levels"].rows if row["Architecture"] == name]
     listed = [bit for row in rows for bit in bits_of(row["Bits"])]
     assert listed == sorted(differing(pte, pmd), reverse=True)
@@ -177,7 +180,7 @@ def test_the_bits_that_differ_between_revisions_are_those_that_do_something_else
 ) -> None:
     rows = change_rows(name, before, after)
     for level in ("pte", "pmd"):
-        old, new = (Slot(fullest(name, kernel), level) for kernel in kernels(before, after))
+        old, new = (fullest(name, kernel).level(level) for kernel in kernels(before, after))
         of_level = [row for row in rows if row["What"].startswith(f"{level.upper()} bit")]
         if not old.holds_softleaf:
             if not new.holds_softleaf:
@@ -279,17 +282,16 @@ SETS: Mapping[str, tuple[Callable[[Arch], object], Callable[[str], object]]] = {
 
 
 @EVERY_CHANGE
-@pytest.mark.parametrize("what", SETS)
 def test_kinds_types_and_markers_that_differ_are_listed_with_all_there_are_on_both_sides(
-    name: str, before: Revision, after: Revision, what: str
+    name: str, before: Revision, after: Revision
 ) -> None:
-    of_arch, of_cell = SETS[what]
-    told = [of_arch(fullest(name, kernel)) for kernel in kernels(before, after)]
-    rows = [row for row in change_rows(name, before, after) if row["What"] == what]
-    assert [[of_cell(row["Before"]), of_cell(row["After"])] for row in rows] == [told] * len(rows)
-    # one marker bit has changed its name and nothing else
-    renamed = what == "marker bits" and after.first == "6.6"
-    assert bool(rows) == (told[0] != told[1] or renamed)
+    for what, (of_arch, of_cell) in SETS.items():
+        told = [of_arch(fullest(name, kernel)) for kernel in kernels(before, after)]
+        rows = [row for row in change_rows(name, before, after) if row["What"] == what]
+        assert [[of_cell(row["Before"]), of_cell(row["After"])] for row in rows] == [told] * len(rows), what
+        # one marker bit has changed its name and nothing else
+        renamed = what == "marker bits" and after.first == "6.6"
+        assert bool(rows) == (told[0] != told[1] or renamed), what
 
 
 @EVERY_CHANGE

@@ -13,14 +13,13 @@ import pytest
 import pmdswp
 from pmdswp import Arch, SoftLeafType, State
 from pmdswp.arch import ARCHITECTURES, get_with
-from pmdswp.hazards import hazards
 from pmdswp.layout import Layout
 from pmdswp.render import decoder
 from pmdswp.render.palette import DARK, LIGHT
 from pmdswp.render.records import Json, layout_record
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import LevelName
 
-LEVELS: tuple[Level, ...] = ("pte", "pmd")
+LEVELS: tuple[LevelName, ...] = ("pte", "pmd")
 
 _OPERATORS: Mapping[str, Callable[[int, int], int]] = {
     "&": int.__and__,
@@ -96,9 +95,9 @@ def _sampled(data: Any) -> list[tuple[Arch, list[int]]]:
     return sampled
 
 
-def _check_level(data: Any, arch: Arch, level: Level, record: Any) -> None:
+def _check_level(data: Any, arch: Arch, level: LevelName, record: Any) -> None:
     assert record["layout"] is not None
-    expected: Any = layout_record(arch, level)
+    expected: Any = layout_record(arch.level(level))
     fields = [data["fields"][number] for number in record["layout"]["fields"]]
     assert [
         {key: value for key, value in field.items() if key not in {"tone", "source"}} for field in fields
@@ -129,7 +128,7 @@ def test_every_configuration_is_the_one_that_its_key_asks_for(data: Any) -> None
                 assert set(record["helpers"]) == {
                     f"pmd_{name}" for name in ("none", "present", "leaf", "trans_huge", "bad")
                 }
-        expected: Any = layout_record(arch, "pte")
+        expected: Any = layout_record(arch.pte)
         assert data["types"][types] == {
             "numbers": expected["swp_types"],
             "max_swapfiles": arch.max_swapfiles,
@@ -215,7 +214,7 @@ def test_a_default_configuration_has_the_hazards_of_the_library(data: Any) -> No
         numbers = next(iter(data["arches"][name]["configurations"].values()))
         for level, number in zip(LEVELS, numbers, strict=False):
             told = [data["hazards"][hazard]["entries"] for hazard in data["levels"][number]["layout"]["hazards"]]
-            assert told == [hazard.entries for hazard in hazards(arch, level)]
+            assert told == [hazard.entries for hazard in arch.level(level).hazards]
 
 
 def test_nothing_is_said_twice(data: Any) -> None:

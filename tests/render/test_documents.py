@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 import pytest
 from docutils import nodes
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import pmdswp
 from pmdswp.render import formats, html, markdown, rst
 from pmdswp.render.ascii import boxes
 from pmdswp.render.document import Diagram, Paragraph, Picture, Section, Table, inline, marked, plain
-from pmdswp.render.formats import Slot
+from pmdswp.render.formats import diagram
 from pmdswp.render.tables import size
 from render.layouts import default_layouts
 from render.pages import Page
@@ -44,6 +44,9 @@ WORDS = (
 )
 MARKS = ("a|b", "|", "||", "*", "*bold*", "**", "x_", "_x", "_x_", "__", "\\", "\\*", "[a](b)", "!")
 CODE = ("v", "(v & 0x1) != 0x0", "a | b", "|", "x_", "_x_", "*", "<b>", "&amp;", "\\", "a\\", "a\\|b", "-")
+
+# docutils takes a while for each document
+FEWER = settings(max_examples=max(10, settings().max_examples // 3))
 
 PIECES = st.sampled_from(WORDS + MARKS) | st.sampled_from(CODE).map(lambda piece: f"`{piece}`")
 REST = st.lists(PIECES, max_size=8)
@@ -121,6 +124,7 @@ def code_of(*texts: str) -> list[str]:
 
 
 @EVERY_FORMAT
+@FEWER
 @given(title=TITLES, text=TEXTS)
 @example(title="Title", text="- not a list")
 @example(title="Title", text="* not a list")
@@ -133,6 +137,7 @@ def test_a_title_and_a_paragraph_read_as_they_were_written(format: str, title: s
 
 
 @EVERY_FORMAT
+@FEWER
 @given(cells=st.lists(TEXTS | st.sampled_from(["", "-"]), min_size=4, max_size=4))
 @example(cells=["-", "`a | b`", "long words " * 10 + "`and (v & 0x1) != 0x0`", ""])
 def test_a_table_reads_as_it_was_written(format: str, cells: list[str]) -> None:
@@ -182,7 +187,7 @@ def test_sections_inside_one_another_have_titles_of_their_level(format: str) -> 
 @pytest.mark.parametrize("format", ["rst", "rst-list", "markdown"])
 def test_a_diagram_is_a_block_of_boxes_where_there_are_no_pictures(format: str) -> None:
     for arch, level in default_layouts():
-        written = _write(Section("Title", (Diagram(arch, level, msb0=True), Paragraph("Below."))), format)
+        written = _write(Section("Title", (Diagram(arch.level(level), msb0=True), Paragraph("Below."))), format)
         if format == "markdown":
             [fence] = (node for node in markdown_tree(written).walk() if node.type == "fence")
             assert fence.info == "text"
@@ -218,9 +223,7 @@ def test_every_layout_and_the_comparison_are_written_without_a_fault(format: str
 
 PAGES = {
     "one layout": formats.layout(pmdswp.get("x86_64"), "pmd", "html"),
-    "two layouts": formats.collection(
-        [Slot(pmdswp.get("s390x"), level, msb0=True) for level in ("pte", "pmd")], "html"
-    ),
+    "two layouts": formats.collection([diagram(pmdswp.get("s390x").level(level)) for level in ("pte", "pmd")], "html"),
     "comparison": formats.compare(["arm64", "s390x"], "html"),
 }
 

@@ -17,7 +17,7 @@ from pmdswp.layout import Field, FieldKind
 from pmdswp.render.document import Diagram
 from pmdswp.render.palette import DARK, LIGHT, Theme, style_sheet
 from pmdswp.render.svg import svg
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import LevelName
 from render.layouts import default_layouts, every_layout
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -73,7 +73,7 @@ class Picture(NamedTuple):
 
     @property
     def fields(self) -> list[Field]:
-        return list(reversed(self.diagram.arch.layout(self.diagram.level).fields))
+        return list(reversed(self.diagram.level.require_layout().fields))
 
     def row(self, number: int) -> list[Box]:
         """The boxes of one of the two rows of bits."""
@@ -99,8 +99,8 @@ def _box(element: ET.Element) -> Box:
     return Box(x, y, width, height, element.attrib["class"], "stroke-dasharray" in element.attrib)
 
 
-def picture(arch: Arch, level: Level, *, msb0: bool, heading: bool = True) -> Picture:
-    diagram = Diagram(arch, level, msb0)
+def picture(arch: Arch, level: LevelName, *, msb0: bool, heading: bool = True) -> Picture:
+    diagram = Diagram(arch.level(level), msb0)
     return Picture(diagram, ET.fromstring(svg(diagram, heading=heading)))  # noqa: S314  # it is our own
 
 
@@ -285,7 +285,7 @@ def test_a_picture_has_a_title_and_says_in_words_what_it_shows() -> None:
         by_id = {element.attrib["id"]: element for element in root.iter() if "id" in element.attrib}
         title, description = (by_id[name] for name in root.attrib["aria-labelledby"].split())
         assert (title.tag, description.tag) == (f"{SVG}title", f"{SVG}desc")
-        assert (title.text or "").startswith(f"{diagram.arch.name} swap {diagram.level.upper()}, kernel ")
+        assert (title.text or "").startswith(f"{diagram.level.arch.name} swap {diagram.level.label}, kernel ")
         for field in drawn.fields:
             bits = f"bit {field.lsb}" if field.width == 1 else f"bits {field.msb}-{field.lsb}"
             assert f"{bits}: {field.name}, {field.meaning}" in (description.text or "")

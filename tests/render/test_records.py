@@ -14,23 +14,22 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 import pmdswp
+from levels import flag_helpers, predicates
 from pmdswp import Arch, SoftLeaf, SoftLeafType, State, UnsupportedError
-from pmdswp.arch import get_with
+from pmdswp.arch import Level, get_with
 from pmdswp.formula import MASK64
 from pmdswp.layout import FieldKind
 from pmdswp.render.records import entry_record, layout_record, layout_schema
-from pmdswp.softleaf import FLAGS, MARKER_BITS, NR_SWAP_TYPES
-from pmdswp.softleaf import LevelName as Level
-from property.generators import SlotWord, Storable, slot_words, softleaf_slots, storables
+from pmdswp.softleaf import FLAGS, MARKER_BITS, NR_SWAP_TYPES, LevelName
+from property.generators import LevelWord, Storable, level_words, softleaf_levels, storables
 from render.layouts import default_layouts, every_layout
-from slots import Slot
 
 PUBLISHED_SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "layout.schema.json"
-SLOTS = [Slot(arch, level) for arch, level in default_layouts()]
+SLOTS = [arch.level(level) for arch, level in default_layouts()]
 MARKER_BITS_EVER = {**MARKER_BITS, "swapin_error": MARKER_BITS["poisoned"]}  # its name before 6.6
-LEVELS: tuple[Level, ...] = ("pte", "pmd")
+LEVELS: tuple[LevelName, ...] = ("pte", "pmd")
 
-EVERY_SLOT = pytest.mark.parametrize("slot", SLOTS, ids=lambda slot: f"{slot.arch.name}-{slot.level}")
+EVERY_SLOT = pytest.mark.parametrize("place", SLOTS, ids=lambda place: f"{place.arch.name}-{place.name}")
 
 OPERATORS: Mapping[str, Callable[[int, int], int]] = {
     "&": operator.and_,
@@ -52,9 +51,9 @@ def evaluate(tree: Any, names: Mapping[str, int]) -> int:
     return names[tree] if tree in names else int(tree, 16)
 
 
-def record_of(slot: Slot) -> dict[str, Any]:
+def record_of(place: Level) -> dict[str, Any]:
     """The record of a layout as a reader of JSON gets it."""
-    record: dict[str, Any] = json.loads(json.dumps(layout_record(slot.arch, slot.level)))
+    record: dict[str, Any] = json.loads(json.dumps(layout_record(place)))
     return record
 
 
@@ -72,7 +71,7 @@ def test_every_record_of_a_layout_fits_the_schema() -> None:
     validator = Draft202012Validator(layout_schema())
     assert len(every_layout()) > 50
     for arch, level in every_layout():
-        errors = [error.message for error in validator.iter_errors(record_of(Slot(arch, level)))]
+        errors = [error.message for error in validator.iter_errors(record_of(arch.level(level)))]
         assert not errors, (arch, level)
 
 
@@ -93,7 +92,7 @@ def closed_objects(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def test_the_schema_knows_every_key_and_misses_every_one() -> None:
-    record = record_of(Slot(pmdswp.get("riscv64", svrsw60t59b=True), "pmd"))
+    record = record_of(pmdswp.get("riscv64", svrsw60t59b=True).pmd)
     validator = Draft202012Validator(layout_schema())
     assert validator.is_valid(record)
     objects = list(closed_objects(record))
@@ -137,7 +136,7 @@ def test_the_schema_knows_every_key_and_misses_every_one() -> None:
     ],
 )
 def test_the_schema_refuses_what_no_record_holds(path: tuple[str | int, ...], wrong: object) -> None:
-    record: Any = record_of(Slot(pmdswp.get("riscv64"), "pmd"))
+    record: Any = record_of(pmdswp.get("riscv64").pmd)
     inner = record
     for step in path[:-1]:
         inner = inner[step]
@@ -149,49 +148,49 @@ def test_the_schema_refuses_what_no_record_holds(path: tuple[str | int, ...], wr
 
 
 @EVERY_SLOT
-def test_every_helper_of_a_word_is_in_the_record(slot: Slot) -> None:
-    names = {*slot.predicates, *slot.flag_helpers, "to_arch_swp_entry"}
-    if slot.level == "pte":
+def test_every_helper_of_a_word_is_in_the_record(place: Level) -> None:
+    names = {*predicates(place), *flag_helpers(place), "to_arch_swp_entry"}
+    if place.name == "pte":
         names.add("swp_clear_flags")
-    assert set(record_of(slot)["helpers"]) == {f"{slot.level}_{name}" for name in names}
+    assert set(record_of(place)["helpers"]) == {f"{place.name}_{name}" for name in names}
 
 
 def test_helpers_that_a_kernel_lacks_are_in_no_record() -> None:
     for arch, level in every_layout():
-        slot = Slot(arch, level)
-        assert set(record_of(slot)["helpers"]) >= {f"{level}_{name}" for name in slot.predicates}
-        if not slot.has_exclusive:
-            assert not {name for name in record_of(slot)["helpers"] if "exclusive" in name}
+        place = arch.level(level)
+        assert set(record_of(place)["helpers"]) >= {f"{level}_{name}" for name in predicates(place)}
+        if "exclusive" not in place.flags:
+            assert not {name for name in record_of(place)["helpers"] if "exclusive" in name}
     with pytest.raises(UnsupportedError, match="it comes with PMD softleaves on s390"):
-        layout_record(pmdswp.get("s390x", kernel="6.12"), "pmd")
+        layout_record(pmdswp.get("s390x", kernel="6.12").pmd)
 
 
-HELPERS = {slot: record_of(slot)["helpers"] for slot in SLOTS}
+HELPERS = {place: record_of(place)["helpers"] for place in SLOTS}
 
 
 @pytest.mark.parametrize("name", pmdswp.names())
 def test_a_trees_value_is_the_helpers_answer(name: str) -> None:
-    slots = [slot for slot in SLOTS if slot.arch.name == name]
+    places = [place for place in SLOTS if place.arch.name == name]
 
-    @given(slot_words(st.sampled_from(slots)))
-    def check(drawn: SlotWord) -> None:
-        slot, word = drawn
-        names = {"v": word, "invalid_pte_table": slot.arch.config.number("invalid_pte_table")}
-        for helper, expression in HELPERS[slot].items():
-            answer: int = getattr(slot.arch, helper)(word)
+    @given(level_words(st.sampled_from(places)))
+    def check(drawn: LevelWord) -> None:
+        place, word = drawn
+        names = {"v": word, "invalid_pte_table": place.arch.pmd.empty}
+        for helper, expression in HELPERS[place].items():
+            answer: int = getattr(place.arch, helper)(word)
             assert evaluate(expression["tree"], names) == answer, helper
             assert eval(expression["text"], dict(names)) == answer, helper  # noqa: S307  # that it is Python
 
     check()
 
 
-ENCODE = {slot: record_of(slot)["encode"]["tree"] for slot in SLOTS}
+ENCODE = {place: record_of(place)["encode"]["tree"] for place in SLOTS}
 
 
 @given(storables(st.sampled_from(SLOTS)))
 def test_the_tree_of_encode_gives_the_word_without_flags(storable: Storable) -> None:
     names = {"type": storable.swp_type, "offset": storable.offset}
-    assert evaluate(ENCODE[storable.slot], names) == storable.slot.softleaf_to(storable.leaf)
+    assert evaluate(ENCODE[storable.place], names) == storable.place.softleaf_to(storable.leaf)
 
 
 @given(storables())
@@ -199,7 +198,9 @@ def test_the_tree_of_a_hazard_is_true_for_exactly_the_entries_that_are_misread_s
     names = {"type": storable.swp_type, "offset": storable.offset}
     names.update({flag: int(flag in storable.flags) for flag in FLAGS})
     misread = {
-        hazard["reads_as"] for hazard in record_of(storable.slot)["hazards"] if evaluate(hazard["entry"]["tree"], names)
+        hazard["reads_as"]
+        for hazard in record_of(storable.place)["hazards"]
+        if evaluate(hazard["entry"]["tree"], names)
     }
     assert misread == {storable.reads_as.name} - {State.SOFTLEAF.name}
 
@@ -219,10 +220,10 @@ ZERO = (0, 0, frozenset[str]())
     ],
 )
 def test_each_documented_hazard_has_a_tree_that_is_true_for_it(
-    name: str, level: Level, entry: tuple[int, int, frozenset[str]], reads_as: str
+    name: str, level: LevelName, entry: tuple[int, int, frozenset[str]], reads_as: str
 ) -> None:
     options = {"svrsw60t59b": True} if name == "riscv64" else {}
-    record = record_of(Slot(get_with(name, options), level))
+    record = record_of(get_with(name, options).level(level))
     names = {"type": entry[0], "offset": entry[1], **{flag: int(flag in entry[2]) for flag in FLAGS}}
     held = [hazard for hazard in record["hazards"] if evaluate(hazard["entry"]["tree"], names)]
     assert [hazard["reads_as"] for hazard in held] == [reads_as]
@@ -250,20 +251,20 @@ def _option(name: str, value: object) -> object:
 
 def test_the_options_of_a_record_give_its_configuration_again() -> None:
     for arch, level in every_layout():
-        record = record_of(Slot(arch, level))
+        record = record_of(arch.level(level))
         again = get_with(record["arch"], {name: _option(name, value) for name, value in record["options"].items()})
         assert (again, record["kernel"]) == (arch, arch.kernel)
 
 
 def test_no_number_of_a_record_is_too_large_for_a_double() -> None:
     for arch, level in every_layout():
-        numbers = [value for value in _all_values(record_of(Slot(arch, level))) if type(value) is int]
+        numbers = [value for value in _all_values(record_of(arch.level(level))) if type(value) is int]
         assert max(numbers) < 1 << 53
 
 
 def test_the_fields_of_a_record_are_those_of_the_layout() -> None:
     for arch, level in every_layout():
-        for record, field in zip(record_of(Slot(arch, level))["fields"], arch.layout(level), strict=True):
+        for record, field in zip(record_of(arch.level(level))["fields"], arch.layout(level), strict=True):
             since = field.since and {
                 "release": field.since.since,
                 "tag": field.since.tag,
@@ -276,8 +277,8 @@ def test_the_fields_of_a_record_are_those_of_the_layout() -> None:
 
 
 @EVERY_SLOT
-def test_the_numbers_of_a_record_are_those_of_the_architecture(slot: Slot) -> None:
-    record, arch = record_of(slot), slot.arch
+def test_the_numbers_of_a_record_are_those_of_the_architecture(place: Level) -> None:
+    record, arch = record_of(place), place.arch
     for name in ("page_size", "pmd_size", "hpage_pmd_nr", "max_swapfiles", "max_physmem_bits", "swp_pfn_bits"):
         assert record[name] == getattr(arch, name)
     assert int(record["max_swap_offset"], 16) == arch.max_swap_offset
@@ -288,7 +289,7 @@ def test_the_numbers_of_a_record_are_those_of_the_architecture(slot: Slot) -> No
 
 
 def test_a_kernel_without_the_guard_marker_has_no_bit_for_it() -> None:
-    record = record_of(Slot(pmdswp.get("x86_64", kernel="6.12"), "pte"))
+    record = record_of(pmdswp.get("x86_64", kernel="6.12").pte)
     assert record["marker_bits"] == {"uffd_wp": "0x1", "poisoned": "0x2"}
 
 
@@ -301,18 +302,18 @@ def test_the_type_numbers_of_a_record_are_those_that_decode_so() -> None:
         numbers: dict[str, list[int]] = {}
         for number in range(arch.max_swapfiles, NR_SWAP_TYPES):
             numbers.setdefault(_kind_of(arch, number), []).append(number)
-        assert record_of(Slot(arch, level))["swp_types"] == numbers
+        assert record_of(arch.level(level))["swp_types"] == numbers
 
 
 def test_the_kinds_of_a_record_are_those_that_the_kernel_takes_there() -> None:
     for arch, level in every_layout():
-        slot = Slot(arch, level)
+        place = arch.level(level)
         held = {
             _kind_of(arch, number)
             for number in range(NR_SWAP_TYPES)
-            if level == "pte" or arch.pmd_is_valid_softleaf(slot.encode(number, 1))
+            if level == "pte" or arch.pmd_is_valid_softleaf(place.encode(number, 1))
         }
-        kinds = record_of(slot)["kinds"]
+        kinds = record_of(place)["kinds"]
         assert set(kinds) == held
         assert len(kinds) == len(held)
 
@@ -320,14 +321,14 @@ def test_the_kinds_of_a_record_are_those_that_the_kernel_takes_there() -> None:
 # --- entries --------------------------------------------------------------------------------------------------
 
 
-@given(slot_words())
-def test_the_record_of_an_entry_says_what_the_entry_says(drawn: SlotWord) -> None:
-    slot, word = drawn
-    entry = slot.decode(word)
-    record: dict[str, Any] = json.loads(json.dumps(entry_record(slot.arch, entry)))
-    assert (record["arch"], record["kernel"], record["level"]) == (slot.arch.name, slot.arch.kernel, slot.level)
+@given(level_words())
+def test_the_record_of_an_entry_says_what_the_entry_says(drawn: LevelWord) -> None:
+    place, word = drawn
+    entry = place.decode(word)
+    record: dict[str, Any] = json.loads(json.dumps(entry_record(place.arch, entry)))
+    assert (record["arch"], record["kernel"], record["level"]) == (place.arch.name, place.arch.kernel, place.name)
     assert record["raw"] == f"0x{word:016x}"
-    assert slot.from_bytes(bytes.fromhex(record["bytes"])) == word
+    assert place.from_bytes(bytes.fromhex(record["bytes"])) == word
     assert (record["state"], record["kind"]) == (entry.state.name, entry.kind.name)
     assert [record[flag] for flag in FLAGS] == [entry.exclusive, entry.soft_dirty, entry.uffd]
     assert ("stray_bits" in record) == (entry.leaf is not None)
@@ -337,25 +338,25 @@ def test_the_record_of_an_entry_says_what_the_entry_says(drawn: SlotWord) -> Non
         assert (record["type"], record["offset"]) == (None, None)
         return
     assert SoftLeaf(record["type"], int(record["offset"], 16)) == entry.leaf
-    assert int(record["stray_bits"], 16) == slot.layout.stray_bits(word)
+    assert int(record["stray_bits"], 16) == place.require_layout().stray_bits(word)
     if entry.kind.has_pfn:
-        assert int(record["pfn"], 16) == slot.arch.softleaf_pfn(entry.leaf)
-        assert record["young"] is slot.arch.softleaf_young(entry.leaf)
-        assert record["dirty"] is slot.arch.softleaf_dirty(entry.leaf)
+        assert int(record["pfn"], 16) == place.arch.softleaf_pfn(entry.leaf)
+        assert record["young"] is place.arch.softleaf_young(entry.leaf)
+        assert record["dirty"] is place.arch.softleaf_dirty(entry.leaf)
     if entry.kind is SoftLeafType.MARKER:
-        assert sum(MARKER_BITS_EVER[name] for name in record["markers"]) == slot.arch.softleaf_markers(entry.leaf)
+        assert sum(MARKER_BITS_EVER[name] for name in record["markers"]) == place.arch.softleaf_markers(entry.leaf)
 
 
-@given(storables(softleaf_slots()))
+@given(storables(softleaf_levels()))
 def test_the_record_of_an_encoded_entry_has_no_stray_bits_and_gives_the_word_again(storable: Storable) -> None:
-    slot = storable.slot
-    record: Any = entry_record(slot.arch, slot.decode(storable.word))
+    place = storable.place
+    record: Any = entry_record(place.arch, place.decode(storable.word))
     if storable.reads_as is not State.SOFTLEAF:
         assert "stray_bits" not in record
         return
     assert record["stray_bits"] == "0x0"
     flags = {flag: record[flag] for flag in FLAGS}
-    assert slot.encode(record["type"], int(record["offset"], 16), **flags) == storable.word
+    assert place.encode(record["type"], int(record["offset"], 16), **flags) == storable.word
 
 
 @pytest.mark.parametrize(("young", "dirty"), [(False, False), (True, False), (False, True)])

@@ -19,15 +19,15 @@ from hypothesis import strategies as st
 import pmdswp
 from arrays.readings import FEWER
 from pmdswp import Arch, Entry, SoftLeafType, array
+from pmdswp.arch import Level
 from pmdswp.render.records import entry_record
 from pmdswp.scan.records import COLUMNS, FORMATS, WRITERS
 from pmdswp.scan.selection import SELECTABLE, Selected, Selection
 from pmdswp.softleaf import LevelName
-from property.generators import slot_word_lists
+from property.generators import level_word_lists
 from scan.conftest import Run
 from scan.files import PMD_PAGE, PTE_PAGE, X86
 from scan.model import array_of, entries_of
-from slots import Slot
 
 # imported so, since pyarrow has no types
 pa, parquet, ipc = (import_module(f"pyarrow{name}") for name in ("", ".parquet", ".ipc"))
@@ -112,19 +112,20 @@ def test_csv_has_the_same_columns(run: Run, dump: tuple[Arch, LevelName, list[in
 
 
 @st.composite
-def selections(draw: st.DrawFn) -> tuple[Slot, Selected]:
+def selections(draw: st.DrawFn) -> tuple[Level, Selected]:
     """Words of any sort at any places, as many as need several steps and as there are, several times."""
-    slot, seeds = draw(slot_word_lists(8))
+    place, seeds = draw(level_word_lists(8))
     words = seeds * draw(st.integers(0, 5))
     places = st.integers(0, (1 << 64) - 1) | st.integers(0, 20).map(lambda power: min(10**power, (1 << 64) - 1))
     positions = draw(st.lists(places, min_size=len(words), max_size=len(words)))
-    return slot, Selected(array_of(positions), array_of(words))
+    return place, Selected(array_of(positions), array_of(words))
 
 
 @FEWER
 @given(selections())
-def test_rows_that_are_made_at_once_are_those_of_one_record_after_the_other(case: tuple[Slot, Selected]) -> None:
-    (arch, level), selected = case
+def test_rows_that_are_made_at_once_are_those_of_one_record_after_the_other(case: tuple[Level, Selected]) -> None:
+    place, selected = case
+    arch, level = place.arch, place.name
     records = [
         {"position": position, **entry_record(arch, arch.decode(level, word))}
         for position, word in zip(selected.positions.tolist(), selected.words.tolist(), strict=True)

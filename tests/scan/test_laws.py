@@ -19,12 +19,11 @@ from data_files import GUEST_FILES, VECTOR_SAMPLE, label
 from guests.records import Snapshot, load_snapshots
 from guests.records import load as load_guest
 from pmdswp import Arch, DecodeError, SoftLeafType, State, UnsupportedError
-from pmdswp.arch import ARCHITECTURES, get_with
+from pmdswp.arch import ARCHITECTURES, Level, get_with
 from pmdswp.scan import LONGEST, Leaf, Run, Summary, scan, scan_file, table_entries
 from pmdswp.softleaf import NR_SWAP_TYPES, Flags, LevelName
-from property.generators import slot_word_lists
+from property.generators import level_word_lists
 from scan.model import array_of, summary_of
-from slots import Slot
 from vectors.records import load as load_vectors
 
 LEVELS: tuple[LevelName, ...] = ("pte", "pmd")
@@ -32,47 +31,49 @@ X86 = pmdswp.get("x86_64")
 SEED_WORDS = 8
 
 
-def stepped(slot: Slot, word: int, length: int, *, aligned: bool) -> list[int]:
+def stepped(place: Level, word: int, length: int, *, aligned: bool) -> list[int]:
     """`length` entries that begin with that of `word` and step by one offset; the word again if it is none."""
-    entry = slot.decode(word)
+    entry = place.decode(word)
     if entry.leaf is None or entry.leaf.swp_type >= NR_SWAP_TYPES:
         return [word] * length
     swp_type, offset = entry.leaf
-    start = min(offset, slot.arch.max_swap_offset + 1 - slot.arch.hpage_pmd_nr)
-    start -= start % slot.arch.hpage_pmd_nr if aligned else 0
+    start = min(offset, place.arch.max_swap_offset + 1 - place.arch.hpage_pmd_nr)
+    start -= start % place.arch.hpage_pmd_nr if aligned else 0
     flags = {name: getattr(entry, name) for name in ("exclusive", "soft_dirty", "uffd")}
-    return [slot.encode(swp_type, start + i, **flags) for i in range(min(length, slot.arch.hpage_pmd_nr))]
+    return [place.encode(swp_type, start + i, **flags) for i in range(min(length, place.arch.hpage_pmd_nr))]
 
 
 @st.composite
-def tables(draw: st.DrawFn) -> tuple[Slot, list[int]]:
+def tables(draw: st.DrawFn) -> tuple[Level, list[int]]:
     """Up to three tables of words of any sort, with repeated words, runs, and runs that fill a table."""
-    slot, seeds = draw(slot_word_lists(SEED_WORDS))
-    size = table_entries(slot.arch, slot.level)
+    place, seeds = draw(level_word_lists(SEED_WORDS))
+    size = table_entries(place.arch, place.name)
     words: list[int] = []
     for _ in range(draw(st.integers(0, 8))):
         word, length = draw(st.sampled_from(seeds)), draw(st.sampled_from([1, 2, 3, 17, size - 1, size]))
         if draw(st.booleans()):
             words += [0] * (-len(words) % size)
-        words += stepped(slot, word, length, aligned=draw(st.booleans()))
+        words += stepped(place, word, length, aligned=draw(st.booleans()))
         if len(words) > 2 * size:
             break
-    return slot, words[: 3 * size]
+    return place, words[: 3 * size]
 
 
 @FEWER
 @given(tables(), st.integers(0, 1 << 40))
-def test_a_summary_is_what_a_loop_counts(case: tuple[Slot, list[int]], position: int) -> None:
-    (arch, level), words = case
+def test_a_summary_is_what_a_loop_counts(case: tuple[Level, list[int]], position: int) -> None:
+    place, words = case
+    arch, level = place.arch, place.name
     assert scan(arch, level, array_of(words), position=position) == summary_of(arch, level, words, position)
 
 
 @FEWER
 @given(tables(), tables(), st.data())
 def test_summaries_of_whole_tables_add_up_to_that_of_all(
-    case: tuple[Slot, list[int]], other: tuple[Slot, list[int]], data: st.DataObject
+    case: tuple[Level, list[int]], other: tuple[Level, list[int]], data: st.DataObject
 ) -> None:
-    (arch, level), words = case
+    place, words = case
+    arch, level = place.arch, place.name
     size = table_entries(arch, level)
     whole = scan(arch, level, array_of(words))
     cuts = data.draw(st.lists(st.integers(0, len(words) // size).map(lambda n: n * size), max_size=3))

@@ -15,14 +15,16 @@ import pmdswp
 from pmdswp import Arch, Entry, Field, JoinError, Layout, SoftLeaf, SoftLeafType, State
 from pmdswp import strategies as ps
 from pmdswp.revisions import revisions
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import LevelName
 from timeline import EVER, PMD_SOFTLEAF, PTE_EXCLUSIVE
 
 ARCHES = ps.architectures()
+ONE = settings(max_examples=1, phases=[Phase.generate], database=None)
+"""One example, as it is drawn first."""
 WITH_PMDS = ARCHES.filter(lambda arch: arch.has_pmd_softleaf and arch.hpage_pmd_nr < 4096)
 
 
-def _decode(arch: Arch, level: Level, word: int) -> Entry:
+def _decode(arch: Arch, level: LevelName, word: int) -> Entry:
     return arch.decode_pte(word) if level == "pte" else arch.decode_pmd(word)
 
 
@@ -171,7 +173,7 @@ def test_runs_shrink_to_the_first_that_can_be() -> None:
 
 @pytest.mark.parametrize("known", [Arch, SoftLeaf, Entry, Layout, Field])
 def test_from_type_knows_the_types_of_the_library(known: type[Any]) -> None:
-    assert isinstance(find(st.from_type(known), lambda _: True), known)
+    assert isinstance(find(st.from_type(known), lambda _: True, settings=ONE), known)
 
 
 @given(...)
@@ -195,7 +197,8 @@ import sys
 {imports}
 from hypothesis import strategies as st
 print('pmdswp.strategies' in sys.modules)
-print(hypothesis.find(st.from_type(pmdswp.Arch), lambda arch: True))
+one = hypothesis.settings(max_examples=1, phases=[hypothesis.Phase.generate], database=None)
+print(hypothesis.find(st.from_type(pmdswp.Arch), lambda arch: True, settings=one))
 """
     before, drawn = _python(code).splitlines()
     assert (before, drawn) == ("False", "pmdswp.get('x86_64', kernel='pmd-swap-v3')")

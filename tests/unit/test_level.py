@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def test_levels_are_equal_if_name_and_architecture_are() -> None:
 def test_the_empty_word_is_none_and_a_level_cannot_be_changed(level: Level) -> None:
     assert level.none(level.empty)
     with pytest.raises(AttributeError):
-        level.name = "pud"  # type: ignore[assignment]
+        level.name = "pud"  # type: ignore[assignment, misc]
     with pytest.raises(AttributeError):
         level.extra = 1  # type: ignore[attr-defined]
 
@@ -120,21 +121,23 @@ def test_a_level_without_a_layout_says_what_has_one() -> None:
 
 # --- numbers that are not Python's own ----------------------------------------------------------------------
 
-INTEGERS = [np.uint8, np.int8, np.uint16, np.int32, np.uint32, np.int64, np.uint64]
+INTEGERS: list[Any] = [np.uint8, np.int8, np.uint16, np.int32, np.uint32, np.int64, np.uint64]
 
 
 @pytest.mark.parametrize("arch", ARCHES[:7], ids=repr)
 def test_integers_of_numpy_are_stored_and_read_as_the_numbers_that_they_are(arch: Arch) -> None:
     offset = min(arch.max_swap_offset, (1 << 62) - 1)
+    unsigned: Any = np.uint64(offset)
+    signed: Any = np.int64(offset)
     for level in (arch.pte, arch.pmd):
         word = level.encode(1, offset)
         leaf = level.softleaf_from(word)
         for kind in INTEGERS:
             for same in (
                 level.encode(kind(1), offset),
-                level.encode(kind(1), np.uint64(offset)),
-                level.encode(1, np.int64(offset)),
-                level.softleaf_to(SoftLeaf(kind(1), np.uint64(offset))),
+                level.encode(kind(1), unsigned),
+                level.encode(1, signed),
+                level.softleaf_to(SoftLeaf(kind(1), unsigned)),
             ):
                 assert (type(same), same) == (int, word)
         read = level.softleaf_from(np.uint64(word))  # type: ignore[arg-type]
@@ -176,8 +179,8 @@ def test_a_flag_is_true_or_false(wanted: bool) -> None:
     for encode in (arch.encode_pte, arch.encode_pmd):
         with pytest.raises(EncodeError, match=r"flag uffd is .*; allowed: True, False"):
             encode(0, 0, uffd=wanted)
-        assert encode(0, 0, uffd=np.bool_(True)) == encode(0, 0, uffd=True)  # noqa: FBT003  # type: ignore[arg-type]
-        assert encode(0, 0, uffd=np.bool_(False)) == encode(0, 0)  # noqa: FBT003  # type: ignore[arg-type]
+        assert encode(0, 0, uffd=cast("bool", np.bool_(True))) == encode(0, 0, uffd=True)  # noqa: FBT003
+        assert encode(0, 0, uffd=cast("bool", np.bool_(False))) == encode(0, 0)  # noqa: FBT003
 
 
 @pytest.mark.parametrize("leaf", [None, 5, "leaf", (1,), (1, 2, 3), (None, 0), ("1", 0), SoftLeaf(1.5, 0)])  # type: ignore[arg-type]

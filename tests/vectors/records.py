@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from data_files import SPECIAL_TYPES, Fields, UnknownFieldError, read_records
 from pmdswp import SoftLeaf, SoftLeafType
 from pmdswp.config import Options
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.softleaf import LevelName
 from pmdswp.vectors.geometry import options
 
 
@@ -60,7 +60,7 @@ class WordRecord:
 
     kind: str
     why: str
-    levels: Mapping[Level, Told]
+    levels: Mapping[LevelName, Told]
 
     def __str__(self) -> str:
         words = {told.word for told in self.levels.values()}
@@ -136,17 +136,16 @@ class Vectors:
     made: list[WordRecord] = field(default_factory=list)
 
 
+@cache
+def load_geometry(path: Path) -> Geometry:
+    """Read the constants of a file, and no more of it."""
+    return _first(path, read_records(path))
+
+
 def load(path: Path) -> Vectors:
     """Read a file; raises `UnknownFieldError` for a kind of record or a field that is not known here."""
     records = read_records(path)
-    first = next(records)
-    # a header is what pmdswp.vectors reads; here the kernel speaks
-    if (kind := first.text("k")) == "header":
-        first = next(records)
-        kind = first.text("k")
-    if kind != "geom":
-        raise UnknownFieldError(f"{path.name}: the first record is no geom")
-    vectors = Vectors(_geometry(first))
+    vectors = Vectors(_first(path, records))
     for record in records:
         kind = record.text("k")
         if kind == "swp":
@@ -163,6 +162,17 @@ def load(path: Path) -> Vectors:
             raise UnknownFieldError(f"{path.name}: unknown record kind {kind!r}")
         record.done()
     return vectors
+
+
+def _first(path: Path, records: Iterator[Fields]) -> Geometry:
+    first = next(records)
+    # a header is what pmdswp.vectors reads; here the kernel speaks
+    if (kind := first.text("k")) == "header":
+        first = next(records)
+        kind = first.text("k")
+    if kind != "geom":
+        raise UnknownFieldError(f"{path.name}: the first record is no geom")
+    return _geometry(first)
 
 
 def _geometry(record: Fields) -> Geometry:
@@ -206,7 +216,7 @@ def _swp(record: Fields, geometry: Geometry) -> SwpRecord:
     )
 
 
-def _words(record: Fields, kind: str, levels: Iterable[Level]) -> WordRecord:
+def _words(record: Fields, kind: str, levels: Iterable[LevelName]) -> WordRecord:
     told = {level: _told(record.inner(level)) for level in levels}
     if "v" in record:
         word = record.number("v")

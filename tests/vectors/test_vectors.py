@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from itertools import product
-from typing import TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import pytest
 
@@ -18,9 +19,12 @@ from pmdswp.arch.x86 import l1tf_max_swapfile_size
 from pmdswp.oracle.classes import CLASSES
 from pmdswp.oracle.levels import LevelHelpers, pmd_helpers, pte_helpers
 from pmdswp.oracle.stated import NOT_STATED, PMD_STATED, STATED
-from pmdswp.softleaf import NR_SWAP_TYPES
+from pmdswp.softleaf import NR_SWAP_TYPES, LevelName
 from vectors import records
 from vectors.records import Flags, Geometry, Low12Record, SwpRecord, Told, Vectors, WordRecord
+
+if TYPE_CHECKING:
+    from _pytest.mark import ParameterSet
 
 NO_FLAG = Flags(exclusive=False, soft_dirty=False, uffd=False)
 ON: Mapping[Flags, Mapping[str, bool]] = {
@@ -42,6 +46,8 @@ class Replay:
     arch: Arch
     pte: LevelHelpers
     pmd: LevelHelpers
+    again: frozenset[LevelName]
+    """Levels whose words are left out, because what answers for them is held to another file or in another case."""
     seen: set[object] = field(default_factory=set)
     """Words and all that was told of them, as far as they were replayed: many come more than once in a file."""
 
@@ -55,17 +61,80 @@ class Replay:
         expect(self.file, self.arch, found, facts_of)
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(case, id=f"{label(case[0])}-as-{case[1]}") for case in vector_cases()],
-)
+class Case(NamedTuple):
+    """A file, and the kernel as which it is read."""
+
+    path: Path
+    kernel: str
+    again: frozenset[LevelName] = frozenset()
+
+
+def configured(path: Path, kernel: str) -> tuple[Arch, bool]:
+    """What a file is read as, and whether its kernel has the softleaf functions."""
+    geometry = records.load_geometry(path)
+    return pmdswp.get(geometry.arch, **geometry.options(kernel)), geometry.has_softleaf
+
+
+def cases() -> Iterator[ParameterSet]:
+    """Every file, read as every kernel that it holds for.
+
+    By default each file is replayed as far as what answers has not been held to another one. The long cases replay all
+    of the others.
+    """
+    done: set[object] = set()
+    for path, kernel in vector_cases():
+        arch, has_softleaf = configured(path, kernel)
+        pages = (arch.name, arch.kernel, arch.swp_pfn_bits, arch.migration_ad, tuple(arch.swp_types.items()))
+        levels: dict[LevelName, object] = {
+            # a PTE of two kernels that differ in PMDs alone need not be held to the same file twice
+            "pte": (path, functions_of(arch, pte_only=True)),
+            "pmd": (has_softleaf, functions_of(arch)),
+        }
+        known = frozenset(level for level, functions in levels.items() if functions in done)
+        if levels["pmd"] in done:
+            known = frozenset(levels)
+        name = f"{label(path)}-as-{kernel}"
+        if len(known) < len(levels) or pages not in done:
+            yield pytest.param(Case(path, kernel, known), id=name)
+        if known:
+            yield pytest.param(Case(path, kernel), id=f"{name}-whole", marks=pytest.mark.long)
+        done |= {pages, *levels.values()}
+
+
+def functions_of(arch: Arch, *, pte_only: bool = False) -> object:
+    """All by which a word is answered for, or a PTE alone: equal for kernels that answer alike."""
+    functions = arch.source.split("\n\n")
+    facts = (arch.name, arch.byteorder, arch.pte_layout, tuple(arch.swp_types.items()))
+    if pte_only:
+        return facts, tuple(text for text in functions if "pmd" not in text.partition("(")[0])
+    return facts, tuple(functions), arch.pmd_layout, arch.has_pmd_swap
+
+
+@pytest.fixture(scope="module", params=list(cases()))
 def replay(request: pytest.FixtureRequest) -> Replay:
-    path, kernel = request.param
+    path, kernel, again = request.param
     vectors = load(path)
-    arch = pmdswp.get(vectors.geometry.arch, **vectors.geometry.options(kernel))
-    has_softleaf = vectors.geometry.has_softleaf
+    arch, has_softleaf = configured(path, kernel)
     pte, pmd = (helpers(arch, has_softleaf=has_softleaf) for helpers in (pte_helpers, pmd_helpers))
-    return Replay(label(path), vectors, arch, pte, pmd)
+    return Replay(label(path), vectors, arch, pte, pmd, again)
+
+
+def test_whatever_answers_is_held_to_some_file_by_default_and_to_every_file_in_the_long_run() -> None:
+    chosen = [(parameter.values[0], bool(parameter.marks)) for parameter in cases()]
+    by_default: set[object] = set()
+    for case, is_long in chosen:
+        assert isinstance(case, Case)
+        arch, has_softleaf = configured(case.path, case.kernel)
+        if not is_long and "pte" not in case.again:
+            by_default.add(functions_of(arch, pte_only=True))
+        if not is_long and "pmd" not in case.again:
+            by_default.add((has_softleaf, functions_of(arch)))
+    for path, kernel in vector_cases():
+        arch, has_softleaf = configured(path, kernel)
+        assert functions_of(arch, pte_only=True) in by_default
+        assert (has_softleaf, functions_of(arch)) in by_default
+    whole = [case[:2] for case, _ in chosen if isinstance(case, Case) and not case.again]
+    assert sorted(whole) == sorted(vector_cases())
 
 
 def test_every_file_has_records_of_every_kind(replay: Replay) -> None:
@@ -77,8 +146,11 @@ def test_every_file_has_records_of_every_kind(replay: Replay) -> None:
     assert vectors.made
 
 
-def test_constants_are_the_kernels(replay: Replay) -> None:
-    replay.expect([replay.geometry], partial(geometry_facts, replay.arch))
+@pytest.mark.parametrize("case", [pytest.param(case, id=f"{label(case[0])}-as-{case[1]}") for case in vector_cases()])
+def test_constants_are_the_kernels(case: tuple[Path, str]) -> None:
+    path, kernel = case
+    arch, _ = configured(path, kernel)
+    expect(label(path), arch, [records.load_geometry(path)], partial(geometry_facts, arch))
 
 
 def test_types_and_offsets_encode_as_in_the_kernel(replay: Replay) -> None:
@@ -152,7 +224,7 @@ def word_record_facts(replay: Replay, record: WordRecord) -> Facts:
 
 def word_facts(replay: Replay, level: LevelHelpers, told: Told) -> Facts:
     asked = (level.name, told.word, told.memory, *told.fields.items())
-    if asked in replay.seen:
+    if level.name in replay.again or asked in replay.seen:
         yield AGAIN
         return
     replay.seen.add(asked)
@@ -256,6 +328,9 @@ def encoding_facts(
     replay: Replay, level: LevelHelpers, record: SwpRecord, told_by_flags: Mapping[Flags, Told]
 ) -> Facts:
     name = level.name
+    if name in replay.again:
+        yield AGAIN
+        return
     leaf = SoftLeaf(record.swp_type, record.offset)
     plain = told_by_flags[NO_FLAG].word
     yield Fact(f"softleaf_to_{name} truncated", level.softleaf_to(leaf, truncate=True), plain)
@@ -266,7 +341,8 @@ def encoding_facts(
     for flags, told in told_by_flags.items():
         # without the series the bit is there in the word, but nothing puts it there
         if name == "pte" or replay.arch.has_pmd_swap or not flags.exclusive:
-            yield from flag_facts(level, flags, told, told_by_flags)
+            for fact in flag_facts(level, flags, told, told_by_flags):
+                yield fact if fact.said == fact.told else fact._replace(field=f"{name} with {flags}: {fact.field}")
         on = ON[flags]
         has_flags = all(flag in level.flags for flag, is_on in on.items() if is_on)
         said = or_refused(partial(level.encode, record.swp_type, record.offset, **on), EncodeError)
@@ -283,8 +359,8 @@ def flag_facts(level: LevelHelpers, flags: Flags, told: Told, told_by_flags: Map
     for flag, is_on in ON[flags].items():
         if is_on:
             without = told_by_flags[flags._replace(**{flag: False})].word
-            yield Fact(f"{level.name}_swp_mk{flag} of {without:#x}", level.mk[flag](without), told.word)
-            yield Fact(f"{level.name}_swp_clear_{flag}", level.clear[flag](told.word), without)
+            yield Fact("mk of the word without", level.mk[flag](without), told.word)
+            yield Fact("clear", level.clear[flag](told.word), without)
 
 
 def no_encoding_facts(level: LevelHelpers, record: SwpRecord) -> Facts:

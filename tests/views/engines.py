@@ -8,35 +8,34 @@ from typing import NamedTuple
 
 import pytest
 
-from pmdswp.arch import get_with
+from pmdswp.arch import Level, get_with
 from pmdswp.views import bits, wire
 from pmdswp.views.naming import named_fields
 from pmdswp.views.wire import Construct
 from property.generators import CONFIGURATIONS, LEVELS
-from slots import Slot
 
 Numbers = Mapping[str, int]
 
 
 class Engine(NamedTuple):
-    """A way to read the fields of a word in a slot, and to write a word that has these fields."""
+    """A way to read the fields of a word in a place, and to write a word that has these fields."""
 
-    read: Callable[[Slot, int], Numbers]
-    write: Callable[[Slot, Numbers], int]
+    read: Callable[[Level, int], Numbers]
+    write: Callable[[Level, Numbers], int]
 
 
 @lru_cache
-def entry(slot: Slot) -> Construct[Numbers]:
-    """The construct of a slot, made once."""
-    return wire.entry(slot.arch, slot.level)
+def entry(place: Level) -> Construct[Numbers]:
+    """The construct of a place, made once."""
+    return wire.entry(place.arch, place.name)
 
 
-def _parse(slot: Slot, word: int) -> Numbers:
-    return without_notes(entry(slot).parse(slot.to_bytes(word)))
+def _parse(place: Level, word: int) -> Numbers:
+    return without_notes(entry(place).parse(place.to_bytes(word)))
 
 
-def _build(slot: Slot, numbers: Numbers) -> int:
-    return slot.from_bytes(entry(slot).build(numbers))
+def _build(place: Level, numbers: Numbers) -> int:
+    return place.from_bytes(entry(place).build(numbers))
 
 
 def without_notes(parsed: Numbers) -> Numbers:
@@ -46,19 +45,19 @@ def without_notes(parsed: Numbers) -> Numbers:
 
 CONSTRUCT = Engine(_parse, _build)
 BITSTRING = Engine(
-    lambda slot, word: bits.unpack(slot.layout, word),
-    lambda slot, numbers: bits.pack(slot.layout, **numbers),
+    lambda place, word: bits.unpack(place.require_layout(), word),
+    lambda place, numbers: bits.pack(place.require_layout(), **numbers),
 )
 EVERY_ENGINE = pytest.mark.parametrize("engine", [CONSTRUCT, BITSTRING], ids=["construct", "bitstring"])
 
 
-def codec_numbers(slot: Slot, word: int) -> Numbers:
+def codec_numbers(place: Level, word: int) -> Numbers:
     """The fields of a word as the codec's own formula reads them."""
-    return {name: field.get(word) for name, field in named_fields(slot.layout).items()}
+    return {name: field.get(word) for name, field in named_fields(place.require_layout()).items()}
 
 
-def every_layout() -> Iterator[Slot]:
-    """A slot for each layout and byte order of all configurations."""
+def every_layout() -> Iterator[Level]:
+    """A place for each layout and byte order of all configurations."""
     archs = [get_with(name, options) for name, choices in CONFIGURATIONS.items() for options in choices]
-    slots = [slot for arch in archs for level in LEVELS if (slot := Slot(arch, level)).holds_softleaf]
-    yield from {(slot.layout, slot.arch.byteorder): slot for slot in slots}.values()
+    places = [place for arch in archs for level in LEVELS if (place := arch.level(level)).holds_softleaf]
+    yield from {(place.require_layout(), place.arch.byteorder): place for place in places}.values()

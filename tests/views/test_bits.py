@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 import pmdswp
 from pmdswp import DecodeError
+from pmdswp.arch import Level
 from pmdswp.views import bits
-from property.generators import SlotWord, not_integers, not_words, slot_words, softleaf_slots
-from slots import Slot
+from property.generators import LevelWord, level_words, not_integers, not_words, softleaf_levels
 
 PRETTY = """\
 63-12  0000000000000000000000000000000010101011110011011110  offset      0xabcde
@@ -47,22 +47,22 @@ def test_an_inverted_field_stands_as_it_is_in_the_bits_and_turned_back_in_the_nu
     assert bits.pretty(layout, word).splitlines()[1] == f"58-9   {'1' * 49}0  offset      0x1"
 
 
-@given(slot_words(softleaf_slots()))
-def test_the_bits_of_all_lines_are_the_word(case: SlotWord) -> None:
-    slot, word = case
-    digits = [line.split()[1] for line in bits.pretty(slot.layout, word).splitlines()]
+@given(level_words(softleaf_levels()))
+def test_the_bits_of_all_lines_are_the_word(case: LevelWord) -> None:
+    place, word = case
+    digits = [line.split()[1] for line in bits.pretty(place.require_layout(), word).splitlines()]
     assert int("".join(digits), 2) == word
 
 
-@given(softleaf_slots(), not_words() | not_integers())
-def test_what_is_no_word_is_refused_with_the_range(slot: Slot, thing: int) -> None:
+@given(softleaf_levels(), not_words() | not_integers())
+def test_what_is_no_word_is_refused_with_the_range(place: Level, thing: int) -> None:
     for read in (bits.unpack, bits.pretty):
         with pytest.raises(DecodeError, match=r"^word .* is not .*within 0\.\.0xffffffffffffffff$"):
-            read(slot.layout, thing)
+            read(place.require_layout(), thing)
 
 
-@given(softleaf_slots(), st.integers(0, 63))
-def test_every_field_is_named_and_every_bit_is_in_one(slot: Slot, bit: int) -> None:
-    before, after = bits.unpack(slot.layout, 0), bits.unpack(slot.layout, 1 << bit)
-    assert len(before) == len(slot.layout.fields)
+@given(softleaf_levels(), st.integers(0, 63))
+def test_every_field_is_named_and_every_bit_is_in_one(place: Level, bit: int) -> None:
+    before, after = bits.unpack(place.require_layout(), 0), bits.unpack(place.require_layout(), 1 << bit)
+    assert len(before) == len(place.require_layout().fields)
     assert sum(before[name] != after[name] for name in before) == 1

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 import pmdswp
 from data_files import VECTOR_SAMPLE, label, vector_geometry
 from pmdswp import EncodeError, UnsupportedError
+from pmdswp.arch import Level
 from pmdswp.config import Options
 from pmdswp.views import wire
-from property.generators import Storable, architectures, pmd_slots, softleaf_slots, storables
-from slots import Slot
+from property.generators import Storable, architectures, pmd_levels, softleaf_levels, storables
 from views.engines import codec_numbers, without_notes
 
 X86_64 = pmdswp.get("x86_64", kernel="7.3")
@@ -30,17 +30,17 @@ def test_the_example_of_the_module_does_what_it_shows() -> None:
     assert not results.failed
 
 
-@given(softleaf_slots())
-def test_an_entry_has_eight_bytes(slot: Slot) -> None:
-    assert wire.entry(slot.arch, slot.level).sizeof() == slot.arch.entry_size
+@given(softleaf_levels())
+def test_an_entry_has_eight_bytes(place: Level) -> None:
+    assert wire.entry(place.arch, place.name).sizeof() == place.arch.entry_size
 
 
 @given(storables())
 def test_an_entry_is_built_as_it_stands_in_memory(storable: Storable) -> None:
-    slot = storable.slot
+    place = storable.place
     numbers = {"type": storable.swp_type, "offset": storable.offset, **dict.fromkeys(storable.flags, True)}
-    memory = wire.entry(slot.arch, slot.level).build(numbers)
-    assert memory == slot.to_bytes(storable.word)
+    memory = wire.entry(place.arch, place.name).build(numbers)
+    assert memory == place.to_bytes(storable.word)
 
 
 def test_parsed_fields_are_attributes_from_the_highest_bit_down() -> None:
@@ -118,9 +118,9 @@ def test_a_table_has_as_many_entries_where_no_kernel_was_compiled(
     assert entries(pmdswp.get(name, **options)) == expected
 
 
-@given(pmd_slots())
-def test_a_pte_table_maps_what_one_pmd_maps(slot: Slot) -> None:
-    arch = slot.arch
+@given(pmd_levels())
+def test_a_pte_table_maps_what_one_pmd_maps(place: Level) -> None:
+    arch = place.arch
     assert wire.table(arch, "pte").sizeof() // arch.entry_size * arch.page_size == arch.pmd_size
 
 
@@ -128,8 +128,8 @@ def test_a_page_of_a_running_kernel_is_read_and_built_again() -> None:
     table = wire.table(X86_64, "pmd")
     pmds = table.parse(PMD_PAGE)
     words = [X86_64.pmd_from_bytes(PMD_PAGE[at : at + 8]) for at in range(0, 4096, 8)]
-    slot = Slot(X86_64, "pmd")
-    assert [without_notes(pmd) for pmd in pmds] == [codec_numbers(slot, word) for word in words]
+    place = X86_64.pmd
+    assert [without_notes(pmd) for pmd in pmds] == [codec_numbers(place, word) for word in words]
     assert (pmds[384]["type"], pmds[384]["uffd"]) == (26, True)
     assert table.build(pmds) == PMD_PAGE
 
@@ -157,17 +157,17 @@ def test_a_table_is_built_from_as_many_entries_as_it_has(count: int) -> None:
 # --- inside other formats -------------------------------------------------------------------------------------
 
 
-@given(softleaf_slots(), st.lists(st.binary(min_size=8, max_size=8), max_size=4), st.binary(max_size=3))
-def test_entries_stand_in_a_larger_format(slot: Slot, words: list[bytes], rest: bytes) -> None:
+@given(softleaf_levels(), st.lists(st.binary(min_size=8, max_size=8), max_size=4), st.binary(max_size=3))
+def test_entries_stand_in_a_larger_format(place: Level, words: list[bytes], rest: bytes) -> None:
     dump = construct.Struct(
         "magic" / construct.Const(b"DUMP"),
         "count" / construct.Int16ub,
-        "entries" / wire.entry(slot.arch, slot.level)[construct.this.count],
+        "entries" / wire.entry(place.arch, place.name)[construct.this.count],
         "rest" / construct.GreedyBytes,
     )
     memory = b"DUMP" + len(words).to_bytes(2) + b"".join(words) + rest
     parsed = dump.parse(memory)
-    numbers = [codec_numbers(slot, slot.from_bytes(word)) for word in words]
+    numbers = [codec_numbers(place, place.from_bytes(word)) for word in words]
     assert [without_notes(entry) for entry in parsed.entries] == numbers
     assert parsed.rest == rest
     assert dump.build(parsed) == memory

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.jobs < 1:
         raise UnsupportedError(f"cannot run {options.jobs} jobs; allowed: 1 and more")
-    request = check.Request(
+    request = check.TreeCheck(
         tree=Path(options.tree),
         arches=tuple(dict.fromkeys(_label(name) for name in options.arch)),
         labels=tuple(options.configuration),

@@ -9,13 +9,14 @@ nothing of it runs unless it is called: `pmdswp check-tree` is the command.
 | `configurations` | architectures, and the configurations that differ in a bit |
 | `constants` | the names of the constants in a `geom` record, and which functions a tree has |
 | `tools` | the programs that are needed, and which package has them |
+| `paths` | the folders that it is given |
+| `contents` | what of a tree a build may read |
+| `processes` | how programs are run, and ended |
 | `build` | configure, compile, link, ask |
 | `questions`, `earlier.txt` | which words are asked, and why (the `w` of a record) |
-| `files` | a file of vectors of the answers |
-| `compare` | old answers against new ones |
 | `stated`, `levels`, `classes` | what pmdswp has to say to each constant, helper and predicate |
 | `replay` | all answers beside those of a revision of pmdswp |
-| `fields`, `diagnose` | what differs, in few words |
+| `placement`, `diagnose` | what differs, in few words |
 | `check` | `pmdswp check-tree` |
 | `probe/` | the C program |
 """

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import logging
-import os
 import re
 import shutil
-import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pmdswp.oracle import constants
 from pmdswp.oracle.configurations import PLAIN, Configuration, Release
-from pmdswp.oracle.constants import Tree
+from pmdswp.oracle.constants import KernelNames
+from pmdswp.oracle.contents import Contents, read_elsewhere, states, text_of
+from pmdswp.oracle.processes import run
 from pmdswp.oracle.tools import OracleError, Toolchain, find_program, is_native
+from pmdswp.vectors import on_one_line
 
 __all__ = ["INVALID_PTE_TABLE", "Build", "release_of", "version_of"]
 
@@ -30,24 +33,23 @@ logger = logging.getLogger(__name__)
 
 
 def release_of(source: Path) -> Release:
-    """The release of a source tree, by its makefile. Raises `OracleError` if it is none."""
+    """The release of a source tree, by its makefile. Raises `OracleError` for what is not a kernel tree."""
     version = _version(source)
     return int(version["VERSION"]), int(version["PATCHLEVEL"])
 
 
 def version_of(source: Path) -> str:
-    """What `make kernelversion` says, such as 7.3.4 or 7.4.0-rc2. Raises `OracleError` if it is no kernel tree."""
+    """What `make kernelversion` says, such as 7.4.0-rc2. Raises `OracleError` for what is not a kernel tree."""
     return "{VERSION}.{PATCHLEVEL}.{SUBLEVEL}{EXTRAVERSION}".format(**_version(source))
 
 
 def _version(source: Path) -> Mapping[str, str]:
-    makefile = source / "Makefile"
-    text = makefile.read_text(errors="replace") if makefile.is_file() else ""
+    text = text_of(source / "Makefile")
     found = dict(re.findall(r"(?m)^(VERSION|PATCHLEVEL|SUBLEVEL) =[ \t]*([0-9]+)[ \t]*$", text))
     found |= re.findall(r"(?m)^(EXTRAVERSION) =[ \t]*(\S*)[ \t]*$", text)
     # a boot loader may have the same makefile and the same scripts, but no memory management
     if len(found) != 4 or not all((source / name).is_file() for name in ("scripts/config", "mm/Kconfig")):
-        raise OracleError(f"{source} is no kernel source tree")
+        raise OracleError(f"{on_one_line(str(source))} is not a kernel source tree")
     return found
 
 
@@ -58,7 +60,7 @@ def _edit(name: str, value: str) -> tuple[str, ...]:
 
 def _has_clang_target(source: Path, kernel_arch: str) -> bool:
     """Whether the tree can be compiled by clang for this architecture."""
-    return f"CLANG_TARGET_FLAGS_{kernel_arch}" in (source / "scripts/Makefile.clang").read_text()
+    return f"CLANG_TARGET_FLAGS_{kernel_arch}" in text_of(source / "scripts/Makefile.clang")
 
 
 @dataclass(frozen=True)
@@ -78,17 +80,38 @@ class Build:
     def _probe(self) -> Path:
         return self.folder / "probe"
 
-    def run(self, *, fresh: bool = False, changing: bool = False) -> None:
-        """Configure the kernel, unless that is done (or `fresh`), and compile the probe against its headers.
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep the folder to this process: others that would build in it, or ask what is built there, wait."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with self.folder.with_name(f"{self.folder.name}.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
-        `changing`: somebody works on the tree, so that its Kconfig files and headers may be others than last time.
-        Raises `OracleError` with what make said.
+    def run(self, contents: Contents, *, fresh: bool = False) -> None:
+        """Configure the kernel and compile the probe against its headers.
+
+        Nothing is made if all that it would be made from is as it was the last time, unless `fresh`. Raises
+        `OracleError` with what make said, or if somebody changes the tree meanwhile.
         """
-        if not self._configure(fresh=fresh) and changing:
-            self._make("olddefconfig")
-            self._make("prepare0")
+        source_arch = self.configuration.machine.source
+        made_from = contents.digest(source_arch)
+        key = self._key(made_from)
+        if not fresh and self._is_built(key):
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._kernel.mkdir(parents=True)
+        self._configure()
         self._write_sources()
         self._make(f"M={self._probe}", *OBJECTS)
+        if contents.digest_now(source_arch) != made_from:
+            raise OracleError(f"{self.configuration.label}: the tree was changed while it was compiled; run again")
+        elsewhere = states(read_elsewhere(self.folder, self.source, source_arch))
+        text = json.dumps({"key": key, "elsewhere": elsewhere, "objects": self._objects()})
+        # a stamp that is half written would be one of nothing
+        written = self._stamp.with_suffix(".part")
+        written.write_text(text)
+        written.replace(self._stamp)
 
     def ask(self, mode: str, questions: Iterable[str], *, invalid_pte_table: int = INVALID_PTE_TABLE) -> list[str]:
         """The answers of the machine that `mode` names, a line of JSON each.
@@ -97,9 +120,7 @@ class Build:
         """
         program = self._link(invalid_pte_table)
         lines = "".join(f"{question}\n" for question in (f"boot {mode}", *questions))
-        answered = subprocess.run(
-            [*self._runner(), str(program)], input=lines, capture_output=True, text=True, check=False
-        )
+        answered = run([*self._runner(), str(program)], lines)
         if answered.returncode:
             last = answered.stdout.count("\n")
             raise OracleError(
@@ -114,28 +135,52 @@ class Build:
         geom: Mapping[str, Any] = json.loads(line)
         return geom
 
-    def _configure(self, *, fresh: bool) -> bool:
-        """Whether there was anything to do."""
-        wanted = {**PLAIN, **self.configuration.symbols}
-        key = json.dumps([str(self.source), self.configuration.default, self.toolchain.suffix, wanted])
-        stamp = self.folder / "configured"
-        digest = hashlib.sha256(key.encode()).hexdigest()
-        if not fresh and stamp.is_file() and stamp.read_text() == digest:
+    @property
+    def _stamp(self) -> Path:
+        return self.folder / "built"
+
+    def _key(self, contents: str) -> str:
+        """All that decides what is built: the tree, the compiler, the configuration, and what is ours."""
+        ours = [*sorted(PROBE.iterdir()), Path(__file__), Path(constants.__file__)]
+        made_from = {
+            "source": str(self.source),
+            "contents": contents,
+            "default": self.configuration.default,
+            "symbols": self._symbols,
+            "settings": self._settings(),
+            "programs": [run([self.toolchain.program(name), "--version"]).stdout for name in ("clang", "ld.lld")],
+            "ours": [hashlib.sha256(path.read_bytes()).hexdigest() for path in ours],
+        }
+        return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+
+    def _is_built(self, key: str) -> bool:
+        """Whether what is in the folder was built from all that there is now."""
+        try:
+            stamp = json.loads(text_of(self._stamp))
+            if stamp["key"] != key or stamp["objects"] != self._objects():
+                return False
+            return bool(stamp["elsewhere"] == states(frozenset(stamp["elsewhere"])))
+        except (LookupError, TypeError, ValueError):
             return False
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self._kernel.mkdir(parents=True)
+
+    def _objects(self) -> Mapping[str, str]:
+        return states(frozenset(str(self._probe / name) for name in OBJECTS))
+
+    @property
+    def _symbols(self) -> Mapping[str, str]:
+        return {**PLAIN, **self.configuration.symbols}
+
+    def _configure(self) -> None:
         self._make(self.configuration.default)
-        edits = [word for name, value in wanted.items() for word in _edit(name, value)]
+        edits = [word for name, value in self._symbols.items() for word in _edit(name, value)]
         self._run([str(self.source / "scripts/config"), "--file", str(self._kernel / ".config"), *edits])
         self._make("olddefconfig")
         self._make("prepare0")
-        stamp.write_text(digest)
-        return True
 
     def _write_sources(self) -> None:
-        self._probe.mkdir(exist_ok=True)
+        self._probe.mkdir()
         configuration = self.configuration
-        tree = Tree(self.source, configuration.machine.source)
+        tree = KernelNames(self.source, configuration.machine.source)
         sources = sorted(PROBE.iterdir())
         contents = {source.name: source.read_text() for source in sources}
         contents |= {
@@ -145,10 +190,7 @@ class Build:
             "arch-constants.h": constants.arch_constants_header(configuration.arch),
         }
         for name, content in contents.items():
-            target = self._probe / name
-            # make goes by the time of change
-            if not target.is_file() or target.read_text() != content:
-                target.write_text(content)
+            (self._probe / name).write_text(content)
 
     def _link(self, invalid_pte_table: int) -> Path:
         machine = self.configuration.machine
@@ -164,7 +206,7 @@ class Build:
             return []
         return [find_program(self.configuration.machine.qemu)]
 
-    def _make(self, *targets: str) -> None:
+    def _settings(self) -> list[str]:
         kernel_arch = self.configuration.machine.kernel
         # an empty LLVM= is gcc
         settings = [f"ARCH={kernel_arch}", f"LLVM={self.toolchain.suffix or 1}", f"O={self._kernel}"]
@@ -173,12 +215,14 @@ class Build:
             settings += ["CROSS_COMPILE=loongarch64-linux-gnusf-"]
             settings += [f"KCFLAGS=-include {PROBE / 'loongarch-intrinsics.h'}"]
         # the user, the host and the time would otherwise get into what is built
-        settings += ["KBUILD_BUILD_USER=oracle", "KBUILD_BUILD_HOST=oracle", "KBUILD_BUILD_TIMESTAMP=@0"]
-        self._run([find_program("make"), "-s", f"-j{self.toolchain.jobs}", "-C", str(self.source), *settings, *targets])
+        return [*settings, "KBUILD_BUILD_USER=oracle", "KBUILD_BUILD_HOST=oracle", "KBUILD_BUILD_TIMESTAMP=@0"]
+
+    def _make(self, *targets: str) -> None:
+        make = [find_program("make"), "-s", f"-j{self.toolchain.jobs}", "-C", str(self.source)]
+        self._run([*make, *self._settings(), *targets])
 
     def _run(self, command: list[str]) -> None:
         logger.debug("%s", " ".join(command))
-        environment = {**os.environ, "LC_ALL": "C"}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        done = run(command)
         if done.returncode:
             raise OracleError(f"{self.configuration.label}: {' '.join(command)}\n{done.stdout}{done.stderr}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,16 +16,19 @@ from pmdswp.config import show
 from pmdswp.errors import UnsupportedError
 from pmdswp.oracle.build import Build, release_of, version_of
 from pmdswp.oracle.configurations import MACHINES, Configuration, Release, configurations
-from pmdswp.oracle.constants import Tree
+from pmdswp.oracle.constants import KernelNames
+from pmdswp.oracle.contents import Contents
 from pmdswp.oracle.diagnose import Difference, diagnose
+from pmdswp.oracle.paths import cache_folder, source_folder
+from pmdswp.oracle.processes import ended_by_signals
 from pmdswp.oracle.questions import questions
 from pmdswp.oracle.replay import replay
 from pmdswp.oracle.tools import OracleError, Toolchain, missing
 from pmdswp.revisions import RELEASES
-from pmdswp.vectors import Record
+from pmdswp.vectors import Record, on_one_line
 from pmdswp.vectors.geometry import MEASURED, options
 
-__all__ = ["Base", "Finding", "Request", "check", "default_cache", "findings", "report"]
+__all__ = ["Base", "Measurement", "TreeCheck", "check", "measure", "report"]
 
 OLDEST = (6, 1)
 """The oldest release whose headers the probe knows."""
@@ -34,11 +36,14 @@ OLDEST = (6, 1)
 SHOWN = 4
 """Lines of a failing build that are shown."""
 
+CUT = 300
+"""Characters that are shown of each."""
+
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Request:
+class TreeCheck:
     """What the command was asked for."""
 
     tree: Path
@@ -66,7 +71,7 @@ class Base:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Measurement:
     """What came of one configuration, on one kind of machine."""
 
     configuration: Configuration
@@ -90,77 +95,80 @@ class Finding:
         return self.configuration.name if self.mode == "-" else f"{self.configuration.name} {self.mode}"
 
 
-def default_cache() -> Path:
-    """The user's cache folder for builds."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "pmdswp" / "oracle"
-
-
-def check(request: Request, write: Say, progress: Say) -> int:
+def check(asked: TreeCheck, write: Say, progress: Say) -> int:
     """Run the command: the report goes to `write`, line by line, and what is being done to `progress`.
 
     Returns 0 if all agrees, 1 if something differs, 2 if a configuration could not be measured. Raises `OracleError` if
     nothing could be.
     """
-    source = request.tree.resolve()
-    chosen = _chosen(request, source)
-    base = choose_base(source, request.kernel)
+    with ended_by_signals():
+        return _check(asked, write, progress)
+
+
+def _check(asked: TreeCheck, write: Say, progress: Say) -> int:
+    source = source_folder(asked.tree)
+    cache = cache_folder(asked.cache, source)
+    toolchain = Toolchain(asked.llvm, asked.jobs)
+    chosen = _chosen(asked, source)
+    contents = Contents(source)
+    base = choose_base(source, asked.kernel)
     version = version_of(source)
-    if not request.json:
-        write(f"{request.tree}: Linux {version}, compared with {base.kernel}: {base.why}")
+    if not asked.json:
+        write(f"{on_one_line(str(asked.tree))}: Linux {version}, compared with {base.kernel}: {base.why}")
     failed = False
-    found: list[Finding] = []
+    found: list[Measurement] = []
     for number, configuration in enumerate(chosen, start=1):
         progress(f"{number}/{len(chosen)} {configuration.label}")
+        folder = cache / _key(source) / configuration.label
         try:
-            of_configuration = list(findings(_build(request, source, configuration), base.kernel))
+            of_configuration = list(measure(Build(source, configuration, folder, toolchain), contents, base.kernel))
         except OracleError as error:
             progress(f"{configuration.label} could not be measured: {_short(str(error))}")
             failed = True
             continue
         found += of_configuration
-        for finding in of_configuration if request.json else ():
-            write(json.dumps(_record(finding, base, version)))
-    if not request.json:
+        for measured in of_configuration if asked.json else ():
+            write(json.dumps(_record(measured, base, version)))
+    if not asked.json:
         for line in report(found, base):
             write(line)
-    return 2 if failed else int(any(finding.differences for finding in found))
+    return 2 if failed else int(any(measured.differences for measured in found))
 
 
-def _chosen(request: Request, source: Path) -> list[Configuration]:
-    release = release_of(source)
+def _chosen(asked: TreeCheck, source: Path) -> list[Configuration]:
+    tree, release = on_one_line(str(asked.tree)), release_of(source)
     if release < OLDEST:
-        raise OracleError(f"{request.tree}: Linux {release[0]}.{release[1]} is older than any kernel that can be asked")
-    if request.kernel is not None and request.kernel not in RELEASES:
-        raise UnsupportedError(f"no kernel {request.kernel!r}; allowed: {', '.join(RELEASES)}")
-    chosen = list(_configurations(request, release))
+        raise OracleError(f"{tree}: Linux {release[0]}.{release[1]} is older than any kernel that can be asked")
+    if asked.kernel is not None and asked.kernel not in RELEASES:
+        raise UnsupportedError(f"no kernel {asked.kernel!r}; allowed: {', '.join(RELEASES)}")
+    chosen = list(_configurations(asked, release))
     for machine in dict.fromkeys(configuration.machine for configuration in chosen):
-        _check_clean(request.tree, machine)
-    complaint = missing(dict.fromkeys(configuration.arch for configuration in chosen), request.llvm)
+        _check_clean(source, machine, tree)
+    complaint = missing(dict.fromkeys(configuration.arch for configuration in chosen), asked.llvm)
     if complaint is not None:
         raise OracleError(complaint)
     return chosen
 
 
-def _configurations(request: Request, release: Release) -> Iterator[Configuration]:
+def _configurations(asked: TreeCheck, release: Release) -> Iterator[Configuration]:
     known = {
         configuration.label: configuration
-        for configuration in configurations(release, frozenset(request.arches), frozenset())
+        for configuration in configurations(release, frozenset(asked.arches), frozenset())
     }
-    unknown = [label for label in request.labels if label not in known]
+    unknown = [label for label in asked.labels if label not in known]
     if unknown:
-        of_arches = f" on {', '.join(request.arches)}" if request.arches else ""
+        of_arches = f" on {', '.join(asked.arches)}" if asked.arches else ""
         raise OracleError(
             f"no configuration {', '.join(map(repr, unknown))} of Linux {release[0]}.{release[1]}{of_arches}; there "
             f"are: {', '.join(known)}"
         )
-    return (configuration for label, configuration in known.items() if not request.labels or label in request.labels)
+    return (configuration for label, configuration in known.items() if not asked.labels or label in asked.labels)
 
 
-def _check_clean(tree: Path, machine: Machine) -> None:
+def _check_clean(source: Path, machine: Machine, tree: str) -> None:
     """Raise `OracleError` where the kernel's makefile would refuse to build elsewhere."""
     for name in (".config", "include/config", f"arch/{machine.source}/include/generated"):
-        if (tree / name).exists():
+        if (source / name).exists():
             raise OracleError(
                 f"{tree}: a kernel was built in the tree itself, {name} is there; give a clean one (git worktree add, "
                 f"or make ARCH={machine.kernel} mrproper)"
@@ -176,7 +184,7 @@ def choose_base(source: Path, kernel: str | None) -> Base:
     """
     if kernel is not None:
         return Base(kernel, "as asked for")
-    if any(Tree(source, machine.source).has_name("pmd_swp_mkexclusive") for machine in MACHINES.values()):
+    if any(KernelNames(source, machine.source).has_name("pmd_swp_mkexclusive") for machine in MACHINES.values()):
         newest = RELEASES[-1]
         return Base(newest, "the tree has pmd_swp_mkexclusive (--kernel names another)")
     release = release_of(source)
@@ -187,29 +195,28 @@ def choose_base(source: Path, kernel: str | None) -> Base:
     return Base(numbered[0], "the oldest revision, newer than the tree (--kernel names another)")
 
 
-def _build(request: Request, source: Path, configuration: Configuration) -> Build:
-    # two trees may have the same configurations
-    key = hashlib.sha256(str(source).encode()).hexdigest()[:12]
-    folder = (request.cache or default_cache()).resolve() / key / configuration.label
-    return Build(source, configuration, folder, Toolchain(request.llvm, request.jobs))
+def _key(source: Path) -> str:
+    """The name of the folder of a tree: two trees may have the same configurations."""
+    return hashlib.sha256(str(source).encode(errors="surrogateescape")).hexdigest()[:12]
 
 
-def findings(build: Build, kernel: str) -> Iterator[Finding]:
-    """Measure one configuration, and compare it with the revision `kernel`; one finding for each machine."""
-    build.run(changing=True)
-    for mode in build.configuration.modes:
-        geom = build.geom(mode)
-        records = [json.loads(line) for line in build.ask(mode, list(questions(geom)))]
-        yield compare(build.configuration, geom, records, kernel)
+def measure(build: Build, contents: Contents, kernel: str) -> Iterator[Measurement]:
+    """Measure one configuration, and compare it with the revision `kernel`; one measurement for each machine."""
+    with build.locked():
+        build.run(contents)
+        for mode in build.configuration.modes:
+            geom = build.geom(mode)
+            records = [json.loads(line) for line in build.ask(mode, list(questions(geom)))]
+            yield compare(build.configuration, geom, records, kernel)
 
 
-def compare(configuration: Configuration, geom: Record, records: Sequence[Record], kernel: str) -> Finding:
+def compare(configuration: Configuration, geom: Record, records: Sequence[Record], kernel: str) -> Measurement:
     """Answers of a kernel beside those of the revision `kernel`, configured alike."""
     arch, refused = _arch(geom, kernel)
     replayed = replay(records, geom, arch)
     answers = (*replayed.of_words.values(), *replayed.of_entries.values(), *replayed.made.values())
     emulated = geom.get("pmd_swp_exclusive_emulated")
-    return Finding(
+    return Measurement(
         configuration,
         geom["mode"],
         "none" if emulated is None else "emulated" if emulated else "own",
@@ -236,26 +243,26 @@ def _arch(geom: Record, kernel: str) -> tuple[Arch, list[Difference]]:
 # --- words out ----------------------------------------------------------------------------------------------
 
 
-def report(found: Iterable[Finding], base: Base) -> Iterator[str]:
+def report(found: Iterable[Measurement], base: Base) -> Iterator[str]:
     """The report in lines: configurations that differ alike stand together."""
-    by_arch: dict[str, dict[tuple[str, ...], list[Finding]]] = {}
+    by_arch: dict[str, dict[tuple[str, ...], list[Measurement]]] = {}
     origins: dict[str, list[str]] = {}
-    for finding in found:
-        texts = (finding.taken, *(difference.text for difference in finding.differences))
-        by_arch.setdefault(finding.configuration.arch, {}).setdefault(texts, []).append(finding)
+    for measured in found:
+        texts = (measured.taken, *(difference.text for difference in measured.differences))
+        by_arch.setdefault(measured.configuration.arch, {}).setdefault(texts, []).append(measured)
     for arch, groups in by_arch.items():
         for alike in groups.values():
             first = alike[0]
-            names = ", ".join(finding.name for finding in alike)
+            names = ", ".join(measured.name for measured in alike)
             if not first.differences:
-                answers = sum(finding.answers for finding in alike)
+                answers = sum(measured.answers for measured in alike)
                 yield f"{arch} ({names}): agrees with {base.kernel}{first.taken}, {answers} answers"
                 continue
             yield f"{arch} ({names}): differs from {base.kernel}{first.taken}"
             yield from (f"  {difference}" for difference in first.differences)
-        for finding in (finding for alike in groups.values() for finding in alike):
-            if arch not in origins.setdefault(finding.exclusive, []):
-                origins[finding.exclusive].append(arch)
+        for measured in (measured for alike in groups.values() for measured in alike):
+            if arch not in origins.setdefault(measured.exclusive, []):
+                origins[measured.exclusive].append(arch)
     for origin, text in ORIGINS.items():
         if origin in origins:
             yield f"{', '.join(origins[origin])}: {text}"
@@ -267,18 +274,18 @@ ORIGINS = {
 }
 
 
-def _record(finding: Finding, base: Base, version: str) -> dict[str, Any]:
+def _record(measured: Measurement, base: Base, version: str) -> dict[str, Any]:
     return {
-        "arch": finding.configuration.arch,
-        "configuration": finding.configuration.name,
-        "mode": finding.mode,
+        "arch": measured.configuration.arch,
+        "configuration": measured.configuration.name,
+        "mode": measured.mode,
         "version": version,
         "kernel": base.kernel,
-        "options": dict(finding.options),
-        "agrees": not finding.differences,
-        "answers": finding.answers,
-        "pmd_swp_exclusive": finding.exclusive,
-        "differences": [difference.record() for difference in finding.differences],
+        "options": dict(measured.options),
+        "agrees": not measured.differences,
+        "answers": measured.answers,
+        "pmd_swp_exclusive": measured.exclusive,
+        "differences": [difference.record() for difference in measured.differences],
     }
 
 
@@ -288,4 +295,6 @@ def _short(message: str) -> str:
     # the kernel's makefiles set their own complaints between asterisks
     own = [line.lstrip("* ") for line in lines if line.startswith("***") and line.strip("* ")]
     telling = own or [line for line in lines if "error" in line.lower()] or lines
-    return " | ".join(telling[:SHOWN])
+    shown = " | ".join(line[:CUT] for line in telling[:SHOWN])
+    # no escape sequence of a compiler's reaches the terminal
+    return "".join(character if character.isprintable() else " " for character in shown)

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
+from pmdswp.oracle.contents import text_of
+
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split())
@@ -84,8 +86,8 @@ ARCH_WORDS = {
 GENERIC_HEADERS = ("include/linux", "include/asm-generic")
 
 
-class Tree:
-    """A kernel source tree, as far as the names in it go."""
+class KernelNames:
+    """The names in a kernel source tree: of functions and objects in its headers, of symbols in its Kconfig files."""
 
     def __init__(self, path: Path, source_arch: str) -> None:
         self.path = path
@@ -96,7 +98,7 @@ class Tree:
         """All headers in which a helper may stand, less lines that are plainly comment."""
         folders = (*GENERIC_HEADERS, f"arch/{self.source_arch}/include/asm")
         files = (file for folder in folders for file in sorted((self.path / folder).rglob("*.h")))
-        text = "\n".join(file.read_text(errors="replace") for file in files)
+        text = "\n".join(map(text_of, files))
         return re.sub(r"(?m)^\s*(?:\*|/\*|//).*$", "", text)
 
     def has_name(self, name: str) -> bool:
@@ -106,7 +108,7 @@ class Tree:
     @cached_property
     def _symbols(self) -> frozenset[str]:
         files = (file for folder in ("mm", "arch", "fs", "init") for file in (self.path / folder).rglob("Kconfig*"))
-        lines = (line for file in files for line in file.read_text(errors="replace").splitlines())
+        lines = (line for file in files for line in text_of(file).splitlines())
         return frozenset(line.split()[1] for line in lines if re.match(r"(menu)?config\s+\w", line))
 
     def has_symbol(self, name: str) -> bool:
@@ -114,13 +116,13 @@ class Tree:
         return name in self._symbols
 
 
-def names_header(tree: Tree, sources: Iterable[Path]) -> str:
+def names_header(tree: KernelNames, sources: Iterable[Path]) -> str:
     """HAS_NAME for each function and object about which the sources ask."""
     asked = sorted({name for source in sources for name in re.findall(r"\bHAS_(\w+)", source.read_text())} - {"NAME"})
     return "".join(f"#define HAS_{name} {int(tree.has_name(name))}\n" for name in asked)
 
 
-def symbols_header(tree: Tree) -> str:
+def symbols_header(tree: KernelNames) -> str:
     """Statements that print `SYMBOLS`, as far as the tree's Kconfig knows them."""
     return "".join(f'dec("CONFIG_{name}", IS_ENABLED(CONFIG_{name}));\n' for name in SYMBOLS if tree.has_symbol(name))
 

@@ -11,7 +11,7 @@ from typing import Any
 from pmdswp import Arch
 from pmdswp.errors import PmdSwpError
 from pmdswp.formula import MASK64
-from pmdswp.oracle.fields import bits, fields
+from pmdswp.oracle.placement import places, show_bits
 from pmdswp.oracle.replay import Answers, Replay
 from pmdswp.oracle.stated import PMD_STATED, STATED
 from pmdswp.softleaf import LevelName as Level
@@ -114,8 +114,8 @@ def _exclusive(arch: Arch, geom: Record) -> Iterator[Difference]:
 
 
 def _fields(replay: Replay, level: Level, revision: str) -> Iterator[Difference]:
-    here = fields(partial(replay.encode_here, level))
-    there = fields(partial(replay.encode_there, level))
+    here = places(partial(replay.encode_here, level))
+    there = places(partial(replay.encode_there, level))
     if not here:
         return
     if not there:
@@ -226,8 +226,8 @@ def _rule(answers: Answers) -> str:
     for bit in range(64):
         if ones >> bit & 1 and is_exact(ones ^ 1 << bit, zeros):
             ones ^= 1 << bit
-    having = f"{bits(ones)} set" if ones else ""
-    lacking = f"{bits(zeros)} clear" if zeros else ""
+    having = f"{show_bits(ones)} set" if ones else ""
+    lacking = f"{show_bits(zeros)} clear" if zeros else ""
     return f"words with {' and '.join(filter(None, (having, lacking)))}" if ones or zeros else "all words"
 
 

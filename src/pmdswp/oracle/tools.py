@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -42,6 +43,13 @@ class Toolchain:
 
     suffix: str = "-19"
     jobs: int = 2
+
+    def __post_init__(self) -> None:
+        """Raise `OracleError` for a suffix that kbuild would not take for one: it would run plain clang."""
+        if not re.fullmatch(r"(-[\w.+-]+)?", self.suffix, re.ASCII):
+            raise OracleError(
+                f"{self.suffix[:40]!r} does not follow the names of LLVM's programs; allowed: -19 and alike, or nothing"
+            )
 
     def program(self, name: str) -> str:
         """The path of one of LLVM's programs. Raises `OracleError` if it is not installed."""

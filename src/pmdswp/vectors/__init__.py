@@ -21,6 +21,8 @@ from __future__ import annotations
 import json
 import lzma
 import os
+import reprlib
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -52,6 +54,12 @@ __all__ = [
 FORMAT = 1
 """The version of the format, in each header: it goes up when a field changes its meaning, not when one is added."""
 
+_ANSWERS = ("swp", "raw", "low12", "mkpte", "mkpmd")
+"""The kinds of answers."""
+
+_SHOWN = 200
+"""Characters of a path that a message shows."""
+
 _DATA = Path(__file__).parent / "data"
 _SUFFIX = ".ndjson.xz"
 
@@ -60,7 +68,10 @@ Record = Mapping[str, Any]
 
 
 class VectorsError(PmdSwpError, ValueError):
-    """No file of that name, or a file that is none of vectors. The message names the file and what was expected."""
+    """No file of that name, one that cannot be read, or one that is none of vectors.
+
+    The message is one line; it names the file, and what was expected or why it could not be read.
+    """
 
 
 @dataclass(frozen=True)
@@ -93,8 +104,14 @@ class Header:
     """The kernel's constants and CONFIG symbols, by the kernel's names."""
 
     def options(self, kernel: str | None = None) -> Options:
-        """The options of `pmdswp.get` that ask for this configuration, at this release or the revision `kernel`."""
-        return options(self.geom, self.release if kernel is None else kernel)
+        """The options of `pmdswp.get` that ask for this configuration, at this release or the revision `kernel`.
+
+        Raises `VectorsError` if the `geom` record lacks a constant that decides an option.
+        """
+        try:
+            return options(self.geom, self.release if kernel is None else kernel)
+        except (LookupError, TypeError, ValueError) as error:
+            raise VectorsError(f"a geom record of {self.arch} that no options follow from: {error!r}") from None
 
 
 @dataclass(frozen=True)
@@ -103,7 +120,7 @@ class Vectors:
 
     header: Header
     records: tuple[Record, ...]
-    """The answers, in the order of the file: kinds swp, raw, low12, mkpte and mkpmd."""
+    """The answers, in the order of the file, kinds swp, raw, low12, mkpte and mkpmd."""
 
     def of_kind(self, kind: str) -> Iterator[Record]:
         """The answers of one kind."""
@@ -136,15 +153,15 @@ def files(kernel: str | None = None) -> tuple[str, ...]:
     """
     if kernel is None:
         return tuple(name for release in kernels() for name in files(release))
-    if kernel not in kernels():
-        raise VectorsError(f"no vectors of kernel {kernel!r}; there are: {', '.join(kernels())}")
+    if not isinstance(kernel, str) or kernel not in kernels():
+        raise VectorsError(f"no vectors of kernel {reprlib.repr(kernel)}; there are: {', '.join(kernels())}")
     return tuple(sorted(f"{kernel}/{file.name.removesuffix(_SUFFIX)}" for file in (_DATA / kernel).glob(f"*{_SUFFIX}")))
 
 
 def path(name: str) -> Path:
     """Where the file of that name lies. Raises `VectorsError` if there is none."""
-    if name not in files():
-        raise VectorsError(f"no vectors {name!r}; `pmdswp vectors --list` names all {len(files())}")
+    if not isinstance(name, str) or name not in files():
+        raise VectorsError(f"no vectors {reprlib.repr(name)}; `pmdswp vectors --list` names all {len(files())}")
     return _DATA / f"{name}{_SUFFIX}"
 
 
@@ -154,22 +171,52 @@ def load(name: str) -> Vectors:
 
 
 def lines(file: str | os.PathLike[str]) -> Iterator[str]:
-    """The lines of a file of vectors as they stand in it, each with its line feed.
+    """The lines of a file of vectors as they are in it, each with its line feed.
 
-    Raises `VectorsError` for a file that is not xz-compressed text.
+    Raises `VectorsError` for a file that cannot be read, or is not xz-compressed text.
     """
+    name, shown = _regular(file)
     try:
-        with lzma.open(file, "rt", encoding="ascii", newline="\n") as text:
+        with lzma.open(name, "rt", encoding="ascii", newline="\n") as text:
             yield from text
+    except OSError as error:
+        raise VectorsError(f"{shown}: {error.strerror or error}") from None
     except (lzma.LZMAError, EOFError, UnicodeError) as error:
-        raise VectorsError(f"{os.fspath(file)}: not xz-compressed text: {error}") from None
+        raise VectorsError(f"{shown}: not xz-compressed text: {error}") from None
+
+
+def _regular(file: object) -> tuple[str, str]:
+    """The path of a regular file, and the same as a message shows it."""
+    try:
+        name = os.fspath(file)  # type: ignore[call-overload]  # whatever it is
+    except TypeError:
+        name = None
+    if not isinstance(name, str):
+        raise VectorsError(f"a file of vectors is named by a str or an os.PathLike of one, not by {reprlib.repr(file)}")
+    shown = on_one_line(name)
+    try:
+        # whoever opens a FIFO waits for somebody to write
+        if not stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116 - Path() refuses some names by itself
+            raise VectorsError(f"{shown}: not a regular file")
+    except OSError as error:
+        raise VectorsError(f"{shown}: {error.strerror}") from None
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, VectorsError):
+            raise
+        raise VectorsError(f"{shown}: not the name of a file: {error}") from None
+    return name, shown
+
+
+def on_one_line(name: str) -> str:
+    """The name of a file as a message shows it: escaped if it has a line feed or the like, and cut if it is long."""
+    cut = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..."
+    return cut if cut.isprintable() else ascii(cut)
 
 
 def read(file: str | os.PathLike[str]) -> Vectors:
     """Any file of vectors, such as one that you measured yourself.
 
-    Raises `VectorsError` for one that is of another format, or of a version after `FORMAT`; `OSError` for one that
-    cannot be opened.
+    Raises `VectorsError` for one that cannot be read, is of another format, or of a version after `FORMAT`.
     """
     return _read(file, lines(file))
 
@@ -186,30 +233,68 @@ def _read(file: str | os.PathLike[str], text: Iterable[str]) -> Vectors:
         first = records.pop(0) if records[0]["k"] == "header" else {"format": 0}
         geom, *answers = records
         if geom["k"] != "geom" or first["format"] > FORMAT:
-            raise VectorsError(f"{os.fspath(file)}: not vectors of format {FORMAT} or less")
+            raise VectorsError(f"{on_one_line(os.fspath(file))}: not vectors of format {FORMAT} or less")
+        _check_answers(answers)
         return Vectors(_header(first, geom), tuple(answers))
-    except (LookupError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, RecursionError) as error:
         if isinstance(error, VectorsError):
             raise
-        raise VectorsError(f"{os.fspath(file)}: not vectors: {error!r}") from None
+        raise VectorsError(f"{on_one_line(os.fspath(file))}: not vectors: {error!r}") from None
+
+
+def _check_answers(answers: Iterable[Any]) -> None:
+    for record in answers:
+        if not isinstance(record, dict) or record.get("k") not in _ANSWERS:
+            raise ValueError(
+                f"an answer is an object whose k is one of {', '.join(_ANSWERS)}, not {reprlib.repr(record)}"
+            )
 
 
 def _header(first: Record, geom: Record) -> Header:
-    release = f"{geom['kver_major']}.{geom['kver_minor']}"
+    release = f"{_number(geom, 'kver_major')}.{_number(geom, 'kver_minor')}"
+    sub = _number(geom, "kver_sub")
     return Header(
-        format=first["format"],
-        kernel=first.get("kernel", f"{release}.{geom['kver_sub']}"),
+        format=_number(first, "format"),
+        kernel=_text(first, "kernel", f"{release}.{sub}"),
         release=release,
-        arch=geom["arch"],
-        configuration=first.get("configuration", ""),
-        mode=geom["mode"],
-        defconfig=first.get("defconfig", ""),
-        symbols=first.get("symbols", {}),
-        compiler=first.get("compiler", geom["cc"]),
-        emulated=tuple(first.get("emulated", ())),
-        legend=first.get("legend", {}),
+        arch=_text(geom, "arch"),
+        configuration=_text(first, "configuration", ""),
+        mode=_text(geom, "mode"),
+        defconfig=_text(first, "defconfig", ""),
+        symbols=_texts(first, "symbols"),
+        compiler=_text(first, "compiler", geom["cc"]),
+        emulated=_emulated(first),
+        legend=_texts(first, "legend"),
         geom=geom,
     )
+
+
+def _number(record: Record, name: str) -> int:
+    value = record[name]
+    if type(value) is not int:
+        raise TypeError(f"{name} is not a number")
+    return value
+
+
+def _text(record: Record, name: str, default: str | None = None) -> str:
+    value = record[name] if default is None else record.get(name, default)
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is not a text")
+    return value
+
+
+def _emulated(record: Record) -> tuple[str, ...]:
+    value = record.get("emulated", [])
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise TypeError("emulated is not a list of texts")
+    return tuple(value)
+
+
+def _texts(record: Record, name: str) -> Mapping[str, str]:
+    value = record.get(name, {})
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise TypeError(f"{name} is not an object of texts")
+    return value
 
 
 def schema() -> dict[str, Any]:

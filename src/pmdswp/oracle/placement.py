@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from pmdswp.softleaf import FLAGS
 
-__all__ = ["Encoder", "bits", "fields"]
+__all__ = ["Encoder", "places", "show_bits"]
 
 Encoder = Callable[[int, int, str], int | None]
 """Type, offset and the name of a flag (or an empty text) -> the word, or None if nobody knows it."""
@@ -18,8 +18,8 @@ OFFSET_TYPES = (5, 14, 23)
 """Types beside which single bits of the offset are stored: more than one, as type 0 with offset 0 may be special."""
 
 
-def fields(encode: Encoder) -> Mapping[str, str]:
-    """Field -> where it is, in words: "bits 7-11", "bits 9-58, inverted", "nowhere"."""
+def places(encode: Encoder) -> Mapping[str, str]:
+    """Field -> where it is, in words: "bits 11-7", "bits 58-9, inverted", "nowhere"."""
     empty = encode(0, 0, "")
     if empty is None:
         return {}
@@ -31,7 +31,7 @@ def fields(encode: Encoder) -> Mapping[str, str]:
     for flag in FLAGS:
         found[flag] = _flag(_change(plain, encode(1, 0, flag)))
     # what stands there whatever is stored; where the offset is inverted, its bits too
-    found["constant"] = bits(_constant(encode, empty)) or "none"
+    found["constant"] = show_bits(_constant(encode, empty)) or "none"
     return found
 
 
@@ -61,12 +61,12 @@ def _flag(change: tuple[int, int] | None) -> str:
         return "unknown"
     set_bits, cleared = change
     if cleared:
-        return f"sets {bits(set_bits) or 'nothing'}, clears {bits(cleared)}"
-    return bits(set_bits) or "nowhere"
+        return f"sets {show_bits(set_bits) or 'nothing'}, clears {show_bits(cleared)}"
+    return show_bits(set_bits) or "nowhere"
 
 
 def _place(changes: Mapping[int, tuple[int, int] | None]) -> str:
-    """Runs of bits of the field, each with where it stands."""
+    """Runs of bits of the field, highest first, each with where it is."""
     known = {bit: change for bit, change in changes.items() if change is not None and any(change)}
     runs: list[tuple[int, int, int, int, bool]] = []  # lowest and highest bit of the field, of the word; inverted
     for bit, (set_bits, cleared) in known.items():
@@ -79,12 +79,12 @@ def _place(changes: Mapping[int, tuple[int, int] | None]) -> str:
     if not runs:
         return "nowhere"
     alone = len(runs) == 1 and runs[0][0] == 0
-    return "; ".join(_run(*run, named=not alone) for run in runs)
+    return "; ".join(_run(*run, named=not alone) for run in reversed(runs))
 
 
 def _run(first: int, last: int, low: int, high: int, inverted: bool, *, named: bool) -> str:  # noqa: FBT001
-    where = f"bits {low}-{high}" if low != high else f"bit {low}"
-    own = f"{first}-{last}" if first != last else f"{first}"
+    where = f"bits {high}-{low}" if low != high else f"bit {low}"
+    own = f"{last}-{first}" if first != last else f"{first}"
     return f"{f'{own} in ' if named else ''}{where}{', inverted' if inverted else ''}"
 
 
@@ -92,8 +92,8 @@ def _lowest(word: int) -> int:
     return (word & -word).bit_length() - 1
 
 
-def bits(word: int) -> str:
-    """The bits of a word in few words: "bit 3", "bits 7-11, 60"; an empty text for none."""
+def show_bits(word: int) -> str:
+    """The bits of a word in few words, highest first: "bit 3", "bits 60, 11-7"; an empty text for none."""
     runs: list[list[int]] = []
     for bit in range(word.bit_length()):
         if word >> bit & 1:
@@ -103,5 +103,5 @@ def bits(word: int) -> str:
                 runs.append([bit, bit])
     if not runs:
         return ""
-    texts = [f"{low}-{high}" if low != high else f"{low}" for low, high in runs]
+    texts = [f"{high}-{low}" if low != high else f"{low}" for low, high in reversed(runs)]
     return f"{'bit' if word.bit_count() == 1 else 'bits'} {', '.join(texts)}"
