@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import ctypes
 import difflib
 import hashlib
 import importlib
@@ -37,6 +38,7 @@ LIBRARY = Path("src/pmdswp")
 SETTINGS = tomllib.loads(Path(__file__).with_name("areas.toml").read_text(encoding="utf-8"))
 # a file of tests may take so many times as long as without a mutant, and so many seconds more
 PATIENCE = (10, 20)
+PR_SET_CHILD_SUBREAPER = 36
 # a mutant that fills the memory fails
 MEMORY = 12 << 30
 
@@ -218,6 +220,7 @@ class _Lane:
 
 
 def _start(clones: Any, tests: Sequence[TestFile]) -> None:
+    _adopt_orphans()
     _Lane.clone, _Lane.tests = clones.get(), tests
 
 
@@ -279,13 +282,24 @@ def _status(
         ended = select.select([descriptor], [], [], seconds)[0]
     finally:
         os.close(descriptor)
-    # what the tests started goes too
-    try:
-        os.killpg(process, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+    if not ended:
+        os.kill(process, signal.SIGKILL)
     _, status = os.waitpid(process, 0)
+    _end_orphans()
     return os.waitstatus_to_exitcode(status) if ended else None
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of what the tests start and leave behind."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _end_orphans() -> None:
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    while found := children.read_text(encoding="ascii").split():
+        for process in map(int, found):
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
 
 
 def _in_child(clone: Path, path: str, wrapped: Callable[[Callable[[], int]], int] | None) -> int:
