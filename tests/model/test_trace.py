@@ -78,9 +78,10 @@ def test_the_references_of_each_range_are_told(m: Machine) -> None:
 
 
 def test_a_migration_is_no_news_of_any_swap_range(m: Machine) -> None:
-    scene = swapped_out(m)
-    scene.p.read(scene.a)
-    assert scene.p.start_migration(scene.a)
+    p = m.process()
+    a = p.mmap(pmds=1)
+    p.write_all(a)
+    assert p.start_migration(a)
     step = m.trace[-1]
     assert len(step.pmds) == 1
     assert step.cache_before == step.cache_after == step.references_before == step.references_after == {}
