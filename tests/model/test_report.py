@@ -172,7 +172,7 @@ def test_the_page_is_one_well_formed_file_without_a_network() -> None:
 
 def test_the_page_marks_the_steps_that_failed_and_no_others() -> None:
     html = "\n".join(page([_run()], "a run"))
-    assert re.findall(r'</code> (.*?)</p>', html) == ["ok"] * 4 + ['<span class="failed">EBUSY</span>', "ok"]
+    assert re.findall(r"</code> (.*?)</p>", html) == ["ok"] * 4 + ['<span class="failed">EBUSY</span>', "ok"]
 
 
 def test_the_picture_is_xml_with_a_bar_for_each_stretch_and_a_dot_for_each_change_within() -> None:
