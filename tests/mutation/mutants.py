@@ -71,19 +71,17 @@ class Area(NamedTuple):
 
     name: str
     modules: Sequence[str]
-    without: Sequence[str]
     tests: Sequence[str]
     least_killed: float
     sample: int
 
     @classmethod
     def named(cls, name: str) -> Area:
-        return cls(**{"name": name, "without": (), **SETTINGS["areas"][name]})
+        return cls(name=name, **SETTINGS["areas"][name])
 
     def mutants(self) -> Iterator[Mutant]:
         for path in _python_files(PROJECT / LIBRARY, self.modules, ""):
-            if path not in self.without:
-                yield from _mutants(path)
+            yield from _mutants(path)
 
 
 class Outcome(NamedTuple):
@@ -209,6 +207,8 @@ def _try_all(area: Area, mutants: Sequence[Mutant], workers: int) -> list[Outcom
                 outcomes.append(outcome)
                 if outcome.killer is None:
                     print(f"{outcome.mutant} survived\n{outcome.change}", flush=True)
+                if len(outcomes) % 20 == 0:
+                    print(f"{area.name}: {len(outcomes)} of {len(mutants)} tried", file=sys.stderr, flush=True)
     return outcomes
 
 
