@@ -263,11 +263,19 @@ def test_swapoff_without_memory_gives_up(m: Machine) -> None:
     assert scene.p.read_all(scene.a) == scene.written
 
 
-def test_reclaim_finds_what_swapoff_maps_of_a_large_folio_whose_first_page_is_gone(m: Machine) -> None:
+@pytest.mark.parametrize("by", ["swapoff", "faults"])
+def test_a_large_folio_whose_first_page_is_gone_is_mapped_as_if_it_were_not(m: Machine, by: str) -> None:
+    """Reclaim finds every page, and each has its own exclusive bit, whichever was mapped first."""
     scene = swapped_out(m)
     scene.p.willneed(scene.a)
     scene.p.dontneed(scene.a, m.page_size)
-    m.swapoff()
+    if by == "swapoff":
+        m.swapoff()
+    else:
+        for i in range(m.nr - 1, 0, -1):
+            scene.p.read(scene.page(i))
     [folio] = dict.fromkeys(m.mem_map.values())
-    assert [(found.address, found.page) for found in mappings(m, folio)] == [(scene.page(i), i) for i in range(1, m.nr)]
+    pages = range(1, m.nr)
+    assert [(found.address, found.page) for found in mappings(m, folio)] == [(scene.page(i), i) for i in pages]
+    assert folio.exclusive == sum(1 << i for i in pages)
     assert scene.p.read_all(scene.page(1), m.pmd_size - m.page_size) == scene.written[1:]
