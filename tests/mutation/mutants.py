@@ -227,17 +227,13 @@ def _start(clones: Any, tests: Sequence[TestFile]) -> None:
 
 
 def _try(mutant: Mutant) -> Outcome:
-    """Run the tests that run the changed line, then all others, until one fails.
+    """Run the tests that run the changed line until one fails; all tests if none was seen to, which others may start.
 
     Those come first that killed most in that module for the time that they take.
     """
-
-    def rank(test: TestFile) -> tuple[bool, float]:
-        return (mutant.module, mutant.line) not in test.lines, test.seconds / (
-            1 + _Lane.killed[mutant.module, test.path]
-        )
-
-    tests = sorted(_Lane.tests, key=rank)
+    place = (mutant.module, mutant.line)
+    tests = [test for test in _Lane.tests if place in test.lines] or _Lane.tests
+    tests = sorted(tests, key=lambda test: test.seconds / (1 + _Lane.killed[mutant.module, test.path]))
     with _planted(_Lane.clone, mutant) as change:
         for test in tests:
             status = _status(_Lane.clone, test.path, PATIENCE[0] * test.seconds + PATIENCE[1])
