@@ -191,6 +191,13 @@ def test_the_picture_is_xml_with_a_bar_for_each_stretch_and_a_dot_for_each_chang
     assert "5 an operation of a…" in texts
 
 
+def test_an_operation_is_shown_whole_if_it_has_20_letters_and_cut_to_20_if_it_has_more() -> None:
+    run = _run()
+    root = ET.fromstring(picture(["a" * 20, "b" * 21, "", "", "", ""], lanes(run), "x"))  # noqa: S314
+    texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[:2] == ["a" * 20, "b" * 19 + "…"]
+
+
 def test_a_name_too_long_for_its_bar_is_cut() -> None:
     run = Recording("m", ARCH, [_step(1, "migrate", PmdChange("parent", ADDRESS, HUGE, MIGRATION))])
     assert ">MIGR…<" in picture(["migrate"], lanes(run), "x")
