@@ -216,11 +216,11 @@ def _try_all(area: Area, mutants: Sequence[Mutant], workers: int) -> list[Outcom
 
 
 class _Lane:
-    """What one process of the pool works with; `killed` counts what a file of tests killed in a module."""
+    """What one process of the pool works with; `killed` counts what each file of tests killed."""
 
     clone: Path
     tests: Sequence[TestFile]
-    killed: Counter[tuple[str, str]]
+    killed: Counter[str]
 
 
 def _start(clones: Any, tests: Sequence[TestFile]) -> None:
@@ -231,16 +231,16 @@ def _start(clones: Any, tests: Sequence[TestFile]) -> None:
 def _try(mutant: Mutant) -> Outcome:
     """Run the tests that run the changed line until one fails; all tests if none was seen to, which others may start.
 
-    Those come first that killed most in that module for the time that they take.
+    Those come first that killed most for the time that they take.
     """
     place = (mutant.module, mutant.line)
     tests = [test for test in _Lane.tests if place in test.lines] or _Lane.tests
-    tests = sorted(tests, key=lambda test: test.seconds / (1 + _Lane.killed[mutant.module, test.path]))
+    tests = sorted(tests, key=lambda test: test.seconds / (1 + _Lane.killed[test.path]))
     with _planted(_Lane.clone, mutant) as change:
         for test in tests:
             status = _status(_Lane.clone, test.path, PATIENCE[0] * test.seconds + PATIENCE[1])
             if status != 0:
-                _Lane.killed[mutant.module, test.path] += 1
+                _Lane.killed[test.path] += 1
                 return Outcome(mutant, test.path, status is None, change)
     return Outcome(mutant, None, timed_out=False, change=change)
 
