@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, settings
 
 # No deadline: the first use of a configuration compiles it, and a run of PTEs may be 8192 words long.
 # One bug at a time: each configuration is code of its own, so that one bug looks like a hundred.
-settings.register_profile("dev", deadline=None, report_multiple_bugs=False)
-settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, database=None, max_examples=100)
+settings.register_profile("dev", deadline=None, report_multiple_bugs=False, max_examples=50)
+settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, database=None)
 settings.register_profile("histories", settings.get_profile("ci"), max_examples=1000)
 settings.register_profile("coverage", settings.get_profile("ci"), max_examples=25)
 settings.register_profile("mutants", settings.get_profile("ci"), max_examples=10)

@@ -46,7 +46,7 @@ _SAMPLE: Mapping[str, str] = {
 VECTOR_SAMPLE = tuple(path for path in VECTOR_FILES if path.name.partition(".")[0] in _SAMPLE[path.parent.name].split())
 """Some of them, every layout among them: for readings other than the helpers, which the replay holds to all files."""
 
-SOME_RECORDS_OR_ALL = pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.long)])
+SOME_RECORDS_OR_ALL = pytest.mark.parametrize("step", [23, pytest.param(1, marks=pytest.mark.long)])
 """Of the records of a file one in `step`: for readings that take long, and whose own session takes them all."""
 
 GUEST_FILES = tuple(sorted(DATA.glob("guests/*.ndjson.xz")))

@@ -358,18 +358,18 @@ def telling_values(arch: str, options: Mapping[str, Option]) -> dict[str, tuple[
     return {name: kernels if name == "kernel" else option.examples for name, option in options.items()}
 
 
-def option_sets(arch: str, options: Mapping[str, Option]) -> Iterator[Mapping[str, Value]]:
+def option_sets(arch: str, options: Mapping[str, Option], *, numbers: bool = True) -> Iterator[Mapping[str, Value]]:
     """Option sets of an architecture in which every value occurs, for proofs and tests; the defaults come first.
 
     Of the releases, those that differ on this architecture; all combinations of the options that change a layout or a
     predicate, and with each of them those that change numbers only, one at a time. Only sets that
-    make a configuration of their own are given.
+    make a configuration of their own are given. Without `numbers` those that change numbers only are left out.
     """
     seen: set[Config] = set()
     examples = telling_values(arch, options)
     choices = {name: [(name, value) for value in values] for name, values in examples.items()}
     layouts = [chosen for name, chosen in choices.items() if not options[name].numbers_only]
-    alone = [choice for name, chosen in choices.items() if options[name].numbers_only for choice in chosen]
+    alone = [choice for name, chosen in choices.items() if numbers and options[name].numbers_only for choice in chosen]
     for chosen in product(*layouts):
         for other in ((), *((choice,) for choice in alone)):
             option_set = dict((*chosen, *other))

@@ -231,6 +231,7 @@ def _process(cache: Path) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", PROCESS], env=environment, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.long
 def test_processes_compile_at_once_and_a_later_one_uses_what_they_kept(tmp_path: Path) -> None:
     both = [_process(tmp_path) for _ in range(2)]
     said = [process.communicate(timeout=60)[0].split() for process in both]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pmdswp import vectors
 from pmdswp.oracle.build import OBJECTS
-from pmdswp.oracle.configurations import MACHINES
+from pmdswp.oracle.configurations import machines
 from pmdswp.oracle.questions import repeated
 
 LLVM = ("clang", "llvm-ar", "llvm-nm", "llvm-objcopy", "llvm-strip")
@@ -133,7 +133,7 @@ def write_toolchain(
     write_program(folder / "ld.lld-19", _assigned(constants) + LINK)
     for name in ("flex", "bison", "bc", "python3", *(f"{program}-19" for program in LLVM)):
         write_program(folder / name, "")
-    for machine in MACHINES.values():
+    for machine in machines().values():
         write_program(folder / machine.qemu, "import os, sys\nos.execv(sys.argv[1], sys.argv[1:])\n")
     return folder
 

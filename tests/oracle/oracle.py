@@ -17,7 +17,7 @@ from oracle import files, kernels
 from oracle.compare import Reference, differences
 from pmdswp import PmdSwpError, vectors
 from pmdswp.oracle.build import Build, release_of
-from pmdswp.oracle.configurations import CONFIGURATIONS, MACHINES, Configuration, configurations
+from pmdswp.oracle.configurations import CONFIGURATIONS, Configuration, configurations, machines
 from pmdswp.oracle.contents import Contents
 from pmdswp.oracle.processes import ended_by_signals
 from pmdswp.oracle.tools import OracleError, Toolchain
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         help=f"a source tree, or a release of Debian's ({', '.join(kernels.SUITES)}); may be repeated",
     )
-    parser.add_argument("--arch", action="append", choices=tuple(MACHINES), help="only these; may be repeated")
+    parser.add_argument("--arch", action="append", choices=tuple(machines()), help="only these; may be repeated")
     parser.add_argument("--configuration", action="append", metavar="LABEL", help="only these; may be repeated")
     parser.add_argument("--cache", type=Path, default=ROOT / "build/oracle", help="sources and objects (%(default)s)")
     parser.add_argument("--out", type=Path, help="where the vectors go (vectors/ in the cache)")

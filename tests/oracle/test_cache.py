@@ -93,7 +93,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
     return found
 
 
-@pytest.mark.parametrize("name", [HEADER, ELSEWHERE])
+@pytest.mark.parametrize("name", [HEADER, pytest.param(ELSEWHERE, marks=pytest.mark.long)])
 def test_a_header_that_was_changed_or_put_back_is_noticed_whatever_its_time_of_change(tree: Tree, name: str) -> None:
     tree.write(name, "/* planted     */\n", as_old=True)
     assert tree.type_shift() == PLANTED_SHIFT
@@ -105,6 +105,7 @@ def test_a_header_that_was_changed_or_put_back_is_noticed_whatever_its_time_of_c
     assert tree.made() == ALL
 
 
+@pytest.mark.long
 def test_a_tree_agrees_only_while_it_is_the_one_that_was_compiled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,7 +120,7 @@ def test_a_tree_agrees_only_while_it_is_the_one_that_was_compiled(
     assert said[-1] == "riscv64-full could not be measured: probe.h:1:10: fatal error: 'pgtable.h' file not found"
 
 
-@pytest.mark.parametrize("name", [HEADER, ELSEWHERE])
+@pytest.mark.parametrize("name", [HEADER, pytest.param(ELSEWHERE, marks=pytest.mark.long)])
 def test_a_header_that_was_removed_is_missed(tree: Tree, name: str) -> None:
     (tree.path / name).unlink()
     for _ in range(2):

@@ -114,7 +114,7 @@ def difference_lines(check: Check, mode: str) -> list[str]:
             ("arm64-4k-va48-pa48", "-"),
             ["pmd_present differs from 7.3 on words with bit 60 set and bits 11, 0 clear"],
         ),
-        (
+        pytest.param(
             "x86_64-exclusive-and-device-types",
             ("x86_64-full", "la48"),
             [
@@ -124,6 +124,7 @@ def difference_lines(check: Check, mode: str) -> list[str]:
                 "_PAGE_SWP_EXCLUSIVE: 0x10 here, 0x8 in 7.3",
                 "pte exclusive flag: bit 4 here, bit 3 in 7.3",
             ],
+            marks=pytest.mark.long,
         ),
     ],
 )
@@ -159,6 +160,7 @@ def test_helpers_of_the_series_are_compared_with_the_series(check: Check, tmp_pa
     ]
 
 
+@pytest.mark.long
 def test_another_revision_may_be_asked_for(check: Check, tree: Path) -> None:
     check.tools(X86)
     assert check(tree, "--configuration", "x86_64-full", "--kernel", "6.12") == 1
@@ -189,6 +191,7 @@ def lpa2_only(check: Check, folder: Path, release: str) -> Path:
     return write_tree(folder / release, f"{release}.0")
 
 
+@pytest.mark.long
 def test_52_bits_without_lpa2_differ_from_releases_that_have_48(check: Check, tmp_path: Path) -> None:
     assert check(lpa2_only(check, tmp_path, "7.3"), "--configuration", "arm64-4k-va52-pa52") == 1
     lines = check.out.splitlines()
@@ -199,6 +202,7 @@ def test_52_bits_without_lpa2_differ_from_releases_that_have_48(check: Check, tm
     assert "  SWP_PFN_BITS: 40 here, 36 in 7.3" in lines
 
 
+@pytest.mark.long
 def test_an_option_that_no_configuration_decides_is_told(check: Check, tmp_path: Path) -> None:
     arguments = (lpa2_only(check, tmp_path, "6.12"), "--configuration", "arm64-4k-va52-pa52")
     assert check(*arguments) == 0

@@ -15,7 +15,6 @@ from pmdswp import UnsupportedError, vectors
 from pmdswp.oracle.check import compare
 from pmdswp.oracle.configurations import CONFIGURATIONS
 from pmdswp.oracle.diagnose import Difference, _rule
-from pmdswp.oracle.levels import pmd_helpers
 from pmdswp.oracle.placement import places, show_bits
 from pmdswp.oracle.replay import Answers
 from pmdswp.vectors.geometry import options
@@ -81,16 +80,16 @@ def first(records: list[dict[str, Any]], kind: str, why: str) -> dict[str, Any]:
     return next(record for record in records if (record["k"], record.get("w")) == (kind, why))
 
 
-@pytest.mark.parametrize("name", [NAME, "6.1/x86_64-full-la48", "7.3/s390x-full", "7.3/loongarch64-4k"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        NAME,
+        "6.1/x86_64-full-la48",
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("7.3/s390x-full", "7.3/loongarch64-4k")),
+    ],
+)
 def test_unchanged_answers_do_not_differ(name: str) -> None:
     assert differences(lambda *_: None, name, name.partition("/")[0]) == []
-
-
-def test_a_level_without_layout_has_no_fields() -> None:
-    with_softleaves, without = (pmd_helpers(pmdswp.get("s390x", thp=thp), has_softleaf=True) for thp in (True, False))
-    assert set(with_softleaves.flags) == {"exclusive", "soft_dirty"}
-    assert with_softleaves.holds(with_softleaves.encode(3, 0x1000))
-    assert (without.flags, without.ignored, without.holds(0)) == ({}, 0, False)
 
 
 def test_a_refusal_names_the_option() -> None:

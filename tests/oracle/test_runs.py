@@ -126,7 +126,13 @@ def assert_ended(pids: Path) -> None:
         wait_for(lambda pid=pid: not lives(pid))  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        *(pytest.param(n, marks=pytest.mark.long) for n in (signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)),
+    ],
+)
 def test_a_signal_ends_make_and_its_compilers_too(
     tree: Path, toolchain: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -200,6 +206,7 @@ def test_a_handler_of_the_users_stays_and_threads_are_left_alone() -> None:
 # --- the cache ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_first_runs_at_once_on_one_cache_agree(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     toolchain = write_toolchain(tmp_path / "bin", [vectors.path(f"7.3/{LABEL}")], delay=0.2)
     monkeypatch.setenv("PATH", str(toolchain))

@@ -114,7 +114,7 @@ def test_an_unknown_option_is_refused_with_the_options_there_are(name: str, opti
         get_with(name, {option: True})
     message = str(caught.value)
     assert name in message
-    assert repr(option) in message
+    assert repr(option)[:200] in message
     assert all(allowed in message for allowed in (*known, "max_physmem_bits"))
 
 

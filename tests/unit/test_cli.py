@@ -445,6 +445,15 @@ def test_prove_without_an_architecture_proves_all_six(run: Run, monkeypatch: pyt
     assert "6 laws checked for every word: 6 proved, 0 hazards\n" in run.out
 
 
+def test_many_proofs_are_shared_among_processes_and_come_in_order(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("prove", "s390x", "--kernel", "6.12") == 0
+    alone = run.out
+    monkeypatch.setattr("pmdswp.cli.prove.FEW", 1)
+    assert run("prove", "s390x", "--kernel", "6.12") == 0
+    assert run.out == alone
+
+
+@pytest.mark.long
 def test_prove_all_proves_every_option_set_in_several_processes(run: Run) -> None:
     assert run("prove", "s390x", "--all", "--json") == 0
     [answer] = run.records()

@@ -210,7 +210,9 @@ def geoms() -> list[Json]:
     return [records[0] for found, records in published().items() if found.kind == "geom"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.long] if kind == "geom" else []) for kind in KINDS]
+)
 def test_a_record_without_a_field_or_with_another_one_is_refused(kind: str) -> None:
     tried: set[object] = set()
     accepted = []

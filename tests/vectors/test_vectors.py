@@ -15,10 +15,11 @@ import pmdswp
 from data_files import label, vector_cases
 from facts import REFUSED, Fact, Facts, expect, or_refused
 from pmdswp import Arch, EncodeError, Entry, SoftLeaf, SoftLeafType, State, UnsupportedError
+from pmdswp.arch import Level
 from pmdswp.arch.x86 import l1tf_max_swapfile_size
 from pmdswp.oracle.classes import CLASSES
-from pmdswp.oracle.levels import LevelHelpers, pmd_helpers, pte_helpers
-from pmdswp.oracle.stated import NOT_STATED, PMD_STATED, STATED
+from pmdswp.oracle.levels import Reader, readers, softleaf_readers
+from pmdswp.oracle.stated import NOT_STATED, PMD_STATED, stated
 from pmdswp.softleaf import NR_SWAP_TYPES, LevelName
 from vectors import records
 from vectors.records import Flags, Geometry, Low12Record, SwpRecord, Told, Vectors, WordRecord
@@ -44,8 +45,8 @@ class Replay:
     file: str
     vectors: Vectors
     arch: Arch
-    pte: LevelHelpers
-    pmd: LevelHelpers
+    readers: Mapping[LevelName, Mapping[str, Reader]]
+    softleaf_readers: Mapping[LevelName, Mapping[str, Reader]]
     again: frozenset[LevelName]
     """Levels whose words are left out, because what answers for them is held to another file or in another case."""
     seen: set[object] = field(default_factory=set)
@@ -115,8 +116,10 @@ def replay(request: pytest.FixtureRequest) -> Replay:
     path, kernel, again = request.param
     vectors = load(path)
     arch, has_softleaf = configured(path, kernel)
-    pte, pmd = (helpers(arch, has_softleaf=has_softleaf) for helpers in (pte_helpers, pmd_helpers))
-    return Replay(label(path), vectors, arch, pte, pmd, again)
+    levels = (arch.pte, arch.pmd)
+    plain = {level.name: readers(level) for level in levels}
+    of_softleaf = {level.name: softleaf_readers(level, tests_itself=has_softleaf) for level in levels}
+    return Replay(label(path), vectors, arch, plain, of_softleaf, again)
 
 
 def test_whatever_answers_is_held_to_some_file_by_default_and_to_every_file_in_the_long_run() -> None:
@@ -189,13 +192,14 @@ def test_helpers_that_the_kernel_lacks_are_unsupported(replay: Replay) -> None:
 
 def geometry_facts(arch: Arch, geometry: Geometry) -> Facts:
     for name, told in geometry.numbers.items():
-        if name in STATED:
-            yield Fact(name, STATED[name](arch), told)
+        answer = stated(arch, name)
+        if answer is None:
+            yield Fact(f"{name} is known", name in NOT_STATED, told=True)
         elif name in PMD_STATED:
-            said = or_refused(partial(PMD_STATED[name], arch), UnsupportedError)
+            said = or_refused(partial(answer, arch), UnsupportedError)
             yield Fact(name, said, told if arch.has_pmd_softleaf else REFUSED)
         else:
-            yield Fact(f"{name} is known", name in NOT_STATED, told=True)
+            yield Fact(name, answer(arch), told)
     yield Fact("MAX_PHYSMEM_BITS", arch.max_physmem_bits, geometry.max_physmem_bits)
     # a kernel without migration entries never asks for their young and dirty bits
     supported = geometry.numbers["swap_migration_ad_supported"] and geometry.numbers["CONFIG_MIGRATION"]
@@ -212,6 +216,16 @@ def geometry_facts(arch: Arch, geometry: Geometry) -> Facts:
     yield Fact("kinds with a type number", set(arch.swp_types), set(geometry.special_kinds.values()))
 
 
+def _configured(level: Level) -> Mapping[str, int]:
+    """The flags that an entry of the level can have."""
+    return level.layout.flags if level.layout is not None else {}
+
+
+def _contains(level: Level, word: int) -> bool:
+    """Whether the word has the form of an encoded entry."""
+    return level.layout is not None and level.layout.contains(word)
+
+
 AGAIN = Fact("the same word, of which the kernel told the same", said=True, told=True)
 
 # --- words ----------------------------------------------------------------------------------------------------
@@ -219,39 +233,41 @@ AGAIN = Fact("the same word, of which the kernel told the same", said=True, told
 
 def word_record_facts(replay: Replay, record: WordRecord) -> Facts:
     for level, told in record.levels.items():
-        yield from word_facts(replay, replay.pte if level == "pte" else replay.pmd, told)
+        yield from word_facts(replay, replay.arch.level(level), told)
 
 
-def word_facts(replay: Replay, level: LevelHelpers, told: Told) -> Facts:
+def word_facts(replay: Replay, level: Level, told: Told) -> Facts:
     asked = (level.name, told.word, told.memory, *told.fields.items())
     if level.name in replay.again or asked in replay.seen:
         yield AGAIN
         return
     replay.seen.add(asked)
-    yield from field_facts(replay.arch, level, told)
+    yield from field_facts(replay, level, told)
     yield Fact(f"{level.name} to bytes", level.to_bytes(told.word), told.memory)
     yield Fact(f"{level.name} from bytes", level.from_bytes(told.memory), told.word)
     yield from entry_facts(replay, level, told)
-    if level.name == "pmd" and level.has_softleaf:
+    if level.name == "pmd" and level.holds_softleaf:
         yield from pmd_kind_facts(replay.arch, told)
 
 
-def field_facts(arch: Arch, level: LevelHelpers, told: Told) -> Facts:
+def field_facts(replay: Replay, level: Level, told: Told) -> Facts:
     """The fields as they stand in the data."""
+    arch = replay.arch
     lacks_exclusive = level.name == "pmd" and not arch.has_pmd_swap
+    plain, of_softleaf = replay.readers[level.name], replay.softleaf_readers[level.name]
     for name, value in told.fields.items():
         # protnone parts present entries, of which pmdswp says no more than that
         if name == "pn":
             continue
-        if name in level.readers:
-            yield Fact(f"{level.name}.{name}", level.readers[name](told.word), value)
+        if name in plain:
+            yield Fact(f"{level.name}.{name}", plain[name](told.word), value)
             continue
         expected: object = value
-        if not level.has_softleaf or (name == "x" and lacks_exclusive):
+        if not level.holds_softleaf or (name == "x" and lacks_exclusive):
             expected = REFUSED
         elif name == "vs":
             expected = value or (arch.has_pmd_swap and _is_swap(told))
-        said = or_refused(partial(level.softleaf_readers[name], told.word), UnsupportedError)
+        said = or_refused(partial(of_softleaf[name], told.word), UnsupportedError)
         yield Fact(f"{level.name}.{name}", said, expected)
 
 
@@ -259,7 +275,7 @@ def _is_swap(told: Told) -> bool:
     return told.fields["lt"] == SoftLeafType.SWAP.value
 
 
-def entry_facts(replay: Replay, level: LevelHelpers, told: Told) -> Facts:
+def entry_facts(replay: Replay, level: Level, told: Told) -> Facts:
     """The decoded word, and the word encoded again."""
     state = _state(level, told)
     leaf, on = SoftLeaf.none(), dict[str, bool]()
@@ -267,24 +283,24 @@ def entry_facts(replay: Replay, level: LevelHelpers, told: Told) -> Facts:
     if state is State.SOFTLEAF:
         leaf = SoftLeaf(told.fields["et"], told.fields["eo"])
         fields = {"exclusive": "x", "soft_dirty": "d", "uffd": "u"}
-        on = {flag: bool(told.fields[fields[flag]]) for flag in level.flags}
+        on = {flag: bool(told.fields[fields[flag]]) for flag in _configured(level)}
         kind = replay.geometry.kind(leaf)
         expected = Entry(level.name, told.word, state, leaf, kind, **on)
     yield Fact(f"decode_{level.name}", level.decode(told.word), expected)
-    if level.has_softleaf:
+    if level.holds_softleaf:
         yield Fact(f"softleaf_from_{level.name}", level.softleaf_from(told.word), leaf)
     # the type field of loongarch64 has two bits more than any type number
-    if state is State.SOFTLEAF and level.holds(told.word) and told.fields["at"] < NR_SWAP_TYPES:
+    if state is State.SOFTLEAF and _contains(level, told.word) and told.fields["at"] < NR_SWAP_TYPES:
         word = level.encode(leaf.swp_type, leaf.offset, **on)
-        yield Fact(f"encode_{level.name} of the decoded word", word, told.word & ~level.ignored)
+        yield Fact(f"encode_{level.name} of the decoded word", word, told.word & ~level.require_layout().ignored_mask)
 
 
-def _state(level: LevelHelpers, told: Told) -> State:
+def _state(level: Level, told: Told) -> State:
     if told.fields["n"]:
         return State.NONE
     if told.fields["p"]:
         return State.PRESENT if level.name == "pte" or told.fields["l"] else State.TABLE
-    return State.SOFTLEAF if level.has_softleaf else State.BAD
+    return State.SOFTLEAF if level.holds_softleaf else State.BAD
 
 
 def pmd_kind_facts(arch: Arch, told: Told) -> Facts:
@@ -317,16 +333,14 @@ def swp_facts(replay: Replay, record: SwpRecord) -> Facts:
         if name == "valid_pmd":
             told |= arch.has_pmd_swap and record.classes["swap"]  # noqa: PLW2901 - the series adds swap entries
         yield Fact(f"cls.{name}", CLASSES[name](arch, leaf), told)
-    yield from encoding_facts(replay, replay.pte, record, record.pte)
-    if replay.pmd.has_softleaf:
-        yield from encoding_facts(replay, replay.pmd, record, record.pmd)
+    yield from encoding_facts(replay, replay.arch.pte, record, record.pte)
+    if replay.arch.has_pmd_softleaf:
+        yield from encoding_facts(replay, replay.arch.pmd, record, record.pmd)
     else:
-        yield from no_encoding_facts(replay.pmd, record)
+        yield from no_encoding_facts(replay.arch.pmd, record)
 
 
-def encoding_facts(
-    replay: Replay, level: LevelHelpers, record: SwpRecord, told_by_flags: Mapping[Flags, Told]
-) -> Facts:
+def encoding_facts(replay: Replay, level: Level, record: SwpRecord, told_by_flags: Mapping[Flags, Told]) -> Facts:
     name = level.name
     if name in replay.again:
         yield AGAIN
@@ -337,39 +351,39 @@ def encoding_facts(
     said = or_refused(partial(level.softleaf_to, leaf), EncodeError)
     yield Fact(f"softleaf_to_{name}", said, plain if record.exact else REFUSED)
     if record.exact:
-        yield Fact(f"arch_swp_entry_to_{name}", level.arch_entry_to(record.arch_entry), plain)
+        yield Fact(f"arch_swp_entry_to_{name}", level.from_arch_swp_entry(record.arch_entry), plain)
     for flags, told in told_by_flags.items():
         # without the series the bit is there in the word, but nothing puts it there
         if name == "pte" or replay.arch.has_pmd_swap or not flags.exclusive:
             for fact in flag_facts(level, flags, told, told_by_flags):
                 yield fact if fact.said == fact.told else fact._replace(field=f"{name} with {flags}: {fact.field}")
         on = ON[flags]
-        has_flags = all(flag in level.flags for flag, is_on in on.items() if is_on)
+        has_flags = all(flag in _configured(level) for flag, is_on in on.items() if is_on)
         said = or_refused(partial(level.encode, record.swp_type, record.offset, **on), EncodeError)
         yield Fact(f"encode_{name} with {LABELS[flags]}", said, told.word if record.exact and has_flags else REFUSED)
         if record.exact and has_flags:
-            yield Fact(f"{name}_layout has {told.word:#x}", level.holds(told.word), told=True)
+            yield Fact(f"{name}_layout has {told.word:#x}", _contains(level, told.word), told=True)
         for fact in word_facts(replay, level, told):
             # a label for each of millions of facts would take longer than the facts
             yield fact if fact.said == fact.told else fact._replace(field=f"{name} with {flags}: {fact.field}")
 
 
-def flag_facts(level: LevelHelpers, flags: Flags, told: Told, told_by_flags: Mapping[Flags, Told]) -> Facts:
+def flag_facts(level: Level, flags: Flags, told: Told, told_by_flags: Mapping[Flags, Told]) -> Facts:
     """Each flag that is on leads from the word without it to this one, and back."""
     for flag, is_on in ON[flags].items():
         if is_on:
             without = told_by_flags[flags._replace(**{flag: False})].word
-            yield Fact("mk of the word without", level.mk[flag](without), told.word)
-            yield Fact("clear", level.clear[flag](told.word), without)
+            yield Fact("mk of the word without", level.flag_setters[flag](without), told.word)
+            yield Fact("clear", level.flag_clearers[flag](told.word), without)
 
 
-def no_encoding_facts(level: LevelHelpers, record: SwpRecord) -> Facts:
+def no_encoding_facts(level: Level, record: SwpRecord) -> Facts:
     leaf = SoftLeaf(record.swp_type, record.offset)
     for said in (
         or_refused(partial(level.softleaf_to, leaf), UnsupportedError),
         or_refused(partial(level.softleaf_to, leaf, truncate=True), UnsupportedError),
         or_refused(partial(level.encode, record.swp_type, record.offset), UnsupportedError),
-        or_refused(partial(level.arch_entry_to, record.arch_entry), UnsupportedError),
+        or_refused(partial(level.from_arch_swp_entry, record.arch_entry), UnsupportedError),
     ):
         yield Fact("a PMD encoding", said, REFUSED)
 

@@ -124,15 +124,16 @@ def option_examples() -> dict[str, Option]:
     return found
 
 
-def configurations(*names: str) -> Iterator[Arch]:
+def configurations(*names: str, numbers: bool = True) -> Iterator[Arch]:
     """Objects for the architectures of these names, or for all, in which every value of every option occurs.
 
     All combinations of options that change a layout or a predicate, and with each of them the options that only change
-    numbers, one at a time; the default configuration of an architecture comes first.
+    numbers, one at a time; the default configuration of an architecture comes first. Without `numbers` these are left
+    out: what remains has every layout and every predicate.
     """
     for name in names or ARCHITECTURES:
         architecture = find(name)
-        for option_set in option_sets(architecture.name, architecture.options):
+        for option_set in option_sets(architecture.name, architecture.options, numbers=numbers):
             yield get_with(name, option_set)
 
 

@@ -148,5 +148,14 @@ ARM64 = Architecture(
     facts=_facts,
     hazards=(zero_entry("pte", "pmd"),),
     passing=("pa_bits", "static_pa_bits"),
-    machine=Machine("arm64", kernel="arm64", source="arm64", emulation="aarch64linux", qemu="qemu-aarch64"),
+    machine=Machine(
+        "arm64",
+        kernel="arm64",
+        source="arm64",
+        emulation="aarch64linux",
+        qemu="qemu-aarch64",
+        numbers="__SWP_TYPE_SHIFT __SWP_TYPE_BITS __SWP_OFFSET_SHIFT __SWP_OFFSET_BITS VA_BITS PHYS_MASK_SHIFT "
+        "CONFIG_ARM64_PA_BITS",
+        words="PTE_SWP_EXCLUSIVE PTE_SWP_UFFD_WP PTE_SWP_UFFD PTE_VALID PTE_PRESENT_INVALID",
+    ),
 )

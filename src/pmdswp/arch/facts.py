@@ -76,10 +76,11 @@ class Facts(NamedTuple):
 
 
 class Machine(NamedTuple):
-    """How the tools that build and run a kernel for the architecture call it.
+    """How the tools that build and run a kernel for the architecture call it, and what its headers can be asked.
 
     `label` names it in published vectors, `kernel` is ARCH of the kernel's makefiles, `source` its folder under arch/,
-    `emulation` the linker's name for it, and `qemu` the user-mode emulator that runs its programs elsewhere.
+    `emulation` the linker's name for it, and `qemu` the user-mode emulator that runs its programs elsewhere. `numbers`
+    and `words` name the constants that only its headers have, as counts and as masks, with spaces between them.
     """
 
     label: str
@@ -87,6 +88,8 @@ class Machine(NamedTuple):
     source: str
     emulation: str
     qemu: str
+    numbers: str = ""
+    words: str = ""
 
 
 class Architecture(NamedTuple):

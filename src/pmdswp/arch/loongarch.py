@@ -116,7 +116,13 @@ LOONGARCH64 = Architecture(
         ),
     ),
     machine=Machine(
-        "loongarch64", kernel="loongarch", source="loongarch", emulation="elf64loongarch", qemu="qemu-loongarch64"
+        "loongarch64",
+        kernel="loongarch",
+        source="loongarch",
+        emulation="elf64loongarch",
+        qemu="qemu-loongarch64",
+        numbers="__SWP_TYPE_SHIFT __SWP_TYPE_BITS __SWP_OFFSET_SHIFT",
+        words="_PAGE_SWP_EXCLUSIVE _PAGE_PRESENT _PAGE_PROTNONE _PAGE_PRESENT_INVALID _PAGE_HUGE _PAGE_GLOBAL",
     ),
     constants={"_PAGE_HUGE": lambda facts: facts.pmd.layout.fixed_value},
 )

@@ -141,7 +141,17 @@ PPC64 = Architecture(
     facts=_facts,
     msb0=True,
     geometry=("page_size", "mmu"),
-    machine=Machine("ppc64le", kernel="powerpc", source="powerpc", emulation="elf64lppc", qemu="qemu-ppc64le"),
+    machine=Machine(
+        "ppc64le",
+        kernel="powerpc",
+        source="powerpc",
+        emulation="elf64lppc",
+        qemu="qemu-ppc64le",
+        numbers="SWP_TYPE_BITS H_MAX_PHYSMEM_BITS R_MAX_PHYSMEM_BITS",
+        words="_PAGE_SWP_EXCLUSIVE _PAGE_SWP_SOFT_DIRTY _PAGE_SOFT_DIRTY _PAGE_PRESENT _PAGE_PTE _PAGE_INVALID "
+        "_PAGE_HPTEFLAGS PTE_RPN_MASK H_PTE_NONE_MASK SWP_TYPE_MASK _PAGE_NON_IDEMPOTENT H_PAGE_HASHPTE "
+        "RADIX_PTE_NONE_MASK H_PMD_BAD_BITS RADIX_PMD_BAD_BITS _PAGE_DIRTY _PAGE_ACCESSED",
+    ),
     constants={
         "PTE_RPN_MASK": lambda facts: facts.pte.layout.offset.mask,
         "_PAGE_PTE": lambda facts: facts.pte.layout.fixed_value,

@@ -140,5 +140,14 @@ RISCV64 = Architecture(
         ),
     ),
     full=("svrsw60t59b",),
-    machine=Machine("riscv64", kernel="riscv", source="riscv", emulation="elf64lriscv", qemu="qemu-riscv64"),
+    machine=Machine(
+        "riscv64",
+        kernel="riscv",
+        source="riscv",
+        emulation="elf64lriscv",
+        qemu="qemu-riscv64",
+        numbers="__SWP_TYPE_SHIFT __SWP_TYPE_BITS __SWP_OFFSET_SHIFT",
+        words="_PAGE_SWP_EXCLUSIVE _PAGE_SWP_SOFT_DIRTY _PAGE_SWP_UFFD_WP _PAGE_SWP_UFFD _PAGE_UFFD "
+        "_PAGE_SOFT_DIRTY _PAGE_PRESENT _PAGE_PROT_NONE _PAGE_GLOBAL _PAGE_LEAF",
+    ),
 )

@@ -136,7 +136,19 @@ S390X = Architecture(
     facts=_facts,
     msb0=True,
     pmd_softleaf_since=S390_PMD_SOFTLEAF,
-    machine=Machine("s390x", kernel="s390", source="s390", emulation="elf64_s390", qemu="qemu-s390x"),
+    machine=Machine(
+        "s390x",
+        kernel="s390",
+        source="s390",
+        emulation="elf64_s390",
+        qemu="qemu-s390x",
+        numbers="__SWP_TYPE_SHIFT __SWP_OFFSET_SHIFT __SWP_TYPE_SHIFT_RSTE __SWP_OFFSET_SHIFT_RSTE",
+        words="_PAGE_SWP_EXCLUSIVE _PAGE_SOFT_DIRTY _PAGE_PRESENT _PAGE_INVALID __SWP_TYPE_MASK "
+        "__SWP_OFFSET_MASK _PAGE_PROTECT _SEGMENT_ENTRY_EMPTY _SEGMENT_ENTRY_LARGE "
+        "_SEGMENT_ENTRY_SOFT_DIRTY _SEGMENT_ENTRY_PRESENT _SEGMENT_ENTRY_READ _SEGMENT_ENTRY_WRITE "
+        "_SEGMENT_ENTRY_BITS _RST_ENTRY_COMM _RST_ENTRY_INVALID __SWP_TYPE_MASK_RSTE "
+        "__SWP_OFFSET_MASK_RSTE",
+    ),
     constants={
         "_PAGE_PROTECT": lambda facts: facts.pte.layout.field("protect").mask,
         "__SWP_TYPE_SHIFT_RSTE": lambda facts: facts.pmd.layout.type.lsb,

@@ -122,7 +122,17 @@ X86_64 = Architecture(
             "lies far below.",
         ),
     ),
-    machine=Machine("x86_64", kernel="x86_64", source="x86", emulation="elf_x86_64", qemu="qemu-x86_64"),
+    machine=Machine(
+        "x86_64",
+        kernel="x86_64",
+        source="x86",
+        emulation="elf_x86_64",
+        qemu="qemu-x86_64",
+        numbers="SWP_TYPE_BITS SWP_OFFSET_FIRST_BIT SWP_OFFSET_SHIFT",
+        words="_PAGE_SWP_EXCLUSIVE _PAGE_SWP_SOFT_DIRTY _PAGE_SWP_UFFD_WP _PAGE_SWP_UFFD _PAGE_UFFD "
+        "_PAGE_SOFT_DIRTY _PAGE_PRESENT _PAGE_PROTNONE _PAGE_GLOBAL _PAGE_KNL_ERRATUM_MASK _PAGE_PSE "
+        "_PAGE_DEVMAP _PAGE_ENC _KERNPG_TABLE _PAGE_USER",
+    ),
     constants={
         # the kernel shifts the offset up by this and down by the width of the type
         "SWP_OFFSET_SHIFT": lambda facts: 64 - facts.pte.layout.offset.width,

@@ -15,7 +15,7 @@ from pmdswp.arch.facts import Machine
 from pmdswp.config import show
 from pmdswp.errors import UnsupportedError
 from pmdswp.oracle.build import Build, release_of, version_of
-from pmdswp.oracle.configurations import MACHINES, Configuration, Release, configurations
+from pmdswp.oracle.configurations import Configuration, Release, configurations, machines
 from pmdswp.oracle.constants import KernelNames
 from pmdswp.oracle.contents import Contents
 from pmdswp.oracle.diagnose import Difference, diagnose
@@ -184,7 +184,7 @@ def choose_base(source: Path, kernel: str | None) -> Base:
     """
     if kernel is not None:
         return Base(kernel, "as asked for")
-    if any(KernelNames(source, machine.source).has_name("pmd_swp_mkexclusive") for machine in MACHINES.values()):
+    if any(KernelNames(source, machine.source).has_name("pmd_swp_mkexclusive") for machine in machines().values()):
         newest = RELEASES[-1]
         return Base(newest, "the tree has pmd_swp_mkexclusive (--kernel names another)")
     release = release_of(source)

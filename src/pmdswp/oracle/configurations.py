@@ -12,12 +12,10 @@ from pmdswp.revisions import ARM64_LPA2, RISCV_SOFT_DIRTY, Change
 Release = tuple[int, int]
 
 
-MACHINES: Mapping[str, Machine] = {
-    architecture.machine.label: architecture.machine
-    for architecture in ARCHITECTURES.values()
-    if architecture.machine is not None
-}
-"""The architectures that can be compiled, by the names that published vectors have for them."""
+def machines() -> dict[str, Machine]:
+    """The architectures that can be compiled, by the names that published vectors have for them."""
+    found = (architecture.machine for architecture in ARCHITECTURES.values())
+    return {machine.label: machine for machine in found if machine is not None}
 
 
 def _on(*names: str) -> dict[str, str]:
@@ -79,7 +77,7 @@ class Configuration:
 
     @property
     def machine(self) -> Machine:
-        return MACHINES[self.arch]
+        return machines()[self.arch]
 
     def is_of(self, release: Release) -> bool:
         """Whether that release has it; one that is newer than all that are known has what the newest of them has."""

@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
+from pmdswp.arch import ARCHITECTURES
+from pmdswp.config import Address
+from pmdswp.oracle.configurations import machines
 from pmdswp.oracle.contents import text_of
 
 
@@ -55,33 +58,6 @@ CONDITIONS = {
     "HPAGE_PMD_NR": "defined(CONFIG_TRANSPARENT_HUGEPAGE) || defined(CONFIG_PGTABLE_HAS_HUGE_LEAVES)",
 }
 """Constants that are defined, but must not be used, unless this holds."""
-
-ARCH_NUMBERS = {
-    "x86_64": "SWP_TYPE_BITS SWP_OFFSET_FIRST_BIT SWP_OFFSET_SHIFT",
-    "arm64": "__SWP_TYPE_SHIFT __SWP_TYPE_BITS __SWP_OFFSET_SHIFT __SWP_OFFSET_BITS VA_BITS PHYS_MASK_SHIFT "
-    "CONFIG_ARM64_PA_BITS",
-    "riscv64": "__SWP_TYPE_SHIFT __SWP_TYPE_BITS __SWP_OFFSET_SHIFT",
-    "s390x": "__SWP_TYPE_SHIFT __SWP_OFFSET_SHIFT __SWP_TYPE_SHIFT_RSTE __SWP_OFFSET_SHIFT_RSTE",
-    "ppc64le": "SWP_TYPE_BITS H_MAX_PHYSMEM_BITS R_MAX_PHYSMEM_BITS",
-    "loongarch64": "__SWP_TYPE_SHIFT __SWP_TYPE_BITS __SWP_OFFSET_SHIFT",
-}
-
-ARCH_WORDS = {
-    "x86_64": "_PAGE_SWP_EXCLUSIVE _PAGE_SWP_SOFT_DIRTY _PAGE_SWP_UFFD_WP _PAGE_SWP_UFFD _PAGE_UFFD _PAGE_SOFT_DIRTY "
-    "_PAGE_PRESENT _PAGE_PROTNONE _PAGE_GLOBAL _PAGE_KNL_ERRATUM_MASK _PAGE_PSE _PAGE_DEVMAP _PAGE_ENC "
-    "_KERNPG_TABLE _PAGE_USER",
-    "arm64": "PTE_SWP_EXCLUSIVE PTE_SWP_UFFD_WP PTE_SWP_UFFD PTE_VALID PTE_PRESENT_INVALID",
-    "riscv64": "_PAGE_SWP_EXCLUSIVE _PAGE_SWP_SOFT_DIRTY _PAGE_SWP_UFFD_WP _PAGE_SWP_UFFD _PAGE_UFFD _PAGE_SOFT_DIRTY "
-    "_PAGE_PRESENT _PAGE_PROT_NONE _PAGE_GLOBAL _PAGE_LEAF",
-    "s390x": "_PAGE_SWP_EXCLUSIVE _PAGE_SOFT_DIRTY _PAGE_PRESENT _PAGE_INVALID __SWP_TYPE_MASK __SWP_OFFSET_MASK "
-    "_PAGE_PROTECT _SEGMENT_ENTRY_EMPTY _SEGMENT_ENTRY_LARGE _SEGMENT_ENTRY_SOFT_DIRTY _SEGMENT_ENTRY_PRESENT "
-    "_SEGMENT_ENTRY_READ _SEGMENT_ENTRY_WRITE _SEGMENT_ENTRY_BITS _RST_ENTRY_COMM _RST_ENTRY_INVALID "
-    "__SWP_TYPE_MASK_RSTE __SWP_OFFSET_MASK_RSTE",
-    "ppc64le": "_PAGE_SWP_EXCLUSIVE _PAGE_SWP_SOFT_DIRTY _PAGE_SOFT_DIRTY _PAGE_PRESENT _PAGE_PTE _PAGE_INVALID "
-    "_PAGE_HPTEFLAGS PTE_RPN_MASK H_PTE_NONE_MASK SWP_TYPE_MASK _PAGE_NON_IDEMPOTENT H_PAGE_HASHPTE "
-    "RADIX_PTE_NONE_MASK H_PMD_BAD_BITS RADIX_PMD_BAD_BITS _PAGE_DIRTY _PAGE_ACCESSED",
-    "loongarch64": "_PAGE_SWP_EXCLUSIVE _PAGE_PRESENT _PAGE_PROTNONE _PAGE_PRESENT_INVALID _PAGE_HUGE _PAGE_GLOBAL",
-}
 
 GENERIC_HEADERS = ("include/linux", "include/asm-generic")
 
@@ -140,11 +116,14 @@ def constants_header() -> str:
     return "\n".join((*_statements("DEC", NUMBERS), *_statements("HEX", WORDS), *computed, ""))
 
 
-def arch_constants_header(arch: str) -> str:
-    """The same of the constants of one architecture."""
-    lines = [*_statements("DEC", ARCH_NUMBERS[arch].split()), *_statements("HEX", ARCH_WORDS[arch].split())]
-    if arch == "loongarch64":
-        lines.append('hex("invalid_pte_table", (unsigned long)invalid_pte_table);')
+def arch_constants_header(label: str) -> str:
+    """The same of the constants of one architecture, and the addresses that are options of its configuration."""
+    [architecture] = (one for one in ARCHITECTURES.values() if one.machine is not None and one.machine.label == label)
+    machine = machines()[label]
+    lines = [*_statements("DEC", machine.numbers.split()), *_statements("HEX", machine.words.split())]
+    for name, option in architecture.options.items():
+        if isinstance(option, Address):
+            lines.append(f'hex("{name}", (unsigned long){name});')
     return "\n".join((*lines, ""))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from pmdswp.errors import PmdSwpError
 from pmdswp.formula import MASK64
 from pmdswp.oracle.placement import places, show_bits
 from pmdswp.oracle.replay import Answers, Replay
-from pmdswp.oracle.stated import PMD_STATED, STATED
+from pmdswp.oracle.stated import PMD_STATED, Answer, stated
 from pmdswp.softleaf import LevelName as Level
 from pmdswp.vectors import Record, number
 from pmdswp.vectors.geometry import SPECIAL_TYPES
@@ -137,11 +137,11 @@ _NUMBERS = ("type", "offset")
 def _constants(arch: Arch, geom: Record) -> Iterator[Difference]:
     revision = arch.kernel
     for name, value in geom.items():
-        stated = STATED.get(name) or PMD_STATED.get(name)
-        if stated is None or _is_flag(name, geom):
+        answer = stated(arch, name)
+        if answer is None or _is_flag(name, geom):
             continue
         shown = hex if isinstance(value, str) else str
-        here, there = number(value), _stated(stated, arch)
+        here, there = number(value), _number_of(answer, arch)
         is_type = _is_type(name)
         if there is None and (is_type or name not in PMD_STATED):
             yield Difference(_kind(name), name, f"{name}: {shown(here)} here, unknown to {revision}")
@@ -173,9 +173,9 @@ def _kind(name: str) -> str:
     return "type number" if _is_type(name) else "constant"
 
 
-def _stated(stated: Callable[[Arch], int], arch: Arch) -> int | None:
+def _number_of(answer: Answer, arch: Arch) -> int | None:
     try:
-        return int(stated(arch))
+        return int(answer(arch))
     except (PmdSwpError, LookupError, TypeError):
         return None
 

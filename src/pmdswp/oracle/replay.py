@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from pmdswp import Arch, SoftLeaf
+from pmdswp import Arch, Level, SoftLeaf
 from pmdswp.errors import PmdSwpError
 from pmdswp.oracle.classes import CLASSES
-from pmdswp.oracle.levels import LevelHelpers, pmd_helpers, pte_helpers
-from pmdswp.softleaf import FLAGS
-from pmdswp.softleaf import LevelName as Level
+from pmdswp.oracle.levels import Reader, readers, softleaf_readers
+from pmdswp.softleaf import FLAGS, LevelName
 from pmdswp.vectors import Record, number
 
 __all__ = ["Answers", "Replay", "replay"]
@@ -104,16 +102,16 @@ class Replay:
     """All that a kernel answered and pmdswp too."""
 
     arch: Arch
-    of_words: dict[tuple[Level, str], Answers] = field(default_factory=dict)
-    """Level and helper -> answers on words."""
+    of_words: dict[tuple[LevelName, str], Answers] = field(default_factory=dict)
+    """LevelName and helper -> answers on words."""
     of_entries: dict[str, Answers] = field(default_factory=dict)
     """Predicate -> answers on generic entries (swp_entry_t values)."""
-    told: dict[tuple[Level, int, int, str], int] = field(default_factory=dict)
-    """Level, type, offset, flag -> the word that the kernel makes of it."""
-    made: dict[Level, Answers] = field(default_factory=dict)
+    told: dict[tuple[LevelName, int, int, str], int] = field(default_factory=dict)
+    """LevelName, type, offset, flag -> the word that the kernel makes of it."""
+    made: dict[LevelName, Answers] = field(default_factory=dict)
     """Encoded words: the kernel's word -> itself, and pmdswp's for the same type, offset and flags."""
 
-    def encode_there(self, level: Level, swp_type: int, offset: int, *flags: str) -> int | None:
+    def encode_there(self, level: LevelName, swp_type: int, offset: int, *flags: str) -> int | None:
         """The library's word for a type, an offset and flags, cut as the kernel cuts it; None if it has none."""
         arch = self.arch
         try:
@@ -124,7 +122,7 @@ class Replay:
             return None
         return word
 
-    def encode_here(self, level: Level, swp_type: int, offset: int, flag: str) -> int | None:
+    def encode_here(self, level: LevelName, swp_type: int, offset: int, flag: str) -> int | None:
         """The kernel's word for a type, an offset and one flag; None if it was not asked."""
         return self.told.get((level, swp_type, offset, flag))
 
@@ -133,29 +131,36 @@ def replay(records: Sequence[Record], geom: Record, arch: Arch) -> Replay:
     """Every answer of the kernel beside that of `arch`."""
     found = Replay(arch)
     has_softleaf = "SOFTLEAF_NONE" in geom
-    levels: dict[str, LevelHelpers] = {
-        "pte": pte_helpers(arch, has_softleaf=has_softleaf),
-        "pmd": pmd_helpers(arch, has_softleaf=has_softleaf),
-    }
-    if not levels["pmd"].has_softleaf and not geom["has_swp_entry_to_pmd"]:
-        # stubs answer for the kernel, and for pmdswp nobody
-        levels["pmd"] = dataclasses.replace(levels["pmd"], softleaf_readers={})
+    levels = {}
+    for level in (arch.pte, arch.pmd):
+        # without softleaves stubs answer for the kernel, and for pmdswp nobody
+        answers = level.holds_softleaf or geom["has_swp_entry_to_pmd"]
+        of_softleaf = softleaf_readers(level, tests_itself=has_softleaf) if answers else {}
+        levels[level.name] = _Asked(level, readers(level), of_softleaf)
     # without helpers of its own for it, the probe put the exclusive bit into PMDs, and no answer is the kernel's
     emulated = bool(geom.get("pmd_swp_exclusive_emulated"))
     for record in records:
-        for name, level in levels.items():
+        for name, asked in levels.items():
             if name not in record:
                 continue
             entries = record[name] if record["k"] == "swp" else [record[name]]
             if record["k"] == "swp":
-                _encodings(found, level, record, entries, emulated=emulated)
+                _encodings(found, name, record, entries, emulated=emulated)
             for entry in entries:
-                _words(found, level, entry, emulated=emulated)
+                _words(found, asked, entry, emulated=emulated)
         if record["k"] == "swp":
             _classes(found, arch, record)
         elif record["k"] == "low12":
-            _low12(found, levels, record)
+            _low12(found, levels.values(), record)
     return found
+
+
+class _Asked(NamedTuple):
+    """A level, and what answers there for the fields of a record."""
+
+    level: Level
+    readers: Mapping[str, Reader]
+    softleaf_readers: Mapping[str, Reader]
 
 
 def _said(reader: Callable[..., Any], asked: int | SoftLeaf) -> object:
@@ -166,15 +171,15 @@ def _said(reader: Callable[..., Any], asked: int | SoftLeaf) -> object:
     return said if not isinstance(said, bool) else int(said)
 
 
-def _words(found: Replay, level: LevelHelpers, entry: Record, *, emulated: bool) -> None:
-    word = number(entry["v"])
-    readers = {**level.readers, **level.softleaf_readers}
+def _words(found: Replay, asked: _Asked, entry: Record, *, emulated: bool) -> None:
+    word, level = number(entry["v"]), asked.level
     for name, told in entry.items():
-        if name not in readers or (name == "x" and level.name == "pmd" and emulated):
+        reader = asked.readers.get(name) or asked.softleaf_readers.get(name)
+        if reader is None or (name == "x" and level.name == "pmd" and emulated):
             continue
         answers = found.of_words.setdefault((level.name, NAMES[name].format(level.name)), Answers())
         answers.of_layout, answers.of_types = name not in PREDICATES, name in OF_TYPES
-        answers.add(word, number(told), _said(readers[name], word))
+        answers.add(word, number(told), _said(reader, word))
     memory = found.of_words.setdefault((level.name, f"bytes of the {level.name} in memory"), Answers())
     memory.add(word, word, level.from_bytes(bytes.fromhex(entry["m"])))
 
@@ -186,18 +191,16 @@ def _flag_sets(count: int) -> Iterator[tuple[str, ...]]:
         yield tuple(name for bit, name in enumerate(names) if index >> bit & 1)
 
 
-def _encodings(
-    found: Replay, level: LevelHelpers, record: Record, entries: Sequence[Record], *, emulated: bool
-) -> None:
+def _encodings(found: Replay, level: LevelName, record: Record, entries: Sequence[Record], *, emulated: bool) -> None:
     swp_type, offset = number(record["t"]), number(record["o"])
-    made = found.made.setdefault(level.name, Answers())
+    made = found.made.setdefault(level, Answers())
     for flags, entry in zip(_flag_sets(len(entries)), entries, strict=True):
         word = number(entry["v"])
-        if "exclusive" in flags and level.name == "pmd" and emulated:
+        if "exclusive" in flags and level == "pmd" and emulated:
             continue
         if len(flags) < 2:
-            found.told.setdefault((level.name, swp_type, offset, "".join(flags)), word)
-        said = found.encode_there(level.name, swp_type, offset, *flags)
+            found.told.setdefault((level, swp_type, offset, "".join(flags)), word)
+        said = found.encode_there(level, swp_type, offset, *flags)
         made.add(word, word, REFUSED if said is None else said)
 
 
@@ -211,14 +214,14 @@ def _classes(found: Replay, arch: Arch, record: Record) -> None:
             answers.add(leaf.val, number(told), _said(partial(CLASSES[name], arch), leaf))
 
 
-def _low12(found: Replay, levels: Mapping[str, LevelHelpers], record: Record) -> None:
+def _low12(found: Replay, levels: Iterable[_Asked], record: Record) -> None:
     base = number(record["base"])
     for name, digits in record.items():
         helper = name.removesuffix("_nonzero")
         reader = _reader(levels, helper)
         if reader is None:
             continue
-        level: Level = "pmd" if "pmd" in name else "pte"
+        level: LevelName = "pmd" if "pmd" in name else "pte"
         answers = found.of_words.setdefault((level, name.replace("_nonzero", " != 0")), Answers())
         answers.of_layout = helper != name
         for index in range(4096):
@@ -227,13 +230,14 @@ def _low12(found: Replay, levels: Mapping[str, LevelHelpers], record: Record) ->
             answers.add(base + index, here, _said(reader, base + index))
 
 
-def _reader(levels: Mapping[str, LevelHelpers], helper: str) -> Callable[[int], Any] | None:
+def _reader(levels: Iterable[_Asked], helper: str) -> Reader | None:
     """What answers for a predicate of a low12 record."""
-    for level in levels.values():
+    for asked in levels:
+        level = asked.level
         for key in ("p", "n", "l", "b", "h"):
-            if NAMES[key].format(level.name) == helper and key in level.readers:
-                return level.readers[key]
-        if helper == f"softleaf_from_{level.name}" and level.softleaf_readers:
+            if NAMES[key].format(level.name) == helper and key in asked.readers:
+                return asked.readers[key]
+        if helper == f"softleaf_from_{level.name}" and asked.softleaf_readers:
             leaf_of = level.softleaf_from
             return lambda word: leaf_of(word).val != 0
     return None

@@ -1,25 +1,19 @@
 """What pmdswp has to say to the constants in a `geom` record.
 
-`STATED` maps each constant to pmdswp's answer, `PMD_STATED` those that only a kernel with PMD softleaves has a
-use for; `NOT_STATED` names the constants that are no answer of pmdswp.
+`stated` gives pmdswp's answer to a constant: to those that every architecture has (`STATED`), to those that only a
+kernel with PMD softleaves has a use for (`PMD_STATED`), and to those of one architecture (`Architecture.constants`).
+`NOT_STATED` names the constants to which pmdswp has no answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pmdswp import Arch, SoftLeaf, SoftLeafType, UnsupportedError
+from pmdswp import Arch, SoftLeaf, SoftLeafType
 from pmdswp.formula import MASK64
-from pmdswp.layout import FieldKind, Layout
 from pmdswp.softleaf import DEVICE_PRIVATE_KINDS, MAX_SWAPFILES_SHIFT, MIGRATION_KINDS
 
 Answer = Callable[[Arch], int]
-
-
-def _pmd_layout(arch: Arch) -> Layout:
-    if arch.pmd_layout is None:
-        raise UnsupportedError("no PMD layout")
-    return arch.pmd_layout
 
 
 def _pfn_bits_plus(bits: int) -> Answer:
@@ -68,10 +62,6 @@ def _has_flag(name: str) -> Answer:
 
 def _has_pmd_softleaf(arch: Arch) -> int:
     return arch.has_pmd_softleaf
-
-
-def _ignored(arch: Arch) -> int:
-    return sum(f.mask for f in arch.pte_layout.fields if f.kind is FieldKind.IGNORED)
 
 
 STATED: Mapping[str, Answer] = {
@@ -156,13 +146,6 @@ STATED: Mapping[str, Answer] = {
     "__SWP_OFFSET_BITS": lambda arch: arch.pte_layout.field("offset").width,
     "__SWP_OFFSET_MASK": lambda arch: (1 << arch.pte_layout.field("offset").width) - 1,
     "SWP_OFFSET_FIRST_BIT": lambda arch: arch.pte_layout.field("offset").lsb,
-    # x86 shifts the offset up by this and down by the width of the type
-    "SWP_OFFSET_SHIFT": lambda arch: 64 - arch.pte_layout.field("offset").width,
-    "PTE_RPN_MASK": lambda arch: arch.pte_layout.field("offset").mask,
-    "_PAGE_KNL_ERRATUM_MASK": _ignored,
-    # bits that mark an encoded entry
-    "_PAGE_PTE": lambda arch: arch.pte_layout.fixed_value,
-    "_PAGE_PROTECT": lambda arch: arch.pte_layout.field("protect").mask,
 }
 
 PMD_STATED: Mapping[str, Answer] = {
@@ -171,14 +154,16 @@ PMD_STATED: Mapping[str, Answer] = {
     "pmd_swp_uffd_bits": _sets(lambda arch, v: arch.pmd_swp_mkuffd(v)),
     "pmd_swp_soft_dirty_clear": _clears(lambda arch, v: arch.pmd_swp_clear_soft_dirty(v)),
     "pmd_swp_uffd_clear": _clears(lambda arch, v: arch.pmd_swp_clear_uffd(v)),
-    "__SWP_TYPE_SHIFT_RSTE": lambda arch: _pmd_layout(arch).field("type").lsb,
-    "__SWP_TYPE_MASK_RSTE": lambda arch: (1 << _pmd_layout(arch).field("type").width) - 1,
-    "__SWP_OFFSET_SHIFT_RSTE": lambda arch: _pmd_layout(arch).field("offset").lsb,
-    "__SWP_OFFSET_MASK_RSTE": lambda arch: (1 << _pmd_layout(arch).field("offset").width) - 1,
-    "_PAGE_HUGE": lambda arch: _pmd_layout(arch).fixed_value,
-    "_RST_ENTRY_COMM": lambda arch: _pmd_layout(arch).field("comm").mask,
-    "_RST_ENTRY_INVALID": lambda arch: _pmd_layout(arch).field("invalid").mask,
 }
+
+
+def stated(arch: Arch, name: str) -> Answer | None:
+    """What answers for a constant on an architecture; None where pmdswp has no answer."""
+    own = arch.architecture.constants.get(name)
+    if own is None:
+        return STATED.get(name) or PMD_STATED.get(name)
+    return lambda arch: own(arch.architecture.facts(arch.config))
+
 
 NOT_STATED = frozenset(
     {

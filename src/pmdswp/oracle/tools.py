@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pmdswp.arch import get_with
 from pmdswp.errors import PmdSwpError, UnsupportedError
-from pmdswp.oracle.configurations import MACHINES
+from pmdswp.oracle.configurations import machines
 
 __all__ = ["OracleError", "Toolchain", "find_program", "is_native", "missing"]
 
@@ -29,8 +29,6 @@ LLVM: Mapping[str, str] = {
 
 BIG_ENDIAN_POWERPC = "ppc64"
 """A machine that cannot run what is compiled for ppc64le, though pmdswp has one name for both."""
-
-_EMULATORS = frozenset(machine.qemu for machine in MACHINES.values())
 
 
 class OracleError(PmdSwpError):
@@ -78,13 +76,13 @@ def is_native(arch: str) -> bool:
 def missing(arches: Iterable[str], suffix: str) -> str | None:
     """One line on all programs that are missing for these architectures, and how to get them; None if none is."""
     wanted = [*PLAIN, *(program + suffix for program in LLVM)]
-    wanted += [MACHINES[arch].qemu for arch in arches if not is_native(arch)]
+    wanted += [machines()[arch].qemu for arch in arches if not is_native(arch)]
     found = {program: _package(program) for program in wanted if shutil.which(program) is None}
     return _complaint(found) if found else None
 
 
 def _package(program: str) -> str:
-    if program in _EMULATORS:
+    if program in {machine.qemu for machine in machines().values()}:
         return "qemu-user"
     name, dash, version = program.rpartition("-")
     if dash and version.isdigit():

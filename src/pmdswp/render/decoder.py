@@ -12,7 +12,7 @@ from string import Template
 from typing import get_type_hints
 
 from pmdswp import __version__
-from pmdswp.arch import ARCHITECTURES, Arch, Architecture, Level, get, get_with
+from pmdswp.arch import ARCHITECTURES, Arch, Architecture, Level, find, get, get_with
 from pmdswp.arch.compiler import expressions, leaf_type
 from pmdswp.config import Address, Choice, Option, PhysmemBits, Switch, Value, telling_values
 from pmdswp.errors import UnsupportedError
@@ -207,8 +207,8 @@ def _softleaf() -> Json:
     }
 
 
-def decoder_data() -> Json:
-    """Every configuration of every architecture as one JSON value in which nothing is said twice."""
+def decoder_data(*names: str) -> Json:
+    """Every configuration of these architectures, or of all, as one JSON value in which nothing is said twice."""
     pools = _Pools()
     arches = {
         architecture.name: {
@@ -219,7 +219,7 @@ def decoder_data() -> Json:
             "revisions": {release: _revision(architecture.name, release).name for release in RELEASES},
             "configurations": {key: pools.configuration(arch) for key, arch in _configurations(architecture)},
         }
-        for architecture in ARCHITECTURES.values()
+        for architecture in map(find, names or ARCHITECTURES)
     }
     return {
         "version": __version__,

@@ -129,7 +129,7 @@ def distinct(names: Iterable[str]) -> Iterator[Level]:
     It is given by the first configuration that has it.
     """
     seen: set[object] = set()
-    for arch in configurations(*names):
+    for arch in configurations(*names, numbers=False):
         texts = expressions(arch)
         for name in arch.levels:
             shown = (arch.name, name, arch.layout(name), *(texts[predicate] for predicate in PREDICATES[name]))
