@@ -323,6 +323,13 @@ def test_the_memory_of_a_process_is_read_at_its_addresses(memory: int, length: i
     assert found == words + Summary(ARCH, "pte", tail=length % WORD, is_complete=not length % WORD)
 
 
+@pytest.mark.parametrize("length", [64, 67])
+def test_memory_is_read_at_odd_addresses_too(memory: int, length: int) -> None:
+    found = scan_file(ARCH, "pte", "/proc/self/mem", offset=memory + 41, length=length)
+    words = summary_of(ARCH, "pte", words_in(PAGE[41 : 41 + 64]), position=memory + 41)
+    assert found == words + Summary(ARCH, "pte", tail=length % WORD, is_complete=not length % WORD)
+
+
 def test_a_gap_in_memory_is_told_and_what_follows_it_is_read(
     memory: int, complaints: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
