@@ -136,7 +136,7 @@ class Joined(NamedTuple):
 
 
 def from_buffer(arch: Arch, buffer: bytes | bytearray | memoryview | mmap.mmap | str | os.PathLike[str]) -> Words:
-    """The words of a buffer, or of the file of that name, as they stand in memory there; nothing is copied.
+    """The words of a buffer, or of the file of that name, as they are in memory there; nothing is copied.
 
     `DecodeError` for a length that is not a multiple of 8 bytes, for what is not a contiguous buffer, for a name that
     is empty or has a NUL in it, and for a pipe, a device or a file of /proc, which have no size (`pmdswp.scan` reads
@@ -449,7 +449,7 @@ def split(arch: Arch, pmds: Words, *, out: Words | None = None) -> Words:
 
 
 def join(arch: Arch, ptes: Words) -> Joined:
-    """The PMD word of every row of `hpage_pmd_nr` PTEs, where there is one; `Joined.error` tells why there is none.
+    """The PMD word of every row of `hpage_pmd_nr` PTEs, where there is one; `Joined.error` says why there is none.
 
     `DecodeError` for anything but an (n, `hpage_pmd_nr`) array of contiguous uint64; `UnsupportedError` for what is not
     an `Arch`, and where a PMD holds no softleaf.

@@ -2,7 +2,7 @@
 
 `PmdSwpError` is the root. What the caller asked for and no such kernel has is an `UnsupportedError`;
 a bad value is an `EncodeError` (on the way into a word) or a `DecodeError` (on the way out of one), and a
-run of PTEs that no single PMD entry can stand for is a `JoinError`. The bad-value errors are `ValueError`s too.
+run of PTEs that no single PMD entry can stand for is a `JoinError`. The errors of bad values are `ValueError` too.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ __all__ = ["Operation", "Tree", "tree"]
 
 
 class Operation(NamedTuple):
-    """One of the operators that formulas have, with what stands left and right of it."""
+    """One of the operators that formulas have, with what is left and right of it."""
 
     symbol: str
     left: Tree

@@ -114,7 +114,7 @@ def value(
 def flag(
     name: str, bit: int, kernel_name: str, meaning: str, *, configured: bool, since: Change | None = None
 ) -> Field:
-    """A FLAG field, or the ZERO bit that stands there in a kernel that is not configured to have it."""
+    """A FLAG field, or the ZERO bit that is there in a kernel that is not configured to have it."""
     if configured:
         return Field(name, bit, 1, FieldKind.FLAG, 0, kernel_name, meaning, since=since)
     return zero(bit, meaning=f"no {name} in this configuration")

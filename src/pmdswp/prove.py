@@ -329,7 +329,7 @@ def _splits(level: Level) -> bool:
 LAWS = (
     Law(
         "encode-decode",
-        "Type, offset and flags that are encoded stand in the word as they were.",
+        "Type, offset and flags that are encoded are in the word as they were.",
         _encode_then_decode,
     ),
     Law(
@@ -366,7 +366,7 @@ LAWS = (
     ),
     Law(
         "softleaf-from",
-        "softleaf_from_* gives offset and type (its low 6 bits) as they stand in any softleaf, and the none leaf for "
+        "softleaf_from_* gives offset and type (its low 6 bits) as they are in any softleaf, and the none leaf for "
         "any other word.",
         _softleaf_from,
     ),

@@ -126,7 +126,7 @@ class _Directive(SphinxDirective):
         return made
 
     def section_nodes(self, section: Section) -> Iterator[nodes.Node]:
-        """A section of a document under a rubric, so that it can stand anywhere."""
+        """A section of a document under a rubric, so that it can be anywhere."""
         yield nodes.rubric(section.title, section.title)
         for block in section.blocks:
             yield from self.block_nodes(block)

@@ -78,7 +78,7 @@ def architectures(*names: str) -> SearchStrategy[Arch]:
 
 
 def levels(arch: Arch) -> SearchStrategy[LevelName]:
-    """The levels at which a softleaf can stand: "pte", and "pmd" where PMDs of `arch` hold some kind."""
+    """The levels at which a softleaf can be: "pte", and "pmd" where PMDs of `arch` hold some kind."""
     return st.sampled_from([name for name in arch.levels if arch.level(name).kinds])
 
 
@@ -145,7 +145,7 @@ def flag_sets(arch: Arch, level: LevelName) -> SearchStrategy[frozenset[str]]:
 
 
 def _stored(arch: Arch, level: LevelName, leaves: SearchStrategy[SoftLeaf]) -> SearchStrategy[int]:
-    encode = arch.encode_pte if level == "pte" else arch.encode_pmd
+    encode = arch.level(level).encode
     flags = flag_sets(arch, level)
     return st.builds(lambda leaf, names: encode(*leaf, **dict.fromkeys(names, True)), leaves, flags)
 
@@ -155,10 +155,9 @@ def encoded_words(arch: Arch, level: LevelName, *kinds: SoftLeafType) -> SearchS
 
     Of these kinds, or of all that the configuration has at that level: in a PMD those of `Arch.pmd_kinds`.
     """
-    if level == "pmd" and not kinds:
-        kinds = arch.pmd_kinds
-        if not kinds:
-            return st.nothing()
+    kinds = kinds or arch.level(level).kinds
+    if not kinds:
+        return st.nothing()
     return _stored(arch, level, softleaves(arch, *kinds)).filter(lambda word: _reads_as_softleaf(arch, level, word))
 
 

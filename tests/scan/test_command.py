@@ -191,9 +191,11 @@ def test_no_words_at_all_are_not_passed_over_in_silence(run: Run, tmp_path: Path
 
 def test_a_tail_is_told_and_is_status_1(run: Run) -> None:
     assert run("-", *X86, stdin=bytes(19)) == 1
-    assert run.err == "pmdswp: -: the last 3 bytes are no whole word\n"
+    assert run.err == "pmdswp: -: the last 3 bytes are not a whole word\n"
     assert "2 words, 0 whole tables of 512\n" in run.out
-    assert run.out.endswith("bytes at the end that are no word: 3\nTHIS IS NOT ALL: some of the file was not read\n")
+    assert run.out.endswith(
+        "bytes at the end that are not a whole word: 3\nTHIS IS NOT ALL: some of the file was not read\n"
+    )
 
 
 def test_an_unreadable_range_is_told_and_is_status_1(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,7 +321,7 @@ def test_what_a_name_holds_does_not_reach_the_terminal(run: Run, tmp_path: Path)
     path.write_bytes(PAGE + b"123")
     assert run(path, *X86) == 1
     assert run.out.splitlines()[0] == f"{shown}: read as pmd by pmdswp.get('x86_64', kernel='7.3')"
-    assert run.err == f"pmdswp: {shown}: the last 3 bytes are no whole word\n"
+    assert run.err == f"pmdswp: {shown}: the last 3 bytes are not a whole word\n"
     assert run(path, *X86, "--json", "-o", path) == 2
     assert run.err == f"pmdswp: {shown} is the file to be read\n"
     assert run(path, *X86, "--summary", "json") == 1

@@ -258,7 +258,7 @@ def test_a_range_beyond_the_end_is_told(tmp_path: Path, complaints: list[str]) -
     found = scan_file(ARCH, "pte", tmp_path / "dump", length=2 * TABLE, complain=complaints.append)
     assert (found.words, found.tail, found.unreadable) == (512, 3, TABLE - 3)
     assert complaints == [
-        f"{tmp_path}/dump: the last 3 bytes are no whole word",
+        f"{tmp_path}/dump: the last 3 bytes are not a whole word",
         f"{tmp_path}/dump: bytes 0x1003..0x1fff could not be read: the file ends there",
     ]
 

@@ -16,7 +16,7 @@ FORMATS = ("text", "json", "html")
 
 
 def add_arguments(parser: Parser) -> None:
-    """What to play, on which architecture, and how to tell of it."""
+    """What to play, on which architecture, and how to show it."""
     parser.add_argument("action", choices=("run", "selftest"), help="what to play")
     parser.add_argument("scenario", metavar="SCENARIO", nargs="?", help="run: a Python file that makes a Machine")
     parser.add_argument(

@@ -59,7 +59,7 @@ def _copy_pmd(m: Machine, vma: Vma, child: Mm, haddr: int, pmd: Pmd) -> None:
             child.free_table()
             raise
     else:
-        pmd.word = _make_readable(m, entry, level="pmd")
+        pmd.word = _make_readable(m, entry)
         target.word = m.arch.pmd_swp_clear_uffd(pmd.word)
         child.anonpages += m.nr
     target.deposit = table
@@ -127,14 +127,14 @@ def _copy_pte(m: Machine, child: Mm, haddr: int, pmd: Pmd, i: int) -> None:
         source.words[i] = word = m.arch.pte_swp_clear_exclusive(word)
         child.swapents += 1
     elif entry.kind.has_pfn:
-        source.words[i] = word = _make_readable(m, entry, level="pte")
+        source.words[i] = word = _make_readable(m, entry)
         child.anonpages += 1
     target.words[i] = m.arch.pte_swp_clear_uffd(word)
 
 
-def _make_readable(m: Machine, entry: Entry, *, level: str) -> int:
+def _make_readable(m: Machine, entry: Entry) -> int:
     """The migration or device-private entry of a page that is no longer exclusive."""
     assert entry.leaf is not None  # noqa: S101  # a softleaf has a leaf
     kind = SoftLeafType.MIGRATION_READ if entry.kind.is_migration else SoftLeafType.DEVICE_PRIVATE_READ
-    encode = m.arch.encode_pmd if level == "pmd" else m.arch.encode_pte
+    encode = m.arch.level(entry.level).encode
     return encode(m.swp_type(kind), entry.leaf.offset, soft_dirty=entry.soft_dirty, uffd=entry.uffd)

@@ -8,7 +8,7 @@ from pmdswp.model.failures import Reintroduced
 from pmdswp.model.migration import READABLE
 from pmdswp.model.pgtable import SOFT_DIRTY, UFFD, WRITE
 from pmdswp.model.split import split_huge_pmd
-from pmdswp.softleaf import SoftLeafType, State
+from pmdswp.softleaf import Entry, SoftLeafType, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,20 +41,19 @@ def change_protection(m: Machine, mm: Mm, start: int, end: int, *, write: bool) 
                 m.rule("6.3")
             elif not write:
                 pmd.bits &= ~WRITE
-                pmd.word = _make_readable(m, pmd.word, level="pmd")
+                pmd.word = _make_readable(m, m.pmd_entries[pmd.word])
         elif not write:
             words, bits = table.words, table.bits
             for i in ptes:
                 bits[i] &= ~WRITE
-                words[i] = _make_readable(m, words[i], level="pte")
+                words[i] = _make_readable(m, m.pte_entries[words[i]])
 
 
-def _make_readable(m: Machine, word: int, *, level: str) -> int:
-    entry = m.pmd_entries[word] if level == "pmd" else m.pte_entries[word]
+def _make_readable(m: Machine, entry: Entry) -> int:
     kind = READABLE.get(entry.kind)
     if kind is None or entry.leaf is None:
-        return word
-    encode = m.arch.encode_pmd if level == "pmd" else m.arch.encode_pte
+        return entry.raw
+    encode = m.arch.level(entry.level).encode
     return encode(m.swp_type(kind), entry.leaf.offset, soft_dirty=entry.soft_dirty, uffd=entry.uffd)
 
 

@@ -29,7 +29,7 @@ class Complaints:
             return
         self.end()
         if isinstance(piece, Tail):
-            self._complain(f"{self._name}: the last {piece.size} bytes are no whole word")
+            self._complain(f"{self._name}: the last {piece.size} bytes are not a whole word")
 
     def end(self) -> None:
         """Tell of what was lost last."""

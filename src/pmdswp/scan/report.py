@@ -86,7 +86,7 @@ def summary_lines(summary: Summary, name: str) -> Iterator[str]:
     if summary.unreadable:
         yield f"unreadable bytes: {summary.unreadable}"
     if summary.tail:
-        yield f"bytes at the end that are no word: {summary.tail}"
+        yield f"bytes at the end that are not a whole word: {summary.tail}"
     if not summary.is_complete:
         yield "THIS IS NOT ALL: some of the file was not read"
 

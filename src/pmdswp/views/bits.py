@@ -52,7 +52,7 @@ def pack(layout: Layout, /, **numbers: int) -> int:
 
 
 def pretty(layout: Layout, word: int) -> str:
-    """A line for each field of `word`, the highest bit first: bit numbers (LSB0), bits as they stand, name, number.
+    """A line for each field of `word`, the highest bit first: bit numbers (LSB0), bits, name, number.
 
     Raises `DecodeError` for anything but a 64-bit word.
     """

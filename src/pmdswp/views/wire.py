@@ -67,7 +67,7 @@ class Construct(Protocol[Shape]):
 
 
 def entry(arch: Arch, level: LevelName) -> Construct[Fields]:
-    """A construct of the 8 bytes of a swap PTE or PMD as they stand in memory.
+    """A construct of the 8 bytes of a swap PTE or PMD as they are in memory.
 
     It parses any 8 bytes, swap entry or not, to the numbers of the layout's fields, highest bit first: inverted ones
     turned back, flags as `bool`, ZERO fields named after their lowest bit (`zero_7`); building that gives the same

@@ -1086,7 +1086,7 @@ function changeMode() {
 
 function renderHint() {
   byId("word-hint").textContent = modeIsBytes()
-    ? "The 8 bytes as they stand in memory, in hex, in the byte order of the architecture's page tables."
+    ? "The 8 bytes as they are in memory, in hex, in the byte order of the architecture's page tables."
     : "0x and hex digits, or 16 bare hex digits: the number that pte_val() or pmd_val() gives.";
 }
 
