@@ -10,7 +10,7 @@ import pytest
 import pmdswp
 from pmdswp import Arch, EncodeError, Entry, Field, FieldKind, SoftLeaf, SoftLeafType, State
 from pmdswp.arch import Level, configurations
-from pmdswp.config import Options
+from pmdswp.config import Options, show
 from pmdswp.softleaf import FLAGS, MARKER_BITS
 
 every_architecture = pytest.mark.parametrize("arch", [pmdswp.get(name) for name in pmdswp.names()], ids=repr)
@@ -231,3 +231,11 @@ def test_clearing_the_flags_of_a_pte_leaves_type_and_offset(arch: Arch) -> None:
     word = arch.encode_pte(5, 7)
     for flag, mask in arch.pte_layout.flags.items():
         assert arch.pte_swp_clear_flags(word | mask) == word, flag
+
+
+def test_numbers_from_a_mebibyte_on_are_shown_in_hex() -> None:
+    """They are addresses; smaller ones are sizes and counts."""
+    for address in (1 << 20, 0x9000000001A60000):
+        assert f"invalid_pte_table={address:#x}" in repr(pmdswp.get("loongarch64", invalid_pte_table=address))
+    assert "page_size=65536" in repr(pmdswp.get("loongarch64", page_size=65536))
+    assert show((1 << 20) - 1) == "1048575"
