@@ -106,3 +106,9 @@ def test_the_fields_of_a_word_add_up_to_the_word(name: str) -> None:
     assert arch.pmd_layout is not None
     for layout in (arch.pte_layout, arch.pmd_layout):
         assert sum(field.mask for field in layout) == 0xFFFFFFFFFFFFFFFF
+
+
+@pytest.mark.parametrize("given", [None, 5, b"\x01", [None]])
+def test_what_is_not_a_run_of_fields_is_refused_by_name(given: object) -> None:
+    with pytest.raises(LayoutError, match=r" is not a (run of fields|Field)$"):
+        Layout(given)  # type: ignore[arg-type]
