@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from pmdswp.model import Machine, Process
-from pmdswp.model.pagemap import PM_PRESENT, PM_SOFT_DIRTY, PM_SWAP, PM_UFFD_WP
+from pmdswp.model.pagemap import PM_PRESENT, PM_SOFT_DIRTY, PM_SWAP, PM_UFFD_WP, Category
 from pmdswp.softleaf import Entry, SoftLeafType
 
 ARCH = "x86_64"
@@ -98,6 +98,63 @@ def test_a_migration_entry_has_soft_dirty_and_uffd_of_what_it_stands_for(
         assert set(scene.records(scene.p)) == {PM_SWAP | bits}
         m.finish_migration()
         assert set(scene.records(scene.p)) == {PM_PRESENT | bits}
+
+
+@pytest.mark.parametrize("state", STATES[4:6])
+@pytest.mark.parametrize(
+    ("shared", "write", "kind"),
+    [
+        (False, True, SoftLeafType.MIGRATION_WRITE),
+        (False, False, SoftLeafType.MIGRATION_READ_EXCLUSIVE),
+        (True, False, SoftLeafType.MIGRATION_READ),
+    ],
+)
+def test_a_migration_entry_says_whether_its_page_was_exclusive_and_writable(
+    state: str, *, shared: bool, write: bool, kind: SoftLeafType
+) -> None:
+    with Machine(ARCH) as m:
+        scene = armed(m, {"migrating pages": "pages"}.get(state, "huge"))
+        scene.p.uffd_writeprotect(scene.a, protect=False)
+        scene.p.write_all(scene.a)
+        processes = [scene.p, scene.p.fork()] if shared else [scene.p]
+        scene.p.mprotect(scene.a, write=write)
+        assert scene.p.start_migration(scene.a)
+        for process in processes:
+            assert {entry.kind for entry in scene.entries(process)} <= {kind, SoftLeafType.NONE}
+            assert scene.entries(process)[0].kind is kind
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_no_bits_are_kept_beside_a_word_that_is_not_present(state: str) -> None:
+    """Those of a softleaf are in its word, and an empty entry has none of what it held."""
+    with Machine(ARCH) as m:
+        scene = armed(m, state)
+
+        def beside() -> set[int]:
+            pmd = scene.p.mm.pmds[scene.a]
+            return {pmd.bits} if pmd.table is None else {pmd.bits, *pmd.table.bits}
+
+        if state not in STATES[:2]:
+            assert beside() == {0}
+        m.finish_migration()
+        scene.p.dontneed(scene.a)
+        assert beside() == {0}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_pagemap_scan_says_soft_dirty_of_what_was_written_since_it_was_cleared(state: str) -> None:
+    """Or if the VMA is newer than that: nothing is known of its pages."""
+    with Machine(ARCH) as m:
+        scene = armed(m, state)
+
+        def dirty() -> set[bool]:
+            return {Category.SOFT_DIRTY in region.categories for region in scene.p.pagemap_scan(scene.a)}
+
+        assert dirty() == {True}
+        scene.p.clear_soft_dirty()
+        assert dirty() == {False}
+        moved = scene.p.mremap(scene.a)
+        assert {bool(Category.SOFT_DIRTY in region.categories) for region in scene.p.pagemap_scan(moved)} == {True}
 
 
 @pytest.mark.parametrize("state", STATES[4:])

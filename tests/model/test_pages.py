@@ -485,3 +485,25 @@ def test_a_write_to_a_shared_huge_page_copies_one_page_and_the_last_owner_reuses
     p.write(a)
     assert p.mm.pmd(a).table is None
     assert p.read_all(a)[1:] == written[1:]
+
+
+@pytest.mark.parametrize("others", ["read it too", "wait in the swap", "are gone"])
+def test_a_page_swapped_in_is_exclusive_if_no_other_process_has_it(others: str) -> None:
+    """Then a synchronous device gives the slot back at once, and nobody is left to see a write."""
+    with Machine(ARCH, synchronous=True) as m:
+        scene = small_pages(m)
+        child = scene.p.fork()
+        scene.p.pageout(scene.a, m.page_size)
+        child.pageout(scene.a, m.page_size)
+        m.reclaim()
+        if others == "read it too":
+            child.read(scene.a)
+        elif others == "are gone":
+            child.exit()
+        scene.p.read(scene.a)
+        mapped = scene.p.mm.mapped_page(scene.p.mm.pmd(scene.a), 0)
+        assert mapped is not None
+        assert mapped[0].exclusive == (others == "are gone")
+        scene.p.write(scene.a)
+        if others != "are gone":
+            assert child.read(scene.a) == scene.written[0]

@@ -170,6 +170,11 @@ def test_the_page_is_one_well_formed_file_without_a_network() -> None:
     assert used <= defined
 
 
+def test_the_page_marks_the_steps_that_failed_and_no_others() -> None:
+    html = "\n".join(page([_run()], "a run"))
+    assert re.findall(r"</code> (.*?)</p>", html) == ["ok"] * 4 + ['<span class="failed">EBUSY</span>', "ok"]
+
+
 def test_the_picture_is_xml_with_a_bar_for_each_stretch_and_a_dot_for_each_change_within() -> None:
     run = _run()
     names = ["one", "two", "three", "four", "5 an operation of a long name", "six"]
@@ -184,6 +189,13 @@ def test_the_picture_is_xml_with_a_bar_for_each_stretch_and_a_dot_for_each_chang
     ]
     assert len(list(root.iter("{http://www.w3.org/2000/svg}circle"))) == 2  # fork, in the parent and in the counts
     assert "5 an operation of a…" in texts
+
+
+def test_an_operation_is_shown_whole_if_it_has_20_letters_and_cut_to_20_if_it_has_more() -> None:
+    run = _run()
+    root = ET.fromstring(picture(["a" * 20, "b" * 21, "", "", "", ""], lanes(run), "x"))  # noqa: S314
+    texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[:2] == ["a" * 20, "b" * 19 + "…"]
 
 
 def test_a_name_too_long_for_its_bar_is_cut() -> None:

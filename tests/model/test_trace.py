@@ -77,6 +77,16 @@ def test_the_references_of_each_range_are_told(m: Machine) -> None:
     assert m.trace[-1].references_after == {"0:0x20": (0, 1)}
 
 
+def test_a_migration_is_no_news_of_any_swap_range(m: Machine) -> None:
+    p = m.process()
+    a = p.mmap(pmds=1)
+    p.write_all(a)
+    assert p.start_migration(a)
+    step = m.trace[-1]
+    assert len(step.pmds) == 1
+    assert not any((step.cache_before, step.cache_after, step.references_before, step.references_after))
+
+
 @pytest.mark.parametrize("trace", [False, True])
 def test_on_a_stage_every_step_is_checked_be_it_recorded_or_not(*, trace: bool) -> None:
     with stage(pmdswp.get(ARCH)):

@@ -4,6 +4,7 @@ import pytest
 
 from model.scenes import ARCH, Scene, split_in_cache, swapped_out
 from pmdswp.model import CacheClass, FailPoint, KernelError, Machine, Switches, check
+from pmdswp.model.rmap import mappings
 
 
 def test_willneed_reads_the_range_as_one_folio(m: Machine) -> None:
@@ -260,3 +261,21 @@ def test_swapoff_without_memory_gives_up(m: Machine) -> None:
     with pytest.raises(KernelError, match="ENOMEM"):
         m.swapoff(0)
     assert scene.p.read_all(scene.a) == scene.written
+
+
+@pytest.mark.parametrize("by", ["swapoff", "faults"])
+def test_a_large_folio_whose_first_page_is_gone_is_mapped_as_if_it_were_not(m: Machine, by: str) -> None:
+    """Reclaim finds every page, and each has its own exclusive bit, whichever was mapped first."""
+    scene = swapped_out(m)
+    scene.p.willneed(scene.a)
+    scene.p.dontneed(scene.a, m.page_size)
+    if by == "swapoff":
+        m.swapoff()
+    else:
+        for i in range(m.nr - 1, 0, -1):
+            scene.p.read(scene.page(i))
+    [folio] = dict.fromkeys(m.mem_map.values())
+    pages = range(1, m.nr)
+    assert [(found.address, found.page) for found in mappings(m, folio)] == [(scene.page(i), i) for i in pages]
+    assert folio.exclusive == sum(1 << i for i in pages)
+    assert scene.p.read_all(scene.page(1), m.pmd_size - m.page_size) == scene.written[1:]

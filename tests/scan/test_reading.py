@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 import pmdswp
 from pmdswp import Arch, DecodeError, UnsupportedError, array
 from pmdswp.scan import Summary, scan, scan_file
+from pmdswp.scan.files import Span, pieces
 from scan.conftest import Run, put
 from scan.files import PMD_PAGE, PTE_PAGE, X86, BadRanges, BrokenFile
 from scan.model import array_of, summary_of
@@ -323,6 +325,13 @@ def test_the_memory_of_a_process_is_read_at_its_addresses(memory: int, length: i
     assert found == words + Summary(ARCH, "pte", tail=length % WORD, is_complete=not length % WORD)
 
 
+@pytest.mark.parametrize("length", [64, 67])
+def test_memory_is_read_at_odd_addresses_too(memory: int, length: int) -> None:
+    found = scan_file(ARCH, "pte", "/proc/self/mem", offset=memory + 41, length=length)
+    words = summary_of(ARCH, "pte", words_in(PAGE[41 : 41 + 64]), position=memory + 41)
+    assert found == words + Summary(ARCH, "pte", tail=length % WORD, is_complete=not length % WORD)
+
+
 def test_a_gap_in_memory_is_told_and_what_follows_it_is_read(
     memory: int, complaints: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -443,6 +452,19 @@ def test_what_a_stream_does_not_give_is_told(
     assert run.err == f"pmdswp: -: {complaint} could not be read: Input/output error\n"
     assert run(*arguments, "--offset", "8K", stdin=BrokenFile(PAGE * 3, [(5000, 5001)])) == 1
     assert run.summary()["unreadable"] == (2 * TABLE if length else 0)
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+@pytest.mark.parametrize("offset", [0, 41])
+@pytest.mark.parametrize("length", [None, TABLE, TABLE + 3, 4 * TABLE])
+def test_the_pieces_of_a_span_follow_one_another(*, is_stream: bool, offset: int, length: int | None) -> None:
+    content = PAGE * 3 + PAGE[:43]
+    file = BytesIO(content)
+    span = Span.of(file, offset, length, is_stream=is_stream)
+    found = list(pieces(file, span, 1024, TABLE, skip_holes=False))
+    end = len(content) if length is None else offset + length
+    assert [piece.position for piece in found] == [offset, *(piece.position + piece.size for piece in found[:-1])]
+    assert found[-1].position + found[-1].size == end
 
 
 def test_a_stream_that_ends_before_its_offset_has_nothing(run: Run) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 import pmdswp
-from pmdswp import Arch, EncodeError, Entry, Field, FieldKind, SoftLeaf, SoftLeafType, State
+from pmdswp import Arch, EncodeError, Entry, Field, FieldKind, SoftLeaf, SoftLeafType, State, UnsupportedError
 from pmdswp.arch import Level, configurations
-from pmdswp.config import Options
+from pmdswp.config import Options, show
 from pmdswp.softleaf import FLAGS, MARKER_BITS
 
 every_architecture = pytest.mark.parametrize("arch", [pmdswp.get(name) for name in pmdswp.names()], ids=repr)
@@ -231,3 +231,19 @@ def test_clearing_the_flags_of_a_pte_leaves_type_and_offset(arch: Arch) -> None:
     word = arch.encode_pte(5, 7)
     for flag, mask in arch.pte_layout.flags.items():
         assert arch.pte_swp_clear_flags(word | mask) == word, flag
+
+
+def test_numbers_from_a_mebibyte_on_are_shown_in_hex() -> None:
+    """They are addresses; smaller ones are sizes and counts."""
+    for address in (1 << 20, 0x9000000001A60000):
+        assert f"invalid_pte_table={address:#x}" in repr(pmdswp.get("loongarch64", invalid_pte_table=address))
+    assert "page_size=65536" in repr(pmdswp.get("loongarch64", page_size=65536))
+    assert show((1 << 20) - 1) == "1048575"
+
+
+def test_the_table_of_no_ptes_may_be_any_page_of_the_64_bits() -> None:
+    for address in (0, (1 << 64) - 4096):
+        assert pmdswp.get("loongarch64", page_size=4096, invalid_pte_table=address).pmd_none(address)
+    for address in (-4096, 1 << 64, 2048):
+        with pytest.raises(UnsupportedError, match="invalid_pte_table"):
+            pmdswp.get("loongarch64", page_size=4096, invalid_pte_table=address)

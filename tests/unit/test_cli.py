@@ -13,7 +13,7 @@ import pytest
 
 import pmdswp
 from pmdswp import UnsupportedError
-from pmdswp.cli import main
+from pmdswp.cli import command_parser, main
 from pmdswp.prove import ProofResult
 from pmdswp.render import formats
 
@@ -668,3 +668,10 @@ def test_a_comparison_refuses_what_it_would_have_to_ignore(
 ) -> None:
     assert main(["layout", "--compare", *extra]) == 2
     assert capsys.readouterr().err == "pmdswp: --compare takes ARCHs and --format alone\n"
+
+
+@pytest.mark.parametrize("argument", ["--offset", "--length"])
+def test_a_number_of_bytes_may_have_a_binary_unit(argument: str) -> None:
+    for text, size in (("0x10", 16), ("3", 3), ("3k", 3 << 10), ("3K", 3 << 10), ("3M", 3 << 20), ("3g", 3 << 30)):
+        parsed = command_parser("scan").parse_args(["dump", "--arch", "x86_64", argument, text])
+        assert getattr(parsed, argument[2:]) == size

@@ -37,7 +37,7 @@ def softleaf_to_folio(m: Machine, entry: Entry) -> tuple[Folio, int]:
     return folio, pfn - folio.pfn
 
 
-def start_migration(m: Machine, folio: Folio, *, to_device: bool = False) -> bool:
+def start_migration(m: Machine, folio: Folio, *, to_device: bool) -> bool:
     """`try_to_migrate`: lock the folio and put entries for it where it is mapped; False if it cannot move now."""
     if folio.locked or folio.writeback or folio.device is not None:
         return False

@@ -16,8 +16,8 @@ from pmdswp.scan.complaints import Complaints
 from pmdswp.scan.files import Span, opened
 from pmdswp.scan.interrupts import Terminated, held, terminable
 from pmdswp.scan.progress import progress
-from pmdswp.scan.records import BINARY_FORMATS, FORMATS, WRITERS, Write
-from pmdswp.scan.report import SUMMARIES, summary_lines, summary_record
+from pmdswp.scan.records import BINARY_FORMATS, WRITERS, Write
+from pmdswp.scan.report import summary_lines, summary_record
 from pmdswp.scan.scanner import Scanner
 from pmdswp.scan.selection import Selection
 from pmdswp.scan.streams import (
@@ -42,14 +42,14 @@ class ScanRequest(NamedTuple):
     arch: Arch
     level: LevelName
     path: str
-    offset: int = 0
-    length: int | None = None
-    format: str = FORMATS[0]
-    only: str | None = None
-    output: str | None = None
-    summary: str = SUMMARIES[0]
-    threads: int = 1
-    jit: bool | None = None
+    offset: int
+    length: int | None
+    format: str
+    only: str | None
+    output: str | None
+    summary: str
+    threads: int
+    jit: bool | None
 
     @property
     def selection(self) -> Selection | None:
