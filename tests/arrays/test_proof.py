@@ -45,7 +45,15 @@ def _arches() -> Iterator[Arch]:
                     yield arch
 
 
-CASES = [pytest.param(arch, id=f"{arch.name}-{arch.kernel}-{arch.page_size}") for arch in _arches()]
+CASES = [
+    pytest.param(
+        arch,
+        id=f"{arch.name}-{arch.kernel}-{arch.page_size}",
+        # older kernels have their own session
+        marks=[] if arch.kernel == pmdswp.kernels()[-1] else [pytest.mark.long],
+    )
+    for arch in _arches()
+]
 
 
 def fields(layout: Layout, word: Word) -> tuple[Word, Word]:

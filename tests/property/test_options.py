@@ -139,7 +139,8 @@ def test_an_unknown_value_is_refused_with_the_values_there_are(
     message = str(caught.value)
     assert name in message
     spellings = (repr(value), hex(value)) if isinstance(value, int) else (repr(value),)
-    assert any(f"{option}={spelling};" in message for spelling in spellings)
+    # a value is cut where it is long
+    assert any(f"{option}={spelling}"[:200] in message for spelling in spellings)
     assert all(repr(allowed) in message for allowed in options_of(name)[option])
 
 
