@@ -121,7 +121,7 @@ def test_words_of_every_file_of_vectors_decode_as_in_the_library(reader: Reader)
 
 def _random_words(chance: random.Random, arch: Arch, level: LevelName) -> Iterator[int]:
     """Any words; and where there are entries: entries, then the same with a bit flipped."""
-    yield from (chance.getrandbits(64), chance.getrandbits(12), 0, arch.config.number("invalid_pte_table"))
+    yield from (chance.getrandbits(64), chance.getrandbits(12), 0, arch.pmd.empty)
     if level not in arch.levels:
         return
     place = arch.level(level)
