@@ -117,7 +117,8 @@ class _Directive(SphinxDirective):
         """One block of a document."""
         if isinstance(block, Diagram):
             lines = "\n".join(diagram_lines(block))
-            ident = f"pmdswp-{self.env.docname.replace('/', '-')}-{self.env.new_serialno('pmdswp')}"
+            page = "".join(character if character.isalnum() else "-" for character in self.env.docname)
+            ident = f"pmdswp-{page}-{self.env.new_serialno('pmdswp')}"
             return [diagram(lines, lines, svg=svg(block, heading=False, ident=ident), language="text")]
         made = self.parse_text_to_nodes("\n".join(rst.block(block, rst.grid_table)))
         for node in made:

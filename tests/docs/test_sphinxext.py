@@ -201,6 +201,12 @@ def test_pictures_of_one_page_share_no_id(project: Project) -> None:
     assert len(ids) == len(set(ids)) == 4
 
 
+def test_the_name_of_a_page_cannot_break_the_ids_of_its_pictures(project: Project) -> None:
+    built = project.build({'a "b" & c': ".. pmdswp-diagram:: s390x"})
+    [ident] = re.findall(r'<title id="([^"]*)-title">', built.pages['a "b" & c'])
+    assert re.fullmatch(r"pmdswp-a--b----c-\d+", ident)
+
+
 def test_generated_rst_builds_as_kernel_documentation_does(project: Project) -> None:
     # the kernel's configuration refers to sections by their titles, which must not occur twice in a page
     labels = (

@@ -41,6 +41,18 @@ def test_files_are_found_by_kernel() -> None:
         vectors.load("7.3/vax")
 
 
+def test_files_that_are_in_no_file_system_are_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # as where the package is imported from a zip
+    monkeypatch.setattr(vectors, "_DATA", Path(__file__) / "data")
+    for ask in (vectors.kernels, vectors.files, lambda: vectors.load(SMALLEST), lambda: vectors.path(SMALLEST)):
+        with pytest.raises(VectorsError, match="Not a directory: unpack the package to read them"):
+            ask()
+    assert main(["vectors", "--list"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_the_schema_is_one_of_records() -> None:
     assert vectors.schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 

@@ -138,8 +138,15 @@ class Vectors:
 
 
 def kernels() -> tuple[str, ...]:
-    """The releases that there are vectors of, oldest first."""
-    return tuple(sorted((folder.name for folder in _DATA.iterdir() if folder.is_dir()), key=_version))
+    """The releases that there are vectors of, oldest first.
+
+    Raises `VectorsError` where the files are not in the file system, as when the package is run from a zip.
+    """
+    try:
+        folders = list(_DATA.iterdir())
+    except OSError as error:
+        raise VectorsError(f"{on_one_line(str(_DATA))}: {error.strerror}: unpack the package to read them") from None
+    return tuple(sorted((folder.name for folder in folders if folder.is_dir()), key=_version))
 
 
 def _version(release: str) -> tuple[int, ...]:
