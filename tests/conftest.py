@@ -25,8 +25,10 @@ settings.register_profile(
     max_examples=10_000,
     suppress_health_check=[HealthCheck.too_slow],
 )
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # as in the background of a shell; tests of Ctrl-C start processes that would ignore it too
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# In the background of a shell, or under nohup, some signals are ignored. The processes that tests of signals start
+# would inherit that and never end.
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
