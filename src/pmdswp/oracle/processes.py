@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from types import FrameType
 
 from pmdswp.oracle.tools import OracleError
+from pmdswp.signals import taken_over
 
 __all__ = ["ended_by_signals", "environment", "run"]
 
@@ -69,25 +70,13 @@ def _end(process: subprocess.Popen[str]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
+def ended_by_signals() -> AbstractContextManager[None]:
     """Let a signal that would end this process at once end the block as an exception does, so that `run` ends too.
 
     Raises `SystemExit` with 128 and the number of the signal, as a shell reports it.
     """
-    if threading.current_thread() is not threading.main_thread():
-        # signals go to the main thread
-        yield
-        return
+    return taken_over(SIGNALS, _leave)
 
-    def leave(number: int, _frame: object) -> None:
-        raise SystemExit(128 + number)
 
-    ending = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
-    for number in ending:
-        signal.signal(number, leave)
-    try:
-        yield
-    finally:
-        for number in ending:
-            signal.signal(number, signal.SIG_DFL)
+def _leave(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
+
+from pmdswp.signals import taken_over
 
 __all__ = ["Terminated", "held", "terminable"]
 
@@ -29,24 +31,12 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
     raise Terminated(number)
 
 
-@contextmanager
-def terminable() -> Iterator[None]:
+def terminable() -> AbstractContextManager[None]:
     """Let SIGTERM and SIGHUP raise `Terminated`, as Ctrl-C raises `KeyboardInterrupt`.
 
     One that the process ignores, as nohup has it, or handles in its own way, it goes on to ignore or to handle.
     """
-    if threading.current_thread() is not threading.main_thread():
-        # signals go to the main thread
-        yield
-        return
-    taken = [number for number in _REQUESTS if signal.getsignal(number) is signal.SIG_DFL]
-    for number in taken:
-        signal.signal(number, _terminate)
-    try:
-        yield
-    finally:
-        for number in taken:
-            signal.signal(number, signal.SIG_DFL)
+    return taken_over(_REQUESTS, _terminate)
 
 
 @contextmanager
