@@ -17,6 +17,7 @@ __all__ = [
     "brief",
     "brief_hex",
     "cut",
+    "escaped",
 ]
 
 _LONGEST = 200
@@ -40,6 +41,11 @@ def brief_hex(number: int) -> str:
 def cut(text: str) -> str:
     """A text as it reads in a message: cut where it is long."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def escaped(text: str) -> str:
+    """A text as it reads in a message: what does not print, or would move the cursor, as escapes."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class PmdSwpError(Exception):

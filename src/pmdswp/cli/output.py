@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 
+from pmdswp.errors import escaped
 from pmdswp.render.text import Palette
 
 __all__ = ["complain", "one_line", "palette", "print_json"]
@@ -17,8 +18,7 @@ _LONGEST = 1000
 
 def one_line(text: str) -> str:
     """A text as one line of characters that print, cut where it is long."""
-    line = " ".join(text.split())
-    line = line if line.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    line = escaped(" ".join(text.split()))
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
 

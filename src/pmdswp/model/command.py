@@ -15,7 +15,7 @@ from types import CodeType, ModuleType
 from typing import NamedTuple
 
 from pmdswp.arch import Arch
-from pmdswp.errors import DecodeError, EncodeError, UnsupportedError
+from pmdswp.errors import DecodeError, EncodeError, UnsupportedError, escaped
 from pmdswp.model.page import page
 from pmdswp.model.report import Recording, record, text
 from pmdswp.model.selftests import Verdict, run_all
@@ -60,7 +60,7 @@ def play(wanted: Play, complain: Complain) -> int:
         Recording(f"machine {number}", machine.arch, machine.trace) for number, machine in enumerate(machines, start=1)
     ]
     if failure is None and not runs:
-        failure = f"{_printable(wanted.path)}: no Machine was made"
+        failure = f"{escaped(wanted.path)}: no Machine was made"
     report = "".join(f"{line}\n" for line in _report(runs, wanted))
     if output is not None:
         output.write_bytes(report.encode(errors="backslashreplace"))
@@ -81,7 +81,7 @@ def _output(wanted: Play) -> Path | None:
         return None
     output = Path(wanted.output)
     if output.exists() and output.samefile(wanted.path):
-        raise UnsupportedError(f"the report cannot replace the scenario: {_printable(wanted.output)} is the same file")
+        raise UnsupportedError(f"the report cannot replace the scenario: {escaped(wanted.output)} is the same file")
     return output.absolute()
 
 
@@ -95,7 +95,7 @@ def _print(report: str, path: str) -> None:
         if isinstance(error, OSError) and error.errno != errno.EBADF:
             raise
         _give_up_standard_output()
-        raise EncodeError(f"{_printable(path)}: the scenario closed standard output") from None
+        raise EncodeError(f"{escaped(path)}: the scenario closed standard output") from None
 
 
 def _give_up_standard_output() -> None:
@@ -104,7 +104,7 @@ def _give_up_standard_output() -> None:
 
 
 def _report(runs: Sequence[Recording], wanted: Play) -> Iterator[str]:
-    title = _printable(Path(wanted.path).name)
+    title = escaped(Path(wanted.path).name)
     if wanted.format == "html":
         return page(runs, title)
     if wanted.format == "json":
@@ -118,12 +118,12 @@ def _compiled(path: str, source: bytes) -> CodeType:
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         line = getattr(error, "lineno", None) or 1
         why = error.args[0] if error.args else type(error).__name__
-        raise DecodeError(f"{_printable(path)}:{line}: not Python: {_one_line(str(why))}") from None
+        raise DecodeError(f"{escaped(path)}:{line}: not Python: {_one_line(str(why))}") from None
 
 
 def _run(wanted: Play, code: CodeType) -> str | None:
     """What went wrong in the scenario, with its line, or None."""
-    path = _printable(wanted.path)
+    path = escaped(wanted.path)
     to_itself = wanted.format == "text" or wanted.output is not None
     try:
         # what a scenario prints must not stand within a report for machines
@@ -177,12 +177,7 @@ def _said(message: object) -> str:
 
 def _one_line(message: str) -> str:
     line = " ".join(message.split())
-    return _printable(line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…")
-
-
-def _printable(name: str) -> str:
-    """Bytes that are not text, and what would move the cursor, as escapes."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
+    return escaped(line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…")
 
 
 def _line(path: str, error: BaseException) -> int:
