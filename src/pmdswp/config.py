@@ -41,6 +41,8 @@ class Options(TypedDict, total=False):
     thp: bool
     max_physmem_bits: int | None
     la57: bool
+    shadow_stack: bool
+    pti: bool
     pa_bits: int
     svrsw60t59b: bool
     pte_marker: bool

@@ -24,6 +24,7 @@ _SYMBOLS: Mapping[type[ast.AST], str] = {
     ast.BitAnd: "&",
     ast.BitOr: "|",
     ast.BitXor: "^",
+    ast.Mult: "*",
     ast.LShift: "<<",
     ast.RShift: ">>",
     ast.Eq: "==",

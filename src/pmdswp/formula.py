@@ -1,6 +1,6 @@
 """Formulas over words: written once as Python, then read as numbers, as arrays, as terms, or as source text.
 
-A formula is a plain Python function of a word that uses only ``& | ^ << >> == != <`` and constants. Given an
+A formula is a plain Python function of a word that uses only ``& | ^ << >> == != <``, `where`, and constants. Given an
 `int` it computes; given a `numpy.uint64` array it computes for all of it; given a `Formula`, the reading in this
 module, it writes itself down. `compile_methods` makes that text, in which every mask is a literal, into the
 methods that users call: no field is looked up at run time, and ``inspect.getsource`` shows the very formula. That
@@ -17,7 +17,7 @@ from types import CodeType
 from typing import Any
 from zlib import crc32
 
-__all__ = ["MASK64", "Formula", "compile_methods", "method_source"]
+__all__ = ["MASK64", "Formula", "compile_methods", "method_source", "where"]
 
 MASK64 = (1 << 64) - 1
 
@@ -25,7 +25,7 @@ _OPPOSITE = {"==": "!=", "!=": "=="}
 
 
 _TRUTH, _KEEP_TRUTH = ("==", "!=", "<"), ("&", "|", "^")
-_MASKS_FOLLOW = ("&", "|", "^", "==", "!=")
+_MASKS_FOLLOW = ("&", "|", "^", "==", "!=", "*")
 
 
 def _text(operator: str, value: Formula | int) -> str:
@@ -74,6 +74,9 @@ class Formula:
     def __xor__(self, other: Formula | int) -> Formula:
         return self._with("^", other)
 
+    def __mul__(self, other: int) -> Formula:
+        return self._with("*", other)
+
     def __lshift__(self, other: int) -> Formula:
         return self._with("<<", other)
 
@@ -90,6 +93,14 @@ class Formula:
         if other is False and self._operator in _OPPOSITE:
             return Formula(self._left, _OPPOSITE[self._operator], self._right, is_truth=True)
         return self._with("==", other)
+
+
+def where(word: Formula, truth: Formula, mask: int) -> Formula:
+    """`mask` where something is true of the word, and 0 elsewhere.
+
+    An empty part of the word makes a number of the truth, in every reading: NumPy's truths are no words.
+    """
+    return ((word & 0) | truth) * mask
 
 
 def method_source(name: str, parameters: str, result: Formula | str, setup: Iterable[str] = ()) -> str:

@@ -1,8 +1,9 @@
 """What each bit of a 64-bit page-table entry means, as immutable values.
 
-A `Layout` is a tuple of `Field`s that covers all 64 bits, each exactly once: a bit that nobody declared, or two
-fields that share one, is a `LayoutError`. Bits are numbered from the least significant one (LSB0); the manuals
-of s390 and powerpc count from the other end, where bit n is our bit 63 - n.
+A `WordLayout` is a tuple of `Field`s that covers all 64 bits, each exactly once: a bit that nobody declared, or two
+fields that share one, is a `LayoutError`. `Layout` is that of a swap entry, `PresentLayout` that of an entry which maps
+a page or points to a table. Bits are numbered from the least significant one (LSB0); the manuals of s390 and powerpc
+count from the other end, where bit n is our bit 63 - n.
 """
 
 from __future__ import annotations
@@ -18,7 +19,21 @@ from pmdswp.errors import DecodeError, EncodeError, LayoutError, brief, brief_he
 from pmdswp.formula import MASK64, Formula
 from pmdswp.revisions import Change
 
-__all__ = ["Field", "FieldKind", "Layout", "bits", "check_word", "fixed", "flag", "ignored", "value", "zero"]
+__all__ = [
+    "Field",
+    "FieldKind",
+    "Layout",
+    "PresentLayout",
+    "WordLayout",
+    "address",
+    "bits",
+    "check_word",
+    "fixed",
+    "flag",
+    "ignored",
+    "value",
+    "zero",
+]
 
 WORD_BITS = 64
 
@@ -29,13 +44,15 @@ class FieldKind(enum.Enum):
     """What the bits of a field are for."""
 
     VALUE = "value"
-    """A number: the type or the offset."""
+    """A number: the type or the offset of a swap entry, a protection key or a memory type of a present one."""
+    ADDRESS = "address"
+    """Bits of a physical address, from `Field.address_bit` of it upwards."""
     FLAG = "flag"
-    """One bit that a `pmd_swp_mk*` helper sets: exclusive, soft_dirty or uffd."""
+    """One bit that says something by itself: exclusive, soft_dirty, uffd, write, dirty and so on."""
     FIXED = "fixed"
-    """Bits that an encoded entry always has at `Field.value`, because a predicate tests them."""
+    """Bits that an entry of this form always has at `Field.value`, because a predicate tests them."""
     IGNORED = "ignored"
-    """Written as zero, and anything is accepted: hardware may have set the bit."""
+    """Written as zero, and anything is accepted: hardware or software may have set the bit."""
     ZERO = "zero"
     """Written as zero and without a meaning in this configuration."""
 
@@ -49,7 +66,8 @@ class Field(NamedTuple):
     `value` is what a FIXED field holds. `inverted`: the word holds the complement of the number (x86 offset).
     `masked`: the kernel cuts the number to `width` bits before it stores it; where it is False an oversized
     number spills into the bits above, up to bit 63. `since`: the change that put the field there; None where it stood
-    there in 6.1 already. A `Layout` checks that all this is possible.
+    there in 6.1 already. `address_bit`: the bit of the physical address that is bit `lsb` of the word, in an ADDRESS
+    field. A layout checks that all this is possible.
     """
 
     name: str
@@ -62,6 +80,7 @@ class Field(NamedTuple):
     inverted: bool = False
     masked: bool = True
     since: Change | None = None
+    address_bit: int = 0
 
     @property
     def msb(self) -> int:
@@ -112,8 +131,23 @@ def value(
     return Field(name, lsb, width, FieldKind.VALUE, 0, kernel_name, meaning, inverted, masked, since)
 
 
+def address(
+    lsb: int,
+    width: int,
+    kernel_name: str,
+    meaning: str,
+    *,
+    name: str = "address",
+    bit: int | None = None,
+    since: Change | None = None,
+) -> Field:
+    """An ADDRESS field: bits `bit` and up of a physical address, by default those that have their own place."""
+    first = lsb if bit is None else bit
+    return Field(name, lsb, width, FieldKind.ADDRESS, 0, kernel_name, meaning, since=since, address_bit=first)
+
+
 def flag(
-    name: str, bit: int, kernel_name: str, meaning: str, *, configured: bool, since: Change | None = None
+    name: str, bit: int, kernel_name: str, meaning: str, *, configured: bool = True, since: Change | None = None
 ) -> Field:
     """A FLAG field, or the ZERO bit that is there in a kernel that is not configured to have it."""
     if configured:
@@ -129,9 +163,9 @@ def fixed(
     return Field(name, lsb, width, FieldKind.FIXED, number, kernel_name, meaning, since=since)
 
 
-def ignored(name: str, bit: int, kernel_name: str, meaning: str) -> Field:
-    """An IGNORED bit."""
-    return Field(name, bit, 1, FieldKind.IGNORED, 0, kernel_name, meaning)
+def ignored(name: str, bit: int, kernel_name: str, meaning: str, *, width: int = 1) -> Field:
+    """An IGNORED field."""
+    return Field(name, bit, width, FieldKind.IGNORED, 0, kernel_name, meaning)
 
 
 def zero(lsb: int, width: int = 1, *, kernel_name: str = "", meaning: str = "unused") -> Field:
@@ -139,21 +173,16 @@ def zero(lsb: int, width: int = 1, *, kernel_name: str = "", meaning: str = "unu
     return Field("zero", lsb, width, FieldKind.ZERO, 0, kernel_name, meaning)
 
 
-class Layout:
-    """All 64 bits of a swap entry in a page-table word, as fields from bit 0 upwards. Immutable, equal by value.
+class WordLayout:
+    """All 64 bits of a page-table word, as fields from bit 0 upwards. Immutable, equal by value.
 
-    Raises `LayoutError` when the fields leave a bit out or share one, when a value does not fit, or when there is no
-    `type` or `offset`.
+    Raises `LayoutError` when the fields leave a bit out or share one, or when a value does not fit.
     """
 
-    __slots__ = ("fields", "fixed_mask", "fixed_value", "flags", "ignored_mask", "offset", "type", "zero_mask")
+    __slots__ = ("fields", "fixed_mask", "fixed_value", "flags", "ignored_mask", "zero_mask")
 
     fields: tuple[Field, ...]
     """The fields, from bit 0 upwards."""
-    type: Field
-    """The field that holds the swap type."""
-    offset: Field
-    """The field that holds the swap offset (or PFN with migration bits, or marker bits)."""
     flags: Mapping[str, int]
     """Name -> mask of the flags that this configuration has."""
     fixed_mask: int
@@ -166,41 +195,42 @@ class Layout:
     """The IGNORED bits."""
 
     def __init__(self, fields: Iterable[Field]) -> None:
-        fields = _fields_of(fields)
+        for name, computed in self._values(_fields_of(fields)).items():
+            object.__setattr__(self, name, computed)
+
+    def _values(self, fields: tuple[Field, ...]) -> dict[str, object]:
+        """What the attributes are."""
         _check_fields(fields)
-        named = {field.name: field for field in fields if field.kind is not FieldKind.ZERO}
         fixed_fields = [field for field in fields if field.kind is FieldKind.FIXED]
         flags = {field.name: field.mask for field in fields if field.kind is FieldKind.FLAG}
-        values = {
+        return {
             "fields": fields,
-            "type": named["type"],
-            "offset": named["offset"],
             "flags": MappingProxyType(flags),
             "fixed_mask": sum(field.mask for field in fixed_fields),
             "fixed_value": sum(field.value << field.lsb for field in fixed_fields),
             "zero_mask": sum(field.mask for field in fields if field.kind is FieldKind.ZERO),
             "ignored_mask": sum(field.mask for field in fields if field.kind is FieldKind.IGNORED),
         }
-        for name, computed in values.items():
-            object.__setattr__(self, name, computed)
 
     def __setattr__(self, name: str, _value: object) -> NoReturn:
-        raise AttributeError(f"a Layout is immutable: cannot set {name!r}")
+        raise AttributeError(f"a {type(self).__name__} is immutable: cannot set {name!r}")
 
     def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"a Layout is immutable: cannot delete {name!r}")
+        raise AttributeError(f"a {type(self).__name__} is immutable: cannot delete {name!r}")
 
     def __eq__(self, other: object) -> bool:
-        return self.fields == other.fields if isinstance(other, Layout) else NotImplemented
+        if not isinstance(other, WordLayout):
+            return NotImplemented
+        return type(self) is type(other) and self.fields == other.fields
 
     def __hash__(self) -> int:
         return hash(self.fields)
 
     def __repr__(self) -> str:
-        return f"Layout({self.fields!r})"
+        return f"{type(self).__name__}({self.fields!r})"
 
-    def __reduce__(self) -> tuple[builtins.type[Layout], tuple[tuple[Field, ...]]]:
-        return (Layout, (self.fields,))
+    def __reduce__(self) -> tuple[builtins.type[WordLayout], tuple[tuple[Field, ...]]]:
+        return (type(self), (self.fields,))
 
     def __iter__(self) -> Iterator[Field]:
         return iter(self.fields)
@@ -223,6 +253,29 @@ class Layout:
         """Whether an encoder may write `word`: it has no stray bits."""
         return not self.stray_bits(word)
 
+
+class Layout(WordLayout):
+    """All 64 bits of a swap entry in a page-table word; otherwise as `WordLayout`.
+
+    Raises `LayoutError` also when there is no `type` or `offset`.
+    """
+
+    __slots__ = ("offset", "type")
+
+    type: Field
+    """The field that holds the swap type."""
+    offset: Field
+    """The field that holds the swap offset (or PFN with migration bits, or marker bits)."""
+
+    def _values(self, fields: tuple[Field, ...]) -> dict[str, object]:
+        values = super()._values(fields)
+        named = {field.name: field for field in fields if field.kind is not FieldKind.ZERO}
+        for name in ("type", "offset"):
+            if name not in named:
+                raise LayoutError(f"field {name} is not declared")
+            values[name] = named[name]
+        return values
+
     def encode(self, swp_type: Word, offset: Word, fixed_value: int | None = None) -> Word:
         """The word that holds type and offset and no flag, oversized numbers treated as the kernel's macros do.
 
@@ -231,6 +284,50 @@ class Layout:
         set_bits = self.fixed_value if fixed_value is None else fixed_value
         word = self.type.put(swp_type) | self.offset.put(offset)
         return word | set_bits if set_bits else word
+
+
+class PresentLayout(WordLayout):
+    """All 64 bits of an entry that maps a page, or of one that points to a table; otherwise as `WordLayout`.
+
+    Raises `LayoutError` also when no field holds an address.
+    """
+
+    __slots__ = ("address_fields", "address_mask")
+
+    address_fields: tuple[Field, ...]
+    """The fields that hold the physical address, from bit 0 of the word upwards."""
+    address_mask: int
+    """The bits of a physical address, in bytes, that the word can hold; all others of it are zero."""
+
+    def _values(self, fields: tuple[Field, ...]) -> dict[str, object]:
+        values = super()._values(fields)
+        parts = tuple(field for field in fields if field.kind is FieldKind.ADDRESS)
+        if not parts:
+            raise LayoutError("no field holds an address")
+        values["address_fields"] = parts
+        values["address_mask"] = sum(field.max << field.address_bit for field in parts)
+        return values
+
+    def address(self, word: Word) -> Word:
+        """The physical address, in bytes, that the word holds."""
+        first, *others = (_moved(word & field.mask, field.address_bit - field.lsb) for field in self.address_fields)
+        for other in others:
+            first = first | other
+        return first
+
+    def put_address(self, address: Word) -> Word:
+        """The address in place and all other bits zero; bits of it outside `address_mask` are dropped."""
+        first, *others = (((address >> field.address_bit) & field.max) << field.lsb for field in self.address_fields)
+        for other in others:
+            first = first | other
+        return first
+
+
+def _moved(word: Word, bits_up: int) -> Word:
+    """The word shifted up, or down where `bits_up` is negative."""
+    if bits_up == 0:
+        return word
+    return word << bits_up if bits_up > 0 else word >> -bits_up
 
 
 def _fields_of(fields: Iterable[Field]) -> tuple[Field, ...]:
@@ -261,9 +358,6 @@ def _check_fields(fields: tuple[Field, ...]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise LayoutError(f"field {name} is declared twice")
-    for name in ("type", "offset"):
-        if name not in names:
-            raise LayoutError(f"field {name} is not declared")
 
 
 def check_word(word: object, error: type[DecodeError | EncodeError], what: str = "word") -> int:

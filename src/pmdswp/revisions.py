@@ -35,8 +35,10 @@ class Effect(enum.Enum):
     BITS = "bits, predicates or numbers"
     NAMES = "names of bits"
     SYMBOLS = "names of functions or symbols"
-    ELSEWHERE = "no swap entry"
-    """Touches present entries or other levels only; said because a reader of the history will ask."""
+    PRESENT = "bits or predicates of present entries"
+    """Touches entries that map a page or point to a table, and no swap entry."""
+    ELSEWHERE = "no entry"
+    """Touches no entry; said because a reader of the history will ask."""
 
 
 class Change(NamedTuple):
@@ -139,6 +141,16 @@ LOONGARCH_EXCLUSIVE = _change(
     subject="loongarch/mm: support __HAVE_ARCH_PTE_SWP_EXCLUSIVE",
     arches=_LOONGARCH64,
 )
+X86_UFFD_WRPROTECT = _change(
+    "pte_mkuffd_wp() and pmd_mkuffd_wp() of x86 write-protect the entry",
+    "6.3",
+    "f1eb1bacfba9",
+    subject="mm/uffd: always wr-protect pte in pte|pmd_mkuffd_wp()",
+    arches=_X86_64,
+    effect=Effect.PRESENT,
+    inferred=True,
+    remark="as compiled, not so in 6.1 and so in 6.12",
+)
 MARKER_POISONED = _change(
     "POISONED as the name of the swap error marker, SWAPIN_ERROR until then",
     "6.6",
@@ -154,6 +166,14 @@ X86_SAVED_DIRTY = _change(
     subject="x86/mm: Introduce _PAGE_SAVED_DIRTY",
     arches=_X86_64,
     remark="as compiled, DEVMAP is bit 58 in 6.1 and 57 in 6.12",
+)
+X86_PUD_LEAF = _change(
+    "pud_leaf() of x86 asks for the size bit alone, not for the present bit too",
+    "6.9",
+    arches=_X86_64,
+    effect=Effect.PRESENT,
+    inferred=True,
+    remark="as compiled, not so in 6.1 and so in 6.12; the release is a guess between them",
 )
 PMD_LARGE_DROPPED = _change(
     "pmd_leaf() alone, pmd_large() dropped",
@@ -244,6 +264,14 @@ LOONGARCH_ZONE_DEVICE = _change(
     "b7a2750ef268",
     subject="LoongArch: Add ARCH_HAS_PTE_DEVMAP support",
     arches=_LOONGARCH64,
+)
+X86_PMD_SPECIAL = _change(
+    "pmd_special() and pud_special() on x86",
+    "6.12",
+    "75182022a043",
+    subject="mm/x86: support large pfn mappings",
+    arches=_X86_64,
+    effect=Effect.PRESENT,
 )
 MARKER_GUARD = _change(
     "the GUARD PTE marker",

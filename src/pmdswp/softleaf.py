@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from pmdswp.attributes import ATTRIBUTES
 from pmdswp.config import show
 from pmdswp.errors import EncodeError, brief
 
@@ -20,6 +21,7 @@ __all__ = [
     "DEVICE_PRIVATE_KINDS",
     "FLAGS",
     "GENERIC_TYPE_MAX",
+    "LEVELS",
     "MARKER_BITS",
     "MAX_SWAPFILES_SHIFT",
     "MIGRATION_KINDS",
@@ -43,8 +45,11 @@ SWP_OFFSET_MASK = (1 << SWP_TYPE_SHIFT) - 1
 GENERIC_TYPE_MAX = (1 << (64 - SWP_TYPE_SHIFT)) - 1
 """The largest type that a 64-bit generic entry can hold; larger ones lose their upper bits."""
 
-LevelName = Literal["pte", "pmd"]
-"""A page-table level, from the bottom up."""
+LevelName = Literal["pte", "pmd", "pud", "p4d", "pgd"]
+"""A page-table level. Softleaves are at the lower two."""
+
+LEVELS: tuple[LevelName, ...] = ("pte", "pmd", "pud", "p4d", "pgd")
+"""The page-table levels, from the bottom up."""
 
 
 class SoftLeafType(enum.Enum):
@@ -154,7 +159,7 @@ class State(enum.StrEnum):
     PRESENT = "PRESENT"
     """Maps a page (a huge one in a PMD)."""
     TABLE = "TABLE"
-    """A PMD that points to a page table."""
+    """A PMD, or an entry of a level above, that points to a table."""
     SOFTLEAF = "SOFTLEAF"
     """Neither none nor present: a software leaf."""
     BAD = "BAD"
@@ -183,7 +188,16 @@ class Flags(enum.IntFlag):
 
 
 class Entry(NamedTuple):
-    """A decoded page-table word. Unless `state` is SOFTLEAF: `leaf` is None, `kind` NONE, and no flag is set."""
+    """A decoded page-table word.
+
+    `leaf`, `kind` and the flags `exclusive`, `soft_dirty` and `uffd` tell of a SOFTLEAF: otherwise they are None, NONE
+    and False. `pfn` is a page frame number: of the first page that a PRESENT entry maps, of the table to which a TABLE
+    points (of the page in which it lies: ppc64 and s390x have tables smaller than a page), or in a softleaf of a kind
+    that has one; otherwise None. `address`: of a PRESENT or TABLE entry the physical address in bytes of what it maps
+    or points to; otherwise None. `attributes`: of a PRESENT or TABLE entry the names of `pmdswp.attributes.ATTRIBUTES`
+    for which the kernel's helper says yes. `young`, `dirty`: of a migration entry; `markers`: of a PTE marker, the bits
+    `MARKER_BITS`.
+    """
 
     level: LevelName
     raw: int
@@ -193,6 +207,12 @@ class Entry(NamedTuple):
     exclusive: bool = False
     soft_dirty: bool = False
     uffd: bool = False
+    pfn: int | None = None
+    address: int | None = None
+    attributes: frozenset[str] = frozenset()
+    young: bool = False
+    dirty: bool = False
+    markers: int = 0
 
     @property
     def flags(self) -> Flags:
@@ -200,5 +220,21 @@ class Entry(NamedTuple):
         return Flags(self.exclusive * Flags.EXCLUSIVE | self.soft_dirty * Flags.SOFT_DIRTY | self.uffd * Flags.UFFD)
 
     def __repr__(self) -> str:
-        fields = (f"{name}={value!r}" for name, value in zip(self._fields[2:], self[2:], strict=True))
-        return f"Entry(level={self.level!r}, raw={self.raw:#018x}, {', '.join(fields)})"
+        shown = [f"level={self.level!r}", f"raw={self.raw:#018x}"]
+        # what only some entries have is shown of those
+        shown += (f"{name}={getattr(self, name)!r}" for name in self._fields[2:_ALWAYS_SHOWN])
+        for name in self._fields[_ALWAYS_SHOWN:]:
+            value = getattr(self, name)
+            if value != self._field_defaults[name]:
+                shown.append(f"{name}={_shown(name, value)}")
+        return f"Entry({', '.join(shown)})"
+
+
+_ALWAYS_SHOWN = 8
+"""Fields of an `Entry` that its `repr` shows even if they say nothing."""
+
+
+def _shown(name: str, value: object) -> str:
+    if isinstance(value, frozenset):
+        return f"frozenset({{{', '.join(repr(one) for one in ATTRIBUTES if one in value)}}})"
+    return f"{value:#x}" if name in ("pfn", "address") else repr(value)

@@ -147,7 +147,11 @@ class Term:
     def __or__(self, other: Term | int) -> Term:
         if z3.is_bool(self.expression):
             return self._new(z3.Or(self.expression, self._operand(other)))
-        return self._new(self.expression | self._operand(other))
+        operand = self._operand(other)
+        if z3.is_bool(operand):
+            # a truth is 1 or 0 beside a word, as True is beside an int
+            operand = z3.If(operand, z3.BitVecVal(1, WORD_BITS), z3.BitVecVal(0, WORD_BITS))
+        return self._new(self.expression | operand)
 
     def __ror__(self, other: int) -> Term:
         return self | other
@@ -157,6 +161,9 @@ class Term:
 
     def __add__(self, other: Term | int) -> Term:
         return self._new(self.expression + self._operand(other))
+
+    def __mul__(self, other: int) -> Term:
+        return self._new(self.expression * self._operand(other))
 
     def __lshift__(self, other: int) -> Term:
         return self._new(self.expression << self._operand(other))

@@ -6,23 +6,24 @@ The helpers that are one expression are abstract here: `pmdswp.arch.compiler` wr
 from __future__ import annotations
 
 import operator
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from pmdswp import huge
 from pmdswp.arch.facts import Architecture
+from pmdswp.arch.helpers import PresentHelpers
 from pmdswp.arch.level import Level
 from pmdswp.config import Config, Value, show
 from pmdswp.errors import DecodeError, UnsupportedError, brief
 from pmdswp.layout import Layout
 from pmdswp.numbering import Numbering
-from pmdswp.softleaf import Entry, LevelName, SoftLeaf, SoftLeafType
+from pmdswp.softleaf import LEVELS, Entry, LevelName, SoftLeaf, SoftLeafType
 
 __all__ = ["Arch"]
 
 
-class Arch(ABC):
+class Arch(PresentHelpers):
     """One architecture, kernel and configuration: what `pmdswp.get` returns.
 
     Immutable; equal and of equal hash when all options are equal; ``repr(arch)`` is the call that makes it again.
@@ -41,12 +42,21 @@ class Arch(ABC):
     """The PTE level: `pte_none` as ``pte.none``, and so on."""
     pmd: Level
     """The PMD level. It is there without `has_pmd_softleaf` too, and then has no layout."""
+    pud: Level
+    """The PUD level, which no softleaf is at; `UnsupportedError` where the configuration folds it."""
+    p4d: Level
+    """The P4D level, as `pud`."""
+    pgd: Level
+    """The PGD level, as `pud`."""
+    tables: tuple[Level, ...]
+    """The levels of the page tables, from the root down to the PTE."""
     numbering: Numbering
     """The type numbers, PFN bits and marker bits of this configuration."""
     architecture: Architecture
     """The facts behind this object."""
     config: Config
     """All options, resolved."""
+    arch_is_made: bool
     source: str
     """The helpers as compiled: Python source with every mask a literal."""
     name: str
@@ -371,7 +381,7 @@ class Arch(ABC):
         """What the PMD `v` is, and what it holds if it is a softleaf; `DecodeError` beyond 64 bits."""
 
     def decode(self, level: LevelName, v: int) -> Entry:
-        """`decode_pte` or `decode_pmd`; `UnsupportedError` for any other level."""
+        """What the word of a level is: `Level.decode`. `UnsupportedError` for a level that there is not."""
         return self.level(level).decode(v)
 
     @abstractmethod
@@ -418,16 +428,19 @@ class Arch(ABC):
         return huge.join_ptes(self, ptes)
 
     def level(self, name: LevelName) -> Level:
-        """`pte` or `pmd` by its name; `UnsupportedError` for any other name."""
+        """A level by its name; `UnsupportedError` for any other name, and for a level that is folded."""
         if isinstance(name, str):
             if name == "pte":
                 return self.pte
             if name == "pmd":
                 return self.pmd
-        raise UnsupportedError(f"no level {brief(name)}; allowed: 'pte', 'pmd'")
+            if name in LEVELS:
+                level: Level = getattr(self, name)
+                return level
+        raise UnsupportedError(f"no level {brief(name)}; allowed: {', '.join(map(repr, LEVELS))}")
 
     def layout(self, level: LevelName) -> Layout:
-        """`pte_layout` or `pmd_layout`; `UnsupportedError` for any other level, and where there is none."""
+        """The layout of a swap entry: `pte_layout` or `pmd_layout`; `UnsupportedError` where there is none."""
         return self.level(level).require_layout()
 
     # --- the object itself ----------------------------------------------------------------------------------

@@ -146,6 +146,7 @@ ARM64 = Architecture(
         max_physmem_bits=lambda config: 52 if config.is_on("static_pa_bits") else config.number("pa_bits"),
     ),
     facts=_facts,
+    present=lambda config: {},
     hazards=(zero_entry("pte", "pmd"),),
     passing=("pa_bits", "static_pa_bits"),
     machine=Machine(

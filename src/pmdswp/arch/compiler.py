@@ -15,6 +15,7 @@ from pmdswp.arch.absence import absence
 from pmdswp.arch.api import Arch
 from pmdswp.arch.facts import Architecture, Facts, LevelFacts, Predicate, never
 from pmdswp.arch.level import Level
+from pmdswp.arch.present import lazy_helpers, lazy_levels, lazy_of_level
 from pmdswp.config import Address, Config, Value
 from pmdswp.errors import DecodeError, EncodeError, UnsupportedError, brief, brief_hex
 from pmdswp.formula import MASK64, Formula, compile_methods, method_source
@@ -301,7 +302,9 @@ def _level(name: LevelName, methods: Mapping[str, Method], constants: Mapping[st
     own = {suffix: methods[pattern.format(level=name)] for pattern, suffix in _OF_LEVEL.items()}
     # a present PTE maps a page: there is no pte_leaf
     own["leaf"] = methods.get(f"{name}_leaf", own["present"])
-    level: Level = _class(Level, Level.__module__, {"name": name, "label": name.upper(), **constants, **own})()
+    level: Level = _class(
+        Level, Level.__module__, {**lazy_of_level(), "name": name, "label": name.upper(), **constants, **own}
+    )()
     return level
 
 
@@ -378,8 +381,11 @@ def make(architecture: Architecture, config: Config) -> Arch:
         "pte_layout": facts.pte.layout,
         "pmd_layout": facts.pmd.layout if has_pmd_softleaf else None,
     }
-    arch: Arch = _class(Arch, Arch.__module__, {**constants, **delegated, **methods})()
+    lazy = {**lazy_helpers(), **lazy_levels()}
+    arch: Arch = _class(Arch, Arch.__module__, {**lazy, **constants, **delegated, **methods})()
     for level in levels.values():
         # a level and its architecture hold each other, so one of them has to be told later
         type(level).arch = arch
+        type(level).arch_is_made = True
+    type(arch).arch_is_made = True
     return arch

@@ -11,12 +11,28 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from pmdswp.config import Config, Option
-from pmdswp.formula import Formula
+from pmdswp.formula import MASK64, Formula
 from pmdswp.hazards import Hazard
-from pmdswp.layout import Layout
+from pmdswp.layout import Layout, PresentLayout
 from pmdswp.revisions import Change
+from pmdswp.softleaf import LevelName
 
-__all__ = ["Architecture", "Constant", "Facts", "LevelFacts", "Machine", "Predicate", "never"]
+__all__ = [
+    "Architecture",
+    "Attribute",
+    "Constant",
+    "Facts",
+    "LevelFacts",
+    "Machine",
+    "Predicate",
+    "PresentFacts",
+    "UpperFacts",
+    "always",
+    "any_bit",
+    "never",
+    "no_bit",
+    "same",
+]
 
 Predicate = Callable[[Formula], Formula]
 """A formula of a page-table word."""
@@ -33,6 +49,11 @@ def same(word: Formula) -> Formula:
 def never(word: Formula) -> Formula:
     """False for every word, in the shape of the word."""
     return word != word  # noqa: PLR0124
+
+
+def always(word: Formula) -> Formula:
+    """True for every word, in the shape of the word."""
+    return word == word  # noqa: PLR0124
 
 
 class LevelFacts(NamedTuple):
@@ -75,6 +96,61 @@ class Facts(NamedTuple):
     arch_entry_fixed: int | None = None
 
 
+class Attribute(NamedTuple):
+    """One attribute of a present word: the kernel's helper that tests it, and those that set and clear it."""
+
+    test: Predicate
+    set: Predicate
+    clear: Predicate
+
+
+def any_bit(mask: int, *, sets: int | None = None) -> Attribute:
+    """The attribute that words have in which one of the bits is set; all of them are set, or those in `sets`."""
+    put = mask if sets is None else sets
+    return Attribute(lambda v: (v & mask) != 0, lambda v: v | put, lambda v: v & (MASK64 ^ mask))
+
+
+def no_bit(mask: int) -> Attribute:
+    """The attribute that words have in which none of the bits is set."""
+    return Attribute(lambda v: (v & mask) == 0, lambda v: v & (MASK64 ^ mask), lambda v: v | mask)
+
+
+class UpperFacts(NamedTuple):
+    """The kernel's predicates of a level above the PMD, as `pud_none`, and the word that clears an entry there."""
+
+    none: Predicate
+    present: Predicate
+    leaf: Predicate = never
+    bad: Predicate = never
+    empty: int = 0
+
+
+class PresentFacts(NamedTuple):
+    """Present words at one page-table level of one configuration.
+
+    `index_bits`: log2 of the entries of a table. `page`: the word that maps a page, if one can at this level; `table`:
+    the word that points to a table. `upper`: the predicates of a level above the PMD; `LevelFacts` has those of the
+    others.
+
+    A flag of `page` (at levels without pages, of `table`) that has the name of an attribute (`pmdswp.attributes`) is
+    that attribute; `attributes` gives those that hang on other or on more bits, and None for a flag that is none.
+    `plain`: the word as the layouts show it, where the kernel stores the address inverted; it undoes itself. `pfn`: the
+    kernel's `pte_pfn` or its like, where it is not simply the address of the page that `page` shows. `base` and
+    `table_base`: the bits that a page's word has before any attribute is set, and those that the kernel gives a pointer
+    to a user table.
+    """
+
+    index_bits: int
+    page: PresentLayout | None = None
+    table: PresentLayout | None = None
+    upper: UpperFacts | None = None
+    attributes: Mapping[str, Attribute | None] = MappingProxyType({})
+    plain: Predicate = same
+    pfn: Predicate | None = None
+    base: int = 0
+    table_base: int = 0
+
+
 class Machine(NamedTuple):
     """How the tools that build and run a kernel for the architecture call it, and what its headers can be asked.
 
@@ -95,9 +171,11 @@ class Machine(NamedTuple):
 class Architecture(NamedTuple):
     """One architecture: its names, the options it has, its `facts` for a configuration, and its hazards.
 
-    `msb0`: its manuals number bits from the most significant one. `pmd_softleaf_since`: the change that brought
-    PMD softleaves, where that came after the oldest kernel known here. `geometry` names the options that change sizes,
-    `full` the switches that are off by default and add bits, `passing` what only some kernels have and changes no bit.
+    `present`: its present words, level by level from the root of the page tables down; a level that the configuration
+    folds is not there. `msb0`: its manuals number bits from the most significant one.
+    `pmd_softleaf_since`: the change that brought PMD softleaves, where that came after the oldest kernel known here.
+    `geometry` names the options that change sizes, `full` the switches that are off by default and add bits, `passing`
+    what only some kernels have and changes no bit.
     `machine`: None where no kernel can be compiled
     to be asked. `constants`: constants that only the headers of this architecture have.
     """
@@ -107,6 +185,7 @@ class Architecture(NamedTuple):
     byteorder: Literal["little", "big"]
     options: Mapping[str, Option]
     facts: Callable[[Config], Facts]
+    present: Callable[[Config], Mapping[LevelName, PresentFacts]]
     hazards: tuple[Hazard, ...] = ()
     msb0: bool = False
     pmd_softleaf_since: Change | None = None

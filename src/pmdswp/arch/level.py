@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from pmdswp.arch.absence import absence
-from pmdswp.errors import DecodeError, EncodeError, UnsupportedError, brief
+from pmdswp.attributes import attribute_names
+from pmdswp.errors import DecodeError, EncodeError, UnsupportedError, brief, brief_hex
 from pmdswp.hazards import Hazard
-from pmdswp.layout import Layout, check_word
+from pmdswp.layout import Layout, PresentLayout, WordLayout, check_word
 from pmdswp.numbering import Numbering
 from pmdswp.softleaf import FLAGS, Entry, LevelName, SoftLeaf, SoftLeafType, State
 
@@ -20,11 +22,12 @@ __all__ = ["Level"]
 
 
 class Level(ABC):
-    """One page-table level of an `Arch`: ``arch.pte`` and ``arch.pmd``.
+    """One page-table level of an `Arch`: ``arch.pte``, ``arch.pmd``, and above them ``pud``, ``p4d`` and ``pgd``.
 
     Each method is the helper of `Arch` whose name has the level in it: ``arch.pmd.none`` is ``arch.pmd_none``,
     ``arch.pmd.decode`` is ``arch.decode_pmd``, ``arch.pmd.softleaf_from`` is ``arch.softleaf_from_pmd``. Answers,
-    errors and speed are the same. Levels are immutable, and equal when their architectures and names are.
+    errors and speed are the same. Above the PMD there is no softleaf, and its methods raise `UnsupportedError`. Levels
+    are immutable, and equal when their architectures and names are.
     """
 
     __slots__ = ()
@@ -32,22 +35,45 @@ class Level(ABC):
     arch: Arch
     """The configuration that the level belongs to."""
     name: LevelName
-    """"pte" or "pmd"."""
+    """"pte", "pmd", "pud", "p4d" or "pgd"."""
     label: str
-    """The name as people write it: "PTE" or "PMD"."""
+    """The name as people write it: "PTE", "PMD" and so on."""
     layout: Layout | None
     """What the bits of a swap entry mean; None where no softleaf can be at this level."""
+    page_layout: PresentLayout | None
+    """What the bits of an entry mean that maps a page, after `plain`; None where none can at this level."""
+    table_layout: PresentLayout | None
+    """What the bits of an entry mean that points to a table; None at the PTE level."""
+    attribute_names: tuple[str, ...]
+    """The attributes (`pmdswp.attributes.ATTRIBUTES`) that present entries of this level have."""
+    shift: int
+    """log2 of the bytes of address space that one entry covers: PAGE_SHIFT, PMD_SHIFT and so on."""
+    index_bits: int
+    """log2 of `entries`."""
     flags: tuple[str, ...]
     """The flags whose helpers the kernel has at this level. One that is not configured has stubs."""
     kinds: tuple[SoftLeafType, ...]
     """The kinds of softleaf that this kernel puts into entries of this level."""
     entries: int
-    """How many entries a table of this level has: PTRS_PER_PTE or PTRS_PER_PMD."""
+    """How many entries a table of this level has: PTRS_PER_PTE, PTRS_PER_PMD and so on."""
     empty: int
     """The word that the kernel writes to clear an entry."""
+    attribute_tests: Mapping[str, Callable[[int], bool]]
+    """Attribute -> its test, `pte_write` and so on."""
+    setters: Mapping[str, Callable[[int], int]]
+    """Attribute -> what sets it in a present word: the kernel's `pte_mkwrite` and its like, where it has one."""
+    clearers: Mapping[str, Callable[[int], int]]
+    """Attribute -> what clears it, as `setters`."""
+    base: int
+    """The bits that a page's word has before any attribute is set: what `make` starts from."""
+    table_base: int
+    """The bits that a word which points to a table has beside the address: what `make_table` starts from."""
     numbering: Numbering
     byteorder: Literal["little", "big"]
     entry_size: int
+    attribute_mask: int
+    arch_is_made: bool
+    attribute_cache: dict[int, frozenset[str]]
 
     # --- the kernel's helpers: word in, word or bool out, nothing checked ------------------------------------
 
@@ -119,6 +145,92 @@ class Level(ABC):
         for bit, what the kernel would silently store.
         """
 
+    # --- present words: word in, number out, nothing checked -------------------------------------------------
+
+    @abstractmethod
+    def pfn(self, v: int) -> int:
+        """The page frame number in a present entry, as `pte_pfn` and its like compute it of any word."""
+
+    @abstractmethod
+    def page_address(self, v: int) -> int:
+        """The physical address, in bytes, of the page that a present entry maps."""
+
+    @abstractmethod
+    def table_address(self, v: int) -> int:
+        """The physical address, in bytes, of the table to which a present entry points."""
+
+    @abstractmethod
+    def attribute_bits(self, v: int) -> int:
+        """The attributes of a present entry as the bits `pmdswp.attributes.Attributes`."""
+
+    @abstractmethod
+    def plain(self, v: int) -> int:
+        """The word as `page_layout` shows it: with the address that x86 stores inverted turned back.
+
+        It undoes itself: the plain word of a plain word is the word.
+        """
+
+    def attributes(self, v: int) -> frozenset[str]:
+        """The attributes of a present entry by name: those for which the kernel's helper of that name says yes."""
+        cache, bits = self.attribute_cache, v & self.attribute_mask
+        names = cache.get(bits)
+        if names is None:
+            if len(cache) >= _CACHED:
+                cache.clear()
+            names = cache[bits] = attribute_names(self.attribute_bits(v))
+        return names
+
+    def make(self, pfn: int, attributes: Iterable[str] = ()) -> int:
+        """The word that maps page frame `pfn` with exactly these attributes: `pfn_pte` and the `pte_mk*` helpers.
+
+        Above the PTE, `huge` goes without saying. `EncodeError` for a frame that the word cannot hold or that is not
+        aligned to the page of this level, for an attribute that the level does not have, and for attributes that no
+        word has together; `UnsupportedError` where no entry of this level maps a page.
+        """
+        layout = self.page_layout
+        if layout is None:
+            raise UnsupportedError(f"{self.arch!r}: no entry of level {self.name!r} maps a page")
+        wanted = self._wanted(attributes)
+        address = _frame(pfn) << self.arch.page_shift
+        if address & ~layout.address_mask:
+            frames = layout.address_mask >> self.arch.page_shift
+            raise EncodeError(f"pfn {brief_hex(address >> self.arch.page_shift)} is not within the bits {frames:#x}")
+        word = self.base | layout.put_address(address)
+        for name in self.attribute_names:
+            word = (self.setters if name in wanted else self.clearers)[name](word)
+        # only now is it known whether the word is one of those that are stored inverted
+        word = self.plain(word)
+        found = self.attributes(word)
+        for name in found ^ wanted:
+            what = "comes with these" if name in found else "cannot be beside these"
+            shown = ", ".join(sorted(wanted)) or "no attribute"
+            raise EncodeError(f"attributes {shown}: {name} {what} on {self.arch!r}")
+        return word
+
+    def make_table(self, address: int) -> int:
+        """The word that points to the table at a physical address, in bytes, as the kernel writes it for user space.
+
+        `EncodeError` for an address that the word cannot hold; `UnsupportedError` at the PTE level.
+        """
+        layout = self.table_layout
+        if layout is None:
+            raise UnsupportedError(f"{self.arch!r}: no entry of level {self.name!r} points to a table")
+        place = check_word(address, EncodeError, "address")
+        if place & ~layout.address_mask:
+            raise EncodeError(f"address {place:#x} is not within the bits {layout.address_mask:#x}")
+        return self.table_base | layout.put_address(place)
+
+    def _wanted(self, attributes: Iterable[str]) -> frozenset[str]:
+        implied = {"huge"} if "huge" in self.attribute_names else set()
+        try:
+            wanted = frozenset(implied.union(attributes))
+        except TypeError:
+            raise EncodeError(f"attributes {brief(attributes)} are not names") from None
+        for name in wanted:
+            if name not in self.attribute_names:
+                raise EncodeError(f"attribute {brief(name)}; allowed: {', '.join(self.attribute_names)}")
+        return wanted
+
     # --- whole words ----------------------------------------------------------------------------------------
 
     @property
@@ -132,20 +244,45 @@ class Level(ABC):
         if self.none(v):
             return Entry(self.name, v, State.NONE)
         if self.present(v):
-            return Entry(self.name, v, State.PRESENT if self.leaf(v) else State.TABLE)
+            return self._decode_present(v)
         if self.layout is None:
             return Entry(self.name, v, State.BAD)
         leaf, flags = self.softleaf_from(v), self.layout.flags
-        return Entry(
+        kind = self.numbering.kind(leaf)
+        entry = Entry(
             self.name,
             v,
             State.SOFTLEAF,
             leaf,
-            self.numbering.kind(leaf),
+            kind,
             exclusive=v & flags.get("exclusive", 0) != 0,
             soft_dirty=v & flags.get("soft_dirty", 0) != 0,
             uffd=v & flags.get("uffd", 0) != 0,
         )
+        if kind is SoftLeafType.SWAP:
+            return entry
+        arch = self.arch
+        if kind.has_pfn:
+            return entry._replace(
+                pfn=arch.softleaf_pfn(leaf), young=arch.softleaf_young(leaf), dirty=arch.softleaf_dirty(leaf)
+            )
+        return entry._replace(markers=arch.softleaf_markers(leaf)) if kind is SoftLeafType.MARKER else entry
+
+    def _decode_present(self, v: int) -> Entry:
+        if self.leaf(v):
+            state, address = State.PRESENT, self.page_address(v)
+        else:
+            state, address = State.TABLE, self.table_address(v)
+        pfn, none = address >> self.arch.page_shift, SoftLeafType.NONE
+        return Entry(self.name, v, state, None, none, False, False, False, pfn, address, self.attributes(v))  # noqa: FBT003
+
+    def layout_of(self, entry: Entry) -> WordLayout | None:
+        """The layout of a decoded word of this level; None for an empty word, and for one that nothing may write."""
+        if entry.state is State.PRESENT:
+            return self.page_layout
+        if entry.state is State.TABLE:
+            return self.table_layout
+        return self.layout if entry.state is State.SOFTLEAF else None
 
     def encode(
         self, type: int, offset: int, *, exclusive: bool = False, soft_dirty: bool = False, uffd: bool = False
@@ -240,6 +377,20 @@ class Level(ABC):
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[Arch, str]]:
         return (getattr, (self.arch, self.name))
+
+
+_CACHED = 4096
+"""Sets of attributes that are kept for each level."""
+
+
+def _frame(pfn: object) -> int:
+    try:
+        number = operator.index(pfn)  # type: ignore[arg-type]
+    except TypeError:
+        raise EncodeError(f"pfn {brief(pfn)} is not an integer") from None
+    if number < 0:
+        raise EncodeError(f"pfn {brief_hex(number)} is negative")
+    return number
 
 
 def _is_true(name: str, wanted: object) -> bool:

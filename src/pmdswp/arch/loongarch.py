@@ -103,6 +103,7 @@ LOONGARCH64 = Architecture(
         max_physmem_bits=lambda config: 48,
     ),
     facts=_facts,
+    present=lambda config: {},
     hazards=(
         zero_entry("pte"),
         Hazard(

@@ -139,6 +139,7 @@ PPC64 = Architecture(
         max_physmem_bits=lambda config: 51,
     ),
     facts=_facts,
+    present=lambda config: {},
     msb0=True,
     geometry=("page_size", "mmu"),
     machine=Machine(

@@ -127,6 +127,7 @@ RISCV64 = Architecture(
         max_physmem_bits=lambda config: 56,
     ),
     facts=_facts,
+    present=lambda config: {},
     hazards=(
         zero_entry("pte", "pmd"),
         Hazard(

@@ -134,6 +134,7 @@ S390X = Architecture(
         max_physmem_bits=lambda config: 46,
     ),
     facts=_facts,
+    present=lambda config: {},
     msb0=True,
     pmd_softleaf_since=S390_PMD_SOFTLEAF,
     machine=Machine(

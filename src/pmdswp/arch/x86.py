@@ -1,18 +1,42 @@
 """x86_64: arch/x86/include/asm/pgtable_64.h, pgtable.h, pgtable_types.h.
 
-One layout for PTE and PMD, the same in every kernel. The offset is stored inverted, so that a non-present entry
+One swap layout for PTE and PMD, the same in every kernel. The offset is stored inverted, so that a non-present entry
 points at memory that does not exist (L1TF); the type is not. Bits 5 and 6 may be set behind the kernel's back
 (Knights Landing erratum), so no none-test looks at them.
+
+For the same reason an entry that maps a page and lacks _PAGE_PRESENT, as PROT_NONE makes it, has its address inverted.
+Without 5-level paging the P4D is folded: the entries of the root table are what p4d_none() and its like are asked of.
 """
 
 from __future__ import annotations
 
-from pmdswp.arch.facts import Architecture, Facts, LevelFacts, Machine, Predicate
+from collections.abc import Mapping
+
+from pmdswp.arch.facts import (
+    Architecture,
+    Attribute,
+    Facts,
+    LevelFacts,
+    Machine,
+    Predicate,
+    PresentFacts,
+    UpperFacts,
+    any_bit,
+    no_bit,
+)
 from pmdswp.config import Choice, Config, Switch, common_options
-from pmdswp.formula import MASK64
+from pmdswp.formula import MASK64, Formula, where
 from pmdswp.hazards import Hazard, no_flag
-from pmdswp.layout import Layout, bits, fixed, flag, ignored, value, zero
-from pmdswp.revisions import DEVMAP_REMOVED, MARKER_ALWAYS, PMD_SWAP, X86_SAVED_DIRTY
+from pmdswp.layout import Field, Layout, PresentLayout, address, bits, fixed, flag, ignored, value, zero
+from pmdswp.revisions import (
+    DEVMAP_REMOVED,
+    MARKER_ALWAYS,
+    PMD_SWAP,
+    X86_PMD_SPECIAL,
+    X86_PUD_LEAF,
+    X86_SAVED_DIRTY,
+    X86_UFFD_WRPROTECT,
+)
 from pmdswp.softleaf import LevelName, State
 
 __all__ = ["X86_64", "l1tf_max_swapfile_size"]
@@ -20,6 +44,9 @@ __all__ = ["X86_64", "l1tf_max_swapfile_size"]
 PRESENT, RW, USER, PWT, PCD, ACCESSED, DIRTY, PSE, PROTNONE, DEVMAP = 0, 1, 2, 3, 4, 5, 6, 7, 8, 57
 OLD_DEVMAP = 58
 """Before 6.6."""
+GLOBAL, SPECIAL, UFFD, SOFT_DIRTY, PAT_LARGE, SAVED_DIRTY, PKEY, NX = 8, 9, 10, 11, 12, 58, 59, 63
+KERNPG_TABLE = bits(PRESENT, RW, ACCESSED, DIRTY)
+PAGE_SHIFTS: Mapping[LevelName, int] = {"pte": 12, "pmd": 21, "pud": 30}
 PAGE_SHIFT = 12
 PFN = (1 << 52) - (1 << PAGE_SHIFT)
 KNL_ERRATUM = bits(DIRTY, ACCESSED)
@@ -89,6 +116,200 @@ def _facts(config: Config) -> Facts:
     )
 
 
+def _page(config: Config, level: LevelName) -> PresentLayout:
+    shift = PAGE_SHIFTS[level]
+    return PresentLayout(
+        (
+            flag("present", PRESENT, "_PAGE_PRESENT", "the CPU may use the entry"),
+            flag("write", RW, "_PAGE_RW", "writable"),
+            flag("user", USER, "_PAGE_USER", "for user space"),
+            flag("pwt", PWT, "_PAGE_PWT", "memory type, bit 0"),
+            flag("pcd", PCD, "_PAGE_PCD", "memory type, bit 1"),
+            flag("young", ACCESSED, "_PAGE_ACCESSED", "was accessed"),
+            flag("dirty", DIRTY, "_PAGE_DIRTY", "was written to"),
+            flag("pat", PSE, "_PAGE_PAT", "memory type, bit 2")
+            if level == "pte"
+            else fixed("pse", PSE, 1, "_PAGE_PSE", "maps a page"),
+            flag("global", GLOBAL, "_PAGE_GLOBAL", "in every address space; without present: _PAGE_PROTNONE"),
+            flag("special", SPECIAL, "_PAGE_SPECIAL", "no page that the mm counts (= _PAGE_SOFTW1)"),
+            flag(
+                "uffd",
+                UFFD,
+                f"_PAGE_{config.uffd_name}",
+                "watched by userfaultfd (= _PAGE_SOFTW2)",
+                configured=config.uffd,
+            ),
+            flag(
+                "soft_dirty",
+                SOFT_DIRTY,
+                "_PAGE_SOFT_DIRTY",
+                "soft-dirty (= _PAGE_SOFTW3)",
+                configured=config.soft_dirty,
+            ),
+            *(() if level == "pte" else (flag("pat", PAT_LARGE, "_PAGE_PAT_LARGE", "memory type, bit 2"),)),
+            *(() if level == "pte" else (zero(PAT_LARGE + 1, shift - PAT_LARGE - 1),)),
+            address(shift, 52 - shift, "PTE_PFN_MASK", "physical address; inverted without _PAGE_PRESENT"),
+            ignored("available", 52, "", "not used", width=5),
+            *_software_bits(config),
+            value("pkey", PKEY, 4, "_PAGE_PKEY_BIT0", "protection key"),
+            flag("nx", NX, "_PAGE_NX", "not to be executed"),
+        )
+    )
+
+
+def _software_bits(config: Config) -> tuple[Field, ...]:
+    """Bits 57 and 58."""
+    if not config.has(X86_SAVED_DIRTY):
+        return (ignored("softw4", 57, "_PAGE_SOFTW4", "not used"), _devmap(OLD_DEVMAP))
+    saved = flag("saved_dirty", SAVED_DIRTY, "_PAGE_SAVED_DIRTY", "dirty, while not writable", since=X86_SAVED_DIRTY)
+    if config.has(DEVMAP_REMOVED):
+        return (ignored("softw4", 57, "_PAGE_SOFTW4", "not used"), saved)
+    return (_devmap(DEVMAP), saved)
+
+
+def _devmap(bit: int) -> Field:
+    return flag("devmap", bit, "_PAGE_DEVMAP", "device memory with struct pages")
+
+
+def _table() -> PresentLayout:
+    return PresentLayout(
+        (
+            fixed("present", PRESENT, 1, "_PAGE_PRESENT", "the CPU may use the entry"),
+            flag("write", RW, "_PAGE_RW", "pages below may be writable"),
+            flag("user", USER, "_PAGE_USER", "pages below may be for user space"),
+            flag("pwt", PWT, "_PAGE_PWT", "memory type of the table, bit 0"),
+            flag("pcd", PCD, "_PAGE_PCD", "memory type of the table, bit 1"),
+            flag("young", ACCESSED, "_PAGE_ACCESSED", "was used by the CPU"),
+            flag("dirty", DIRTY, "_PAGE_DIRTY", "set by the kernel; the CPU ignores it"),
+            fixed("pse", PSE, 0, "_PAGE_PSE", "points to a table"),
+            ignored("available", 8, "", "not used", width=4),
+            address(PAGE_SHIFT, 40, "PTE_PFN_MASK", "physical address of the table"),
+            ignored("available_high", 52, "", "not used", width=11),
+            flag("nx", NX, "_PAGE_NX", "nothing below is to be executed"),
+        )
+    )
+
+
+def _absent(v: Formula) -> Formula:
+    return (v != 0) & ((v & bits(PRESENT)) == 0)
+
+
+def _plain(mask: int) -> Predicate:
+    """The word with its address turned back, if that is stored inverted."""
+    return lambda v: v ^ where(v, _absent(v), mask)
+
+
+def _huge_pfn(huge: int) -> Predicate:
+    """pmd_pfn() and pud_pfn(): without _PAGE_PSE all bits of the address count."""
+    small = PFN ^ huge
+    return lambda v: ((_plain(PFN)(v) & huge) | (_plain(PFN)(v) & where(v, (v & bits(PSE)) == 0, small))) >> PAGE_SHIFT
+
+
+def _to_saved(v: Formula) -> Formula:
+    """The dirty bit moved to where a CPU with shadow stacks does not look, in words that are not writable."""
+    moves = ((v >> DIRTY) & 1) & (((v >> RW) & 1) ^ 1)
+    return (v ^ (moves << DIRTY)) | (moves << SAVED_DIRTY)
+
+
+def _from_saved(v: Formula) -> Formula:
+    """The dirty bit moved back, in words that are writable."""
+    moves = ((v >> SAVED_DIRTY) & 1) & ((v >> RW) & 1)
+    return (v ^ (moves << SAVED_DIRTY)) | (moves << DIRTY)
+
+
+def _attributes(config: Config, level: LevelName) -> dict[str, Attribute | None]:
+    writable, pse = bits(RW, DIRTY), bits(PSE) if level == "pmd" else 0
+    saves = config.has(X86_SAVED_DIRTY)
+    dirty = bits(DIRTY, SAVED_DIRTY) if saves else bits(DIRTY)
+    soft_dirty = bits(SOFT_DIRTY) if config.soft_dirty else 0
+    moved: Predicate = _to_saved if saves else lambda v: v
+    shadow = config.is_on("shadow_stack") and level != "pud"
+
+    def write(v: Formula) -> Formula:
+        is_writable = (v & bits(RW)) != 0
+        return is_writable | ((v & (writable | pse)) == (bits(DIRTY) | pse)) if shadow else is_writable
+
+    # for the lower levels the callers move the dirty bit back: pte_mkwrite() against pte_mkwrite_novma()
+    moved_back: Predicate = _from_saved if saves and level == "pud" else lambda v: v
+    return {
+        "write": Attribute(write, lambda v: moved_back(v | bits(RW)), lambda v: moved(v & (MASK64 ^ bits(RW)))),
+        "dirty": Attribute(any_bit(dirty).test, lambda v: moved(v | bits(DIRTY) | soft_dirty), any_bit(dirty).clear),
+        "exec": no_bit(bits(NX)),
+        "special": any_bit(bits(SPECIAL)) if level == "pte" or config.has(X86_PMD_SPECIAL) else None,
+        "uffd": Attribute(
+            any_bit(bits(UFFD)).test,
+            lambda v: (
+                moved((v | bits(UFFD)) & (MASK64 ^ bits(RW))) if config.has(X86_UFFD_WRPROTECT) else v | bits(UFFD)
+            ),
+            any_bit(bits(UFFD)).clear,
+        )
+        if config.uffd
+        else None,
+        "protnone": Attribute(
+            lambda v: (v & bits(PRESENT, PROTNONE)) == bits(PROTNONE),
+            lambda v: (v & (MASK64 ^ bits(PRESENT))) | bits(PROTNONE),
+            lambda v: v | bits(PRESENT),
+        ),
+        # without _PAGE_PRESENT the bit is _PAGE_PROTNONE, which nothing but protnone takes away
+        "global": Attribute(
+            any_bit(bits(GLOBAL)).test,
+            any_bit(bits(GLOBAL)).set,
+            lambda v: v ^ (((v >> GLOBAL) & (v & 1)) << GLOBAL),
+        ),
+    }
+
+
+def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
+    def of_pages(level: LevelName, upper: UpperFacts | None = None) -> PresentFacts:
+        page = _page(config, level)
+        huge = level != "pte"
+        return PresentFacts(
+            index_bits=9,
+            page=page,
+            table=_table() if huge else None,
+            upper=upper,
+            attributes=_attributes(config, level),
+            plain=_plain(page.address_mask),
+            pfn=_huge_pfn(page.address_mask) if huge else None,
+            base=bits(PRESENT, PSE) if huge else bits(PRESENT),
+            table_base=KERNPG_TABLE | bits(USER),
+        )
+
+    ignored_flags = bits(USER, NX) if config.is_on("pti") else bits(USER)
+    flags = MASK64 ^ PFN ^ ignored_flags
+    root = UpperFacts(
+        none=lambda v: (v & (MASK64 ^ KNL_ERRATUM)) == 0,
+        present=lambda v: (v & bits(PRESENT)) != 0,
+        bad=lambda v: (v & flags & (MASK64 ^ KERNPG_TABLE)) != 0,
+    )
+    above = UpperFacts(
+        none=lambda v: v == 0,
+        present=lambda v: (v & bits(PRESENT)) != 0,
+        bad=lambda v: (v & flags) != KERNPG_TABLE,
+    )
+    leaf = bits(PSE) if config.has(X86_PUD_LEAF) else bits(PSE, PRESENT)
+    pud = UpperFacts(
+        none=lambda v: (v & (MASK64 ^ KNL_ERRATUM)) == 0,
+        present=lambda v: (v & bits(PRESENT)) != 0,
+        leaf=lambda v: (v & leaf) == leaf,
+        bad=lambda v: (v & (MASK64 ^ PFN ^ KERNPG_TABLE ^ bits(USER))) != 0,
+    )
+
+    def of_tables(upper: UpperFacts) -> PresentFacts:
+        return PresentFacts(
+            index_bits=9,
+            table=_table(),
+            upper=upper,
+            attributes={"exec": no_bit(bits(NX))},
+            table_base=KERNPG_TABLE | bits(USER),
+        )
+
+    top: dict[LevelName, PresentFacts] = (
+        {"pgd": of_tables(above), "p4d": of_tables(root)} if config.is_on("la57") else {"pgd": of_tables(root)}
+    )
+    return {**top, "pud": of_pages("pud", pud), "pmd": of_pages("pmd"), "pte": of_pages("pte")}
+
+
 X86_64 = Architecture(
     name="x86_64",
     aliases=("x86",),
@@ -96,6 +317,16 @@ X86_64 = Architecture(
     options=common_options(
         page_size=Choice((4096,), 4096),
         la57=Switch(on=False, help="5-level paging is active"),
+        shadow_stack=Switch(
+            since=X86_SAVED_DIRTY,
+            on=False,
+            help="the CPU has user shadow stacks: pages that are dirty and not writable count as writable",
+            numbers_only=True,
+        ),
+        pti=Switch(
+            help="CONFIG_MITIGATION_PAGE_TABLE_ISOLATION, which p4d_bad() and pgd_bad() ask for",
+            numbers_only=True,
+        ),
         soft_dirty=Switch(),
         uffd=Switch(),
         device_private=Switch(),
@@ -111,6 +342,7 @@ X86_64 = Architecture(
         },
     ),
     facts=_facts,
+    present=_present,
     hazards=(
         Hazard(
             levels=("pte", "pmd"),

@@ -1,0 +1,286 @@
+"""From the facts of present words to helpers: `pte_pfn`, `pmd_write`, the levels above the PMD.
+
+Who asks only about swap entries pays nothing for them: the helpers of a configuration are compiled, all at once, when
+the first of them is asked for, and then stand where they were asked for.
+"""
+
+from __future__ import annotations
+
+from abc import ABCMeta
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from pmdswp.arch.facts import Architecture, Attribute, PresentFacts, any_bit, same
+from pmdswp.arch.helpers import PresentHelpers
+from pmdswp.arch.level import Level
+from pmdswp.attributes import ATTRIBUTES
+from pmdswp.config import Config
+from pmdswp.errors import UnsupportedError
+from pmdswp.formula import MASK64, Formula, compile_methods, method_source
+from pmdswp.layout import FieldKind, PresentLayout
+from pmdswp.softleaf import LevelName
+
+__all__ = ["attributes_of", "lazy_helpers", "lazy_levels", "lazy_of_level", "present_formulas"]
+
+UPPER: tuple[LevelName, ...] = ("pud", "p4d", "pgd")
+"""The levels that only present words are at."""
+
+
+def attributes_of(level: LevelName, facts: PresentFacts, leaf: Callable[[Formula], Formula]) -> dict[str, Attribute]:
+    """Attribute -> its formulas, in the order of `ATTRIBUTES`."""
+    layout = facts.page or facts.table
+    flags = layout.flags if layout is not None else {}
+    found: dict[str, Attribute] = {}
+    for name in ATTRIBUTES:
+        attribute = facts.attributes.get(name, any_bit(flags[name]) if name in flags else None)
+        if name == "huge":
+            # a PTE maps one page, whatever the architecture's pte_huge() tests
+            attribute = Attribute(leaf, same, same) if facts.page is not None and level != "pte" else None
+        if attribute is not None:
+            found[name] = attribute
+    return found
+
+
+def present_formulas(architecture: Architecture, config: Config) -> dict[str, Formula]:
+    """Name -> formula over the word ``v`` of every helper for present words that the configuration has."""
+    levels = architecture.facts(config)
+    found: dict[str, Formula] = {}
+    for name, facts in architecture.present(config).items():
+        upper = facts.upper
+        if upper is not None:
+            v = Formula("v")
+            found[f"{name}_none"] = upper.none(v)
+            found[f"{name}_present"] = upper.present(v)
+            found[f"{name}_leaf"] = upper.leaf(v)
+            found[f"{name}_bad"] = upper.bad(v)
+            leaf = upper.leaf
+        else:
+            of_level = levels.pmd if name == "pmd" else levels.pte
+            leaf = of_level.leaf or of_level.present
+        found.update(_of_level(name, facts, leaf, config))
+    return found
+
+
+def _of_level(
+    name: LevelName, facts: PresentFacts, leaf: Callable[[Formula], Formula], config: Config
+) -> Iterator[tuple[str, Formula]]:
+    v = Formula("v")
+    plain = facts.plain(v)
+    for kind, layout in (("page", facts.page), ("table", facts.table)):
+        if layout is not None:
+            yield f"{name}_{kind}_address", layout.address(plain if kind == "page" else v)
+    if facts.pfn is not None:
+        yield f"{name}_pfn", facts.pfn(v)
+    else:
+        address = facts.page.address(plain) if facts.page is not None else _table(facts).address(v)
+        yield f"{name}_pfn", address >> config.page_shift
+    for attribute, formulas in attributes_of(name, facts, leaf).items():
+        yield f"{name}_{attribute}", formulas.test(v)
+        yield f"{name}_set_{attribute}", formulas.set(v)
+        yield f"{name}_unset_{attribute}", formulas.clear(v)
+
+
+def _table(facts: PresentFacts) -> PresentLayout:
+    if facts.table is None:
+        raise TypeError("a level maps pages or points to tables")
+    return facts.table
+
+
+# --- compiled when asked for --------------------------------------------------------------------------------
+
+_PUBLIC = frozenset(PresentHelpers.__abstractmethods__)
+
+_OF_LEVEL = ("pfn", "page_address", "table_address")
+_OF_UPPER_LEVEL = (*_OF_LEVEL, "none", "present", "leaf")
+
+
+class _WhenAsked:
+    """What is put into the class of an `Arch`, or of a `Level`, when it is first asked for."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type[Any]) -> Any:
+        if not owner.__dict__.get("arch_is_made"):
+            # the class is being made, and only asked whether this is abstract
+            return self
+        _install(owner if issubclass(owner, PresentHelpers) else type(owner.arch))
+        return getattr(owner if instance is None else instance, self.name)
+
+
+class _Folded:
+    """A level that the configuration does not have."""
+
+    __slots__ = ("message",)
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+    def __get__(self, instance: object, owner: type[Any]) -> Any:
+        raise UnsupportedError(self.message)
+
+
+def lazy_helpers() -> dict[str, Any]:
+    """What stands in for the helpers of an `Arch`."""
+    return dict(_HELPERS)
+
+
+def lazy_levels() -> dict[str, Any]:
+    """What stands in for the levels above the PMD, and for `Arch.tables`."""
+    return dict(_LEVELS)
+
+
+def lazy_of_level() -> dict[str, Any]:
+    """What stands in for what a `Level` has of present words."""
+    return dict(_LEVEL)
+
+
+_LEVEL_CONSTANTS = ("page_layout", "table_layout", "index_bits", "shift", "attribute_names", "base", "table_base")
+_HELPERS = {name: _WhenAsked(name) for name in _PUBLIC}
+_LEVELS = {name: _WhenAsked(name) for name in (*UPPER, "tables")}
+_LEVEL = {
+    name: _WhenAsked(name)
+    for name in (
+        *_OF_LEVEL,
+        *_LEVEL_CONSTANTS,
+        "attribute_bits",
+        "attribute_mask",
+        "attribute_cache",
+        "plain",
+        "attribute_tests",
+        "setters",
+        "clearers",
+    )
+}
+
+
+def _install(owner: type[Any]) -> None:
+    """Compile the helpers of one configuration, and put them where they belong."""
+    architecture, config = owner.architecture, owner.config
+    levels = architecture.present(config)
+    formulas = present_formulas(architecture, config)
+    sources = {name: method_source(name, "v", formula) for name, formula in formulas.items()}
+    for name, facts in levels.items():
+        sources[f"{name}_plain"] = method_source(f"{name}_plain", "v", facts.plain(Formula("v")))
+        tests = [(i, formulas[f"{name}_{one}"]) for i, one in enumerate(ATTRIBUTES) if f"{name}_{one}" in formulas]
+        bits = " | ".join(f"({test.unwrapped}) << {i}" for i, test in tests) or "0"
+        sources[f"{name}_attribute_bits"] = method_source(f"{name}_attribute_bits", "v", bits)
+    methods = compile_methods(
+        f"{config.arch} {config.kernel} present", "\n".join(sources.values()), {"UnsupportedError": UnsupportedError}
+    )
+    shift = config.page_shift
+    made: list[Any] = []
+    for name in reversed(levels):
+        facts = levels[name]
+        constants = _constants(name, facts, methods, shift)
+        level = getattr(owner, name) if facts.upper is None else _upper_level(owner, name, facts, constants)
+        for key, value in constants.items():
+            setattr(type(level), key, value)
+        made.insert(0, level)
+        shift += facts.index_bits
+    for name in UPPER:
+        if name not in levels:
+            setattr(owner, name, _Folded(f"{_of(owner)} has no level {name!r}: this configuration folds it"))
+    for name in _PUBLIC:
+        method = methods.get(_compiled_name(name)) or _raising(name, _absence(owner, levels, name))
+        method.__doc__ = getattr(PresentHelpers, name).__doc__
+        setattr(owner, name, method)
+    owner.tables = tuple(made)
+
+
+def _of(owner: type[Any]) -> str:
+    return f"{owner.name} kernel {owner.kernel}"
+
+
+def _compiled_name(name: str) -> str:
+    """The name in the compiled text of a helper with a name of the kernel's."""
+    level, helper = name.split("_", 1)
+    helper = helper.removesuffix("_wp") if helper.endswith("uffd_wp") else helper
+    for attribute, makers in ATTRIBUTES.items():
+        if helper == makers.set:
+            return f"{level}_set_{attribute}"
+        if helper == makers.clear:
+            return f"{level}_unset_{attribute}"
+    return f"{level}_{helper}"
+
+
+def _absence(owner: type[Any], levels: Mapping[LevelName, PresentFacts], name: str) -> str:
+    if name.split("_", 1)[0] not in levels:
+        return f"{_of(owner)} has no {name}: this configuration folds the level"
+    return f"{_of(owner)} has no {name}: its present entries have no bit for that"
+
+
+def _raising(name: str, message: str) -> Callable[..., Any]:
+    def refuse(*_arguments: object, **_keywords: object) -> Any:
+        raise UnsupportedError(message)
+
+    refuse.__name__ = name
+    return refuse
+
+
+def _constants(
+    name: LevelName, facts: PresentFacts, methods: Mapping[str, Callable[..., Any]], shift: int
+) -> dict[str, Any]:
+    """What a level has of present words."""
+    names = tuple(one for one in ATTRIBUTES if f"{name}_set_{one}" in methods)
+    of_level = _OF_UPPER_LEVEL if facts.upper is not None else _OF_LEVEL
+    found: dict[str, Any] = {
+        one: methods.get(f"{name}_{one}") or _raising(one, f"no {one.replace('_', ' ')} at level {name!r}")
+        for one in of_level
+    }
+    found.update(
+        page_layout=facts.page,
+        table_layout=facts.table,
+        index_bits=facts.index_bits,
+        shift=shift,
+        base=facts.base,
+        table_base=facts.table_base,
+        plain=methods[f"{name}_plain"],
+        attribute_names=names,
+        attribute_bits=methods[f"{name}_attribute_bits"],
+        attribute_mask=_attribute_mask(facts),
+        attribute_cache={},
+        attribute_tests={one: partial(methods[f"{name}_{one}"], None) for one in names},
+        setters={one: partial(methods[f"{name}_set_{one}"], None) for one in names},
+        clearers={one: partial(methods[f"{name}_unset_{one}"], None) for one in names},
+    )
+    return found
+
+
+def _attribute_mask(facts: PresentFacts) -> int:
+    """The bits that attributes can hang on: all that hold no address, in a page's word and in a table's."""
+    held = [
+        sum(field.mask for field in layout if field.kind is FieldKind.ADDRESS)
+        for layout in (facts.page, facts.table)
+        if layout is not None
+    ]
+    return MASK64 ^ (held[0] & held[-1])
+
+
+def _upper_level(owner: type[Any], name: LevelName, facts: PresentFacts, constants: Mapping[str, Any]) -> Level:
+    upper = facts.upper
+    message = f"{_of(owner)}: no softleaf can be at level {name!r}; allowed: 'pte', 'pmd'"
+    namespace: dict[str, Any] = {one: _raising(one, message) for one in Level.__abstractmethods__}
+    namespace.update(
+        constants,
+        __slots__=(),
+        __module__=Level.__module__,
+        arch=owner.pte.arch,
+        arch_is_made=True,
+        name=name,
+        label=name.upper(),
+        layout=None,
+        flags=(),
+        kinds=(),
+        entries=1 << facts.index_bits,
+        empty=upper.empty if upper is not None else 0,
+        numbering=owner.numbering,
+        byteorder=owner.byteorder,
+        entry_size=owner.entry_size,
+    )
+    level: Level = ABCMeta(Level.__name__, (Level,), namespace)()
+    setattr(owner, name, level)
+    return level
