@@ -20,6 +20,7 @@ from pmdswp.errors import EncodeError, brief
 __all__ = [
     "DEVICE_PRIVATE_KINDS",
     "FLAGS",
+    "FORMS",
     "GENERIC_TYPE_MAX",
     "LEVELS",
     "MARKER_BITS",
@@ -30,6 +31,7 @@ __all__ = [
     "SWP_TYPE_SHIFT",
     "Entry",
     "Flags",
+    "FormName",
     "LevelName",
     "SoftLeaf",
     "SoftLeafType",
@@ -47,6 +49,12 @@ GENERIC_TYPE_MAX = (1 << (64 - SWP_TYPE_SHIFT)) - 1
 
 LevelName = Literal["pte", "pmd", "pud", "p4d", "pgd"]
 """A page-table level. Softleaves are at the lower two."""
+
+FormName = Literal["swap", "page", "table"]
+"""What a page-table word is of: a swap entry (any softleaf), a page that is mapped, a table that is pointed to."""
+
+FORMS: tuple[FormName, ...] = ("swap", "page", "table")
+"""The forms of a word."""
 
 LEVELS: tuple[LevelName, ...] = ("pte", "pmd", "pud", "p4d", "pgd")
 """The page-table levels, from the bottom up."""

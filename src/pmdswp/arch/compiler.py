@@ -15,7 +15,7 @@ from pmdswp.arch.absence import absence
 from pmdswp.arch.api import Arch
 from pmdswp.arch.facts import Architecture, Facts, LevelFacts, Predicate, never
 from pmdswp.arch.level import Level
-from pmdswp.arch.present import lazy_helpers, lazy_levels, lazy_of_level
+from pmdswp.arch.present import kernel_formulas, lazy_helpers, lazy_levels, lazy_of_level
 from pmdswp.config import Address, Config, Value
 from pmdswp.errors import DecodeError, EncodeError, UnsupportedError, brief, brief_hex
 from pmdswp.formula import MASK64, Formula, compile_methods, method_source
@@ -141,10 +141,11 @@ def formulas(architecture: Architecture, config: Config) -> dict[str, Formula]:
     return {name: formula for name, formula in found.items() if not absence(architecture, config, name)}
 
 
-def expressions(arch: Arch) -> dict[str, str]:
+def expressions(arch: Arch, *, present: bool = False) -> dict[str, str]:
     """Name -> the expression over the word ``v`` that the helper of that name computes, as Python text.
 
-    Every helper that is one expression and that the configuration has. The text is that of `Arch.source`, except that
+    Every helper of swap entries that is one expression and that the configuration has; with `present`, those of present
+    words and of the levels above the PMD instead. The text is that of `Arch.source`, except that
     an address, which differs from build to build, goes by the name of its option.
     """
     options = arch.architecture.options
@@ -152,10 +153,9 @@ def expressions(arch: Arch) -> dict[str, str]:
         (name, cast("Value", Formula(name)) if isinstance(options[name], Address) else value)
         for name, value in arch.config.particular
     )
-    return {
-        name: formula.unwrapped
-        for name, formula in formulas(arch.architecture, arch.config._replace(particular=named)).items()
-    }
+    config = arch.config._replace(particular=named)
+    write = kernel_formulas if present else formulas
+    return {name: formula.unwrapped for name, formula in write(arch.architecture, config).items()}
 
 
 # --- source text --------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from pmdswp.errors import DecodeError, EncodeError, UnsupportedError, brief, bri
 from pmdswp.hazards import Hazard
 from pmdswp.layout import Layout, PresentLayout, WordLayout, check_word
 from pmdswp.numbering import Numbering
-from pmdswp.softleaf import FLAGS, Entry, LevelName, SoftLeaf, SoftLeafType, State
+from pmdswp.softleaf import FLAGS, Entry, FormName, LevelName, SoftLeaf, SoftLeafType, State
 
 if TYPE_CHECKING:
     from pmdswp.arch.api import Arch
@@ -276,6 +276,28 @@ class Level(ABC):
         pfn, none = address >> self.arch.page_shift, SoftLeafType.NONE
         return Entry(self.name, v, state, None, none, False, False, False, pfn, address, self.attributes(v))  # noqa: FBT003
 
+    @property
+    def forms(self) -> Mapping[FormName, WordLayout]:
+        """The forms that a word of this level can have, each with its layout."""
+        layouts: dict[FormName, WordLayout | None] = {
+            "swap": self.layout,
+            "page": self.page_layout,
+            "table": self.table_layout,
+        }
+        return {form: layout for form, layout in layouts.items() if layout is not None}
+
+    def require_form(self, form: FormName) -> WordLayout:
+        """The layout of a form; `UnsupportedError`, which says what there is, where the level does not have it."""
+        if form == "swap":
+            return self.require_layout()
+        layout = self.forms.get(form)
+        if layout is None:
+            allowed = ", ".join(map(repr, self.forms))
+            raise UnsupportedError(
+                f"{self.arch!r}: no entry of level {self.name!r} has form {brief(form)}; allowed: {allowed}"
+            )
+        return layout
+
     def layout_of(self, entry: Entry) -> WordLayout | None:
         """The layout of a decoded word of this level; None for an empty word, and for one that nothing may write."""
         if entry.state is State.PRESENT:
@@ -359,6 +381,8 @@ class Level(ABC):
 
     def require_layout(self, name: str = "") -> Layout:
         """`layout`, for what cannot do without it; `UnsupportedError` names `name` and says what has it."""
+        if self.layout is None and self.name not in ("pte", "pmd"):
+            raise UnsupportedError(f"{self.arch!r}: no softleaf can be at level {self.name!r}; allowed: 'pte', 'pmd'")
         if self.layout is None:
             arch = self.arch
             raise UnsupportedError(absence(arch.architecture, arch.config, name or f"{self.name}_layout"))

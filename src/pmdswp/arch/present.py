@@ -21,7 +21,7 @@ from pmdswp.formula import MASK64, Formula, compile_methods, method_source
 from pmdswp.layout import FieldKind, PresentLayout
 from pmdswp.softleaf import LevelName
 
-__all__ = ["attributes_of", "lazy_helpers", "lazy_levels", "lazy_of_level", "present_formulas"]
+__all__ = ["attributes_of", "kernel_formulas", "lazy_helpers", "lazy_levels", "lazy_of_level", "present_formulas"]
 
 UPPER: tuple[LevelName, ...] = ("pud", "p4d", "pgd")
 """The levels that only present words are at."""
@@ -60,6 +60,13 @@ def present_formulas(architecture: Architecture, config: Config) -> dict[str, Fo
             leaf = of_level.leaf or of_level.present
         found.update(_of_level(name, facts, leaf, config))
     return found
+
+
+def kernel_formulas(architecture: Architecture, config: Config) -> dict[str, Formula]:
+    """Those of `present_formulas` that are helpers of the kernel, under the kernel's names."""
+    found = present_formulas(architecture, config)
+    named = ((name, found.get(_compiled_name(name))) for name in PresentHelpers.__dict__ if name in _PUBLIC)
+    return {name: formula for name, formula in named if formula is not None and not name.endswith("uffd_wp")}
 
 
 def _of_level(

@@ -14,7 +14,7 @@ from pmdswp.cli.parser import Parser, add_arch, add_level, arch_of
 from pmdswp.errors import DecodeError
 from pmdswp.render.records import entry_record
 from pmdswp.render.text import describe, entry_block, table_listing
-from pmdswp.softleaf import Entry
+from pmdswp.softleaf import LEVELS, Entry
 from pmdswp.words import printable
 
 __all__ = ["add_arguments", "run"]
@@ -27,7 +27,7 @@ def add_arguments(parser: Parser) -> None:
     """The words or the table, and how much to say of each."""
     add_arch(parser)
     add_words(parser)
-    add_level(parser)
+    add_level(parser, *LEVELS[2:])
     parser.add_argument("--table", metavar="PATH", help="a raw page-table page, as in memory; - is standard input")
     parser.add_argument(
         "--ruler",

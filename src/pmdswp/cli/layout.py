@@ -1,4 +1,4 @@
-"""``pmdswp layout``: what each bit of a swap entry means, in every format."""
+"""``pmdswp layout``: what each bit of a page-table entry means, in every format."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pmdswp.cli.parser import Parser, add_level, add_options, given_options, one
 from pmdswp.errors import UnsupportedError
 from pmdswp.render import formats
 from pmdswp.render.text import layout_table
+from pmdswp.softleaf import FORMS, LEVELS, FormName, LevelName
 
 __all__ = ["add_arguments", "run"]
 
@@ -20,7 +21,13 @@ def add_arguments(parser: Parser) -> None:
     """Which layouts, and how to write them."""
     parser.add_argument("arches", metavar="ARCH", nargs="*", help="architectures: see `pmdswp arches`")
     parser.add_argument("--format", choices=tuple(formats.FORMATS), help="default: text; with --compare: markdown")
-    add_level(parser, "both")
+    add_level(parser, *LEVELS[2:], "both", "all")
+    parser.add_argument(
+        "--form",
+        choices=(*FORMS, "all"),
+        default="swap",
+        help="of a swap entry (default), of a page that is mapped, of a table that is pointed to, or all of them",
+    )
     parser.add_argument(
         "--bits", choices=("lsb0", "both"), help="number bits from the least significant one, or both ways"
     )
@@ -39,39 +46,45 @@ def run(options: argparse.Namespace) -> int:
         print(formats.compare(options.arches or list(ARCHITECTURES), format_name), end="")
         return 0
     msb0 = None if options.bits is None else options.bits == "both"
-    diagrams = [formats.diagram(level, msb0=msb0) for level in _levels(options)]
+    diagrams = [formats.diagram(level, form, msb0=msb0) for level, form in _wanted(options)]
     if options.output == "":
         raise UnsupportedError("-o needs the name of a directory")
     if options.output is not None:
         directory = Path(options.output)
         directory.mkdir(parents=True, exist_ok=True)
         for one in diagrams:
-            path = directory / formats.file_name(one.level, format_name)
+            path = directory / formats.file_name(one, format_name)
             path.write_text(formats.collection([one], format_name), encoding="utf-8")
             print(path)
     elif format_name == "text" and len(diagrams) == 1:
-        print(*layout_table(diagrams[0].level, palette(), msb0=diagrams[0].msb0), sep="\n")
+        [one] = diagrams
+        print(*layout_table(one.level, palette(), one.form, msb0=one.msb0), sep="\n")
     else:
         print(formats.collection(diagrams, format_name), end="")
     return 0
 
 
-def _levels(options: argparse.Namespace) -> Iterator[Level]:
-    """The levels whose layouts the arguments ask for."""
+def _wanted(options: argparse.Namespace) -> Iterator[tuple[Level, FormName]]:
+    """The levels, each with a form of its words, whose layouts the arguments ask for."""
     given = given_options(options)
-    wanted = ("pte", "pmd") if options.level == "both" else (options.level,)
+    groups: dict[str, tuple[LevelName, ...]] = {"both": ("pte", "pmd"), "all": LEVELS}
+    levels = groups.get(options.level, (options.level,))
+    forms: tuple[FormName, ...] = FORMS if options.form == "all" else (options.form,)
     if options.all:
         if given:
             raise UnsupportedError("options of one configuration cannot go with --all")
-        yield from (level for level in formats.distinct(options.arches) if level.name in wanted)
+        yield from ((level, form) for level, form in formats.distinct(options.arches, *forms) if level.name in levels)
         return
     if not options.arches:
         raise UnsupportedError("name an architecture, or give --all")
     for name in options.arches:
         arch = get_with(name, given)
-        if options.level != "both":
-            yield arch.level(options.level)
+        if options.level not in groups:
+            level = arch.level(options.level)
+            yield from ((level, form) for form in (level.forms if options.form == "all" else forms))
             continue
-        if not arch.has_pmd_softleaf:
+        if "swap" in forms and not arch.has_pmd_softleaf:
             complain(f"{arch!r} has no PMD layout")
-        yield from (arch.level(one) for one in arch.levels)
+        for level in reversed(arch.tables):
+            if level.name in levels:
+                yield from ((level, form) for form in level.forms if form in forms)

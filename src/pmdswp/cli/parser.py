@@ -43,7 +43,7 @@ def add_arch(parser: Parser, nargs: str | None = None) -> None:
 
 
 def add_level(parser: Parser, *more: str) -> None:
-    """The page-table level: one of the two, or one of `more`."""
+    """The page-table level: one of those of swap entries, or one of `more`."""
     parser.add_argument("--level", choices=("pte", "pmd", *more), default="pmd", help="page-table level (default: pmd)")
 
 

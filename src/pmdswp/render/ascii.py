@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pmdswp.layout import FieldKind, Layout
+from pmdswp.layout import FieldKind, WordLayout
 from pmdswp.render.document import Diagram
 from pmdswp.render.fields import lsb0_bits, msb0_bits, numbered_bits, symbol
 
 __all__ = ["boxes", "comment", "diagram_lines"]
 
 
-def boxes(layout: Layout, *, msb0: bool) -> Iterator[str]:
+def boxes(layout: WordLayout, *, msb0: bool) -> Iterator[str]:
     """The fields from bit 63 down: their bits, and below what they hold. MSB0 bits are a third line."""
     fields = list(reversed(layout.fields))
     rows = [[lsb0_bits(field) for field in fields], [symbol(field) for field in fields]]
@@ -26,16 +26,15 @@ def boxes(layout: Layout, *, msb0: bool) -> Iterator[str]:
 
 def diagram_lines(diagram: Diagram) -> Iterator[str]:
     """A diagram for documents that have no pictures."""
-    layout = diagram.level.require_layout()
-    yield from boxes(layout, msb0=diagram.msb0)
+    yield from boxes(diagram.layout, msb0=diagram.msb0)
 
 
 def comment(title: str, diagram: Diagram) -> Iterator[str]:
     """A C comment with the boxes, and the fields that mean something by name."""
     fields = [
         field
-        for field in reversed(diagram.level.require_layout().fields)
-        if field.kind not in {FieldKind.ZERO, FieldKind.VALUE}
+        for field in reversed(diagram.layout.fields)
+        if field.kind not in {FieldKind.ZERO, FieldKind.VALUE} and field.meaning
     ]
     lines = [title, "", *diagram_lines(diagram), ""]
     lines += [f"{numbered_bits(field)}: {field.kernel_name}, {field.meaning}" for field in fields]

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pmdswp.arch import Level
+from pmdswp.layout import WordLayout
+from pmdswp.softleaf import FormName
 
 __all__ = ["Block", "Diagram", "Paragraph", "Picture", "Section", "Table", "code", "inline", "marked", "plain"]
 
@@ -28,10 +30,19 @@ class Table(NamedTuple):
 
 
 class Diagram(NamedTuple):
-    """The picture of the layout of one level; `msb0`: bits are numbered from the most significant one as well."""
+    """The picture of the layout of one form of the words of a level.
+
+    `msb0`: bits are numbered from the most significant one as well.
+    """
 
     level: Level
     msb0: bool
+    form: FormName = "swap"
+
+    @property
+    def layout(self) -> WordLayout:
+        """The layout; `UnsupportedError` where the level does not have the form."""
+        return self.level.require_form(self.form)
 
 
 class Picture(NamedTuple):

@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from pmdswp.layout import WORD_BITS, Field, FieldKind, Layout
+from pmdswp.layout import WORD_BITS, Field, FieldKind, WordLayout
 from pmdswp.render.document import code
 from pmdswp.revisions import Change
 
 __all__ = ["bit_range", "commits", "differences", "lsb0_bits", "msb0_bits", "numbered_bits", "source", "symbol"]
 
-_FLAG_SYMBOLS = {"exclusive": "E", "soft_dirty": "SD", "uffd": "UF"}
+_FLAG_SYMBOLS = {
+    "exclusive": "E",
+    "soft_dirty": "SD",
+    "uffd": "UF",
+    "present": "P",
+    "write": "W",
+    "user": "U",
+    "young": "A",
+    "dirty": "D",
+    "special": "S",
+    "global": "G",
+    "exec": "X",
+    "nx": "NX",
+}
+"""Of the flags that have a usual sign; of others their first letters."""
 
 
 def bit_range(first: int, last: int) -> str:
@@ -30,14 +44,19 @@ def msb0_bits(field: Field) -> str:
 
 
 def symbol(field: Field) -> str:
-    """A few characters for a box that has no room: what the bits hold, or E, SD, UF for the flags."""
-    if field.kind is FieldKind.VALUE:
+    """A few characters for a box that has no room: what the bits hold, or a sign for a flag."""
+    if field.kind in {FieldKind.VALUE, FieldKind.ADDRESS}:
         return f"~{field.name}" if field.inverted else field.name
     if field.kind is FieldKind.FLAG:
-        return _FLAG_SYMBOLS[field.name]
+        return _FLAG_SYMBOLS.get(field.name) or _initials(field.name)
     if field.kind is FieldKind.FIXED:
         return f"{field.value:0{field.width}b}"
     return "X" if field.kind is FieldKind.IGNORED else "-"
+
+
+def _initials(name: str) -> str:
+    parts = name.upper().split("_")
+    return parts[0][:3] if len(parts) == 1 else "".join(part[0] for part in parts)
 
 
 def numbered_bits(field: Field) -> str:
@@ -61,7 +80,7 @@ def commits(change: Change) -> str:
     return f"{code(change.commit)}{subject}{also}"
 
 
-def differences(one: Layout, other: Layout) -> Iterator[tuple[str, str, str]]:
+def differences(one: WordLayout, other: WordLayout) -> Iterator[tuple[str, str, str]]:
     """The bits in which two layouts differ, from bit 63 down, and what they mean in each."""
     numbers = [bit for bit in reversed(range(WORD_BITS)) if _role(one, bit) != _role(other, bit)]
     for (mine, theirs, _), run in groupby(
@@ -71,28 +90,30 @@ def differences(one: Layout, other: Layout) -> Iterator[tuple[str, str, str]]:
         yield bit_range(bits[0], bits[-1]), mine, theirs
 
 
-def _field_at(layout: Layout, bit: int) -> Field:
+def _field_at(layout: WordLayout, bit: int) -> Field:
     [field] = (field for field in layout if field.lsb <= bit <= field.msb)
     return field
 
 
-def _role(layout: Layout, bit: int) -> tuple[object, ...]:
+def _role(layout: WordLayout, bit: int) -> tuple[object, ...]:
     """What a bit is for, whatever else its field has: two types of different widths begin with the same bits."""
     field = _field_at(layout, bit)
     if field.kind is FieldKind.VALUE:
         return (field.name, bit - field.lsb, field.inverted)
+    if field.kind is FieldKind.ADDRESS:
+        return (field.kind, bit - field.lsb + field.address_bit)
     if field.kind is FieldKind.FIXED:
         return (field.kind, field.value >> (bit - field.lsb) & 1)
     return (field.kind, field.name)
 
 
-def _meaning(layout: Layout, bit: int) -> str:
+def _meaning(layout: WordLayout, bit: int) -> str:
     field = _field_at(layout, bit)
     if field.kind is FieldKind.ZERO:
         return "unused"
     if field.kind is FieldKind.FIXED:
         return f"{code(field.name)}, must be {field.value >> (bit - field.lsb) & 1}"
-    if field.kind is FieldKind.VALUE:
+    if field.kind in {FieldKind.VALUE, FieldKind.ADDRESS}:
         # with its place: where that differs, one bit is two different bits of the number
         return f"{code(field.name)} ({lsb0_bits(field)})"
     return f"{code(field.name)}, {field.kind.value}"

@@ -18,7 +18,7 @@ from pmdswp.render.records import layout_record
 from pmdswp.render.svg import svg
 from pmdswp.render.tables import PREDICATES, layout_section, title
 from pmdswp.render.text import Palette, layout_table
-from pmdswp.softleaf import LevelName
+from pmdswp.softleaf import FormName, LevelName
 
 __all__ = ["FORMATS", "collection", "compare", "diagram", "distinct", "file_name", "layout"]
 
@@ -46,7 +46,7 @@ def _of_each(
 
 
 def _of_sections(writer: Callable[[Section], Iterator[str]], suffix: str) -> _Format:
-    return _Format(suffix, _of_each(lambda one: writer(layout_section(one.level, msb0=one.msb0))), writer)
+    return _Format(suffix, _of_each(lambda one: writer(layout_section(one.level, one.form, msb0=one.msb0))), writer)
 
 
 def _rst_list(section: Section) -> Iterator[str]:
@@ -54,15 +54,15 @@ def _rst_list(section: Section) -> Iterator[str]:
 
 
 def _text(diagram: Diagram) -> Iterator[str]:
-    return layout_table(diagram.level, Palette(), msb0=diagram.msb0)
+    return layout_table(diagram.level, Palette(), diagram.form, msb0=diagram.msb0)
 
 
 def _comment(diagram: Diagram) -> Iterator[str]:
-    return ascii_comment.comment(title(diagram.level), diagram)
+    return ascii_comment.comment(title(diagram.level, diagram.form), diagram)
 
 
 def _json(diagrams: Sequence[Diagram]) -> Iterator[str]:
-    return (json.dumps(layout_record(one.level)) for one in diagrams)
+    return (json.dumps(layout_record(one.level, one.form)) for one in diagrams)
 
 
 def _svg(diagrams: Sequence[Diagram]) -> Iterator[str]:
@@ -72,7 +72,9 @@ def _svg(diagrams: Sequence[Diagram]) -> Iterator[str]:
 
 
 def _html(diagrams: Sequence[Diagram]) -> Iterator[str]:
-    return html.page([layout_section(one.level, msb0=one.msb0) for one in diagrams], "Swap entry layouts")
+    return html.page(
+        [layout_section(one.level, one.form, msb0=one.msb0) for one in diagrams], "Page-table entry layouts"
+    )
 
 
 FORMATS: Mapping[str, _Format] = {
@@ -94,19 +96,21 @@ def _format(name: str) -> _Format:
     return FORMATS[name]
 
 
-def layout(arch: Arch, level: LevelName, format: str = "text", *, msb0: bool | None = None) -> str:
-    """The layout of a swap entry at one level in one of the `FORMATS`, with a line feed at the end.
+def layout(
+    arch: Arch, level: LevelName, format: str = "text", form: FormName = "swap", *, msb0: bool | None = None
+) -> str:
+    """The layout of one form of the words of a level in one of the `FORMATS`, with a line feed at the end.
 
     `msb0`: whether to number bits from the most significant one as well; None where the architecture's manuals do.
-    `UnsupportedError` for an unknown format or level, and for a PMD that has no layout.
+    `UnsupportedError` for an unknown format or level, and for a form that the level does not have.
     """
-    return collection([diagram(arch.level(level), msb0=msb0)], format)
+    return collection([diagram(arch.level(level), form, msb0=msb0)], format)
 
 
-def diagram(level: Level, *, msb0: bool | None = None) -> Diagram:
-    """What is written of one level; `UnsupportedError` where it has no layout. `msb0` as in `layout`."""
-    level.require_layout()
-    return Diagram(level, level.arch.architecture.msb0 if msb0 is None else msb0)
+def diagram(level: Level, form: FormName = "swap", *, msb0: bool | None = None) -> Diagram:
+    """What is written of one form; `UnsupportedError` where the level does not have it. `msb0` as in `layout`."""
+    level.require_form(form)
+    return Diagram(level, level.arch.architecture.msb0 if msb0 is None else msb0, form)
 
 
 def collection(diagrams: Sequence[Diagram], format: str) -> str:
@@ -123,24 +127,27 @@ def compare(names: Sequence[str], format: str) -> str:
     return "\n".join(document(comparison(names))).rstrip("\n") + "\n"
 
 
-def distinct(names: Iterable[str]) -> Iterator[Level]:
-    """Every layout of these architectures that differs from the others in a field or a predicate.
+def distinct(names: Iterable[str], *forms: FormName) -> Iterator[tuple[Level, FormName]]:
+    """Every layout, of these forms and architectures, that differs from the others in a field or a predicate.
 
     It is given by the first configuration that has it.
     """
     seen: set[object] = set()
     for arch in configurations(*names, numbers=False):
-        texts = expressions(arch)
-        for name in arch.levels:
-            shown = (arch.name, name, arch.layout(name), *(texts[predicate] for predicate in PREDICATES[name]))
-            if shown not in seen:
-                seen.add(shown)
-                yield arch.level(name)
+        texts = {**expressions(arch), **expressions(arch, present=True)}
+        for level in arch.tables:
+            for form, layout in level.forms.items():
+                told = (texts[predicate] for predicate in PREDICATES[level.name])
+                shown = (arch.name, level.name, form, layout, *told)
+                if form in forms and shown not in seen:
+                    seen.add(shown)
+                    yield level, form
 
 
-def file_name(level: Level, format: str) -> str:
-    """A name for the file of one layout: architecture, level, kernel and options."""
+def file_name(diagram: Diagram, format: str) -> str:
+    """A name for the file of one layout: architecture, level, form unless it is swap, kernel and options."""
+    level, form = diagram.level, "" if diagram.form == "swap" else f"-{diagram.form}"
     arch = level.arch
     options = "".join(f"-{name}-{show(value)}" for name, value in arch.config.chosen if name != "kernel")
-    name = f"{arch.name}-{level.name}-{arch.kernel}{options}".replace("'", "")
+    name = f"{arch.name}-{level.name}{form}-{arch.kernel}{options}".replace("'", "")
     return f"{name}.{_format(format).suffix}"

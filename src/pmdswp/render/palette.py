@@ -61,8 +61,10 @@ DARK = Theme(
 
 
 def tone_name(field: Field) -> str:
-    """Which tone a field has: values by their name, the others by their kind."""
-    return field.name if field.kind is FieldKind.VALUE else field.kind.value
+    """Which tone a field has: numbers are told apart, the others go by their kind."""
+    if field.kind is FieldKind.ADDRESS or field.name == "offset":
+        return "offset"
+    return "type" if field.kind is FieldKind.VALUE else str(field.kind.value)
 
 
 def _variables(theme: Theme) -> str:

@@ -12,12 +12,13 @@ from typing import cast
 
 from pmdswp.arch import Arch, Level
 from pmdswp.arch.compiler import expressions
+from pmdswp.attributes import ATTRIBUTES
 from pmdswp.expressions import Tree, tree
 from pmdswp.formula import Formula
 from pmdswp.hazards import Hazard
-from pmdswp.layout import Field
+from pmdswp.layout import Field, FieldKind, PresentLayout
 from pmdswp.revisions import Change
-from pmdswp.softleaf import FLAGS, Entry, SoftLeafType
+from pmdswp.softleaf import FLAGS, Entry, FormName, SoftLeafType
 
 __all__ = [
     "Json",
@@ -49,12 +50,17 @@ def marker_names(arch: Arch, bits: int) -> list[str]:
 
 
 def stray_bits(arch: Arch, entry: Entry) -> int:
-    """The bits of a softleaf that no encoder leaves so; 0 for other words."""
-    return 0 if entry.leaf is None else arch.layout(entry.level).stray_bits(entry.raw)
+    """The bits of an entry that no kernel leaves so; 0 for an empty word, and for one that is of no form."""
+    level = arch.level(entry.level)
+    layout = level.layout_of(entry)
+    if layout is None:
+        return 0
+    # where an address is stored inverted, no other bit is
+    return layout.stray_bits(entry.raw)
 
 
 def entry_record(arch: Arch, entry: Entry) -> Json:
-    """A decoded word, with what its kind has: PFN, young and dirty, or marker bits."""
+    """A decoded word, with what its state and kind have: frame, address, attributes; young and dirty; marker bits."""
     leaf = entry.leaf
     record: dict[str, object] = {
         "arch": arch.name,
@@ -69,25 +75,62 @@ def entry_record(arch: Arch, entry: Entry) -> Json:
         "soft_dirty": entry.soft_dirty,
         "uffd": entry.uffd,
         "bytes": arch.level(entry.level).to_bytes(entry.raw).hex(),
+        "pfn": None if entry.pfn is None else hex(entry.pfn),
+        "address": None if entry.address is None else hex(entry.address),
+        "attributes": [name for name in ATTRIBUTES if name in entry.attributes],
     }
-    if leaf is not None:
+    if leaf is not None or entry.pfn is not None:
         record["stray_bits"] = hex(stray_bits(arch, entry))
-    if leaf is not None and entry.kind.has_pfn:
-        record["pfn"] = hex(arch.softleaf_pfn(leaf))
-        record["young"], record["dirty"] = arch.softleaf_young(leaf), arch.softleaf_dirty(leaf)
-    if leaf is not None and entry.kind is SoftLeafType.MARKER:
-        record["markers"] = marker_names(arch, arch.softleaf_markers(leaf))
+    if entry.kind.has_pfn:
+        record["young"], record["dirty"] = entry.young, entry.dirty
+    if entry.kind is SoftLeafType.MARKER:
+        record["markers"] = marker_names(arch, entry.markers)
     return record
 
 
-def layout_record(level: Level) -> Json:
+def layout_record(level: Level, form: FormName = "swap") -> Json:
     """A layout with all that the tables show; `UnsupportedError` where there is no such layout."""
-    arch, layout = level.arch, level.require_layout()
-    of_level = {name: text for name, text in expressions(arch).items() if name.startswith(f"{level.name}_")}
+    return _swap_record(level) if form == "swap" else _present_record(level, form)
+
+
+def _present_record(level: Level, form: FormName) -> Json:
+    """The layout of a page's or a table's word."""
+    arch, layout, v = level.arch, level.require_form(form), Formula("v")
+    helpers = {**_helpers(level, present=False), **_helpers(level, present=True)}
+    address = cast("PresentLayout", layout).address(
+        cast("Formula", level.plain(cast("int", v))) if form == "page" else v
+    )
     return {
         "arch": arch.name,
         "kernel": arch.kernel,
         "level": level.name,
+        "form": form,
+        "options": {name: _plain(arch.config.option(name)) for name in arch.architecture.options},
+        "byteorder": arch.byteorder,
+        "msb0": arch.architecture.msb0,
+        "page_size": arch.page_size,
+        "shift": level.shift,
+        "entries": level.entries,
+        "attributes": list(level.attribute_names),
+        "fields": [field_record(field) for field in layout],
+        "address": expression_record(address.unwrapped),
+        "helpers": {name: expression_record(text) for name, text in helpers.items()},
+    }
+
+
+def _helpers(level: Level, *, present: bool) -> dict[str, str]:
+    texts = expressions(level.arch, present=present)
+    return {name: text for name, text in texts.items() if name.startswith(f"{level.name}_")}
+
+
+def _swap_record(level: Level) -> Json:
+    arch, layout = level.arch, level.require_layout()
+    of_level = _helpers(level, present=False)
+    return {
+        "arch": arch.name,
+        "kernel": arch.kernel,
+        "level": level.name,
+        "form": "swap",
         "options": {name: _plain(arch.config.option(name)) for name in arch.architecture.options},
         "byteorder": arch.byteorder,
         "msb0": arch.architecture.msb0,
@@ -140,6 +183,7 @@ def field_record(field: Field) -> Json:
         "inverted": field.inverted,
         "masked": field.masked,
         "since": None if field.since is None else _change(field.since),
+        **({"address_bit": field.address_bit} if field.kind is FieldKind.ADDRESS else {}),
     }
 
 

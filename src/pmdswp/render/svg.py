@@ -75,9 +75,9 @@ def svg(diagram: Diagram, *, heading: bool = True, ident: str = "") -> str:
     `heading`: whether it carries its title in letters. `ident` begins its ids, which the page must not have elsewhere;
     without one they are made of the title.
     """
-    layout = diagram.level.require_layout()
+    layout = diagram.layout
     key = [field for field in reversed(layout.fields) if field.kind is not FieldKind.ZERO]
-    name = title(diagram.level)
+    name = title(diagram.level, diagram.form)
     title_lines = wrap(name, _TITLE_CHARACTERS) if heading else []
     top = _MARGIN + (len(title_lines) * _TITLE_LINE + _GAP if heading else 0)
     row_height = _NUMBERS * (2 if diagram.msb0 else 1) + _BOX + _GAP
@@ -105,9 +105,9 @@ def svg(diagram: Diagram, *, heading: bool = True, ident: str = "") -> str:
 
 def _description(diagram: Diagram) -> str:
     """The picture in words."""
-    fields = reversed(diagram.level.require_layout().fields)
+    fields = reversed(diagram.layout.fields)
     named = (f"{numbered_bits(field)}: {field.name}, {field.meaning}" for field in fields)
-    return f"The 64 bits of a swap {diagram.level.label} from the most significant one. {'; '.join(named)}."
+    return f"The 64 bits of a {diagram.form} {diagram.level.label} from the most significant one. {'; '.join(named)}."
 
 
 def _text(
@@ -120,7 +120,7 @@ def _text(
 def _row(diagram: Diagram, highest: int, top: int) -> Iterator[str]:
     lowest = highest - _ROW_BITS + 1
     box_top = top + _NUMBERS
-    for field in reversed(diagram.level.require_layout().fields):
+    for field in reversed(diagram.layout.fields):
         if field.lsb <= highest and field.msb >= lowest:
             part = _Part(field, min(field.msb, highest), max(field.lsb, lowest))
             yield from _box(part, box_top)
@@ -156,7 +156,7 @@ def _key(field: Field, x: int, top: int, *, msb0: bool) -> Iterator[str]:
     tone = tone_name(field)
     mark = symbol(field)
     yield f'<rect class="pmdswp-{tone}" x="{x + 1}" y="{top}" width="30" height="16" rx="3" stroke-width="1.5"/>'
-    if field.kind is not FieldKind.VALUE:
+    if field.kind not in {FieldKind.VALUE, FieldKind.ADDRESS}:
         yield _text(x + 16, top + 12, mark, f"pmdswp-code pmdswp-{tone}-ink", weight=600)
     bits = f"{lsb0_bits(field)} ({msb0_bits(field)})" if msb0 else lsb0_bits(field)
     yield _text(x + 40, top + 12, bits, "pmdswp-muted pmdswp-code", anchor="start")

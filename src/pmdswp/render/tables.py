@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from pmdswp.arch import Arch, Level
 from pmdswp.arch.compiler import expressions
-from pmdswp.arch.facts import never
+from pmdswp.arch.facts import always, never
+from pmdswp.attributes import ATTRIBUTES
 from pmdswp.config import show
 from pmdswp.formula import Formula
 from pmdswp.hazards import Hazard
 from pmdswp.layout import Field, FieldKind
 from pmdswp.render.document import Block, Diagram, Paragraph, Section, Table, code, marked
 from pmdswp.render.fields import lsb0_bits, msb0_bits, source
-from pmdswp.softleaf import LevelName, SoftLeafType
+from pmdswp.softleaf import LEVELS, FormName, LevelName, SoftLeafType
 
 __all__ = [
     "DASH",
     "PREDICATES",
+    "attribute_table",
     "field_table",
     "geometry_table",
     "largest_swap",
@@ -31,6 +33,7 @@ __all__ = [
 PREDICATES: dict[LevelName, tuple[str, ...]] = {
     "pte": ("pte_none", "pte_present"),
     "pmd": ("pmd_none", "pmd_present", "pmd_leaf", "pmd_trans_huge", "pmd_bad"),
+    **{level: tuple(f"{level}_{test}" for test in ("none", "present", "leaf", "bad")) for level in LEVELS[2:]},
 }
 """The tests of a word that an architecture defines; the others follow from them and the fields."""
 
@@ -38,15 +41,15 @@ DASH = "-"
 """The text of a cell that has nothing to say."""
 
 
-def title(level: Level) -> str:
-    """Architecture, level, kernel, and the options that differ from the defaults."""
+def title(level: Level, form: FormName = "swap") -> str:
+    """Architecture, form, level, kernel, and the options that differ from the defaults."""
     arch = level.arch
     options = "".join(f", {name}={show(value)}" for name, value in arch.config.chosen if name != "kernel")
-    return f"{arch.name} swap {level.label}, kernel {arch.kernel}{options}"
+    return f"{arch.name} {form} {level.label}, kernel {arch.kernel}{options}"
 
 
-def layout_section(level: Level, *, msb0: bool | None = None) -> Section:
-    """One layout in full: picture, fields, predicates, geometry, types and hazards.
+def layout_section(level: Level, form: FormName = "swap", *, msb0: bool | None = None) -> Section:
+    """One layout in full: picture, fields, predicates; of a swap entry geometry, types, hazards; of others attributes.
 
     `msb0`: whether bits are numbered from the most significant one as well; None where the architecture's manuals do.
     `UnsupportedError` where there is no such layout.
@@ -54,16 +57,17 @@ def layout_section(level: Level, *, msb0: bool | None = None) -> Section:
     arch = level.arch
     both = arch.architecture.msb0 if msb0 is None else msb0
     # titles that differ between levels, since documents refer to sections by title
-    what = f"{arch.name} {level.label}"
+    what = f"{arch.name} {level.label}" if form == "swap" else f"{arch.name} {form} {level.label}"
+    blocks = (Paragraph(f"As read by `{arch!r}`."), Diagram(level, both, form), field_table(level, form, msb0=both))
+    predicates = Section(f"Predicates, {what}", (predicate_table(level),))
+    if form != "swap":
+        attributes = Section(f"Attributes, {what}", (attribute_table(level),))
+        return Section(title(level, form), blocks, (predicates, *((attributes,) if level.attribute_names else ())))
     return Section(
         title(level),
+        blocks,
         (
-            Paragraph(f"As read by `{arch!r}`."),
-            Diagram(level, both),
-            field_table(level, msb0=both),
-        ),
-        (
-            Section(f"Predicates, {what}", (predicate_table(level),)),
+            predicates,
             Section(f"Geometry, {what}", (geometry_table(arch),)),
             Section(f"Type numbers, {what}", (type_table(level),)),
             Section(f"Known hazards, {what}", hazard_blocks(level)),
@@ -71,10 +75,10 @@ def layout_section(level: Level, *, msb0: bool | None = None) -> Section:
     )
 
 
-def field_table(level: Level, *, msb0: bool) -> Table:
+def field_table(level: Level, form: FormName = "swap", *, msb0: bool) -> Table:
     """Every field from bit 63 down, with its source."""
     head = ("Bits", *(("MSB0",) if msb0 else ()), "Width", "Field", "Kind", "Kernel name", "Meaning", "Since")
-    fields = reversed(level.require_layout().fields)
+    fields = reversed(level.require_form(form).fields)
     return Table(head, tuple(_field_row(field, msb0=msb0) for field in fields))
 
 
@@ -94,14 +98,29 @@ def _field_row(field: Field, *, msb0: bool) -> tuple[str, ...]:
 
 def predicate_table(level: Level) -> Table:
     """What the kernel's tests of a word `v` compute."""
-    texts = expressions(level.arch)
+    texts = expressions(level.arch, present=level.name in LEVELS[2:])
     return Table(
         ("Helper", "True for"), tuple((code(name), _condition(texts[name])) for name in PREDICATES[level.name])
     )
 
 
+def attribute_table(level: Level) -> Table:
+    """What the helpers for present words compute of a word `v`."""
+    texts = expressions(level.arch, present=True)
+    rows = []
+    for name in level.attribute_names:
+        makers = ATTRIBUTES[name]
+        changes = [code(f"{level.name}_{maker}") for maker in makers if maker]
+        test = f"{level.name}_{name}"
+        condition = _condition(texts[test]) if test in texts else "pages of this level"
+        rows.append((code(test), condition, ", ".join(changes) or DASH))
+    return Table(("Helper", "True for", "Set and cleared by"), tuple(rows))
+
+
 def _condition(text: str) -> str:
-    return "no word" if text == str(never(Formula("v")).unwrapped) else code(text)
+    v = Formula("v")
+    fixed = {never(v).unwrapped: "no word", always(v).unwrapped: "every word"}
+    return fixed.get(text) or code(text)
 
 
 def size(number: int) -> str:

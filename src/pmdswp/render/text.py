@@ -6,16 +6,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby, islice
 from operator import itemgetter
+from string import ascii_lowercase, ascii_uppercase
 from textwrap import fill
 from typing import TYPE_CHECKING
 
 from pmdswp.arch import Arch, Level
+from pmdswp.attributes import ATTRIBUTES
 from pmdswp.config import show
-from pmdswp.layout import Field, FieldKind, Layout
+from pmdswp.layout import Field, FieldKind, WordLayout
 from pmdswp.render.document import plain
 from pmdswp.render.fields import lsb0_bits, msb0_bits, source
 from pmdswp.render.records import marker_names, stray_bits
-from pmdswp.softleaf import FLAGS, Entry, SoftLeaf, SoftLeafType, State
+from pmdswp.render.tables import size
+from pmdswp.softleaf import FLAGS, Entry, FormName, SoftLeaf, SoftLeafType, State
 
 if TYPE_CHECKING:
     from pmdswp.prove import ProofResult
@@ -32,7 +35,16 @@ __all__ = [
     "table_listing",
 ]
 
-_LETTERS = {"type": "t", "offset": "o", "exclusive": "x", "soft_dirty": "d", "uffd": "u"}
+_LETTERS = {
+    "type": "t",
+    "offset": "o",
+    "exclusive": "x",
+    "soft_dirty": "d",
+    "uffd": "u",
+    "address": "a",
+    "address_high": "A",
+    "user": "U",
+}
 _KIND_LETTERS = {FieldKind.FIXED: "#", FieldKind.IGNORED: "~", FieldKind.ZERO: "."}
 _COLOURS = {"t": "36", "o": "32", "x": "33", "d": "33", "u": "33", "#": "35", "!": "31;1"}
 _BYTE = 8
@@ -52,14 +64,23 @@ class Palette:
 
 def describe(arch: Arch, entry: Entry) -> str:
     """What an entry stands for, in one line without the word itself."""
-    if entry.leaf is None:
-        return entry.state.name
-    flags = [name for name in FLAGS if getattr(entry, name)]
     stray = stray_bits(arch, entry)
     notes = [f"(stray bits {stray:#x}: no kernel writes this)"] if stray else []
+    if entry.leaf is None:
+        return " ".join([entry.state.name, *_present(entry), *notes])
+    flags = [name for name in FLAGS if getattr(entry, name)]
     if entry.level == "pmd" and entry.kind not in arch.pmd_kinds:
         notes.append(f"(no PMD of kernel {arch.kernel} holds this)")
     return " ".join([f"{entry.kind.name} {_leaf(arch, entry.kind, entry.leaf)}", *flags, *notes])
+
+
+def _present(entry: Entry) -> Iterator[str]:
+    """What a present entry says."""
+    if entry.state is State.PRESENT:
+        yield f"pfn {entry.pfn:#x}"
+    elif entry.state is State.TABLE:
+        yield f"at {entry.address:#x}"
+    yield from (name for name in ATTRIBUTES if name in entry.attributes)
 
 
 def _leaf(arch: Arch, kind: SoftLeafType, leaf: SoftLeaf) -> str:
@@ -75,8 +96,19 @@ def _leaf(arch: Arch, kind: SoftLeafType, leaf: SoftLeaf) -> str:
     return f"type {leaf.swp_type} offset {leaf.offset:#x}"
 
 
-def _letter(field: Field) -> str:
-    return _LETTERS.get(field.name) or _KIND_LETTERS[field.kind]
+def _letters(layout: WordLayout) -> dict[str, str]:
+    """Field -> the letter that stands for its bits: no two flags of a layout share one."""
+    found = {field.name: known for field in layout if (known := _LETTERS.get(field.name))}
+    if "dirty" in layout.flags:
+        # beside it, soft-dirty has to do without the letter
+        found = {name: letter for name, letter in found.items() if name != "soft_dirty"}
+    for field in layout:
+        if field.kind in _KIND_LETTERS:
+            found[field.name] = _KIND_LETTERS[field.kind]
+        elif field.name not in found:
+            wanted = f"{field.name}{ascii_lowercase}{ascii_uppercase}".replace("_", "")
+            found[field.name] = next(letter for letter in wanted if letter not in found.values())
+    return found
 
 
 def _columns(rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -87,9 +119,10 @@ def _columns(rows: Iterable[Sequence[str]]) -> Iterator[str]:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def bit_ruler(word: int | None, layout: Layout, *, msb0: bool, palette: Palette) -> Iterator[str]:
+def bit_ruler(word: int | None, layout: WordLayout, *, msb0: bool, palette: Palette) -> Iterator[str]:
     """The 64 bits in groups of 8: numbers above, the bits of `word` if there is one, and each field's letter below."""
-    letters = "".join(_letter(field) * field.width for field in reversed(layout.fields))
+    names = _letters(layout)
+    letters = "".join(names[field.name] * field.width for field in reversed(layout.fields))
     if word is not None:
         stray = layout.stray_bits(word)
         letters = "".join("!" if stray >> 63 - i & 1 else letter for i, letter in enumerate(letters))
@@ -116,31 +149,37 @@ def entry_block(arch: Arch, entry: Entry, palette: Palette, *, why: bool = False
     """
     level = arch.level(entry.level)
     yield f"{entry.level} {entry.raw:#018x}  {describe(arch, entry)}"
+    if entry.address is not None:
+        yield f"address {entry.address:#x}"
     if entry.leaf is not None:
         yield f"softleaf {entry.leaf.val:#018x}"
     yield f"memory {level.to_bytes(entry.raw).hex(' ')}"
     yield f"as read by {arch!r}"
-    layout = level.layout
+    layout = level.layout_of(entry)
     if layout is None:
         return
-    if entry.state is not State.SOFTLEAF:
-        yield f"(the kernel takes this word for {entry.state.name}; below is what its bits would say in a swap entry)"
+    word = level.plain(entry.raw) if entry.state is State.PRESENT else entry.raw
+    if word != entry.raw:
+        yield "(the address is stored inverted; below it is turned back)"
     msb0 = arch.architecture.msb0
     yield ""
-    yield from bit_ruler(entry.raw, layout, msb0=msb0, palette=palette)
+    yield from bit_ruler(word, layout, msb0=msb0, palette=palette)
     yield ""
+    letters = _letters(layout)
     rows = [["", "bits", *(["MSB0"] if msb0 else []), "field", "value", "kernel name", *(["since"] if why else []), ""]]
     for field in reversed(layout.fields):
-        number = field.get(entry.raw)
+        number = field.get(word)
         if field.kind in {FieldKind.ZERO, FieldKind.IGNORED} and not number:
             continue
         rows.append(
             [
-                _letter(field),
+                letters[field.name],
                 lsb0_bits(field),
                 *([msb0_bits(field)] if msb0 else []),
                 field.name,
-                hex(number) if field.width > 1 else str(number),
+                hex(number << field.address_bit if field.kind is FieldKind.ADDRESS else number)
+                if field.width > 1
+                else str(number),
                 field.kernel_name,
                 *([plain(source(field))] if why else []),
                 _complaint(field, number),
@@ -157,18 +196,22 @@ def _complaint(field: Field, number: int) -> str:
     return ""
 
 
-def layout_table(level: Level, palette: Palette, *, msb0: bool) -> Iterator[str]:
+def layout_table(level: Level, palette: Palette, form: FormName = "swap", *, msb0: bool) -> Iterator[str]:
     """The fields of a layout, highest bit first, under a ruler."""
-    arch, layout = level.arch, level.require_layout()
-    yield f"{arch.name} swap {level.name}, kernel {arch.kernel}, {arch.page_size} byte pages"
-    yield f"one pmd = {arch.hpage_pmd_nr} slots; offsets 0..{arch.max_swap_offset:#x}; {arch.byteorder}-endian"
+    arch, layout = level.arch, level.require_form(form)
+    letters = _letters(layout)
+    yield f"{arch.name} {form} {level.name}, kernel {arch.kernel}, {arch.page_size} byte pages"
+    if form == "swap":
+        yield f"one pmd = {arch.hpage_pmd_nr} slots; offsets 0..{arch.max_swap_offset:#x}; {arch.byteorder}-endian"
+    else:
+        yield f"one {level.name} = {size(1 << level.shift)}; {level.entries} to a table; {arch.byteorder}-endian"
     yield ""
     yield from bit_ruler(None, layout, msb0=msb0, palette=palette)
     yield ""
     rows = [["", "bits", *(["MSB0"] if msb0 else []), "width", "field", "kind", "kernel name", "meaning", "since"]]
     rows.extend(
         [
-            _letter(field),
+            letters[field.name],
             lsb0_bits(field),
             *([msb0_bits(field)] if msb0 else []),
             str(field.width),
