@@ -37,11 +37,24 @@ try:
     import numpy as np
     from numpy.typing import NDArray
 
-    from pmdswp.columns import COLUMNS, Words, compiled_loop, numpy_function
+    from pmdswp.columns import COLUMNS, Words, compiled_loop, mapped_function, numpy_function
 except ImportError as error:
     raise ImportError("pmdswp.array needs NumPy: pip install 'pmdswp[array]'", name="numpy") from error
 
-__all__ = ["Classes", "Columns", "Joined", "classify", "decode", "encode", "from_buffer", "join", "split"]
+__all__ = [
+    "NO_PFN",
+    "Classes",
+    "Columns",
+    "Joined",
+    "Mapped",
+    "classify",
+    "decode",
+    "encode",
+    "from_buffer",
+    "join",
+    "mapped",
+    "split",
+]
 
 Bytes = NDArray[np.uint8]
 Truths = NDArray[np.bool_]
@@ -106,6 +119,21 @@ class Classes(NamedTuple):
 
     state: Bytes
     kind: Bytes
+
+
+NO_PFN = MASK64
+"""In the column `pfn`: the word has no page frame number."""
+
+
+class Mapped(NamedTuple):
+    """What words map or hold, beside their `Columns`: arrays of one shape.
+
+    `pfn` is uint64: a page frame number as `Entry.pfn` has it, `NO_PFN` where that is None. `attributes` is uint16: the
+    bits of `pmdswp.attributes.Attributes`, 0 for what is not present.
+    """
+
+    pfn: Words
+    attributes: NDArray[np.uint16]
 
 
 class Joined(NamedTuple):
@@ -338,6 +366,28 @@ def _by_numpy(columns: Callable[[Words], tuple[NDArray[Any], ...]], words: Words
 
 def _chunks(size: int) -> Iterator[slice]:
     return (slice(start, start + CHUNK) for start in range(0, size, CHUNK))
+
+
+def mapped(arch: Arch, level: LevelName, words: Words, *, columns: Columns | None = None) -> Mapped:
+    """What every word maps, points to or holds: page frame numbers and attributes.
+
+    `columns`: what `decode` said of the same words, where that is known already. `DecodeError` for words that are not a
+    contiguous uint64 array, and for columns of another shape; `UnsupportedError` for what is not an `Arch`, and for an
+    unknown level.
+    """
+    check_place(arch, level)
+    words = _checked(words, DecodeError)
+    known = _output(columns, words) if columns is not None else decode(arch, level, words)
+    found = Mapped(np.empty(words.shape, np.uint64), np.empty(words.shape, np.uint16))
+    fill = mapped_function(arch, level)
+    flat = words.reshape(-1)
+    told = [column.reshape(-1) for column in (known.state, known.kind, known.offset)]
+    targets = [target.reshape(-1) for target in found]
+    for part in _chunks(words.size):
+        answers = fill(_native(flat[part]), *(column[part] for column in told))
+        for target, answer in zip(targets, answers, strict=True):
+            target[part] = answer
+    return found
 
 
 def classify(arch: Arch, level: LevelName, words: Words, *, jit: bool | None = None, threads: int = 1) -> Classes:

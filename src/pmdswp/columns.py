@@ -12,7 +12,7 @@ import stat
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -23,12 +23,23 @@ from numpy.typing import NDArray
 
 from pmdswp.arch import Arch
 from pmdswp.arch.compiler import formulas, leaf_type
+from pmdswp.arch.present import present_formulas
+from pmdswp.attributes import ATTRIBUTES, Attributes
 from pmdswp.expressions import Operation, Tree, tree
 from pmdswp.formula import Formula
 from pmdswp.layout import Layout
-from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, LevelName, SoftLeaf, State
+from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, LevelName, SoftLeaf, SoftLeafType, State
 
-__all__ = ["COLUMNS", "Words", "compiled_loop", "kinds_as_sum", "numpy_function", "source"]
+__all__ = [
+    "COLUMNS",
+    "Words",
+    "compiled_loop",
+    "kinds_as_sum",
+    "mapped_function",
+    "mapped_source",
+    "numpy_function",
+    "source",
+]
 
 Words = NDArray[np.uint64]
 
@@ -46,6 +57,9 @@ KEPT = 64
 
 _TRUTH = ("==", "!=", "<")
 """The operators that give truth."""
+
+_GROWING = ("<<", "*")
+"""The operators whose answer may have bits above those of what they are given."""
 
 
 def _text(formula: Formula) -> str:
@@ -67,6 +81,8 @@ def _typed(node: Tree) -> tuple[str, str]:
             if int(right, 16) < limit:
                 return f"({name} & {low}({right}))", low
     (one, kind), (other, other_kind) = _typed(left), _typed(right)
+    if symbol in _GROWING and kind != "U":
+        one, kind = f"U({one})", "U"
     if kind and not other_kind:
         other = f"{kind}({other})"
     return f"({one} {symbol} {other})", "" if symbol in _TRUTH else kind
@@ -85,7 +101,7 @@ def _chain(name: str, formula: Formula) -> Iterator[str]:
 
 def source(arch: Arch, level: LevelName) -> str:
     """Python source of ``columns(v)``, which gives the five columns of a word or of an array of them."""
-    found = formulas(arch.architecture, arch.config)
+    found = _formulas(arch, level)
     has_leaf = level in arch.levels
     lines = [
         f"none = {_text(found[f'{level}_none'])}",
@@ -94,18 +110,68 @@ def source(arch: Arch, level: LevelName) -> str:
         f"state = {_times('left', State.SOFTLEAF.code if has_leaf else State.BAD.code)}",
         f"state += {_times('present', State.PRESENT.code)}",
     ]
-    if level == "pmd":
-        lines.append(f"table = present & {_text(found['pmd_leaf'] == False)}")  # noqa: E712
+    if level != "pte":
+        lines.append(f"table = present & {_text(found[f'{level}_leaf'] == False)}")  # noqa: E712
         lines.append(f"state += {_times('table', State.TABLE.code - State.PRESENT.code)}")
     if has_leaf:
         lines.extend(_leaf_lines(arch.layout(level)))
     else:
         lines.append("kind = swp_type = flags = offset = left & False")
     lines.append(f"return {', '.join(COLUMNS)}")
+    return _function("columns(v)", lines)
+
+
+def _function(signature: str, lines: Sequence[str]) -> str:
+    """The source of a function of words, which begins with their low bits if they are asked for."""
     used = "".join(lines)
     low = [f"{name} = {kind}(v)" for name, (kind, _) in _LOW.items() if f"({name} &" in used]
     body = "".join(f"    {line}\n" for line in (*low, *lines))
-    return f"def columns(v):\n{body}"
+    return f"def {signature}:\n{body}"
+
+
+def _formulas(arch: Arch, level: LevelName) -> Mapping[str, Formula]:
+    """The formulas of a level."""
+    write = formulas if level in ("pte", "pmd") else present_formulas
+    return write(arch.architecture, arch.config)
+
+
+def mapped_source(arch: Arch, level: LevelName) -> str:
+    """Python source of ``mapped(v, state, kind, offset)``, which gives `pfn` and `attributes` of words.
+
+    It takes what ``columns(v)`` gives of the words.
+    """
+    found = present_formulas(arch.architecture, arch.config)
+    lines = ["pfn = U(0)"]
+    known = []
+    for form, state in (("page", State.PRESENT), ("table", State.TABLE)):
+        address = found.get(f"{level}_{form}_address")
+        if address is not None:
+            lines.append(f"{form} = state == B({state.code})")
+            lines.append(f"pfn = pfn | ({_text(address >> arch.page_shift)} & mask({form}))")
+            known.append(form)
+    if level in arch.levels:
+        kinds = [kind.value for kind in SoftLeafType if kind.has_pfn]
+        lines.append(f"leaf = (kind >= B({min(kinds)})) & (kind <= B({max(kinds)}))")
+        lines.append(f"pfn = pfn | (offset & U({arch.numbering.pfn_mask:#x}) & mask(leaf))")
+        known.append("leaf")
+    lines.append(f"pfn = pfn | mask(({' | '.join(known)}) == False)")
+    lines.append("attributes = H(0)")
+    present = " | ".join(form for form in known if form != "leaf")
+    for name in ATTRIBUTES:
+        if f"{level}_{name}" in found:
+            bit = Attributes[name.upper()].value
+            lines.append(f"attributes = attributes | (H({_text(found[f'{level}_{name}'])}) * H({bit}))")
+    lines.append(f"return pfn, attributes * H({present})")
+    return _function("mapped(v, state, kind, offset)", lines)
+
+
+@lru_cache(KEPT)
+def mapped_function(arch: Arch, level: LevelName) -> Callable[..., tuple[NDArray[Any], NDArray[Any]]]:
+    """The function of `mapped_source`, by NumPy."""
+    namespace: dict[str, Any] = {**_DTYPES, "mask": _mask}
+    exec(mapped_source(arch, level), namespace)  # noqa: S102  # our own text, built from validated numbers
+    mapped: Callable[..., tuple[NDArray[Any], NDArray[Any]]] = namespace["mapped"]
+    return mapped
 
 
 def _leaf_lines(layout: Layout) -> Iterator[str]:
@@ -149,6 +215,11 @@ def _as_bytes(given: Any) -> Any:
     return np.uint8(given)
 
 
+def _mask(truth: NDArray[np.bool_]) -> Words:
+    """All bits where something is true."""
+    return (-truth.view(np.int8)).astype(np.int64).view(np.uint64)
+
+
 @lru_cache(KEPT)
 def numpy_function(arch: Arch, level: LevelName) -> Callable[[Words], tuple[NDArray[Any], ...]]:
     """The columns of an array, by NumPy."""
@@ -156,7 +227,7 @@ def numpy_function(arch: Arch, level: LevelName) -> Callable[[Words], tuple[NDAr
     namespace: dict[str, Any] = {
         **_DTYPES,
         "B": _as_bytes,
-        "mask": lambda truth: (-truth.view(np.int8)).astype(np.int64).view(np.uint64),
+        "mask": _mask,
         "kinds": lambda numbers: table.take(numbers, mode="clip"),
     }
     exec(source(arch, level), namespace)  # noqa: S102  # our own text, built from validated numbers

@@ -21,6 +21,7 @@ _FLAG_SYMBOLS = {
     "young": "A",
     "dirty": "D",
     "special": "S",
+    "saved_dirty": "SVD",
     "global": "G",
     "exec": "X",
     "nx": "NX",
