@@ -58,7 +58,7 @@ KEPT = 64
 _TRUTH = ("==", "!=", "<")
 """The operators that give truth."""
 
-_GROWING = ("<<", "*")
+_GROWING = ("<<", "*", "-")
 """The operators whose answer may have bits above those of what they are given."""
 
 

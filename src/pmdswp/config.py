@@ -44,6 +44,8 @@ class Options(TypedDict, total=False):
     shadow_stack: bool
     pti: bool
     pa_bits: int
+    va_bits: int
+    svnapot: bool
     svrsw60t59b: bool
     pte_marker: bool
     static_pa_bits: bool

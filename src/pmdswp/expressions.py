@@ -25,6 +25,7 @@ _SYMBOLS: Mapping[type[ast.AST], str] = {
     ast.BitOr: "|",
     ast.BitXor: "^",
     ast.Mult: "*",
+    ast.Sub: "-",
     ast.LShift: "<<",
     ast.RShift: ">>",
     ast.Eq: "==",

@@ -1,6 +1,7 @@
 """Formulas over words: written once as Python, then read as numbers, as arrays, as terms, or as source text.
 
-A formula is a plain Python function of a word that uses only ``& | ^ << >> == != <``, `where`, and constants. Given an
+A formula is a plain Python function of a word that uses only ``& | ^ << >> == != <``, `where`, and constants. (A bit
+may be subtracted where what is borrowed is masked away: an `int` goes below zero there, and a word wraps.) Given an
 `int` it computes; given a `numpy.uint64` array it computes for all of it; given a `Formula`, the reading in this
 module, it writes itself down. `compile_methods` makes that text, in which every mask is a literal, into the
 methods that users call: no field is looked up at run time, and ``inspect.getsource`` shows the very formula. That
@@ -73,6 +74,9 @@ class Formula:
 
     def __xor__(self, other: Formula | int) -> Formula:
         return self._with("^", other)
+
+    def __sub__(self, other: Formula) -> Formula:
+        return self._with("-", other)
 
     def __mul__(self, other: int) -> Formula:
         return self._with("*", other)

@@ -151,6 +151,14 @@ X86_UFFD_WRPROTECT = _change(
     inferred=True,
     remark="as compiled, not so in 6.1 and so in 6.12",
 )
+RISCV_NAPOT = _change(
+    "runs of 64 KiB as present entries on riscv, and pte_pfn() that knows them where the CPU has Svnapot",
+    "6.4",
+    "23ad288aaf15",
+    arches=_RISCV64,
+    effect=Effect.PRESENT,
+    inferred=True,
+)
 MARKER_POISONED = _change(
     "POISONED as the name of the swap error marker, SWAPIN_ERROR until then",
     "6.6",
@@ -342,6 +350,22 @@ EXCLUSIVE_BOOL = _change(
     subject="mm: pgtable: fix pte_swp_exclusive",
     effect=Effect.SYMBOLS,
 )
+RISCV_PMD_SPECIAL = _change(
+    "pmd_special() and pud_special() on riscv",
+    "6.15",
+    "03dc00a2b678",
+    arches=_RISCV64,
+    effect=Effect.PRESENT,
+    inferred=True,
+)
+RISCV_PUD_BAD = _change(
+    "pud_bad() of riscv is true of a huge page",
+    "6.17",
+    "c3cc2a4a3a23",
+    arches=_RISCV64,
+    effect=Effect.PRESENT,
+    inferred=True,
+)
 DEVMAP_REMOVED = _change(
     "page tables without a DEVMAP bit",
     "6.17",
@@ -425,6 +449,14 @@ SOFTLEAF_TO_PMD = _change(
     "608c74559718",
     subject="mm: add softleaf_to_pmd() and convert existing callers",
     effect=Effect.SYMBOLS,
+)
+RISCV_SHADOW_STACK = _change(
+    "pte_wrprotect() of riscv makes the page readable too, as one that is only writable is a shadow stack",
+    "7.0",
+    "540de7ade1e1",
+    arches=_RISCV64,
+    effect=Effect.PRESENT,
+    inferred=True,
 )
 PMD_SOFTLEAVES_RENAMED = _change(
     "ARCH_HAS_PMD_SOFTLEAVES as the name of ARCH_ENABLE_THP_MIGRATION",

@@ -162,6 +162,9 @@ class Term:
     def __add__(self, other: Term | int) -> Term:
         return self._new(self.expression + self._operand(other))
 
+    def __sub__(self, other: Term | int) -> Term:
+        return self._new(self.expression - self._operand(other))
+
     def __mul__(self, other: int) -> Term:
         return self._new(self.expression * self._operand(other))
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from pmdswp.arch.facts import Architecture, Attribute, PresentFacts, any_bit, same
+from pmdswp.arch.facts import Architecture, Attribute, PresentFacts, any_bit, never, same
 from pmdswp.arch.helpers import PresentHelpers
 from pmdswp.arch.level import Level
 from pmdswp.attributes import ATTRIBUTES
@@ -82,10 +82,18 @@ def _of_level(
     else:
         address = facts.page.address(plain) if facts.page is not None else _table(facts).address(v)
         yield f"{name}_pfn", address >> config.page_shift
-    for attribute, formulas in attributes_of(name, facts, leaf).items():
+    attributes = attributes_of(name, facts, leaf)
+    if facts.upper is None:
+        attributes = {**_STUBS, **attributes}
+    for attribute, formulas in attributes.items():
         yield f"{name}_{attribute}", formulas.test(v)
         yield f"{name}_set_{attribute}", formulas.set(v)
         yield f"{name}_unset_{attribute}", formulas.clear(v)
+
+
+_STUB = Attribute(never, same, same)
+_STUBS = {"soft_dirty": _STUB, "uffd": _STUB}
+"""What kernels without the bit have helpers of too, which find nothing and change nothing."""
 
 
 def _table(facts: PresentFacts) -> PresentLayout:
@@ -172,7 +180,8 @@ def _install(owner: type[Any]) -> None:
     sources = {name: method_source(name, "v", formula) for name, formula in formulas.items()}
     for name, facts in levels.items():
         sources[f"{name}_plain"] = method_source(f"{name}_plain", "v", facts.plain(Formula("v")))
-        tests = [(i, formulas[f"{name}_{one}"]) for i, one in enumerate(ATTRIBUTES) if f"{name}_{one}" in formulas]
+        has = _names(name, facts)
+        tests = [(i, formulas[f"{name}_{one}"]) for i, one in enumerate(ATTRIBUTES) if one in has]
         bits = " | ".join(f"({test.unwrapped}) << {i}" for i, test in tests) or "0"
         sources[f"{name}_attribute_bits"] = method_source(f"{name}_attribute_bits", "v", bits)
     methods = compile_methods(
@@ -228,11 +237,16 @@ def _raising(name: str, message: str) -> Callable[..., Any]:
     return refuse
 
 
+def _names(name: LevelName, facts: PresentFacts) -> tuple[str, ...]:
+    """The attributes for which present entries of a level have bits."""
+    return tuple(attributes_of(name, facts, same))
+
+
 def _constants(
     name: LevelName, facts: PresentFacts, methods: Mapping[str, Callable[..., Any]], shift: int
 ) -> dict[str, Any]:
     """What a level has of present words."""
-    names = tuple(one for one in ATTRIBUTES if f"{name}_set_{one}" in methods)
+    names = _names(name, facts)
     of_level = _OF_UPPER_LEVEL if facts.upper is not None else _OF_LEVEL
     found: dict[str, Any] = {
         one: methods.get(f"{name}_{one}") or _raising(one, f"no {one.replace('_', ' ')} at level {name!r}")

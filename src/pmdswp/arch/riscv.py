@@ -1,26 +1,55 @@
-"""riscv64: arch/riscv/include/asm/pgtable.h, pgtable-bits.h; the same for Sv39, Sv48 and Sv57.
+"""riscv64: arch/riscv/include/asm/pgtable.h, pgtable-64.h, pgtable-bits.h; the same for Sv39, Sv48 and Sv57.
 
 One layout for PTE and PMD. Before 6.3 there was no exclusive bit, and type and offset began one bit lower; the comment
 in the 6.1 header says that the offset begins at bit 10, and the macros put it at 11. Soft-dirty and uffd exist since
 6.19, and only where the CPU has Svrsw60t59b. Swap soft-dirty is _PAGE_EXEC, one of the leaf bits that pmd_present()
 tests: a soft-dirty PMD entry reads back as present.
+
+A frame number stands at bit 10 of the word, so that its address is two bits lower there than in memory. What has R, W
+or X maps a page, and what has none of them points to a table. With Sv48 the P4D is folded, with Sv39 the PUD too: the
+entries of the root table are what the helpers of the folded level are asked of.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
-from pmdswp.arch.facts import Architecture, Facts, LevelFacts, Machine
+from pmdswp.arch.facts import (
+    Architecture,
+    Attribute,
+    Facts,
+    LevelFacts,
+    Machine,
+    PresentFacts,
+    UpperFacts,
+    any_bit,
+    never,
+)
 from pmdswp.config import Choice, Config, Switch, common_options
+from pmdswp.formula import MASK64, Formula
 from pmdswp.hazards import Hazard, zero_entry
-from pmdswp.layout import Layout, bits, fixed, flag, value, zero
-from pmdswp.revisions import PMD_SWAP, RISCV_EXCLUSIVE, RISCV_SOFT_DIRTY, RISCV_UFFD, RISCV_ZONE_DEVICE
+from pmdswp.layout import Field, Layout, PresentLayout, address, bits, fixed, flag, ignored, value, zero
+from pmdswp.revisions import (
+    DEVMAP_REMOVED,
+    PMD_SWAP,
+    RISCV_EXCLUSIVE,
+    RISCV_NAPOT,
+    RISCV_PMD_SPECIAL,
+    RISCV_PUD_BAD,
+    RISCV_SHADOW_STACK,
+    RISCV_SOFT_DIRTY,
+    RISCV_UFFD,
+    RISCV_ZONE_DEVICE,
+)
 from pmdswp.softleaf import LevelName, State
 
 __all__ = ["RISCV64"]
 
 PRESENT, READ, WRITE, EXEC, USER, PROT_NONE, ACCESSED = 0, 1, 2, 3, 4, 5, 6
+GLOBAL, DIRTY, SPECIAL, DEVMAP, PFN, PFN_END, PRESENT_SOFT_DIRTY, PRESENT_UFFD, NAPOT = 5, 7, 8, 9, 10, 54, 59, 60, 63
 LEAF = bits(READ, WRITE, EXEC)
+PAGE_SHIFTS: Mapping[LevelName, int] = {"pte": 12, "pmd": 21, "pud": 30}
 
 
 def _layout(config: Config, level: LevelName) -> Layout:
@@ -113,12 +142,143 @@ def _facts(config: Config) -> Facts:
     )
 
 
+def _page(config: Config, level: LevelName) -> PresentLayout:
+    below = PAGE_SHIFTS[level] - PAGE_SHIFTS["pte"]
+    return PresentLayout(
+        (
+            flag("present", PRESENT, "_PAGE_PRESENT", "the CPU may use the entry (V)"),
+            flag("read", READ, "_PAGE_READ", "readable (R)"),
+            flag("write", WRITE, "_PAGE_WRITE", "writable (W)"),
+            flag("exec", EXEC, "_PAGE_EXEC", "may be executed (X)"),
+            flag("user", USER, "_PAGE_USER", "for user space (U)"),
+            flag("global", GLOBAL, "_PAGE_GLOBAL", "in every address space (G); without present: _PAGE_PROT_NONE"),
+            flag("young", ACCESSED, "_PAGE_ACCESSED", "was accessed (A)"),
+            flag("dirty", DIRTY, "_PAGE_DIRTY", "was written to (D)"),
+            flag("special", SPECIAL, "_PAGE_SPECIAL", "no page that the mm counts (RSW)"),
+            _devmap(config),
+            *((zero(PFN, below, meaning="a page of this size is aligned"),) if below else ()),
+            address(PFN + below, PFN_END - PFN - below, "_PAGE_PFN_MASK", "physical address", bit=PAGE_SHIFTS[level]),
+            zero(PFN_END, PRESENT_SOFT_DIRTY - PFN_END, meaning="reserved"),
+            _software("soft_dirty", PRESENT_SOFT_DIRTY, "_PAGE_SOFT_DIRTY", config.soft_dirty, "soft-dirty"),
+            _software("uffd", PRESENT_UFFD, f"_PAGE_{config.uffd_name}", config.uffd, "watched by userfaultfd"),
+            value("pbmt", 61, 2, "_PAGE_MTMASK", "memory type (Svpbmt): 0 as the platform has it, 1 NC, 2 IO"),
+            flag("napot", NAPOT, "_PAGE_NAPOT", "one of a run of pages (Svnapot)", since=RISCV_NAPOT)
+            if level == "pte" and config.has(RISCV_NAPOT)
+            else zero(NAPOT),
+        )
+    )
+
+
+def _devmap(config: Config) -> Field:
+    if config.has(RISCV_ZONE_DEVICE) and not config.has(DEVMAP_REMOVED):
+        return flag("devmap", DEVMAP, "_PAGE_DEVMAP", "device memory with struct pages (RSW)", since=RISCV_ZONE_DEVICE)
+    return ignored("rsw", DEVMAP, "_PAGE_SOFT", "not used (RSW)")
+
+
+def _software(name: str, bit: int, kernel_name: str, configured: bool, meaning: str) -> Field:  # noqa: FBT001
+    """A bit that Svrsw60t59b leaves to software; without it hardware reserves the bit."""
+    since = RISCV_SOFT_DIRTY if name == "soft_dirty" else RISCV_UFFD
+    return flag(name, bit, kernel_name, f"{meaning} (Svrsw60t59b)", configured=configured, since=since)
+
+
+TABLE = PresentLayout(
+    (
+        fixed("present", PRESENT, 1, "_PAGE_PRESENT", "the CPU may use the entry"),
+        fixed("leaf", READ, 0, "_PAGE_LEAF", "points to a table", width=3),
+        zero(USER, 4, meaning="reserved in a table's entry"),
+        ignored("rsw", SPECIAL, "_PAGE_SOFT", "not used", width=2),
+        address(PFN, PFN_END - PFN, "_PAGE_PFN_MASK", "physical address of the table", bit=12),
+        zero(PFN_END, 64 - PFN_END, meaning="reserved"),
+    )
+)
+
+
+def _attributes(config: Config, level: LevelName) -> dict[str, Attribute | None]:
+    present = bits(PRESENT, PROT_NONE)
+    readable = bits(READ) if config.has(RISCV_SHADOW_STACK) else 0
+    soft_dirty = bits(PRESENT_SOFT_DIRTY) if config.soft_dirty else 0
+
+    def wrprotect(v: Formula) -> Formula:
+        # what is written to and not read would be a shadow stack, and what is neither would be a table
+        return (v & (MASK64 ^ bits(WRITE))) | readable if readable else v & (MASK64 ^ bits(WRITE))
+
+    return {
+        "write": any_bit(bits(WRITE))._replace(clear=wrprotect),
+        "dirty": any_bit(bits(DIRTY), sets=bits(DIRTY) | soft_dirty),
+        "special": any_bit(bits(SPECIAL)) if level == "pte" or config.has(RISCV_PMD_SPECIAL) else None,
+        "uffd": any_bit(bits(PRESENT_UFFD))._replace(set=lambda v: wrprotect(v | bits(PRESENT_UFFD)))
+        if config.uffd
+        else None,
+        "protnone": Attribute(
+            lambda v: (v & present) == bits(PROT_NONE),
+            lambda v: (v & (MASK64 ^ bits(PRESENT))) | bits(PROT_NONE),
+            lambda v: v | bits(PRESENT),
+        ),
+        # without _PAGE_PRESENT the bit is _PAGE_PROT_NONE, which nothing but protnone takes away
+        "global": Attribute(
+            lambda v: (v & present) == present,
+            lambda v: v | bits(GLOBAL),
+            lambda v: v ^ (((v >> GLOBAL) & (v & 1)) << GLOBAL),
+        ),
+    }
+
+
+def _napot_pfn(v: Formula) -> Formula:
+    """Of a run of pages the lowest bit that is set in the frame number says how many; the rest is the frame."""
+    pfn = TABLE.address(v) >> PAGE_SHIFTS["pte"]
+    return pfn & (pfn - (v >> NAPOT))
+
+
+def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
+    def of_pages(level: LevelName, upper: UpperFacts | None = None) -> PresentFacts:
+        return PresentFacts(
+            index_bits=9,
+            page=_page(config, level),
+            table=None if level == "pte" else TABLE,
+            upper=upper,
+            attributes=_attributes(config, level),
+            pfn=_napot_pfn if level == "pte" and config.is_on("svnapot") else None,
+            base=bits(PRESENT, READ),
+            table_base=bits(PRESENT),
+        )
+
+    def is_present(v: Formula) -> Formula:
+        return (v & bits(PRESENT)) != 0
+
+    def is_absent(v: Formula) -> Formula:
+        return (v & bits(PRESENT)) == 0
+
+    tables = PresentFacts(
+        index_bits=9,
+        table=TABLE,
+        upper=UpperFacts(none=lambda v: v == 0, present=is_present, leaf=never, bad=is_absent),
+        table_base=bits(PRESENT),
+    )
+    pud = of_pages(
+        "pud",
+        UpperFacts(
+            none=lambda v: v == 0,
+            present=is_present,
+            leaf=lambda v: is_present(v) & ((v & LEAF) != 0),
+            bad=(lambda v: is_absent(v) | ((v & LEAF) != 0)) if config.has(RISCV_PUD_BAD) else is_absent,
+        ),
+    )
+    top: Mapping[int, dict[LevelName, PresentFacts]] = {
+        39: {"pgd": pud},
+        48: {"pgd": tables, "pud": pud},
+        57: {"pgd": tables, "p4d": tables, "pud": pud},
+    }
+    return {**top[config.number("va_bits")], "pmd": of_pages("pmd"), "pte": of_pages("pte")}
+
+
 RISCV64 = Architecture(
     name="riscv64",
     aliases=("riscv",),
     byteorder="little",
     options=common_options(
         page_size=Choice((4096,), 4096),
+        va_bits=Choice((57, 48, 39), 57, help="bits of a virtual address: Sv39, Sv48 or Sv57", numbers_only=True),
+        svnapot=Switch(since=RISCV_NAPOT, on=False, help="the CPU has the extension Svnapot", numbers_only=True),
         svrsw60t59b=Switch(since=RISCV_SOFT_DIRTY, on=False, help="the CPU has the extension Svrsw60t59b"),
         soft_dirty=Switch(needs="svrsw60t59b"),
         uffd=Switch(needs="svrsw60t59b"),
@@ -127,7 +287,7 @@ RISCV64 = Architecture(
         max_physmem_bits=lambda config: 56,
     ),
     facts=_facts,
-    present=lambda config: {},
+    present=_present,
     hazards=(
         zero_entry("pte", "pmd"),
         Hazard(
