@@ -20,6 +20,7 @@ __all__ = [
     "Options",
     "PhysmemBits",
     "Switch",
+    "VirtualBits",
     "common_options",
     "option_sets",
     "resolve",
@@ -254,6 +255,28 @@ class Choice(NamedTuple):
             if type(given) is type(value) and given == value:
                 return self.unless(value, config)
         return f"allowed: {', '.join(map(show, self.values))}"
+
+
+class VirtualBits(NamedTuple):
+    """Bits of a virtual address, which decide how many levels of tables there are.
+
+    `allowed`: those that a configuration can have, the default first; `examples`: all that some configuration has.
+    """
+
+    allowed: Callable[[Config], tuple[int, ...]]
+    examples: tuple[int, ...]
+    help: str = "bits of a virtual address, which decide the levels of the page tables"
+    numbers_only: bool = True
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, sorted(self.examples)))
+
+    def default(self, config: Config) -> int:
+        return self.allowed(config)[0]
+
+    def refusal(self, given: object, config: Config) -> str | None:
+        allowed = self.allowed(config)
+        return None if type(given) is int and given in allowed else f"allowed: {', '.join(map(str, sorted(allowed)))}"
 
 
 class PhysmemBits(NamedTuple):

@@ -12,6 +12,7 @@ import builtins
 import enum
 import operator
 from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
 from types import MappingProxyType
 from typing import NamedTuple, NoReturn, TypeVar
 
@@ -305,7 +306,7 @@ class PresentLayout(WordLayout):
         if not parts:
             raise LayoutError("no field holds an address")
         values["address_fields"] = parts
-        values["address_mask"] = sum(field.max << field.address_bit for field in parts)
+        values["address_mask"] = reduce(operator.or_, (field.max << field.address_bit for field in parts))
         return values
 
     def address(self, word: Word) -> Word:

@@ -273,6 +273,22 @@ LOONGARCH_ZONE_DEVICE = _change(
     subject="LoongArch: Add ARCH_HAS_PTE_DEVMAP support",
     arches=_LOONGARCH64,
 )
+ARM64_PKEYS = _change(
+    "a protection key in present entries of arm64",
+    "6.12",
+    "7f955be9f887",
+    arches=_ARM64,
+    effect=Effect.PRESENT,
+    inferred=True,
+)
+ARM64_PMD_SPECIAL = _change(
+    "pmd_special() on arm64",
+    "6.12",
+    "3e509c9b03f9",
+    subject="mm/arm64: support large pfn mappings",
+    arches=_ARM64,
+    effect=Effect.PRESENT,
+)
 X86_PMD_SPECIAL = _change(
     "pmd_special() and pud_special() on x86",
     "6.12",
@@ -287,6 +303,15 @@ MARKER_GUARD = _change(
     "7c53dfbdb024",
     subject="mm: add PTE_MARKER_GUARD PTE marker",
     inferred=True,
+)
+ARM64_TABLE_AF = _change(
+    "the access flag in entries of arm64 that point to a table",
+    "6.13",
+    "62df5870ebf7",
+    arches=_ARM64,
+    effect=Effect.PRESENT,
+    inferred=True,
+    also=("efe72541355d",),
 )
 S390_SOFT_BITS = _change(
     "the soft bits of s390 segment-table entries where they are",
@@ -326,6 +351,14 @@ DEVICE_EXCLUSIVE_MERGED = _change(
     "c25465eb7630",
     subject="mm: use single SWP_DEVICE_EXCLUSIVE entry type",
     arches=("x86_64", "arm64", "riscv64", "ppc64", "loongarch64"),
+)
+ARM64_P4D_BAD = _change(
+    "p4d_bad() and pgd_bad() of arm64 ask for both type bits",
+    "6.15",
+    "4fa8a9c0fc99",
+    arches=_ARM64,
+    effect=Effect.PRESENT,
+    inferred=True,
 )
 ARM64_PMD_TABLE = _change(
     "pmd_trans_huge() of arm64 by pmd_table(), with the same answers",

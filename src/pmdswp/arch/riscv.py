@@ -26,7 +26,7 @@ from pmdswp.arch.facts import (
     any_bit,
     never,
 )
-from pmdswp.config import Choice, Config, Switch, common_options
+from pmdswp.config import Choice, Config, Switch, VirtualBits, common_options
 from pmdswp.formula import MASK64, Formula
 from pmdswp.hazards import Hazard, zero_entry
 from pmdswp.layout import Field, Layout, PresentLayout, address, bits, fixed, flag, ignored, value, zero
@@ -277,7 +277,7 @@ RISCV64 = Architecture(
     byteorder="little",
     options=common_options(
         page_size=Choice((4096,), 4096),
-        va_bits=Choice((57, 48, 39), 57, help="bits of a virtual address: Sv39, Sv48 or Sv57", numbers_only=True),
+        va_bits=VirtualBits(lambda config: (57, 48, 39), (57, 48, 39)),
         svnapot=Switch(since=RISCV_NAPOT, on=False, help="the CPU has the extension Svnapot", numbers_only=True),
         svrsw60t59b=Switch(since=RISCV_SOFT_DIRTY, on=False, help="the CPU has the extension Svrsw60t59b"),
         soft_dirty=Switch(needs="svrsw60t59b"),
