@@ -51,6 +51,7 @@ class Options(TypedDict, total=False):
     pte_marker: bool
     static_pa_bits: bool
     mmu: str
+    numa_balancing: bool
     invalid_pte_table: int
 
 

@@ -119,6 +119,16 @@ MARKER_ALWAYS = _change(
     subject="mm: always compile in pte markers",
     inferred=True,
 )
+PPC_NO_SAVED_WRITE = _change(
+    "pte_write() of powerpc asks for the write bit alone",
+    "6.2",
+    "d6379159f476",
+    subject="mm: remove unused savedwrite infrastructure",
+    arches=_PPC64,
+    effect=Effect.PRESENT,
+    inferred=True,
+    also=("6a56ccbcf6c6",),
+)
 EXCLUSIVE_EVERYWHERE = _change(
     "the exclusive bit of a PTE required of every architecture",
     "6.3",
@@ -488,6 +498,15 @@ RISCV_SHADOW_STACK = _change(
     "7.0",
     "540de7ade1e1",
     arches=_RISCV64,
+    effect=Effect.PRESENT,
+    inferred=True,
+)
+PPC_PMD_SPECIAL = _change(
+    "pmd_special() and pud_special() on powerpc",
+    "7.1",
+    "d1503aa9ab80",
+    subject="powerpc/64s: Add support for huge pfnmaps",
+    arches=_PPC64,
     effect=Effect.PRESENT,
     inferred=True,
 )

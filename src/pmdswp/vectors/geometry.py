@@ -78,6 +78,8 @@ def options(geom: Mapping[str, Any], kernel: str) -> Options:
             found["static_pa_bits"] = True
     elif arch == "ppc64le":
         found["mmu"] = geom["mode"]
+        if kernel == "6.1":
+            found["numa_balancing"] = symbols.get("NUMA_BALANCING", False)
     elif arch == "loongarch64":
         found["invalid_pte_table"] = number(geom["invalid_pte_table"])
     return found
