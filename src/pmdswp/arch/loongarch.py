@@ -6,10 +6,10 @@ of the swap offset: a PMD entry with it set reads back as present (with 4K pages
 is no soft-dirty and no uffd bit. The type has 7 bits in the word, of which the generic layer uses 5; before 6.3 it had
 8, and there was no exclusive bit.
 
-An entry that points to a table holds its virtual address, in the window that maps memory cached; an empty one does so
-too, and points to `invalid_pte_table`, `invalid_pmd_table` or `invalid_pud_table`. Dirty is what the hardware marked so,
-and what the kernel did. With three levels the entries of the root are what pud_none() and its like are asked of, with
-four it is p4d_none(), and with two the root is the PMD.
+An entry that points to a table holds its virtual address, in the window that maps memory cached. So does an empty
+one: it points to `invalid_pte_table`, `invalid_pmd_table` or `invalid_pud_table`. A page is dirty if the kernel marked
+it so, and since 6.5 if the hardware did. Of the entries of the root pud_none() and its like are asked with three
+levels, and p4d_none() with four; with two levels the root is the PMD.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pmdswp.arch.facts import (
     no_bit,
 )
 from pmdswp.config import Address, Choice, Config, Switch, common_options
-from pmdswp.formula import MASK64, Formula
+from pmdswp.formula import MASK64, moved
 from pmdswp.hazards import Hazard, zero_entry
 from pmdswp.layout import Field, Layout, PresentLayout, address, bits, fixed, flag, value, zero
 from pmdswp.revisions import (
@@ -46,17 +46,8 @@ __all__ = ["LOONGARCH64"]
 
 VALID, GLOBAL, HUGE = 0, 6, 6
 PRESENT, PROTNONE, TYPE, EXCLUSIVE, OFFSET, PRESENT_INVALID = 7, 10, 16, 23, 24, 60
-DIRTY, PLV, CACHE, WRITE, MODIFIED, SPECIAL, HGLOBAL, DEVMAP, NO_READ, NO_EXEC, RPLV = (
-    1,
-    2,
-    4,
-    8,
-    9,
-    11,
-    12,
-    59,
-    *range(61, 64),
-)
+DIRTY, PLV, CACHE, WRITE, MODIFIED, SPECIAL, HGLOBAL = 1, 2, 4, 8, 9, 11, 12
+DEVMAP, NO_READ, NO_EXEC, RPLV = 59, 61, 62, 63
 USER, CACHED = 3 << PLV, 1 << CACHE
 PFN_END = 48
 WINDOW, CACHED_WINDOW = 60, 9
@@ -167,6 +158,7 @@ def _page(config: Config, huge_shift: int = 0) -> PresentLayout:
 
 
 def _huge_bits(shift: int) -> tuple[Field, Field]:
+    """The bits between the flags and the address of a huge page."""
     global_bit = flag("global", HGLOBAL, "_PAGE_HGLOBAL", "in every address space")
     return (global_bit, zero(HGLOBAL + 1, shift - HGLOBAL - 1))
 
@@ -186,11 +178,6 @@ def _table(config: Config) -> PresentLayout:
     )
 
 
-def _moved(v: Formula, bit: int, to: int) -> Formula:
-    moves = (v >> bit) & 1
-    return moves << to
-
-
 def _attributes(config: Config, *, huge: bool) -> dict[str, Attribute | None]:
     dirty = bits(DIRTY, MODIFIED)
     tests_dirty = dirty if config.has(LOONGARCH_HARDWARE_DIRTY) else bits(MODIFIED)
@@ -198,12 +185,12 @@ def _attributes(config: Config, *, huge: bool) -> dict[str, Attribute | None]:
     found: dict[str, Attribute | None] = {
         "write": Attribute(
             any_bit(bits(WRITE)).test,
-            lambda v: v | bits(WRITE) | _moved(v, MODIFIED, DIRTY),
-            lambda v: (v | _moved(v, DIRTY, MODIFIED)) & (MASK64 ^ bits(WRITE, DIRTY)),
+            lambda v: v | bits(WRITE) | moved(v, MODIFIED, DIRTY),
+            lambda v: (v | moved(v, DIRTY, MODIFIED)) & (MASK64 ^ bits(WRITE, DIRTY)),
         ),
         "dirty": Attribute(
             any_bit(tests_dirty).test,
-            lambda v: v | bits(MODIFIED) | _moved(v, WRITE, DIRTY),
+            lambda v: v | bits(MODIFIED) | moved(v, WRITE, DIRTY),
             any_bit(dirty).clear,
         ),
         "exec": no_bit(bits(NO_EXEC)),

@@ -30,7 +30,7 @@ from pmdswp.arch.facts import (
 )
 from pmdswp.config import Choice, Config, Switch, common_options
 from pmdswp.errors import DecodeError
-from pmdswp.formula import MASK64, Formula, where
+from pmdswp.formula import MASK64, moved, where
 from pmdswp.layout import Field, Layout, PresentLayout, address, bits, check_word, fixed, flag, value, zero
 from pmdswp.revisions import (
     DEVMAP_REMOVED,
@@ -287,10 +287,6 @@ def _table_start(config: Config, level: LevelName) -> tuple[Field, ...]:
     return (fixed("present", PRESENT, 1, name, "present", since=S390_PMD_PRESENT_BIT), zero(1))
 
 
-def _moved(v: Formula, bit: int, to: int) -> Formula:
-    return ((v >> bit) & 1) << to
-
-
 def _attributes(config: Config, at: _Bits, maps_page: Predicate) -> dict[str, Attribute | None]:
     """Attributes that the hardware's bits follow: I is clear of what is readable and young, P of writable and dirty."""
     young, dirty, read, write = bits(at.young), bits(at.dirty), bits(at.read), bits(at.write)
@@ -299,24 +295,24 @@ def _attributes(config: Config, at: _Bits, maps_page: Predicate) -> dict[str, At
     return {
         "write": Attribute(
             any_bit(write).test,
-            lambda v: (v | write) & (_moved(v, at.dirty, PROTECT) ^ MASK64),
+            lambda v: (v | write) & (moved(v, at.dirty, PROTECT) ^ MASK64),
             lambda v: (v & (MASK64 ^ write)) | protect,
         ),
         "young": Attribute(
             any_bit(young).test,
-            lambda v: (v | young) & (_moved(v, at.read, at.invalid) ^ MASK64),
+            lambda v: (v | young) & (moved(v, at.read, at.invalid) ^ MASK64),
             lambda v: (v & (MASK64 ^ young)) | invalid,
         ),
         "dirty": Attribute(
             any_bit(dirty).test,
-            lambda v: (v | dirty | soft_dirty) & (_moved(v, at.write, PROTECT) ^ MASK64),
+            lambda v: (v | dirty | soft_dirty) & (moved(v, at.write, PROTECT) ^ MASK64),
             lambda v: (v & (MASK64 ^ dirty)) | protect,
         ),
         "exec": no_bit(bits(NOEXEC)),
         "protnone": Attribute(
             lambda v: maps_page(v) & ((v & read) == 0),
             lambda v: (v & (MASK64 ^ read)) | invalid,
-            lambda v: (v | read) & (_moved(v, at.young, at.invalid) ^ MASK64),
+            lambda v: (v | read) & (moved(v, at.young, at.invalid) ^ MASK64),
         ),
     }
 
