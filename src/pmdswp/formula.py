@@ -18,7 +18,7 @@ from types import CodeType
 from typing import Any
 from zlib import crc32
 
-__all__ = ["MASK64", "Formula", "compile_methods", "method_source", "where"]
+__all__ = ["MASK64", "Formula", "compile_methods", "method_source", "moved", "where"]
 
 MASK64 = (1 << 64) - 1
 
@@ -105,6 +105,11 @@ def where(word: Formula, truth: Formula, mask: int) -> Formula:
     An empty part of the word makes a number of the truth, in every reading: NumPy's truths are no words.
     """
     return ((word & 0) | truth) * mask
+
+
+def moved(word: Formula, bit: int, to: int) -> Formula:
+    """Bit `bit` of a word, at bit `to`, and nothing else."""
+    return ((word >> bit) & 1) << to
 
 
 def method_source(name: str, parameters: str, result: Formula | str, setup: Iterable[str] = ()) -> str:

@@ -169,6 +169,16 @@ RISCV_NAPOT = _change(
     effect=Effect.PRESENT,
     inferred=True,
 )
+LOONGARCH_HARDWARE_DIRTY = _change(
+    "pte_dirty() and pmd_dirty() of loongarch look at the dirty bit of the hardware too",
+    "6.5",
+    "01158487af60",
+    subject="LoongArch: Introduce hardware page table walker",
+    arches=_LOONGARCH64,
+    effect=Effect.PRESENT,
+    inferred=True,
+    remark="as compiled, not so in 6.1 and so in 6.12",
+)
 MARKER_POISONED = _change(
     "POISONED as the name of the swap error marker, SWAPIN_ERROR until then",
     "6.6",
@@ -249,8 +259,9 @@ S390_PUD_SOFT_BITS = _change(
     "3e93d49175a7",
     subject="s390/pgtable: Switch read and write softbits for puds",
     arches=_S390X,
-    effect=Effect.ELSEWHERE,
+    effect=Effect.PRESENT,
     inferred=True,
+    remark="as compiled, not so in 6.1 and so in 6.12",
 )
 S390_HARDWARE_BITS = _change(
     "more hardware bits in the masks of pud_bad() and pmd_bad() on s390; pmd_bad() answers as before",
@@ -485,6 +496,16 @@ VALID_PMD_NAME = _change(
     "64b7d889d03c",
     subject="mm: add softleaf_is_valid_pmd_entry(), pmd_to_softleaf_folio()",
     effect=Effect.SYMBOLS,
+)
+LOONGARCH_WRPROTECT = _change(
+    "pte_wrprotect() and pmd_wrprotect() of loongarch keep a page dirty that only the hardware marked so",
+    "7.2",
+    "018e9828eb52",
+    subject="LoongArch: Fix missing dirty page tracking in {pte,pmd}_wrprotect()",
+    arches=_LOONGARCH64,
+    effect=Effect.PRESENT,
+    inferred=True,
+    remark="in stable updates too, as compiled in 6.1.192 and 6.12.117: every release is taken to have it",
 )
 SOFTLEAF_TO_PMD = _change(
     "softleaf_to_pmd(), swp_entry_to_pmd() until then",

@@ -135,9 +135,10 @@ class PresentFacts(NamedTuple):
     A flag of `page` (at levels without pages, of `table`) that has the name of an attribute (`pmdswp.attributes`) is
     that attribute; `attributes` gives those that hang on other or on more bits, and None for a flag that is none.
     `plain`: the word as the layouts show it, where the kernel stores the address inverted; it undoes itself. `pfn`: the
-    kernel's `pte_pfn` or its like, where it is not simply the address of the page that `page` shows. `base` and
-    `table_base`: the bits that a page's word has before any attribute is set, and those that the kernel gives a pointer
-    to a user table.
+    kernel's `pte_pfn` or its like, where it is not simply the address of the page that `page` shows;
+    `table_address`: where the kernel looks for a table, where more bits count for it than those that `table` shows.
+    `base` and `table_base`: the bits that a page's word has before any attribute is set, and those that the kernel
+    gives a pointer to a user table.
     """
 
     index_bits: int
@@ -147,6 +148,7 @@ class PresentFacts(NamedTuple):
     attributes: Mapping[str, Attribute | None] = MappingProxyType({})
     plain: Predicate = same
     pfn: Predicate | None = None
+    table_address: Predicate | None = None
     base: int = 0
     table_base: int = 0
 

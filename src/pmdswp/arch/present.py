@@ -74,9 +74,10 @@ def _of_level(
 ) -> Iterator[tuple[str, Formula]]:
     v = Formula("v")
     plain = facts.plain(v)
-    for kind, layout in (("page", facts.page), ("table", facts.table)):
-        if layout is not None:
-            yield f"{name}_{kind}_address", layout.address(plain if kind == "page" else v)
+    if facts.page is not None:
+        yield f"{name}_page_address", facts.page.address(plain)
+    if facts.table is not None:
+        yield f"{name}_table_address", (facts.table_address or facts.table.address)(v)
     if facts.pfn is not None:
         yield f"{name}_pfn", facts.pfn(v)
     else:

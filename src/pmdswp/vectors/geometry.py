@@ -82,4 +82,10 @@ def options(geom: Mapping[str, Any], kernel: str) -> Options:
             found["numa_balancing"] = symbols.get("NUMA_BALANCING", False)
     elif arch == "loongarch64":
         found["invalid_pte_table"] = number(geom["invalid_pte_table"])
+        found["va_bits"] = _va_bits(number(geom["PAGE_SHIFT"]), number(geom["CONFIG_PGTABLE_LEVELS"]))
     return found
+
+
+def _va_bits(page_shift: int, levels: int) -> int:
+    """The bits of a virtual address where each table is one page of words."""
+    return page_shift + levels * (page_shift - 3)
