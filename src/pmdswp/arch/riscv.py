@@ -237,7 +237,7 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
             table=None if level == "pte" else TABLE,
             upper=upper,
             attributes=_attributes(config, level),
-            pfn=_napot_pfn if level == "pte" and config.is_on("svnapot") else None,
+            pfn=_napot_pfn if level == "pte" and config.is_on("svnapot") and config.has(RISCV_NAPOT) else None,
             base=bits(PRESENT, READ),
             table_base=bits(PRESENT),
         )
@@ -278,7 +278,7 @@ RISCV64 = Architecture(
     options=common_options(
         page_size=Choice((4096,), 4096),
         va_bits=VirtualBits(lambda config: (57, 48, 39), (57, 48, 39)),
-        svnapot=Switch(since=RISCV_NAPOT, on=False, help="the CPU has the extension Svnapot", numbers_only=True),
+        svnapot=Switch(on=False, help="the CPU has the extension Svnapot, which counts since 6.4", numbers_only=True),
         svrsw60t59b=Switch(since=RISCV_SOFT_DIRTY, on=False, help="the CPU has the extension Svrsw60t59b"),
         soft_dirty=Switch(needs="svrsw60t59b"),
         uffd=Switch(needs="svrsw60t59b"),
