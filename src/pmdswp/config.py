@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
-from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypedDict, cast
 
 from pmdswp.errors import UnsupportedError, brief, cut
@@ -236,21 +235,13 @@ class Switch(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """One of `values`; `usual` is the default.
-
-    `by_page_size`: page size in bytes -> those that there are with such pages, where not all are there with all; the
-    first of them is the default where `usual` is not among them.
-    """
+    """One of `values`; `usual` is the default."""
 
     values: tuple[int, ...] | tuple[str, ...]
     usual: int | str
     unless: Unless = _never
     help: str = ""
     numbers_only: bool = False
-    by_page_size: Mapping[int, tuple[int, ...]] = MappingProxyType({})
-
-    def _possible(self, config: Config) -> tuple[int | str, ...]:
-        return self.by_page_size.get(config.page_size, self.values)
 
     @property
     def examples(self) -> tuple[int | str, ...]:
@@ -260,16 +251,13 @@ class Choice(NamedTuple):
         return ", ".join(map(str, self.values))
 
     def default(self, config: Config) -> int | str:
-        possible = self._possible(config)
-        return self.usual if self.usual in possible else possible[0]
+        return self.usual
 
     def refusal(self, given: object, config: Config) -> str | None:
-        possible = self._possible(config)
-        for value in possible:
+        for value in self.values:
             if type(given) is type(value) and given == value:
                 return self.unless(value, config)
-        pages = f" (page_size={config.page_size})" if self.by_page_size else ""
-        return f"allowed: {', '.join(map(show, possible))}{pages}"
+        return f"allowed: {', '.join(map(show, self.values))}"
 
 
 class VirtualBits(NamedTuple):

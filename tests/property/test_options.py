@@ -45,7 +45,10 @@ VALUES: dict[str, dict[str, tuple[object, ...]]] = {
     "ppc64": {"page_size": (4096, 65536), "mmu": ("radix", "hash")},
     "loongarch64": {"page_size": (4096, 16384, 65536)},
 }
-OPEN_VALUES = {"max_physmem_bits", "invalid_pte_table"}
+INVALID_TABLES = ("invalid_pte_table", "invalid_pmd_table", "invalid_pud_table")
+OPEN_VALUES = {"max_physmem_bits", "va_bits", *INVALID_TABLES}
+LOONGARCH_VA_BITS = {4096: {39: 3, 48: 4}, 16384: {36: 2, 47: 3}, 65536: {42: 2, 55: 3}}
+"""Page size -> bits of a virtual address -> levels of page tables, as Kconfig has them."""
 
 
 def is_possible(name: str, options: Mapping[str, object]) -> bool:
@@ -152,10 +155,29 @@ def test_physmem_bits_must_hold_a_pfn_and_fit_a_word(name: str, bits: object) ->
         get_with(name, {"max_physmem_bits": bits})
 
 
-@given(not_words() | st.integers(0, MAX_WORD).filter(lambda word: word % 16384) | not_integers())
-def test_invalid_pte_table_must_be_the_address_of_a_page(address: object) -> None:
-    with pytest.raises(UnsupportedError, match=r"invalid_pte_table.*multiples of 0x4000"):
-        get_with("loongarch64", {"invalid_pte_table": address})
+@given(
+    st.sampled_from(INVALID_TABLES),
+    not_words() | st.integers(0, MAX_WORD).filter(lambda word: word % 16384) | not_integers(),
+)
+def test_the_table_of_no_entries_must_be_the_address_of_a_page(table: str, address: object) -> None:
+    with pytest.raises(UnsupportedError, match=rf"{table}.*multiples of 0x4000"):
+        get_with("loongarch64", {table: address})
+
+
+@pytest.mark.parametrize("page_size", LOONGARCH_VA_BITS)
+def test_loongarch_translates_the_bits_that_its_levels_index(page_size: int) -> None:
+    possible = LOONGARCH_VA_BITS[page_size]
+    assert get_with("loongarch64", {"page_size": page_size}).config.option("va_bits") == max(possible)
+    for va_bits in {bits for of_size in LOONGARCH_VA_BITS.values() for bits in of_size}:
+        options = {"page_size": page_size, "va_bits": va_bits}
+        if va_bits in possible:
+            tables = get_with("loongarch64", options).tables
+            assert len(tables) == possible[va_bits]
+            assert tables[0].shift + tables[0].index_bits == va_bits
+        else:
+            allowed = ", ".join(map(str, possible))
+            with pytest.raises(UnsupportedError, match=rf"va_bits={va_bits}; allowed: {allowed}$"):
+                get_with("loongarch64", options)
 
 
 @pytest.mark.parametrize(("name", "options"), IMPOSSIBLE)

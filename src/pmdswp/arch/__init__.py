@@ -96,8 +96,8 @@ def get(name: str, /, **options: Unpack[Options]) -> Arch:
     - ``invalid_pmd_table``, ``invalid_pud_table`` (loongarch64): the addresses that empty entries of the two levels
       above hold, where there are these levels; examples again.
     - ``va_bits``: the bits of a virtual address that page tables translate, which say how many levels they have;
-      riscv64 39, 48, 57 (default); loongarch64 39 or 48 (default) with 4K pages, 36 or 47 (default) with 16K, 42 or
-      55 (default) with 64K.
+      riscv64 39, 48, 57 (default); loongarch64 39 or 48 with 4K pages, 36 or 47 with 16K, 42 or 55 with 64K, by
+      default the larger.
 
     Raises `UnsupportedError`, which names what is allowed, for any other name, option, value or combination.
     """

@@ -28,7 +28,7 @@ from pmdswp.arch.facts import (
     never,
     no_bit,
 )
-from pmdswp.config import Address, Choice, Config, Switch, common_options
+from pmdswp.config import Address, Choice, Config, Switch, VirtualBits, common_options
 from pmdswp.formula import MASK64, moved
 from pmdswp.hazards import Hazard, zero_entry
 from pmdswp.layout import Field, Layout, PresentLayout, address, bits, fixed, flag, value, zero
@@ -51,6 +51,7 @@ DEVMAP, NO_READ, NO_EXEC, RPLV = 59, 61, 62, 63
 USER, CACHED = 3 << PLV, 1 << CACHE
 PFN_END = 48
 WINDOW, CACHED_WINDOW = 60, 9
+VIRTUAL_BITS: Mapping[int, tuple[int, ...]] = {4096: (48, 39), 16384: (47, 36), 65536: (55, 42)}
 
 
 def _type_and_exclusive(config: Config, level: LevelName, name: str) -> tuple[Field, ...]:
@@ -263,10 +264,6 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
     return {"pgd": of_tables(upper("invalid_pud_table", leaf=False)), "pud": puds, **lower}
 
 
-VA_BITS: Mapping[int, tuple[int, ...]] = {4096: (48, 39), 16384: (47, 36), 65536: (55, 42)}
-"""Page size -> what there is of `va_bits`, by the number of levels; the largest first."""
-
-
 LOONGARCH64 = Architecture(
     name="loongarch64",
     aliases=("loongarch",),
@@ -276,13 +273,7 @@ LOONGARCH64 = Architecture(
         invalid_pte_table=Address(0x9000000001A50000, help="the address that an empty PMD holds"),
         invalid_pmd_table=Address(0x9000000001A60000, help="the address that an empty entry above the PMD holds"),
         invalid_pud_table=Address(0x9000000001A70000, help="the address that an empty entry above the PUD holds"),
-        va_bits=Choice(
-            (47, 36, 39, 42, 48, 55),
-            47,
-            help="bits of a virtual address that page tables translate",
-            numbers_only=True,
-            by_page_size=VA_BITS,
-        ),
+        va_bits=VirtualBits(lambda config: VIRTUAL_BITS[config.page_size], (47, 36, 39, 42, 48, 55)),
         soft_dirty=Switch(possible=False),
         uffd=Switch(possible=False),
         device_private=Switch(since=LOONGARCH_ZONE_DEVICE),
