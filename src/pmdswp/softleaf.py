@@ -11,7 +11,7 @@ import enum
 import operator
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, NoReturn
 
 from pmdswp.attributes import ATTRIBUTES
 from pmdswp.config import show
@@ -195,18 +195,7 @@ class Flags(enum.IntFlag):
     UFFD = 4
 
 
-class Entry(NamedTuple):
-    """A decoded page-table word.
-
-    `leaf`, `kind` and the flags `exclusive`, `soft_dirty` and `uffd` tell of a SOFTLEAF: otherwise they are None, NONE
-    and False. `pfn` is a page frame number: of the first page that a PRESENT entry maps, of the table to which a TABLE
-    points (of the page in which it lies: ppc64 and s390x have tables smaller than a page), or in a softleaf of a kind
-    that has one; otherwise None. `address`: of a PRESENT or TABLE entry the physical address in bytes of what it maps
-    or points to; otherwise None. `attributes`: of a PRESENT or TABLE entry the names of `pmdswp.attributes.ATTRIBUTES`
-    for which the kernel's helper says yes. `young`, `dirty`: of a migration entry; `markers`: of a PTE marker, the bits
-    `MARKER_BITS`.
-    """
-
+class _Decoded(NamedTuple):
     level: LevelName
     raw: int
     state: State
@@ -215,12 +204,39 @@ class Entry(NamedTuple):
     exclusive: bool = False
     soft_dirty: bool = False
     uffd: bool = False
+
+
+class Entry(_Decoded):
+    """A decoded page-table word: `level`, `raw`, `state`, `leaf`, `kind`, `exclusive`, `soft_dirty`, `uffd`.
+
+    `leaf`, `kind` and the flags tell of a SOFTLEAF: otherwise they are None, NONE and False. An entry is a tuple of
+    these eight, and two are equal if these are. What else there is to know of it follows from them and from the
+    configuration: `pfn`, `address`, `attributes`, `young`, `dirty`, `markers`. `Level.decode` fills that in; an entry
+    that was made otherwise does not know it.
+    """
+
     pfn: int | None = None
+    """A page frame number: of the first page that a PRESENT entry maps, of the table to which a TABLE points (of the
+    page in which it lies, as ppc64 and s390x have tables smaller than a page), or in a softleaf of a kind that has one,
+    without the young and dirty bits; otherwise None."""
     address: int | None = None
+    """Of a PRESENT or TABLE entry the physical address, in bytes, of what it maps or points to; otherwise None."""
     attributes: frozenset[str] = frozenset()
+    """Of a PRESENT or TABLE entry the names of `ATTRIBUTES` for which the kernel's helper says yes."""
     young: bool = False
+    """Whether a migration entry is young: `Arch.softleaf_young`."""
     dirty: bool = False
+    """Whether a migration entry is dirty: `Arch.softleaf_dirty`."""
     markers: int = 0
+    """The bits `MARKER_BITS` of a PTE marker: `Arch.softleaf_markers`."""
+
+    def __setattr__(self, name: str, _value: object) -> NoReturn:
+        raise AttributeError(f"an Entry is immutable: cannot set {name!r}")
+
+    def knowing(self, **known: object) -> Entry:
+        """The same entry, with what follows from it and from the configuration; for those that make entries."""
+        vars(self).update(known)
+        return self
 
     @property
     def flags(self) -> Flags:
@@ -229,17 +245,9 @@ class Entry(NamedTuple):
 
     def __repr__(self) -> str:
         shown = [f"level={self.level!r}", f"raw={self.raw:#018x}"]
-        # what only some entries have is shown of those
-        shown += (f"{name}={getattr(self, name)!r}" for name in self._fields[2:_ALWAYS_SHOWN])
-        for name in self._fields[_ALWAYS_SHOWN:]:
-            value = getattr(self, name)
-            if value != self._field_defaults[name]:
-                shown.append(f"{name}={_shown(name, value)}")
+        shown += (f"{name}={value!r}" for name, value in zip(self._fields[2:], self[2:], strict=True))
+        shown += (f"{name}={_shown(name, value)}" for name, value in vars(self).items() if value)
         return f"Entry({', '.join(shown)})"
-
-
-_ALWAYS_SHOWN = 8
-"""Fields of an `Entry` that its `repr` shows even if they say nothing."""
 
 
 def _shown(name: str, value: object) -> str:

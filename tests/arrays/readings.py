@@ -41,7 +41,7 @@ def entries(arch: Arch, level: LevelName, words: Iterable[int]) -> list[Entry]:
 
 
 def _row(entry: Entry) -> tuple[int, ...]:
-    _, _, state, leaf, kind, exclusive, soft_dirty, uffd = entry[:8]
+    _, _, state, leaf, kind, exclusive, soft_dirty, uffd = entry
     swp_type, offset = leaf or NO_LEAF
     return CODES[state], kind.value, swp_type, exclusive | soft_dirty << 1 | uffd << 2, offset
 

@@ -263,18 +263,18 @@ class Level(ABC):
             return entry
         arch = self.arch
         if kind.has_pfn:
-            return entry._replace(
+            return entry.knowing(
                 pfn=arch.softleaf_pfn(leaf), young=arch.softleaf_young(leaf), dirty=arch.softleaf_dirty(leaf)
             )
-        return entry._replace(markers=arch.softleaf_markers(leaf)) if kind is SoftLeafType.MARKER else entry
+        return entry.knowing(markers=arch.softleaf_markers(leaf)) if kind is SoftLeafType.MARKER else entry
 
     def _decode_present(self, v: int) -> Entry:
         if self.leaf(v):
             state, address = State.PRESENT, self.page_address(v)
         else:
             state, address = State.TABLE, self.table_address(v)
-        pfn, none = address >> self.arch.page_shift, SoftLeafType.NONE
-        return Entry(self.name, v, state, None, none, False, False, False, pfn, address, self.attributes(v))  # noqa: FBT003
+        pfn = address >> self.arch.page_shift
+        return Entry(self.name, v, state).knowing(pfn=pfn, address=address, attributes=self.attributes(v))
 
     @property
     def forms(self) -> Mapping[FormName, WordLayout]:
