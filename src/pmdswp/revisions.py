@@ -165,6 +165,7 @@ RISCV_NAPOT = _change(
     "runs of 64 KiB as present entries on riscv, and pte_pfn() that knows them where the CPU has Svnapot",
     "6.4",
     "23ad288aaf15",
+    subject="riscv: mm: modify pte format for Svnapot",
     arches=_RISCV64,
     effect=Effect.PRESENT,
     inferred=True,
@@ -298,6 +299,7 @@ ARM64_PKEYS = _change(
     "a protection key in present entries of arm64",
     "6.12",
     "7f955be9f887",
+    subject="arm64: implement PKEYS support",
     arches=_ARM64,
     effect=Effect.PRESENT,
     inferred=True,
@@ -328,11 +330,11 @@ MARKER_GUARD = _change(
 ARM64_TABLE_AF = _change(
     "the access flag in entries of arm64 that point to a table",
     "6.13",
-    "62df5870ebf7",
+    "efe72541355d",
+    subject="arm64: Add support for FEAT_HAFT",
     arches=_ARM64,
     effect=Effect.PRESENT,
     inferred=True,
-    also=("efe72541355d",),
 )
 S390_SOFT_BITS = _change(
     "the soft bits of s390 segment-table entries where they are",
@@ -373,10 +375,20 @@ DEVICE_EXCLUSIVE_MERGED = _change(
     subject="mm: use single SWP_DEVICE_EXCLUSIVE entry type",
     arches=("x86_64", "arm64", "riscv64", "ppc64", "loongarch64"),
 )
+RISCV_PMD_SPECIAL = _change(
+    "pmd_special() and pud_special() on riscv",
+    "6.15",
+    "03dc00a2b678",
+    subject="riscv: Support huge pfnmaps",
+    arches=_RISCV64,
+    effect=Effect.PRESENT,
+    inferred=True,
+)
 ARM64_P4D_BAD = _change(
     "p4d_bad() and pgd_bad() of arm64 ask for both type bits",
     "6.15",
     "4fa8a9c0fc99",
+    subject="arm64/mm: Check PXD_TYPE_TABLE in [p4d|pgd]_bad()",
     arches=_ARM64,
     effect=Effect.PRESENT,
     inferred=True,
@@ -404,18 +416,11 @@ EXCLUSIVE_BOOL = _change(
     subject="mm: pgtable: fix pte_swp_exclusive",
     effect=Effect.SYMBOLS,
 )
-RISCV_PMD_SPECIAL = _change(
-    "pmd_special() and pud_special() on riscv",
-    "6.15",
-    "03dc00a2b678",
-    arches=_RISCV64,
-    effect=Effect.PRESENT,
-    inferred=True,
-)
 RISCV_PUD_BAD = _change(
     "pud_bad() of riscv is true of a huge page",
     "6.17",
     "c3cc2a4a3a23",
+    subject="riscv: Add support for PUD THP",
     arches=_RISCV64,
     effect=Effect.PRESENT,
     inferred=True,
@@ -490,12 +495,30 @@ LOONGARCH_RESPELLED = _change(
     arches=_LOONGARCH64,
     effect=Effect.NAMES,
 )
+RISCV_SHADOW_STACK = _change(
+    "pte_wrprotect() of riscv makes the page readable too, as one that is only writable is a shadow stack",
+    "7.0",
+    "540de7ade1e1",
+    subject="riscv/mm: update write protect to work on shadow stacks",
+    arches=_RISCV64,
+    effect=Effect.PRESENT,
+    inferred=True,
+)
 VALID_PMD_NAME = _change(
     "softleaf_is_valid_pmd_entry()",
     "7.1",
     "64b7d889d03c",
     subject="mm: add softleaf_is_valid_pmd_entry(), pmd_to_softleaf_folio()",
     effect=Effect.SYMBOLS,
+)
+PPC_PMD_SPECIAL = _change(
+    "pmd_special() and pud_special() on powerpc",
+    "7.1",
+    "d1503aa9ab80",
+    subject="powerpc/64s: Add support for huge pfnmaps",
+    arches=_PPC64,
+    effect=Effect.PRESENT,
+    inferred=True,
 )
 LOONGARCH_WRPROTECT = _change(
     "pte_wrprotect() and pmd_wrprotect() of loongarch keep a page dirty that only the hardware marked so",
@@ -513,23 +536,6 @@ SOFTLEAF_TO_PMD = _change(
     "608c74559718",
     subject="mm: add softleaf_to_pmd() and convert existing callers",
     effect=Effect.SYMBOLS,
-)
-RISCV_SHADOW_STACK = _change(
-    "pte_wrprotect() of riscv makes the page readable too, as one that is only writable is a shadow stack",
-    "7.0",
-    "540de7ade1e1",
-    arches=_RISCV64,
-    effect=Effect.PRESENT,
-    inferred=True,
-)
-PPC_PMD_SPECIAL = _change(
-    "pmd_special() and pud_special() on powerpc",
-    "7.1",
-    "d1503aa9ab80",
-    subject="powerpc/64s: Add support for huge pfnmaps",
-    arches=_PPC64,
-    effect=Effect.PRESENT,
-    inferred=True,
 )
 PMD_SOFTLEAVES_RENAMED = _change(
     "ARCH_HAS_PMD_SOFTLEAVES as the name of ARCH_ENABLE_THP_MIGRATION",

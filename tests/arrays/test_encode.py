@@ -152,5 +152,5 @@ def test_nothing_encodes_to_nothing() -> None:
 def test_a_level_without_softleaves_is_unsupported() -> None:
     with pytest.raises(UnsupportedError, match=r"s390x kernel 6\.12 has no pmd_layout"):
         array.encode(pmdswp.get("s390x", kernel="6.12"), "pmd", 1, 2)
-    with pytest.raises(UnsupportedError, match="no level 'pud'"):
-        array.encode(ARCHES[0], "pud", 1, 2)  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedError, match="no softleaf can be at level 'pud'"):
+        array.encode(ARCHES[0], "pud", 1, 2)

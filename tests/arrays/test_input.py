@@ -98,11 +98,11 @@ def test_only_numbers_from_1_are_numbers_of_threads(threads: int, count: int) ->
             read(ARCH, "pmd", array_of(range(count)), threads=threads)
 
 
-@pytest.mark.parametrize("level", ["pud", "PTE", "", None, 1, ["pte"]])
+@pytest.mark.parametrize("level", ["pue", "PTE", "", None, 1, ["pte"]])
 @pytest.mark.parametrize("count", [0, 1, 100])
-def test_only_pte_and_pmd_are_levels(level: object, count: int) -> None:
-    for read in (array.decode, array.classify):
-        with pytest.raises(UnsupportedError, match=r"^no level .*; allowed: 'pte', 'pmd'"):
+def test_nothing_else_is_a_level(level: object, count: int) -> None:
+    for read in (array.decode, array.classify, array.mapped):
+        with pytest.raises(UnsupportedError, match=r"^no level .*; allowed: 'pte', 'pmd', 'pud', 'p4d', 'pgd'"):
             read(ARCH, level, array_of(range(count)))  # type: ignore[arg-type]
 
 
@@ -113,6 +113,7 @@ FUNCTIONS: dict[str, Callable[[Any, Any], object]] = {
     "from_buffer": array.from_buffer,
     "decode": lambda arch, words: array.decode(arch, "pmd", words),
     "classify": lambda arch, words: array.classify(arch, "pmd", words),
+    "mapped": lambda arch, words: array.mapped(arch, "pmd", words),
     "encode": lambda arch, words: array.encode(arch, "pmd", 1, words),
     "split": array.split,
     "join": array.join,
@@ -121,7 +122,7 @@ FUNCTIONS: dict[str, Callable[[Any, Any], object]] = {
 
 
 def test_every_public_function_is_tried() -> None:
-    functions = {name for name in array.__all__ if not isinstance(getattr(array, name), type)}
+    functions = {name for name in array.__all__ if not isinstance(getattr(array, name), type | int)}
     assert functions == set(FUNCTIONS)
 
 
@@ -195,9 +196,9 @@ def test_a_list_of_plain_arrays_is_encoded() -> None:
 @pytest.mark.parametrize("level", [np.array(["pte", "pmd"]), "p" * 1000, b"pte", ("pte",)], ids=repr)
 def test_encode_and_decode_take_no_other_levels(level: Any) -> None:
     for call in (array.decode, array.classify):
-        with pytest.raises(UnsupportedError, match=r"^no level .*; allowed: 'pte', 'pmd'$"):
+        with pytest.raises(UnsupportedError, match=r"^no level .*; allowed: 'pte', 'pmd', 'pud', 'p4d', 'pgd'$"):
             call(ARCH, level, WORDS)
-    with pytest.raises(UnsupportedError, match=r"^no level .*; allowed: 'pte', 'pmd'$"):
+    with pytest.raises(UnsupportedError, match=r"^no level .*; allowed: 'pte', 'pmd', 'pud', 'p4d', 'pgd'$"):
         array.encode(ARCH, level, 1, 2)
 
 

@@ -104,11 +104,11 @@ def test_flags_by_name_are_the_helpers_of_that_flag(level: Level) -> None:
     assert set(level.flag_tests) == set(level.flag_setters) == set(level.flag_clearers) == set(level.flags)
 
 
-@pytest.mark.parametrize("name", ["pud", "PTE", "", None, 1, ["pte"], np.array(["pte", "pmd"])])
+@pytest.mark.parametrize("name", ["pue", "PTE", "", None, 1, ["pte"], np.array(["pte", "pmd"])])
 def test_any_other_level_is_refused_with_those_that_there_are(name: LevelName) -> None:
     arch = pmdswp.get("arm64")
     for ask in (arch.level, arch.layout, lambda level: arch.decode(level, 0)):
-        with pytest.raises(UnsupportedError, match=r"no level .*; allowed: 'pte', 'pmd'"):
+        with pytest.raises(UnsupportedError, match=r"no level .*; allowed: 'pte', 'pmd', 'pud', 'p4d', 'pgd'"):
             ask(name)
 
 

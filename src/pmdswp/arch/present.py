@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABCMeta
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from types import FunctionType
 from typing import Any
 
 from pmdswp.arch.facts import Architecture, Attribute, PresentFacts, any_bit, never, same
@@ -202,8 +203,15 @@ def _install(owner: type[Any]) -> None:
         if name not in levels:
             setattr(owner, name, _Folded(f"{_of(owner)} has no level {name!r}: this configuration folds it"))
     for name in _PUBLIC:
-        method = methods.get(_compiled_name(name)) or _raising(name, _absence(owner, levels, name))
+        compiled = methods.get(_compiled_name(name))
+        # a function of its own for each name, as two names may be of one formula
+        method = (
+            FunctionType(compiled.__code__, compiled.__globals__, name)
+            if isinstance(compiled, FunctionType)
+            else _raising(name, _absence(owner, levels, name))
+        )
         method.__doc__ = getattr(PresentHelpers, name).__doc__
+        method.__qualname__ = f"Arch.{name}"
         setattr(owner, name, method)
     owner.tables = tuple(made)
 
@@ -231,7 +239,7 @@ def _absence(owner: type[Any], levels: Mapping[LevelName, PresentFacts], name: s
 
 
 def _raising(name: str, message: str) -> Callable[..., Any]:
-    def refuse(*_arguments: object, **_keywords: object) -> Any:
+    def refuse(_self: object, v: object) -> Any:  # noqa: ARG001
         raise UnsupportedError(message)
 
     refuse.__name__ = name
@@ -241,6 +249,13 @@ def _raising(name: str, message: str) -> Callable[..., Any]:
 def _names(name: LevelName, facts: PresentFacts) -> tuple[str, ...]:
     """The attributes for which present entries of a level have bits."""
     return tuple(attributes_of(name, facts, same))
+
+
+def _without_softleaf(message: str) -> Callable[..., Any]:
+    def softleaf_to(_self: object, leaf: object, *, truncate: object = False) -> Any:  # noqa: ARG001
+        raise UnsupportedError(message)
+
+    return softleaf_to
 
 
 def _constants(
@@ -286,6 +301,7 @@ def _upper_level(owner: type[Any], name: LevelName, facts: PresentFacts, constan
     upper = facts.upper
     message = f"{_of(owner)}: no softleaf can be at level {name!r}; allowed: 'pte', 'pmd'"
     namespace: dict[str, Any] = {one: _raising(one, message) for one in Level.__abstractmethods__}
+    namespace["softleaf_to"] = _without_softleaf(message)
     namespace.update(
         constants,
         __slots__=(),
