@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from data_files import Fields, config_options, read_records
+from pmdswp import Entry, Level, State
 from pmdswp.config import Options
 
 
@@ -77,6 +78,7 @@ class PageRecord:
     stage: str
     area: str
     index: int
+    va: int
     level: int
     """1: PTE, 2: PMD."""
     entry_pa: int
@@ -103,6 +105,7 @@ class PageRecord:
             stage=record.text("stage"),
             area=record.text("area"),
             index=record.number("index"),
+            va=record.number("va"),
             level=record.number("level"),
             entry_pa=record.number("entry_pa"),
             memory=record.memory("bytes"),
@@ -116,7 +119,7 @@ class PageRecord:
             expect_type=tuple(record.texts("expect_type")) if "expect_type" in record else (),
         )
         # how the record was taken
-        record.without("va", "level_name", "pagemap_by", "hit", "note", "slot_content_matches", "stable_after_read")
+        record.without("level_name", "pagemap_by", "hit", "note", "slot_content_matches", "stable_after_read")
         record.done()
         return page
 
@@ -128,6 +131,10 @@ class Header:
     arch: str
     kernel: str
     options: Options
+    roots: Mapping[str, int]
+    """Stage -> the physical address of the root table."""
+    levels: int
+    """How many levels of tables the process has."""
     page_size: int
     entry_bytes: int
     entry_byte_order: str
@@ -151,6 +158,7 @@ class Header:
         release = re.match(r"\d+\.\d+", record.text("uname_r"))
         assert release is not None
         kernel = release.group()
+        levels = record.number("levels")
         paging, cpu = record.inner("paging"), [record.text("cpu"), *record.texts("cpuinfo")]
         symbols = {name: value == "y" for name, value in config.items()}
         options = config_options(arch, symbols, svrsw60t59b=any("svrsw60t59b" in line for line in cpu))
@@ -161,11 +169,12 @@ class Header:
         elif arch == "s390x":
             options["max_physmem_bits"] = int(config["MAX_PHYSMEM_BITS"])
         if arch == "x86_64":
-            options["la57"] = record.number("levels") == 5
+            options["la57"] = levels == 5
         elif arch == "arm64":
             # with 64K pages LPA needs no leave of TCR_EL1.DS
             wide = config["ARM64_PA_BITS"] == "52" and (page_size == 65536 or paging.number("ds") == 1)
             options["pa_bits"] = 52 if wide else 48
+            options["va_bits"] = paging.number("ia")
         elif arch == "ppc64le":
             [mmu] = {line.split()[-1].lower() for line in cpu if line.startswith("MMU")}
             options["mmu"] = mmu
@@ -177,6 +186,8 @@ class Header:
             arch=arch,
             kernel=kernel,
             options=options,
+            roots=_roots(record),
+            levels=levels,
             page_size=page_size,
             entry_bytes=record.number("entry_bytes"),
             entry_byte_order=record.text("entry_byte_order"),
@@ -187,6 +198,11 @@ class Header:
             device_pages={device.number("type"): device.number("pages") for device in record.inners("swap_devices")},
             types_seen={int(swp_type): count for swp_type, count in record.inner("types_seen").all_numbers().items()},
         )
+
+
+def _roots(record: Fields) -> dict[str, int]:
+    roots = record.inner("roots")
+    return {stage: roots.inner(stage).number("root") for stage in "1234"}
 
 
 @dataclass(frozen=True)
@@ -223,6 +239,18 @@ class Snapshot:
     @property
     def page_size(self) -> int:
         return len(next(iter(self.pages.values())))
+
+    def way(self, tables: Iterable[Level], root: int, va: int) -> Iterator[tuple[int, Entry]]:
+        """The entries of every level from the root down to the one that decides, each with its physical address."""
+        address = root
+        for level in tables:
+            place = address + (va >> level.shift & (1 << level.index_bits) - 1) * level.entry_size
+            entry = level.decode(level.from_bytes(self.read(place, level.entry_size)))
+            yield place, entry
+            if entry.state is not State.TABLE:
+                return
+            assert entry.address is not None
+            address = entry.address
 
     def read(self, address: int, size: int) -> bytes:
         """`size` bytes at a physical address; none outside the pages."""

@@ -74,6 +74,35 @@ def test_entries_stand_in_the_page_tables_at_their_address(replay: Replay, snaps
             assert is_in(replay.arch, snapshots[f"stage{stage}"], page), str(page)
 
 
+def test_a_walk_from_the_root_comes_to_every_page(replay: Replay, snapshots: dict[str, Snapshot]) -> None:
+    header, tables = replay.guest.header, replay.arch.tables[-replay.guest.header.levels :]
+    for stage in ("1", "3"):
+        snapshot, root = snapshots.get(f"stage{stage}"), header.roots[stage]
+        # a snapshot of a later stage may be without the root
+        if snapshot is None or (stage == "3" and not snapshot.read(root, 1)):
+            continue
+        for page in replay.guest.pages:
+            if page.stage == stage:
+                *above, (place, entry) = snapshot.way(tables, root, page.va)
+                assert all(table.state is State.TABLE for _, table in above), str(page)
+                assert (place, entry) == (page.entry_pa, decode(replay.arch, page.level, page.word)), str(page)
+
+
+def test_present_pages_have_the_frame_and_the_flags_that_pagemap_says(replay: Replay) -> None:
+    seen = Counter[str]()
+    for page in replay.guest.pages:
+        entry = decode(replay.arch, page.level, page.word)
+        if entry.state is State.PRESENT:
+            assert entry.pfn is not None
+            assert entry.pfn + page.subpage == page.pagemap.pfn, str(page)
+            assert ("uffd" in entry.attributes) == page.pagemap.uffd, str(page)
+            # what the process maps beside the areas of the scenario is written to while it is read
+            if not page.vma_soft_dirty and page.area != "vma":
+                assert ("soft_dirty" in entry.attributes) == page.pagemap.soft_dirty, str(page)
+            seen.update(entry.attributes)
+    assert seen["young"]
+
+
 def test_migration_entries_stand_in_the_page_tables_of_one_moment(
     replay: Replay, snapshots: dict[str, Snapshot]
 ) -> None:
