@@ -111,8 +111,8 @@ def text_of(path: Path) -> str:
 def read_elsewhere(build: Path, tree: Path, source_arch: str) -> frozenset[str]:
     """What a build read that the digest is not of: files, and the folders in which they were searched.
 
-    Such a file may be anywhere: an absolute name is included, or a link leads out of the tree. kbuild keeps the names of
-    all files that a compiler read for an object in a file beside it; what it made in `build` itself has relative ones.
+    Such a file may be anywhere: an absolute name is included, or a link leads out of the tree. kbuild keeps the names
+    of all files that a compiler read for an object in a file beside it.
     """
     words = {word for listing in build.rglob(".*.cmd") for word in text_of(listing).split() if word.startswith("/")}
     others = {

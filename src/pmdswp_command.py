@@ -1,0 +1,42 @@
+"""The command ``pmdswp`` from its first moment: its imports take so long that Ctrl-C may come meanwhile.
+
+It stands beside the package because whatever is in the package has the package imported first.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Run the command with the arguments of the process and return its exit status."""
+    _end_by_interrupts()
+    from pmdswp.cli import main as command  # noqa: PLC0415  # this is what takes long
+
+    # Python has this handler where the signal is not ignored
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return command()
+    finally:
+        # all is written, and Python takes its time to end
+        _end_by_interrupts()
+
+
+def _end_by_interrupts() -> None:
+    """Let Ctrl-C end the process at once, as it ends other programs, instead of a traceback."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _is_this_process() -> bool:
+    """Whether Python was called with ``-m pmdswp`` and looks for its ``__main__``: the package is imported for that."""
+    arguments = getattr(sys, "argv", [])
+    return arguments[:1] == ["-m"] and sys.orig_argv[-len(arguments)].removeprefix("-m") == "pmdswp"
+
+
+if _is_this_process():
+    _end_by_interrupts()
