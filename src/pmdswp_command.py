@@ -12,18 +12,14 @@ __all__ = ["main"]
 
 
 def main() -> int:
-    """Run the command with the arguments of the process and return its exit status."""
+    """Run the command with the arguments of the process and return its exit status.
+
+    Ctrl-C ends the process at once, but for what the command itself puts in order (`pmdswp.cli.main`).
+    """
     _end_by_interrupts()
     from pmdswp.cli import main as command  # noqa: PLC0415  # this is what takes long
 
-    # Python has this handler where the signal is not ignored
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        return command()
-    finally:
-        # all is written, and Python takes its time to end
-        _end_by_interrupts()
+    return command()
 
 
 def _end_by_interrupts() -> None:

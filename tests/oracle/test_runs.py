@@ -19,8 +19,9 @@ from pmdswp import PmdSwpError, vectors
 from pmdswp.cli import main
 from pmdswp.oracle import processes
 from pmdswp.oracle.paths import cache_folder, default_cache, source_folder
-from pmdswp.oracle.processes import KEPT, ended_by_signals, environment, run
+from pmdswp.oracle.processes import KEPT, environment, run
 from pmdswp.oracle.tools import OracleError
+from pmdswp.signals import ended_by_signals
 
 LABEL = "riscv64-minimal"
 HOSTILE = (

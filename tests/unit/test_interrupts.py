@@ -49,8 +49,8 @@ def test_an_interrupted_import_is_the_end_and_no_traceback(tmp_path: Path, start
     assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
 
 
-def test_what_a_command_imports_is_interrupted_in_order(tmp_path: Path, start: tuple[str, ...]) -> None:
-    ended = _ended(tmp_path, INTERRUPTING.format(late="pmdswp.cli.arches"), *start, "arches")
+def test_what_a_command_does_is_interrupted_in_order(tmp_path: Path, start: tuple[str, ...]) -> None:
+    ended = _ended(tmp_path, INTERRUPTING.format(late="pmdswp.vectors"), *start, "vectors")
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
 
 
@@ -65,6 +65,32 @@ def test_an_ignored_interrupt_stays_ignored(tmp_path: Path, start: tuple[str, ..
     site = INTERRUPTING.format(late="pmdswp.cli") + "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
     ended = _ended(tmp_path, site, *start, "decode", "x86_64", "-")
     assert (ended.returncode, ended.stderr) == (1, "pmdswp: no words to read\n")
+
+
+AT_ONCE = """
+import os, signal, threading
+from pmdswp.signals import interrupted_at_once
+def handler(): return signal.getsignal(signal.SIGINT)
+def work():
+    with interrupted_at_once(): print(handler() is signal.default_int_handler)
+thread = threading.Thread(target=work); thread.start(); thread.join()
+with interrupted_at_once(): print(handler() is signal.SIG_DFL)
+print(handler() is signal.default_int_handler, flush=True)
+with interrupted_at_once(): {work}
+"""
+ENDLESS_PROOF = """
+    import z3, pmdswp.term
+    a, b = z3.BitVecs("a b", 128)
+    solver = pmdswp.term.Solver()
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    solver._can_be(a * b == 0xcafebabedeadbeef0123456789abcdef3, z3.UGT(a, 1 << 60), z3.UGT(b, 1 << 60))
+"""
+
+
+@pytest.mark.parametrize("work", ["os.kill(os.getpid(), signal.SIGINT)", ENDLESS_PROOF], ids=["self", "z3"])
+def test_an_interrupt_at_once_is_one_also_in_a_proof(tmp_path: Path, work: str) -> None:
+    ended = _ended(tmp_path, "", "-c", AT_ONCE.format(work=work))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "True\n" * 3, "")
 
 
 def test_the_library_leaves_signals_alone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -12,6 +13,7 @@ import pmdswp
 from pmdswp.cli.output import complain, one_line
 from pmdswp.cli.parser import Parser
 from pmdswp.errors import EncodeError, PmdSwpError
+from pmdswp.signals import taken_over
 
 if TYPE_CHECKING:
     import argparse
@@ -61,7 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options, command = _parse(sys.argv[1:] if arguments is None else list(arguments))
         if sys.stdout is None:
             raise EncodeError("standard output is closed")
-        status = command.run(options)
+        # whatever comes before, argparse among it, need not be ended in order
+        with taken_over([signal.SIGINT], signal.default_int_handler):
+            status = command.run(options)
         if sys.stdout.closed:
             raise EncodeError("standard output was closed")
         sys.stdout.flush()
