@@ -3,9 +3,7 @@
 It stands beside the package because whatever is in the package has the package imported first.
 """
 
-from __future__ import annotations
-
-import signal
+import _signal as signal  # type: ignore[import-not-found]  # `signal` itself takes enum and others with it
 import sys
 
 __all__ = ["main"]
