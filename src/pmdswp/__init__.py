@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 
+import pmdswp_command  # noqa: F401  # before the others: `python -m pmdswp` begins with this package
 from pmdswp.arch import Arch, Level, get, kernels, names
 from pmdswp.errors import DecodeError, EncodeError, JoinError, LayoutError, PmdSwpError, UnsupportedError
 from pmdswp.layout import Field, FieldKind, Layout

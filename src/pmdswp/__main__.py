@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from pmdswp.cli import main
+from pmdswp_command import main
 
 sys.exit(main())

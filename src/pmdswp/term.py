@@ -23,6 +23,8 @@ class Solver:
 
     def __init__(self) -> None:
         self._solver = z3.Solver()
+        # z3 would take the signal to itself, and give up without an answer
+        self._solver.set("ctrl_c", False)  # noqa: FBT003
         self._outcomes: list[bool] = []
         self._step = 0
         self._waiting: list[list[bool]] = []

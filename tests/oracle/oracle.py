@@ -19,8 +19,8 @@ from pmdswp import PmdSwpError, vectors
 from pmdswp.oracle.build import Build, release_of
 from pmdswp.oracle.configurations import CONFIGURATIONS, Configuration, configurations, machines
 from pmdswp.oracle.contents import Contents
-from pmdswp.oracle.processes import ended_by_signals
 from pmdswp.oracle.tools import OracleError, Toolchain
+from pmdswp.signals import ended_by_signals
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = ROOT / "src/pmdswp/vectors/data"

@@ -120,6 +120,38 @@ def test_a_tree_agrees_only_while_it_is_the_one_that_was_compiled(
     assert said[-1] == "riscv64-full could not be measured: probe.h:1:10: fatal error: 'pgtable.h' file not found"
 
 
+def _absolute(tree: Tree) -> str:
+    """A header of no tree, read by its absolute name."""
+    outside = tree.cache.with_name("outside.h")
+    tree.write(str(outside), "/* as released */\n")
+    return str(outside)
+
+
+def _in_a_linked_folder(tree: Tree) -> str:
+    """A header in a folder that is a link out of the tree, where the digest does not go."""
+    folder = tree.path / "arch/riscv/include/asm"
+    folder.rename(tree.cache.with_name("asm"))
+    folder.symlink_to("../../../../asm")
+    return HEADER
+
+
+@pytest.mark.parametrize("moved", [_absolute, _in_a_linked_folder])
+def test_a_header_outside_the_tree_is_noticed_like_one_within(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved: Callable[[Tree], str]
+) -> None:
+    rsw, norsw, planted = (constants_of(path, tmp_path) for path in (*STOCK, PLANTED))
+    tree = Tree(tmp_path, monkeypatch, [rsw, norsw], [])
+    name = moved(tree)
+    shutil.rmtree(tree.toolchain)
+    write_toolchain(tree.toolchain, [rsw, norsw], partial=True, headers=[name], planted=[planted, norsw])
+    for text, shift in (("released", STOCK_SHIFT), ("planted ", PLANTED_SHIFT)):
+        tree.write(name, f"/* {text} */", as_old=True)
+        assert tree.type_shift() == shift
+        assert tree.made() == ALL
+        tree.run()
+        assert tree.made() == []
+
+
 @pytest.mark.parametrize("name", [HEADER, pytest.param(ELSEWHERE, marks=pytest.mark.long)])
 def test_a_header_that_was_removed_is_missed(tree: Tree, name: str) -> None:
     (tree.path / name).unlink()
@@ -226,6 +258,13 @@ def test_another_compiler_of_the_same_name_makes_other_objects(tree: Tree) -> No
         write_program(tree.toolchain / program, said + text)
         tree.run()
         assert tree.made() == ALL
+
+
+def test_a_compiler_that_only_says_that_it_is_the_same_makes_other_objects(tree: Tree) -> None:
+    with (tree.toolchain / "clang-19").open("a") as program:
+        program.write("# as a script that adds an option\n")
+    tree.run()
+    assert tree.made() == ALL
 
 
 def test_objects_that_were_damaged_are_made_again(tree: Tree) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import multiprocessing
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -451,6 +454,24 @@ def test_many_proofs_are_shared_among_processes_and_come_in_order(run: Run, monk
     monkeypatch.setattr("pmdswp.cli.prove.FEW", 1)
     assert run("prove", "s390x", "--kernel", "6.12") == 0
     assert run.out == alone
+
+
+def _killed(_arch: pmdswp.Arch) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _parent_told_to_end(_arch: pmdswp.Arch) -> None:
+    os.kill(os.getppid(), signal.SIGTERM)
+
+
+def test_no_process_of_the_proofs_is_lost_or_left_over(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pmdswp.cli.prove.FEW", 1)
+    monkeypatch.setattr("pmdswp.prove.prove", _killed)
+    assert run("prove", "s390x") == 2
+    assert run.err == "pmdswp: a process that proved was ended from outside: not all is proved\n"
+    monkeypatch.setattr("pmdswp.prove.prove", _parent_told_to_end)
+    assert run("prove", "s390x") == 128 + signal.SIGTERM
+    assert multiprocessing.active_children() == []
 
 
 @pytest.mark.long

@@ -51,6 +51,38 @@ def test_an_input_that_does_not_block_and_is_empty_for_a_moment_is_read_to_its_e
     assert "SWAP type 0 offset 0x200 exclusive soft_dirty uffd" in out
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_does_not_block_and_is_full_for_a_moment_gets_all(tmp_path: Path, unbuffered: str) -> None:
+    word = tmp_path / "word"
+    word.write_bytes(pmdswp.get("x86_64").pmd_to_bytes(int(WORD, 16)))
+    for arguments in (["split", "x86_64", *[WORD] * 10], ["scan", str(word), "--arch", "x86_64", "--format", "csv"]):
+        reader, writer = os.pipe()
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        os.set_blocking(writer, False)
+        # what another process has written fills it
+        filled = os.write(writer, bytes(4096))
+        with subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        ) as process:
+            os.close(writer)
+            time.sleep(0.7)
+            with open(reader, "rb") as file:  # noqa: PTH123  # a descriptor
+                out = file.read()[filled:]
+        assert process.returncode == 0
+        assert out.decode().count("\n") == (512 * 10 if arguments[0] == "split" else 2)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_is_cut_off_is_an_error(tmp_path: Path, unbuffered: str) -> None:
+    ended = _shell(
+        f"ulimit -f 1; PYTHONUNBUFFERED={unbuffered} pmdswp layout s390x --format svg > {tmp_path}/out; echo $?"
+    )
+    assert (ended.stdout, ended.stderr) == ("2\n", "pmdswp: File too large\n")
+
+
 def test_complaints_that_nobody_reads_end_nothing() -> None:
     # the reader of standard error is gone before the first complaint
     line = f"printf 'bad\\n%.0s' $(seq 2000) | (cat; echo {WORD}) | pmdswp decode x86_64 - 2> >(exec true); echo $?"
@@ -65,8 +97,9 @@ def test_complaints_do_not_go_to_standard_output_when_standard_error_is_closed()
     assert ended.stdout == "2\n"
 
 
-def test_a_full_output_is_an_error() -> None:
-    ended = _shell(f"pmdswp decode x86_64 {WORD} > /dev/full; echo $?")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_output_is_an_error(unbuffered: str) -> None:
+    ended = _shell(f"PYTHONUNBUFFERED={unbuffered} pmdswp decode x86_64 {WORD} > /dev/full; echo $?")
     assert (ended.stdout, ended.stderr) == ("2\n", "pmdswp: No space left on device\n")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -12,6 +13,8 @@ import pmdswp
 from pmdswp.cli.output import complain, one_line
 from pmdswp.cli.parser import Parser
 from pmdswp.errors import EncodeError, PmdSwpError
+from pmdswp.signals import taken_over
+from pmdswp.waiting import let_output_wait
 
 if TYPE_CHECKING:
     import argparse
@@ -57,17 +60,20 @@ class Command(Protocol):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (the process's own if None) and return its exit status."""
+    let_output_wait()
     try:
         options, command = _parse(sys.argv[1:] if arguments is None else list(arguments))
         if sys.stdout is None:
             raise EncodeError("standard output is closed")
-        status = command.run(options)
+        # whatever comes before, argparse among it, need not be ended in order
+        with taken_over([signal.SIGINT], signal.default_int_handler):
+            status = command.run(options)
         if sys.stdout.closed:
             raise EncodeError("standard output was closed")
         sys.stdout.flush()
     except BrokenPipeError:
-        # whoever read our output has seen enough; a flush at exit would complain again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # whoever read our output has seen enough
+        _give_up_output()
         return 0
     except KeyboardInterrupt:
         return 130
@@ -76,8 +82,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except OSError as error:
         complain(_reason(error))
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _give_up_output()
         return 2
     return status
+
+
+def _give_up_output() -> None:
+    """Let what cannot be written go nowhere: a flush at exit would complain again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _reason(error: OSError) -> str:

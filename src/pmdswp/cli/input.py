@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
-import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from pmdswp.arch import Arch
 from pmdswp.cli.output import complain
 from pmdswp.cli.parser import Parser
 from pmdswp.errors import DecodeError, PmdSwpError
+from pmdswp.waiting import Waiting
 from pmdswp.words import parse_word, words_in_hex, words_in_line
 
 __all__ = ["WordSource", "add_words", "opened"]
@@ -30,23 +29,6 @@ def add_words(parser: Parser) -> None:
     )
     parser.add_argument("--file", metavar="PATH", help="words from a file: one a line, or ADDRESS: WORD...")
     parser.add_argument("--bytes", action="store_true", help="words are the 8 bytes as they are in memory, in hex")
-
-
-class _Waiting(io.RawIOBase):
-    """A file descriptor that is read to its end even if it does not block and is empty for a moment."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        while True:
-            try:
-                return os.readv(self._descriptor, [buffer])
-            except BlockingIOError:
-                select.select([self._descriptor], [], [])
 
 
 @contextmanager
@@ -65,7 +47,7 @@ def opened(path: str) -> Iterator[BinaryIO]:
 
 def _standard_input() -> BinaryIO:
     try:
-        return io.BufferedReader(_Waiting(sys.stdin.fileno()))
+        return io.BufferedReader(Waiting(sys.stdin.fileno(), "rb"))
     except io.UnsupportedOperation:
         # a stand-in without a descriptor, in tests and notebooks
         return sys.stdin.buffer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from pmdswp.cli.parser import Parser, add_arch, given_options
 from pmdswp.errors import UnsupportedError
 from pmdswp.render.records import hexadecimal
 from pmdswp.render.text import proof_line, proof_summary
+from pmdswp.signals import ended_by_signals, interrupted_at_once
 
 if TYPE_CHECKING:
     from pmdswp.prove import ProofResult
@@ -56,12 +58,20 @@ def run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _prover(count: int) -> Iterator[Callable[..., Iterable[list[ProofResult]]]]:
-    """What runs `count` proofs: `map`, or that of a pool of processes where it is worth starting them."""
+    """What runs `count` proofs: `map`, or that of a pool of processes where it is worth starting them.
+
+    No signal lets a process of the pool outlive this one. Raises `UnsupportedError` if one is ended from outside.
+    """
     if count < FEW:
-        yield map
+        # z3 lets go of its terms in destructors, which swallow an exception
+        with interrupted_at_once():
+            yield map
         return
-    with ProcessPoolExecutor() as pool:
-        yield pool.map
+    try:
+        with ended_by_signals(), ProcessPoolExecutor() as pool:
+            yield pool.map
+    except BrokenProcessPool:
+        raise UnsupportedError("a process that proved was ended from outside: not all is proved") from None
 
 
 def _record(result: ProofResult) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import inspect
 import json
 import logging
 import re
@@ -141,14 +142,16 @@ class Build:
 
     def _key(self, contents: str) -> str:
         """All that decides what is built: the tree, the compiler, the configuration, and what is ours."""
-        ours = [*sorted(PROBE.iterdir()), Path(__file__), Path(constants.__file__)]
+        ours = [*sorted(PROBE.iterdir()), Path(__file__), Path(constants.__file__), Path(inspect.getfile(Contents))]
+        programs = [self.toolchain.program(name) for name in ("clang", "ld.lld")]
         made_from = {
             "source": str(self.source),
             "contents": contents,
             "default": self.configuration.default,
             "symbols": self._symbols,
             "settings": self._settings(),
-            "programs": [run([self.toolchain.program(name), "--version"]).stdout for name in ("clang", "ld.lld")],
+            # a script in the place of a compiler may say that it is that compiler
+            "programs": [states(frozenset(programs)), [run([program, "--version"]).stdout for program in programs]],
             "ours": [hashlib.sha256(path.read_bytes()).hexdigest() for path in ours],
         }
         return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()

@@ -20,11 +20,11 @@ from pmdswp.oracle.constants import KernelNames
 from pmdswp.oracle.contents import Contents
 from pmdswp.oracle.diagnose import Difference, diagnose
 from pmdswp.oracle.paths import cache_folder, source_folder
-from pmdswp.oracle.processes import ended_by_signals
 from pmdswp.oracle.questions import questions
 from pmdswp.oracle.replay import replay
 from pmdswp.oracle.tools import OracleError, Toolchain, missing
 from pmdswp.revisions import RELEASES
+from pmdswp.signals import ended_by_signals
 from pmdswp.vectors import Record, on_one_line
 from pmdswp.vectors.geometry import MEASURED, options
 

@@ -109,15 +109,25 @@ def text_of(path: Path) -> str:
 
 
 def read_elsewhere(build: Path, tree: Path, source_arch: str) -> frozenset[str]:
-    """What a build read of the tree that the digest is not of: files, and the folders in which they were searched.
+    """What a build read that the digest is not of: files, and the folders in which they were searched.
 
-    kbuild keeps the names of all files that a compiler read for an object in a file beside it.
+    Such a file may be anywhere: an absolute name is included, or a link leads out of the tree. kbuild keeps the names
+    of all files that a compiler read for an object in a file beside it.
     """
-    words = {word for listing in build.rglob(".*.cmd") for word in text_of(listing).split()}
-    names = {os.path.normpath(word) for word in words if word.startswith(f"{tree}/")}
-    prefix = len(str(tree)) + 1
-    others = {name for name in names if not counts(name[prefix:], source_arch) and os.path.isfile(name)}
+    words = {word for listing in build.rglob(".*.cmd") for word in text_of(listing).split() if word.startswith("/")}
+    others = {
+        word
+        for word in words
+        if not word.startswith(f"{build}/") and os.path.isfile(word) and not _is_in_digest(word, tree, source_arch)
+    }
     return frozenset(others | {f"{os.path.dirname(name)}/" for name in others})
+
+
+def _is_in_digest(path: str, tree: Path, source_arch: str) -> bool:
+    """Whether the digest is of the file that is read there: it follows no link to a folder."""
+    folder = os.path.realpath(os.path.dirname(path))
+    name = f"{folder}/{os.path.basename(path)}".removeprefix(f"{tree}/")
+    return not name.startswith("/") and folder == os.path.normpath(os.path.dirname(path)) and counts(name, source_arch)
 
 
 def states(paths: frozenset[str]) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from pmdswp.vectors import on_one_line
 
 __all__ = ["cache_folder", "default_cache", "source_folder"]
 
-_REFUSED = re.compile(r"""[\s\x00-\x1f\x7f:$#'"\\;&|<>()*?`]""")
+_REFUSED = re.compile(r"""[\s\x00-\x1f\x7f:$#%'"\\;&|<>()*?`]""")
 """What the kernel's makefiles, and the shells that they start, do not take for a part of a name."""
 
 

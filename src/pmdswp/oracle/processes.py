@@ -6,13 +6,11 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
-from types import FrameType
+from contextlib import suppress
 
 from pmdswp.oracle.tools import OracleError
-from pmdswp.signals import taken_over
 
-__all__ = ["ended_by_signals", "environment", "run"]
+__all__ = ["environment", "run"]
 
 KEPT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
 """Variables of the user's that programs are given: where programs, libraries and scratch space are, and no more.
@@ -23,8 +21,6 @@ what is built, where it is written, or what it answers.
 
 GRACE = 5.0
 """Seconds in which a program that is told to end may do so."""
-
-SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def environment() -> Mapping[str, str]:
@@ -68,15 +64,3 @@ def _end(process: subprocess.Popen[str]) -> None:
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-
-
-def ended_by_signals() -> AbstractContextManager[None]:
-    """Let a signal that would end this process at once end the block as an exception does, so that `run` ends too.
-
-    Raises `SystemExit` with 128 and the number of the signal, as a shell reports it.
-    """
-    return taken_over(SIGNALS, _leave)
-
-
-def _leave(number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)

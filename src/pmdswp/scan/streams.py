@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import sys
@@ -11,6 +12,7 @@ from typing import IO, Any
 
 from pmdswp.checks import check_path
 from pmdswp.errors import UnsupportedError
+from pmdswp.waiting import Waiting
 from pmdswp.words import printable
 
 __all__ = ["on_standard_error", "opened_output", "refuse_output_over_input", "reserve_descriptors", "standard_output"]
@@ -90,15 +92,11 @@ def standard_output(mode: str) -> AbstractContextManager[IO[Any]]:
     except (OSError, ValueError):
         return nullcontext(sys.stdout if is_text else sys.stdout.buffer)
     sys.stdout.flush()
+    raw = io.BufferedWriter(Waiting(number, "wb"))
     if not is_text:
-        return open(number, mode, closefd=False)
-    return open(
-        number,
-        mode,
-        buffering=1 if sys.stdout.isatty() else -1,
-        encoding=sys.stdout.encoding,
-        errors=sys.stdout.errors,
-        closefd=False,
+        return raw
+    return io.TextIOWrapper(
+        raw, encoding=sys.stdout.encoding, errors=sys.stdout.errors, line_buffering=sys.stdout.isatty()
     )
 
 
