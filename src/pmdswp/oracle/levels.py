@@ -1,7 +1,7 @@
 """pmdswp's answer for each field that a record tells of a word, by the level of the word.
 
 `readers` are the answers of every configuration, `softleaf_readers` those that only a configuration with softleaves at
-the level has.
+the level has, and `whole_readers` those for `whole` records, whose fields have names of their own.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from pmdswp import Arch, Level, SoftLeaf, SoftLeafType
 from pmdswp.formula import MASK64
 from pmdswp.softleaf import SWP_TYPE_SHIFT
 
-__all__ = ["Reader", "readers", "softleaf_readers"]
+__all__ = ["MAKER", "Reader", "readers", "softleaf_readers", "whole_readers"]
 
 Reader = Callable[[int], object]
+
+MAKER = "mk."
+"""What stands in front of a maker's name where makers and tests are together."""
 
 
 def readers(level: Level) -> Mapping[str, Reader]:
@@ -76,6 +79,17 @@ def softleaf_readers(level: Level, *, tests_itself: bool) -> Mapping[str, Reader
         "vs": arch.pmd_is_valid_softleaf,
         "sw": arch.pmd_is_swap_entry,
     }
+
+
+def whole_readers(level: Level) -> Mapping[str, Reader]:
+    """Field of a `whole` record -> what answers it, as the record has it.
+
+    A test answers 0 or 1 (or a truth), `f` and `t` a number, and a maker, which has `MAKER` in front of its name, with
+    the bits that it changes. What is not here has no answer yet, and is not compared.
+    """
+    known = readers(level)
+    same = {"n": "n", "p": "p", "l": "l", "b": "b", "th": "h"}
+    return {field: known[name] for field, name in same.items() if name in known}
 
 
 def _unchecked(level: Level) -> Callable[[int], SoftLeaf]:

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from pmdswp import Arch, Level, SoftLeaf
 from pmdswp.errors import PmdSwpError
 from pmdswp.oracle.classes import CLASSES
-from pmdswp.oracle.levels import Reader, readers, softleaf_readers
+from pmdswp.oracle.helpers import names
+from pmdswp.oracle.levels import MAKER, Reader, readers, softleaf_readers, whole_readers
 from pmdswp.softleaf import FLAGS, LevelName
 from pmdswp.vectors import Record, number
 
@@ -136,12 +137,15 @@ def replay(records: Sequence[Record], geom: Record, arch: Arch) -> Replay:
         # without softleaves stubs answer for the kernel, and for pmdswp nobody
         answers = level.holds_softleaf or geom["has_swp_entry_to_pmd"]
         of_softleaf = softleaf_readers(level, tests_itself=has_softleaf) if answers else {}
-        levels[level.name] = _Asked(level, readers(level), of_softleaf)
+        levels[level.name] = _Asked(level, readers(level), of_softleaf, whole_readers(level))
     # without helpers of its own for it, the probe put the exclusive bit into PMDs, and no answer is the kernel's
     emulated = bool(geom.get("pmd_swp_exclusive_emulated"))
     for record in records:
         for name, asked in levels.items():
             if name not in record:
+                continue
+            if record["k"] == "whole":
+                _whole(found, asked, record)
                 continue
             entries = record[name] if record["k"] == "swp" else [record[name]]
             if record["k"] == "swp":
@@ -161,6 +165,7 @@ class _Asked(NamedTuple):
     level: Level
     readers: Mapping[str, Reader]
     softleaf_readers: Mapping[str, Reader]
+    whole_readers: Mapping[str, Reader]
 
 
 def _said(reader: Callable[..., Any], asked: int | SoftLeaf) -> object:
@@ -182,6 +187,17 @@ def _words(found: Replay, asked: _Asked, entry: Record, *, emulated: bool) -> No
         answers.add(word, number(told), _said(reader, word))
     memory = found.of_words.setdefault((level.name, f"bytes of the {level.name} in memory"), Answers())
     memory.add(word, word, level.from_bytes(bytes.fromhex(entry["m"])))
+
+
+def _whole(found: Replay, asked: _Asked, record: Record) -> None:
+    word, level = number(record["v"]), asked.level
+    helpers = names(level.name)
+    entry = record[level.name]
+    for name, told in (*entry.items(), *((MAKER + maker, bits) for maker, bits in entry.get("mk", {}).items())):
+        reader = asked.whole_readers.get(name)
+        if reader is not None:
+            answers = found.of_words.setdefault((level.name, helpers[name]), Answers())
+            answers.add(word, number(told), _said(reader, word))
 
 
 def _flag_sets(count: int) -> Iterator[tuple[str, ...]]:
