@@ -12,6 +12,7 @@ import pytest
 
 import pmdswp
 from pmdswp import UnsupportedError, vectors
+from pmdswp.oracle import replay as replay_module
 from pmdswp.oracle.check import compare
 from pmdswp.oracle.configurations import CONFIGURATIONS
 from pmdswp.oracle.diagnose import Difference, _rule
@@ -140,6 +141,25 @@ def test_one_word_of_a_predicate_is_enough() -> None:
 
     (told,) = differences(edit)
     assert re.fullmatch(r"pmd_present differs from 7\.3 \(1 of \d+ words; 0xaaaaaaaaaaaaaaaa: 9 here, 1 there\)", told)
+
+
+def test_a_whole_word_is_held_to_the_predicates_that_are_known() -> None:
+    def edit(_: object, records: list[dict[str, Any]]) -> None:
+        first(records, "whole", "PAGE_SHARED")["pmd"].update(l=9)
+
+    (told,) = differences(edit)
+    assert re.fullmatch(r"pmd_leaf differs from 7\.3 \(1 of \d+ words; 0x[0-9a-f]+: 9 here, 1 there\)", told)
+
+
+def test_a_maker_is_compared_as_soon_as_somebody_answers_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_bits(word: int) -> int:
+        return word & 0
+
+    monkeypatch.setattr(
+        replay_module, "whole_readers", lambda level: {"mk.mkyoung": no_bits} if level.name == "pte" else {}
+    )
+    (told,) = differences(lambda *_: None)
+    assert told.startswith("pte_mkyoung differs from 7.3 on words with bit 6 clear (")
 
 
 def test_a_predicate_that_differs_everywhere_differs_on_all_words() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from data_files import VECTOR_SAMPLE
 from oracle import files
 from oracle.compare import Reference, differences
 from oracle.fakes import made, write_toolchain, write_tree
@@ -17,7 +18,8 @@ from pmdswp.oracle.build import Build, release_of, version_of
 from pmdswp.oracle.configurations import configurations, machines
 from pmdswp.oracle.constants import KernelNames, arch_constants_header, names_header, symbols_header
 from pmdswp.oracle.contents import Contents
-from pmdswp.oracle.questions import EARLIER, LEGEND, earlier, questions, repeated
+from pmdswp.oracle.helpers import MAKERS, TESTS, headers
+from pmdswp.oracle.questions import EARLIER, LEGEND, earlier, invalid_tables, questions, repeated
 from pmdswp.oracle.tools import OracleError, Toolchain, find_program, is_native, missing
 
 NAME = "7.3/riscv64-minimal"
@@ -102,6 +104,11 @@ def test_the_probe_is_told_where_the_invalid_table_of_loongarch_is(
     build.run(Contents(tree))
     assert build.geom("-", invalid_pte_table=0x1230000)["arch"] == "loongarch64"
     assert (tmp_path / "build/probe-1230000").is_file()
+    assert invalid_tables(0x1230000) == {
+        "invalid_pte_table": 0x1230000,
+        "invalid_pmd_table": 0x1240000,
+        "invalid_pud_table": 0x1250000,
+    }
 
 
 def test_versions_are_read_from_the_makefile(tree: Path) -> None:
@@ -184,6 +191,57 @@ def test_a_name_is_one_that_is_called_or_declared_outside_of_comments(tree: Path
     source = tmp_path / "probe.c"
     source.write_text("#if HAS_softleaf_type\n#if HAS_pmd_swp_mkexclusive /* HAS_NAME */\n")
     assert names_header(names, [source]) == "#define HAS_pmd_swp_mkexclusive 0\n#define HAS_softleaf_type 1\n"
+
+
+ARCH_HEADER = """
+#define pte_young(pte)		is_young(pte)
+# define pud_pfn pud_pfn
+static inline unsigned long pud_pfn(pud_t pud)
+{
+	return pud_val(pud) >> 12;
+}
+static inline int p4d_pfn(p4d_t p4d)
+{
+	BUILD_BUG();
+	return 0;
+}
+static __always_inline pte_t pte_mkwrite_novma(pte_t pte) { return pte; }
+extern pte_t pte_mkwrite(pte_t pte, struct vm_area_struct *vma);
+static inline int pte_accessible(struct mm_struct *mm, pte_t pte)
+static inline int pmd_soft_dirty(pmd_t pmd) { return pte_dirty(pmd_pte(pmd)); }
+static inline pmd_t pmd_mkuffd_wp(pmd_t pmd)
+static inline pmd_t pmd_mkhuge(pmd_t pmd)
+static inline pte_t pte_mkhuge(pte_t pte)
+/* static inline pte_t pte_mkold(pte_t pte) */
+"""
+
+
+def test_helpers_are_asked_that_the_architecture_itself_defines(tree: Path) -> None:
+    (tree / "include/linux/pgtable.h").write_text("static inline int pmd_write(pmd_t pmd) { return 0; }\n")
+    folder = tree / "arch/x86/include/asm"
+    folder.mkdir(parents=True)
+    (folder / "pgtable.h").write_text(ARCH_HEADER)
+    assert {name: text for name, text in headers(KernelNames(tree, "x86")) if text} == {
+        "pte-tests.h": 'TEST("y", pte_young(pte));\nTEST("ac", ACCESSIBLE(pte));\n',
+        "pte-makers.h": 'MAKER("mkwrite", pte, pte_mkwrite_novma(pte));\nMAKER("mkhuge", pte, pte_mkhuge(pte));\n',
+        "pmd-tests.h": '#if defined(CONFIG_MEM_SOFT_DIRTY)\nTEST("sd", pmd_soft_dirty(pmd));\n#endif\n',
+        "pmd-makers.h": (
+            "#if defined(CONFIG_HAVE_ARCH_USERFAULTFD_WP)\n"
+            'MAKER("mkuffd", pmd, pmd_mkuffd_wp(pmd));\n'
+            "#endif\n"
+            'if (makes_huge_pages())\nMAKER("mkhuge", pmd, pmd_mkhuge(pmd));\n'
+        ),
+        "pud-frame.h": 'hex("f", pud_pfn(pud));\n',
+    }
+
+
+def test_every_helper_that_is_asked_is_in_some_published_file() -> None:
+    found: set[str] = set()
+    for path in VECTOR_SAMPLE:
+        last = json.loads(list(vectors.lines(path))[-1])
+        for level in ("pte", "pmd", "pud"):
+            found |= {*last[level], *last[level].get("mk", ())}
+    assert {*TESTS, *MAKERS} <= found
 
 
 def test_symbols_are_those_that_kconfig_knows(tree: Path) -> None:

@@ -17,9 +17,10 @@ Json = Any
 Shape = object
 """Names of fields and types of values, without the values."""
 
-KINDS = ("header", "geom", "swp", "raw", "low12", "mkpte", "mkpmd")
+KINDS = ("header", "geom", "swp", "raw", "low12", "mkpte", "mkpmd", "whole")
 MAPS = ("symbols", "legend")
 """Objects whose names are data."""
+WHOLE_LEVELS = ("pte", "pmd", "pud", "p4d", "pgd")
 OPTIONAL = {("pmd", "sw")}
 """Fields that a record may have though no published one has: the schema says why."""
 OTHERS: tuple[Json, ...] = (None, True, 5, -1, 0.5, "text", [], {})
@@ -80,9 +81,10 @@ def test_the_schema_is_one_and_knows_every_kind() -> None:
 
 def test_every_object_lists_its_fields_and_allows_no_others() -> None:
     definitions = vectors.schema()["$defs"]
-    for kind in (*KINDS, "pte", "pmd", "cls"):
+    for kind in (*KINDS, "pte", "pmd", "cls", *(f"whole_{level}" for level in WHOLE_LEVELS)):
         assert definitions[kind]["additionalProperties"] is False
         assert definitions[kind]["required"]
+    assert definitions["whole_mk"]["additionalProperties"] is False
     optional = {
         (name, field)
         for name, definition in definitions.items()
@@ -183,11 +185,39 @@ def is_refused(record: Json, edit: Edit) -> bool:
     kind = record["k"]
     named = str(edit.path[0]) if edit.path else kind
     # a record may become one of another shape that there is
+    if kind == "whole" and may_be_otherwise(edit):
+        return True
     return (
         not validator(kind).is_valid(edited)
         or ("k" in edited and edited["k"] in KINDS and seen(edited) in published())
         or (named, edit.field) in OPTIONAL
     )
+
+
+def may_be_otherwise(edit: Edit) -> bool:
+    """Whether the schema leaves a field of a whole record to the kernel's configuration, so that it need not be there.
+
+    That all records of a file have the same fields is a test of its own.
+    """
+    if edit.what not in ("remove", "add") or edit.field == "novel":
+        return False
+    definition = vectors.schema()["$defs"][f"whole{''.join(f'_{step}' for step in edit.path[-1:])}"]
+    required = set(definition.get("required", ()))
+    if edit.path[1:] == ("mk",):
+        required |= set(vectors.schema()["$defs"][f"whole_{edit.path[0]}"]["properties"]["mk"].get("required", ()))
+    return edit.field in definition["properties"] and edit.field not in required
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if i % 13 else []) for i, name in enumerate(vectors.files())]
+)
+def test_whole_records_of_a_file_have_the_same_fields_at_every_level(name: str) -> None:
+    shapes = {shape({level: record.get(level) for level in WHOLE_LEVELS}) for record in whole_records(name)}
+    assert len(shapes) == 1
+
+
+def whole_records(name: str) -> Iterator[Json]:
+    return (json.loads(line) for line in lines_of(name) if line.startswith('{"k":"whole"'))
 
 
 def context(record: Json, edit: Edit) -> object:
@@ -260,6 +290,8 @@ def is_of_another_kernel(edit: Edit) -> bool:
         ("swp", "rt", 2),
         ("low12", "pte_none", "0"),
         ("mkpte", "same_pfn", 2),
+        ("whole", "v", "0x01"),
+        ("whole", "pte", {}),
         ("header", "format", 2),
         ("header", "emulated", ["pmd_none"]),
         ("geom", "CONFIG_SWAP", 2),

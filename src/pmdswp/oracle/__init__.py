@@ -8,6 +8,7 @@ nothing of it runs unless it is called: `pmdswp check-tree` is the command.
 |---|---|
 | `configurations` | architectures, and the configurations that differ in a bit |
 | `constants` | the names of the constants in a `geom` record, and which functions a tree has |
+| `helpers` | which helpers are asked of whole words |
 | `tools` | the programs that are needed, and which package has them |
 | `paths` | the folders that it is given |
 | `contents` | what of a tree a build may read |

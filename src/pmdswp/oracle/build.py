@@ -15,18 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pmdswp.oracle import constants
+from pmdswp.oracle import constants, helpers
 from pmdswp.oracle.configurations import PLAIN, Configuration, Release
 from pmdswp.oracle.constants import KernelNames
 from pmdswp.oracle.contents import Contents, read_elsewhere, states, text_of
 from pmdswp.oracle.processes import run
+from pmdswp.oracle.questions import invalid_tables
 from pmdswp.oracle.tools import OracleError, Toolchain, find_program, is_native
 from pmdswp.vectors import on_one_line
 
 __all__ = ["INVALID_PTE_TABLE", "Build", "release_of", "version_of"]
 
 PROBE = Path(__file__).parent / "probe"
-OBJECTS = ("start.o", "main.o", "answers.o", "geometry.o", "standins.o")
+OBJECTS = ("start.o", "main.o", "answers.o", "whole.o", "made.o", "geometry.o", "standins.o")
 INVALID_PTE_TABLE = 0xFF0000
 """Where loongarch's table is said to lie: aligned to the largest page, and clear of the program."""
 
@@ -142,7 +143,8 @@ class Build:
 
     def _key(self, contents: str) -> str:
         """All that decides what is built: the tree, the compiler, the configuration, and what is ours."""
-        ours = [*sorted(PROBE.iterdir()), Path(__file__), Path(constants.__file__), Path(inspect.getfile(Contents))]
+        files = (__file__, constants.__file__, helpers.__file__, inspect.getfile(Contents))
+        ours = [*sorted(PROBE.iterdir()), *map(Path, files)]
         programs = [self.toolchain.program(name) for name in ("clang", "ld.lld")]
         made_from = {
             "source": str(self.source),
@@ -191,6 +193,7 @@ class Build:
             "symbols.h": constants.symbols_header(tree),
             "constants.h": constants.constants_header(),
             "arch-constants.h": constants.arch_constants_header(configuration.arch),
+            **dict(helpers.headers(tree)),
         }
         for name, content in contents.items():
             (self._probe / name).write_text(content)
@@ -199,7 +202,7 @@ class Build:
         machine = self.configuration.machine
         program = self.folder / f"probe-{invalid_pte_table:x}"
         command = [self.toolchain.program("ld.lld"), "-m", machine.emulation, "-static", "--gc-sections", "--no-relax"]
-        command += [f"--defsym=invalid_pte_table={invalid_pte_table:#x}"]
+        command += [f"--defsym={name}={address:#x}" for name, address in invalid_tables(invalid_pte_table).items()]
         command += ["-T", str(PROBE / "probe.lds"), "-o", str(program)]
         self._run([*command, *(str(self._probe / name) for name in OBJECTS)])
         return program

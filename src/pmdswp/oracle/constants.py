@@ -70,16 +70,36 @@ class KernelNames:
         self.source_arch = source_arch
 
     @cached_property
-    def _code(self) -> str:
-        """All headers in which a helper may stand, less lines that are plainly comment."""
-        folders = (*GENERIC_HEADERS, f"arch/{self.source_arch}/include/asm")
-        files = (file for folder in folders for file in sorted((self.path / folder).rglob("*.h")))
-        text = "\n".join(map(text_of, files))
+    def _names(self) -> frozenset[str]:
+        """What is defined, called or declared in a header in which a helper may stand."""
+        folders = map(self._code_below, GENERIC_HEADERS)
+        return frozenset(name for code in (*folders, self._arch_code) for name in re.findall(r"\b(\w+)\s*[(;]", code))
+
+    @cached_property
+    def _defined(self) -> frozenset[str]:
+        macros = re.findall(r"(?m)^#\s*define\s+(\w+)", self._arch_code)
+        return frozenset((*macros, *re.findall(r"inline\b[^;{=(]*\b(\w+)\s*\(", self._arch_code)))
+
+    @cached_property
+    def _arch_code(self) -> str:
+        return self._code_below(f"arch/{self.source_arch}/include/asm")
+
+    def _code_below(self, folder: str) -> str:
+        """All headers of a folder, less lines that are plainly comment."""
+        text = "\n".join(map(text_of, sorted((self.path / folder).rglob("*.h"))))
         return re.sub(r"(?m)^\s*(?:\*|/\*|//).*$", "", text)
 
     def has_name(self, name: str) -> bool:
         """Whether a function of that name is defined or called in the headers, or an object declared."""
-        return re.search(rf"\b{name}\s*[(;]", self._code) is not None
+        return name in self._names
+
+    def defines(self, name: str) -> bool:
+        """Whether the headers of the architecture itself define a function or a macro of that name.
+
+        A function that only stops whoever calls it from being built is none.
+        """
+        stops = rf"\b{name}\s*\([^)]*\)\s*{{[^}}]*\bBUILD_BUG\b"
+        return name in self._defined and re.search(stops, self._arch_code) is None
 
     @cached_property
     def _symbols(self) -> frozenset[str]:

@@ -1,18 +1,25 @@
 """pmdswp's answer for each field that a record tells of a word, by the level of the word.
 
 `readers` are the answers of every configuration, `softleaf_readers` those that only a configuration with softleaves at
-the level has.
+the level has, and `whole_readers` those for `whole` records, whose fields have names of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from pmdswp import Arch, Level, SoftLeaf, SoftLeafType
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+from pmdswp import Arch, Level, SoftLeaf, SoftLeafType, State
+from pmdswp.attributes import ATTRIBUTES
 from pmdswp.formula import MASK64
-from pmdswp.softleaf import SWP_TYPE_SHIFT
+from pmdswp.oracle import helpers
+from pmdswp.oracle.helpers import MAKER
+from pmdswp.softleaf import LEVELS, SWP_TYPE_SHIFT, LevelName
+from pmdswp.vectors import Record, number
 
-__all__ = ["Reader", "readers", "softleaf_readers"]
+__all__ = ["Reader", "WholeAnswer", "readers", "softleaf_readers", "whole_answers", "whole_readers"]
 
 Reader = Callable[[int], object]
 
@@ -76,6 +83,61 @@ def softleaf_readers(level: Level, *, tests_itself: bool) -> Mapping[str, Reader
         "vs": arch.pmd_is_valid_softleaf,
         "sw": arch.pmd_is_swap_entry,
     }
+
+
+@lru_cache(maxsize=64)
+def whole_readers(level: Level) -> Mapping[str, Reader]:
+    """Field of a `whole` record -> what answers it, as the record has it.
+
+    A test answers 0 or 1 (or a truth), `f` and `t` a number, and a maker, which has `MAKER` in front of its name, with
+    the bits that it changes. What is not here has no answer yet, and is not compared.
+    """
+    arch, found = level.arch, dict[str, Reader]()
+    found["n"], found["p"], found["f"] = level.none, level.present, level.pfn
+    if level.name != "pte":
+        found["l"], found["b"] = level.leaf, getattr(arch, f"{level.name}_bad")
+        found["t"] = level.table_address
+    if level.name == "pmd":
+        found["th"] = arch.pmd_trans_huge
+    for field, alternatives in helpers.TESTS.items():
+        if alternatives[0] in level.attribute_tests:
+            found[field] = level.attribute_tests[alternatives[0]]
+    for name in level.attribute_names:
+        makers = ATTRIBUTES[name]
+        for maker, change in ((makers.set, level.setters[name]), (makers.clear, level.clearers[name])):
+            if maker and name != "huge":
+                found[MAKER + maker] = partial(_changed, change)
+    return found
+
+
+def _changed(change: Callable[[int], int], v: int) -> int:
+    return v ^ change(v)
+
+
+class WholeAnswer(NamedTuple):
+    """One answer of a `whole` record: the level by the kernel's name, its field, and what both say."""
+
+    level: LevelName
+    field: str
+    said: object
+    told: int
+
+
+def whole_answers(arch: Arch, record: Record) -> Iterator[WholeAnswer]:
+    """What pmdswp says to each field of a `whole` record that it has an answer to.
+
+    Where the kernel folds levels, the root table is what the helpers of the lowest folded one are asked of.
+    """
+    word = number(record["v"])
+    names = [name for name in LEVELS if name in record]
+    for name in names:
+        level = arch.tables[0] if name == names[-1] else arch.level(name)
+        entry = record[name]
+        answering = whole_readers(level)
+        for field, told in (*entry.items(), *((MAKER + maker, bits) for maker, bits in entry.get("mk", {}).items())):
+            # the kernel's way down takes a word that points to no table for a pointer all the same
+            if field in answering and (field != "t" or level.decode(word).state is State.TABLE):
+                yield WholeAnswer(name, field, answering[field](word), number(told))
 
 
 def _unchecked(level: Level) -> Callable[[int], SoftLeaf]:

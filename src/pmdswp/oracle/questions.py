@@ -12,7 +12,7 @@ from pathlib import Path
 from pmdswp.formula import MASK64
 from pmdswp.vectors import Record, number
 
-__all__ = ["LEGEND", "earlier", "has_huge_pages", "questions", "repeated"]
+__all__ = ["LEGEND", "earlier", "has_huge_pages", "invalid_tables", "questions", "repeated"]
 
 PATTERNS = (
     0xAAAAAAAAAAAAAAAA,
@@ -38,8 +38,17 @@ LOW12_BASES = (
 )
 PFNS = (0, 1, 0x200, 0x12345, 0x400000, 0xFFFFFF)
 PROTECTIONS = ("PAGE_NONE", "PAGE_READONLY", "PAGE_SHARED", "PAGE_KERNEL")
+MORE_PROTECTIONS = ("PAGE_READONLY_EXEC", "PAGE_SHARED_EXEC", "PAGE_KERNEL_EXEC", "PAGE_KERNEL_RO")
+FLIPPED_HUGE = ("huge_PAGE_NONE", "huge_PAGE_READONLY", "huge_PAGE_SHARED")
+MADE_PFN = 0x12345678
+TABLE_LEVELS: Mapping[str, tuple[str, ...]] = {
+    "arm64": ("pmd", "pud"),
+    "ppc64le": ("pmd", "pud"),
+    "loongarch64": ("pmd", "pud", "p4d"),
+    "s390x": ("pmd", "pud", "p4d", "pgd"),
+}
 MIGRATION_TYPES = ("SWP_MIGRATION_READ", "SWP_MIGRATION_READ_EXCLUSIVE", "SWP_MIGRATION_WRITE")
-RANDOM_ENTRIES, RANDOM_WORDS = 100, 300
+RANDOM_ENTRIES, RANDOM_WORDS, RANDOM_PRESENT = 100, 300, 200
 
 EARLIER = Path(__file__).parent / "earlier.txt"
 
@@ -74,6 +83,24 @@ LEGEND: Mapping[str, str] = {
     "PAGE_READONLY": "a present page, read-only",
     "PAGE_SHARED": "a present page, writable",
     "PAGE_KERNEL": "a present page of the kernel",
+    # whole
+    "PAGE_READONLY_EXEC": "a present page, read-only, that may run",
+    "PAGE_SHARED_EXEC": "a present page, writable, that may run",
+    "PAGE_KERNEL_EXEC": "a present page of the kernel that may run",
+    "PAGE_KERNEL_RO": "a present page of the kernel, read-only",
+    "huge_PAGE_SHARED": "a present huge page, writable",
+    "huge_PAGE_READONLY_EXEC": "a present huge page, read-only, that may run",
+    "huge_PAGE_SHARED_EXEC": "a present huge page, writable, that may run",
+    "empty_pmd": "an empty PMD",
+    "empty_pud": "an empty PUD",
+    "empty_p4d": "an empty P4D",
+    "empty_pgd": "an empty PGD",
+    "table_pmd": "a PMD that points to a table, and what else points to one in the same way",
+    "table_pud": "a PUD that points to a table, and what else points to one in the same way",
+    "table_p4d": "a P4D that points to a table",
+    "table_pgd": "a PGD that points to a table",
+    "rnd_present": "random, with the bits that all present pages have",
+    "rnd_huge": "random, with the bits that all present huge pages have",
     "huge_PAGE_READONLY": "a present huge page, read-only",
     "huge_PAGE_NONE": "a present huge page without access: prot-none",
     "mkinvalid": "a huge page as pmd_mkinvalid() leaves it while it is being split: present, though the CPU faults",
@@ -89,6 +116,7 @@ def questions(geom: Record, file: str = "") -> Iterator[str]:
     """
     yield from _regular(geom)
     yield from earlier(file)
+    yield from whole(geom)
 
 
 def earlier(file: str) -> Iterator[str]:
@@ -134,8 +162,16 @@ def repeated(records: Iterable[Record]) -> Iterator[str]:
             yield f"raw {record['w']} {number(record['v']):#x}"
         elif kind == "low12":
             yield f"low12 {number(record['base']):#x}"
+        elif kind == "whole":
+            yield _whole_again(record)
         else:
             yield f"{kind} {record['w']} {number(record['pfn']):#x}"
+
+
+def _whole_again(record: Record) -> str:
+    if "pfn" in record:
+        return f"made {record['w']} {number(record['pfn']):#x} {number(record['x']):#x}"
+    return f"whole {record['w']} {number(record.get('x', record['v'])):#x}"
 
 
 def swp(geom: Record) -> Iterator[tuple[str, int, int]]:
@@ -205,6 +241,51 @@ def raw(geom: Record) -> Iterator[tuple[str, int]]:
         yield "rnd", random.word()
     if "invalid_pte_table" in geom:
         yield "invalid_pte_table", number(geom["invalid_pte_table"])
+
+
+def whole(geom: Record) -> Iterator[str]:
+    """Questions about words that are asked of at every level: those of `raw`, and those that the kernel makes."""
+    for why, word in raw(geom):
+        yield f"whole {why} {word:#x}"
+    for what, pfn, flipped in made(geom):
+        yield f"made {what} {pfn:#x} {flipped:#x}"
+    random, reasons = Random(3), ("rnd_present", "rnd_huge" if has_huge_pages(geom) else "rnd_present")
+    for index in range(RANDOM_PRESENT):
+        yield f"whole {reasons[index % 2]} {random.word():#x}"
+
+
+def made(geom: Record) -> Iterator[tuple[str, int, int]]:
+    """What the kernel makes the word of, the number of a page frame, and which bits of the word are then flipped."""
+    tables = [f"table_{level}" for level in _table_levels(geom)]
+    huge = has_huge_pages(geom)
+    largest = (1 << number(geom["SWP_PFN_BITS"])) - 1
+    aligned = -1 << number(geom["PMD_SHIFT"]) - number(geom["PAGE_SHIFT"])
+    for level in _table_levels(geom):
+        yield f"empty_{level}", 0, 0
+    for pfn in (MADE_PFN, largest):
+        for protection in PROTECTIONS if geom["arch"] == "loongarch64" else (*PROTECTIONS, *MORE_PROTECTIONS):
+            yield protection, pfn, 0
+            if huge and not protection.startswith("PAGE_KERNEL"):
+                yield f"huge_{protection}", pfn & aligned, 0
+        for table in tables:
+            yield table, pfn, 0
+    # loongarch points to tables in the same way from everywhere
+    tables = tables[:1] if geom["arch"] == "loongarch64" else tables
+    for what in (*PROTECTIONS, *tables, *(FLIPPED_HUGE if huge else ())):
+        for bit in range(64):
+            yield what, MADE_PFN & aligned if what in FLIPPED_HUGE else MADE_PFN, 1 << bit
+
+
+def invalid_tables(invalid_pte_table: int) -> Mapping[str, int]:
+    """Where loongarch's tables lie to which its empty entries point, by the lowest one of them."""
+    levels = ("pte", "pmd", "pud")
+    return {f"invalid_{level}_table": invalid_pte_table + place * 0x10000 for place, level in enumerate(levels)}
+
+
+def _table_levels(geom: Record) -> tuple[str, ...]:
+    """Levels whose entries of no page, empty ones or those that point to tables, have words of their own."""
+    of_arch = TABLE_LEVELS.get(geom["arch"], ("pmd",))
+    return of_arch[: number(geom["CONFIG_PGTABLE_LEVELS"]) - 1]
 
 
 class Random:

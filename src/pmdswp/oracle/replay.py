@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from pmdswp import Arch, Level, SoftLeaf
 from pmdswp.errors import PmdSwpError
 from pmdswp.oracle.classes import CLASSES
-from pmdswp.oracle.levels import Reader, readers, softleaf_readers
+from pmdswp.oracle.helpers import names
+from pmdswp.oracle.levels import Reader, readers, softleaf_readers, whole_answers
 from pmdswp.softleaf import FLAGS, LevelName
 from pmdswp.vectors import Record, number
 
@@ -141,7 +142,7 @@ def replay(records: Sequence[Record], geom: Record, arch: Arch) -> Replay:
     emulated = bool(geom.get("pmd_swp_exclusive_emulated"))
     for record in records:
         for name, asked in levels.items():
-            if name not in record:
+            if name not in record or record["k"] == "whole":
                 continue
             entries = record[name] if record["k"] == "swp" else [record[name]]
             if record["k"] == "swp":
@@ -152,6 +153,8 @@ def replay(records: Sequence[Record], geom: Record, arch: Arch) -> Replay:
             _classes(found, arch, record)
         elif record["k"] == "low12":
             _low12(found, levels.values(), record)
+        elif record["k"] == "whole":
+            _whole(found, arch, record)
     return found
 
 
@@ -182,6 +185,13 @@ def _words(found: Replay, asked: _Asked, entry: Record, *, emulated: bool) -> No
         answers.add(word, number(told), _said(reader, word))
     memory = found.of_words.setdefault((level.name, f"bytes of the {level.name} in memory"), Answers())
     memory.add(word, word, level.from_bytes(bytes.fromhex(entry["m"])))
+
+
+def _whole(found: Replay, arch: Arch, record: Record) -> None:
+    word = number(record["v"])
+    for level, name, said, told in whole_answers(arch, record):
+        answers = found.of_words.setdefault((level, names(level)[name]), Answers())
+        answers.add(word, told, int(said) if isinstance(said, bool) else said)
 
 
 def _flag_sets(count: int) -> Iterator[tuple[str, ...]]:

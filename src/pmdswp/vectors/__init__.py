@@ -54,7 +54,7 @@ __all__ = [
 FORMAT = 1
 """The version of the format, in each header: it goes up when a field changes its meaning, not when one is added."""
 
-_ANSWERS = ("swp", "raw", "low12", "mkpte", "mkpmd")
+_ANSWERS = ("swp", "raw", "low12", "mkpte", "mkpmd", "whole")
 """The kinds of answers."""
 
 _SHOWN = 200

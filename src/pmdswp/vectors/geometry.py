@@ -69,6 +69,8 @@ def options(geom: Mapping[str, Any], kernel: str) -> Options:
         found["max_physmem_bits"] = number(geom["MAX_PHYSMEM_BITS"]) if geom["MAX_PHYSMEM_BITS_defined"] else None
     if arch == "x86_64":
         found["la57"] = geom["mode"] == "la57"
+        # the oracle's kernels are built without mitigations
+        found["pti"] = symbols.get("MITIGATION_PAGE_TABLE_ISOLATION", False)
         # where swap errors are no markers yet, markers are an option
         found["pte_marker"] = symbols.get("PTE_MARKER", False) or "SWP_SWAPIN_ERROR" not in geom
     elif arch == "arm64":
@@ -83,6 +85,9 @@ def options(geom: Mapping[str, Any], kernel: str) -> Options:
     elif arch == "loongarch64":
         found["invalid_pte_table"] = number(geom["invalid_pte_table"])
         found["va_bits"] = _va_bits(number(geom["PAGE_SHIFT"]), number(geom["CONFIG_PGTABLE_LEVELS"]))
+        # the linker was told to put the other tables behind that one
+        found["invalid_pmd_table"] = found["invalid_pte_table"] + 0x10000
+        found["invalid_pud_table"] = found["invalid_pte_table"] + 0x20000
     return found
 
 

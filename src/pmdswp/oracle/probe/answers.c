@@ -16,6 +16,7 @@
 #include <linux/leafops.h>
 #endif
 
+#include "made.h"
 #include "probe.h"
 
 #if HAS_pte_swp_mkuffd
@@ -34,14 +35,6 @@
 #define PMD_SOFTLEAVES 1
 #else
 #define PMD_SOFTLEAVES 0
-#endif
-
-#if defined(CONFIG_S390)
-#define READ_ONLY PAGE_RO
-#elif defined(CONFIG_RISCV)
-#define READ_ONLY PAGE_READ
-#else
-#define READ_ONLY PAGE_READONLY
 #endif
 
 /* --- one entry ------------------------------------------------------------------------------------------------ */
@@ -344,19 +337,6 @@ void answer_low12(u64 base)
 	line_close();
 }
 
-static pgprot_t protection(const char *name)
-{
-	if (same(name, "PAGE_NONE"))
-		return PAGE_NONE;
-	if (same(name, "PAGE_READONLY"))
-		return READ_ONLY;
-	if (same(name, "PAGE_SHARED"))
-		return PAGE_SHARED;
-	if (same(name, "PAGE_KERNEL"))
-		return PAGE_KERNEL;
-	fail("an unknown protection");
-}
-
 void answer_mkpte(const char *why, u64 pfn)
 {
 	pte_t pte = pfn_pte(pfn, protection(why));
@@ -371,33 +351,16 @@ void answer_mkpte(const char *why, u64 pfn)
 }
 
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
-static pmd_t huge_pmd(u64 pfn, pgprot_t prot)
-{
-	return pmd_mkhuge(pfn_pmd(pfn, prot));
-}
-
-/* A THP's entry while it is being split: s390 and powerpc do that in functions that stand in no header. */
-static pmd_t invalid_pmd(pmd_t pmd)
-{
-#if defined(CONFIG_S390)
-	return __pmd(pmd_val(pmd) | _SEGMENT_ENTRY_INVALID);
-#elif defined(CONFIG_PPC)
-	return __pmd((pmd_val(pmd) & ~_PAGE_PRESENT) | _PAGE_INVALID);
-#else
-	return pmd_mkinvalid(pmd);
-#endif
-}
-
 void answer_mkpmd(const char *why, u64 pfn)
 {
 	pmd_t pmd;
 
 	if (same(why, "huge_PAGE_READONLY"))
-		pmd = huge_pmd(pfn, READ_ONLY);
+		pmd = huge_pmd(pfn, protection("PAGE_READONLY"));
 	else if (same(why, "huge_PAGE_NONE"))
 		pmd = huge_pmd(pfn, PAGE_NONE);
 	else if (same(why, "mkinvalid") || same(why, "pmdp_invalidate"))
-		pmd = invalid_pmd(huge_pmd(pfn, READ_ONLY));
+		pmd = invalid_pmd(huge_pmd(pfn, protection("PAGE_READONLY")));
 	else
 		fail("an unknown huge entry");
 	line_open("mkpmd");

@@ -8,6 +8,9 @@
  *	low12 BASE
  *	mkpte WHY PFN		WHY is the protection
  *	mkpmd WHY PFN
+ *	whole WHY WORD
+ *	made WHAT PFN FLIPPED	the word of a page (WHAT is its protection), a huge page (huge_ and its protection) or
+ *				a table (table_ and the level that points to it), with some bits the other way round
  *
  * It stands on nothing but three system calls, and the memory functions that compilers call.
  */
@@ -269,6 +272,10 @@ static void answer(char *line)
 			answer_mkpte(why, value);
 		else if (same(kind, "mkpmd"))
 			answer_mkpmd(why, value);
+		else if (same(kind, "whole"))
+			answer_whole(why, value);
+		else if (same(kind, "made"))
+			answer_made(why, value, number(&line));
 		else
 			fail("a question of an unknown kind");
 	}
