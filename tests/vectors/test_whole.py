@@ -24,7 +24,7 @@ def facts(arch: Arch, record: Record) -> Facts:
 
 def replay(path: Path, kernel: str, step: int) -> None:
     header = vectors.header(label(path))
-    arch = pmdswp.get(header.arch, **{**header.options(), "kernel": kernel})
+    arch = pmdswp.get(header.arch, **header.options(kernel))
     lines = [line for line in vectors.lines(path) if line.startswith('{"k":"whole"')]
     assert lines
     expect(label(path), arch, map(json.loads, lines[::step]), lambda record: facts(arch, record))

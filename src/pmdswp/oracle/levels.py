@@ -7,7 +7,6 @@ the level has, and `whole_readers` those for `whole` records, whose fields have 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-
 from functools import lru_cache, partial
 from typing import NamedTuple
 

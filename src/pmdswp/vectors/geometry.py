@@ -76,6 +76,9 @@ def options(geom: Mapping[str, Any], kernel: str) -> Options:
     elif arch == "arm64":
         # by the machine and not by PHYS_MASK_SHIFT, which the kernel makes of it
         found["pa_bits"] = {"lpa2": 52, "nolpa2": 48}.get(geom["mode"], number(geom["CONFIG_ARM64_PA_BITS"]))
+        # a kernel built for 52 bits leaves a level out on a CPU that has fewer
+        without = 47 if found["page_size"] == 16384 else 48
+        found["va_bits"] = {"lpa2": 52, "nolpa2": without}.get(geom["mode"], number(geom["VA_BITS"]))
         if geom["mode"] == "nolpa2" and geom.get("MAX_PHYSMEM_BITS") == 52:
             found["static_pa_bits"] = True
     elif arch == "ppc64le":
