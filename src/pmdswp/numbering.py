@@ -58,6 +58,10 @@ class Numbering(NamedTuple):
         """PTE_MARKER_MASK: the offset bits of a PTE marker that mean something to this kernel."""
         return sum(self.marker_bits.values())
 
+    def young_dirty(self, kind: SoftLeafType, offset: int) -> int:
+        """The bits above the PFN of a migration entry, 1 young and 2 dirty; 0 of others and without `migration_ad`."""
+        return offset >> self.swp_pfn_bits & 3 if self.migration_ad and kind.is_migration else 0
+
     def kind(self, leaf: SoftLeaf) -> SoftLeafType:
         """What `leaf` is in this configuration; UNKNOWN for a type that is not within 0..31.
 

@@ -350,11 +350,11 @@ class Arch(PresentHelpers):
 
         `DecodeError` if `leaf` is of a kind without a PFN.
         """
-        return self._migration_bit(leaf, self.swp_pfn_bits)
+        return self._young_dirty(leaf) & 1 != 0
 
     def softleaf_dirty(self, leaf: SoftLeaf) -> bool:
         """Whether a migration entry is dirty (SWP_MIG_DIRTY); everything else as `softleaf_young`."""
-        return self._migration_bit(leaf, self.swp_pfn_bits + 1)
+        return self._young_dirty(leaf) & 2 != 0
 
     def softleaf_markers(self, leaf: SoftLeaf) -> int:
         """The marker bits in `leaf` that this kernel knows (`MARKER_BITS`); `DecodeError` if it is not a marker."""
@@ -365,10 +365,10 @@ class Arch(PresentHelpers):
         if not has_it:
             raise DecodeError(f"{leaf!r} is of kind {self.softleaf_type(leaf).name} on {self!r}; {what}")
 
-    def _migration_bit(self, leaf: SoftLeaf, offset_bit: int) -> bool:
+    def _young_dirty(self, leaf: SoftLeaf) -> int:
         kind = self.softleaf_type(leaf)
         self._require(leaf, _ONLY_PFN_KINDS, has_it=kind.has_pfn)
-        return kind.is_migration and self.migration_ad and bool(operator.index(leaf.offset) >> offset_bit & 1)
+        return self.numbering.young_dirty(kind, operator.index(leaf.offset))
 
     # --- whole words ----------------------------------------------------------------------------------------
 

@@ -242,31 +242,25 @@ class Level(ABC):
         """What the word is, and what it holds if it is a softleaf; `DecodeError` beyond 64 bits."""
         v = check_word(v, DecodeError, self.label)
         if self.none(v):
-            return Entry(self.name, v, State.NONE)
+            return _new(Entry, (self.name, v, State.NONE, *_NO_LEAF))
         if self.present(v):
             return self._decode_present(v)
         if self.layout is None:
-            return Entry(self.name, v, State.BAD)
+            return _new(Entry, (self.name, v, State.BAD, *_NO_LEAF))
         leaf, flags = self.softleaf_from(v), self.layout.flags
         kind = self.numbering.kind(leaf)
-        entry = Entry(
-            self.name,
-            v,
-            State.SOFTLEAF,
-            leaf,
-            kind,
-            exclusive=v & flags.get("exclusive", 0) != 0,
-            soft_dirty=v & flags.get("soft_dirty", 0) != 0,
-            uffd=v & flags.get("uffd", 0) != 0,
-        )
+        exclusive = v & flags.get("exclusive", 0) != 0
+        soft_dirty = v & flags.get("soft_dirty", 0) != 0
+        uffd = v & flags.get("uffd", 0) != 0
+        entry = _new(Entry, (self.name, v, State.SOFTLEAF, leaf, kind, exclusive, soft_dirty, uffd))
         if kind is SoftLeafType.SWAP:
             return entry
-        arch = self.arch
         if kind.has_pfn:
-            return entry.knowing(
-                pfn=arch.softleaf_pfn(leaf), young=arch.softleaf_young(leaf), dirty=arch.softleaf_dirty(leaf)
-            )
-        return entry.knowing(markers=arch.softleaf_markers(leaf)) if kind is SoftLeafType.MARKER else entry
+            young_dirty = self.numbering.young_dirty(kind, leaf.offset)
+            pfn = leaf.offset & self.numbering.pfn_mask
+            return entry.knowing(pfn=pfn, young=young_dirty & 1 != 0, dirty=young_dirty & 2 != 0)
+        known = self.numbering.marker_mask if kind is SoftLeafType.MARKER else 0
+        return entry.knowing(markers=leaf.offset & known) if known else entry
 
     def _decode_present(self, v: int) -> Entry:
         if self.leaf(v):
@@ -274,7 +268,9 @@ class Level(ABC):
         else:
             state, address = State.TABLE, self.table_address(v)
         pfn = address >> self.arch.page_shift
-        return Entry(self.name, v, state).knowing(pfn=pfn, address=address, attributes=self.attributes(v))
+        return _new(Entry, (self.name, v, state, *_NO_LEAF)).knowing(
+            pfn=pfn, address=address, attributes=self.attributes(v)
+        )
 
     @property
     def forms(self) -> Mapping[FormName, WordLayout]:
@@ -402,6 +398,12 @@ class Level(ABC):
     def __reduce__(self) -> tuple[Callable[..., object], tuple[Arch, str]]:
         return (getattr, (self.arch, self.name))
 
+
+_new = tuple.__new__
+"""A NamedTuple's own constructor goes through one more call."""
+
+_NO_LEAF = (None, SoftLeafType.NONE, False, False, False)
+"""What an `Entry` that is no softleaf says of one."""
 
 _CACHED = 4096
 """Sets of attributes that are kept for each level."""
