@@ -132,11 +132,12 @@ class Fields:
             raise UnknownFieldError(f"unknown fields: {', '.join(sorted(self._left))}")
 
 
-def read_records(path: Path) -> Iterator[Fields]:
-    """The records of an xz-compressed file with one JSON object a line."""
+def read_records(path: Path, *, but: str = "") -> Iterator[Fields]:
+    """The records of an xz-compressed file with one JSON object a line, but those of one kind."""
     with lzma.open(path, "rt", encoding="ascii") as lines:
         for line in lines:
-            yield Fields(json.loads(line))
+            if not (but and line.startswith(f'{{"k":"{but}"')):
+                yield Fields(json.loads(line))
 
 
 def vector_geometry(path: Path) -> Fields:

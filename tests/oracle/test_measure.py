@@ -229,7 +229,7 @@ def test_helpers_are_asked_that_the_architecture_itself_defines(tree: Path) -> N
             "#if defined(CONFIG_HAVE_ARCH_USERFAULTFD_WP)\n"
             'MAKER("mkuffd", pmd, pmd_mkuffd_wp(pmd));\n'
             "#endif\n"
-            'if (makes_huge_pages())\nMAKER("mkhuge", pmd, pmd_mkhuge(pmd));\n'
+            'if (makes_huge_pmds())\nMAKER("mkhuge", pmd, pmd_mkhuge(pmd));\n'
         ),
         "pud-frame.h": 'hex("f", pud_pfn(pud));\n',
     }

@@ -143,14 +143,14 @@ def load_geometry(path: Path) -> Geometry:
 
 
 def load(path: Path) -> Vectors:
-    """Read a file; raises `UnknownFieldError` for a kind of record or a field that is not known here."""
-    records = read_records(path)
+    """Read a file but its whole words, of which test_whole.py is.
+
+    Raises `UnknownFieldError` for a kind of record or a field that is not known here.
+    """
+    records = read_records(path, but="whole")
     vectors = Vectors(_first(path, records))
     for record in records:
         kind = record.text("k")
-        if kind == "whole":
-            # what of these is known here is held to them by test_whole.py
-            continue
         if kind == "swp":
             vectors.swp.append(_swp(record, vectors.geometry))
         elif kind == "raw":

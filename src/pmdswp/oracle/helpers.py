@@ -72,8 +72,6 @@ MAKERS: Mapping[str, tuple[str, ...]] = {
     "mkinvalid": ("mkinvalid",),
     "mkexec": ("mkexec",),
     "exprotect": ("exprotect",),
-    "mkread": ("mkread",),
-    "rdprotect": ("rdprotect",),
     "mkdevmap": ("mkdevmap",),
     "mkglobal": ("mkglobal",),
     "clrglobal": ("clrglobal",),
@@ -127,7 +125,7 @@ def _test(field: str, level: str, helper: str) -> str:
 
 def _maker(field: str, level: str, helper: str) -> str:
     statement = f'MAKER("{field}", {level}, {level}_{helper}({level}));\n'
-    return f"if (makes_huge_pages())\n{statement}" if helper in HUGE and level != "pte" else statement
+    return f"if (makes_huge_{level}s())\n{statement}" if helper in HUGE and level != "pte" else statement
 
 
 def _statements(

@@ -49,8 +49,7 @@ pgprot_t protection(const char *name)
 	fail("an unknown protection");
 }
 
-#ifdef CONFIG_TRANSPARENT_HUGEPAGE
-bool makes_huge_pages(void)
+bool makes_huge_pmds(void)
 {
 #ifdef CONFIG_PPC
 	return PAGE_SHIFT != 12 || radix_enabled();
@@ -59,6 +58,16 @@ bool makes_huge_pages(void)
 #endif
 }
 
+bool makes_huge_puds(void)
+{
+#ifdef CONFIG_PPC
+	return radix_enabled();
+#else
+	return true;
+#endif
+}
+
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
 pmd_t huge_pmd(u64 pfn, pgprot_t prot)
 {
 	return pmd_mkhuge(pfn_pmd(pfn, prot));

@@ -9,8 +9,7 @@
  *	mkpte WHY PFN		WHY is the protection
  *	mkpmd WHY PFN
  *	whole WHY WORD
- *	made WHAT PFN FLIPPED	the word of a page (WHAT is its protection), a huge page (huge_ and its protection) or
- *				a table (table_ and the level that points to it), with some bits the other way round
+ *	made WHAT PFN FLIPPED	WHAT the kernel makes of a page frame number, with some bits the other way round
  *
  * It stands on nothing but three system calls, and the memory functions that compilers call.
  */

@@ -39,7 +39,7 @@ void answer_mkpte(const char *why, u64 pfn);
 void answer_mkpmd(const char *why, u64 pfn);
 u64 pmd_exclusive_mask(void);
 
-/* whole.c */
+/* whole.c; what: a protection, huge_ and a protection, table_ or empty_ and a level */
 void answer_whole(const char *why, u64 word);
 void answer_made(const char *what, u64 pfn, u64 flipped);
 
