@@ -46,6 +46,9 @@ class Level(ABC):
     """What the bits of an entry mean that points to a table; None at the PTE level."""
     attribute_names: tuple[str, ...]
     """The attributes (`pmdswp.attributes.ATTRIBUTES`) that present entries of this level have."""
+    table_attributes: tuple[str, ...]
+    """Those of them that mean something in an entry that points to a table. In bits that mean nothing there, or belong to
+    the address, the helpers read whatever stands in them."""
     shift: int
     """log2 of the bytes of address space that one entry covers: PAGE_SHIFT, PMD_SHIFT and so on."""
     index_bits: int

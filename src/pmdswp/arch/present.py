@@ -155,7 +155,16 @@ def lazy_of_level() -> dict[str, Any]:
     return dict(_LEVEL)
 
 
-_LEVEL_CONSTANTS = ("page_layout", "table_layout", "index_bits", "shift", "attribute_names", "base", "table_base")
+_LEVEL_CONSTANTS = (
+    "page_layout",
+    "table_layout",
+    "index_bits",
+    "shift",
+    "attribute_names",
+    "base",
+    "table_base",
+    "table_attributes",
+)
 _HELPERS = {name: _WhenAsked(name) for name in _PUBLIC}
 _LEVELS = {name: _WhenAsked(name) for name in (*UPPER, "tables")}
 _LEVEL = {
@@ -275,6 +284,7 @@ def _constants(
         shift=shift,
         base=facts.base,
         table_base=facts.table_base,
+        table_attributes=facts.table_attributes,
         plain=methods[f"{name}_plain"],
         attribute_names=names,
         attribute_bits=methods[f"{name}_attribute_bits"],

@@ -45,6 +45,7 @@ PRESENT, RW, USER, PWT, PCD, ACCESSED, DIRTY, PSE, PROTNONE, DEVMAP = 0, 1, 2, 3
 OLD_DEVMAP = 58
 """Before 6.6."""
 GLOBAL, SPECIAL, UFFD, SOFT_DIRTY, PAT_LARGE, SAVED_DIRTY, PKEY, NX = 8, 9, 10, 11, 12, 58, 59, 63
+TABLE_ATTRIBUTES = ("write", "young", "dirty", "exec", "user")
 KERNPG_TABLE = bits(PRESENT, RW, ACCESSED, DIRTY)
 PAGE_SHIFTS: Mapping[LevelName, int] = {"pte": 12, "pmd": 21, "pud": 30}
 PAGE_SHIFT = 12
@@ -272,6 +273,7 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
             plain=_plain(page.address_mask),
             pfn=_huge_pfn(page.address_mask) if huge else None,
             base=bits(PRESENT, PSE) if huge else bits(PRESENT),
+            table_attributes=TABLE_ATTRIBUTES,
             table_base=KERNPG_TABLE | bits(USER),
         )
 
@@ -301,6 +303,7 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
             table=_table(),
             upper=upper,
             attributes={"exec": no_bit(bits(NX))},
+            table_attributes=TABLE_ATTRIBUTES,
             table_base=KERNPG_TABLE | bits(USER),
         )
 

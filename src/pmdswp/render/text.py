@@ -67,20 +67,22 @@ def describe(arch: Arch, entry: Entry) -> str:
     stray = stray_bits(arch, entry)
     notes = [f"(stray bits {stray:#x}: no kernel writes this)"] if stray else []
     if entry.leaf is None:
-        return " ".join([entry.state.name, *_present(entry), *notes])
+        return " ".join([entry.state.name, *_present(arch, entry), *notes])
     flags = [name for name in FLAGS if getattr(entry, name)]
     if entry.level == "pmd" and entry.kind not in arch.pmd_kinds:
         notes.append(f"(no PMD of kernel {arch.kernel} holds this)")
     return " ".join([f"{entry.kind.name} {_leaf(arch, entry.kind, entry.leaf)}", *flags, *notes])
 
 
-def _present(entry: Entry) -> Iterator[str]:
+def _present(arch: Arch, entry: Entry) -> Iterator[str]:
     """What a present entry says."""
+    told = entry.attributes
     if entry.state is State.PRESENT:
         yield f"pfn {entry.pfn:#x}"
     elif entry.state is State.TABLE:
         yield f"at {entry.address:#x}"
-    yield from (name for name in ATTRIBUTES if name in entry.attributes)
+        told = told.intersection(arch.level(entry.level).table_attributes)
+    yield from (name for name in ATTRIBUTES if name in told)
 
 
 def _leaf(arch: Arch, kind: SoftLeafType, leaf: SoftLeaf) -> str:
