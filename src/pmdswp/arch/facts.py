@@ -137,8 +137,8 @@ class PresentFacts(NamedTuple):
     `plain`: the word as the layouts show it, where the kernel stores the address inverted; it undoes itself. `pfn`: the
     kernel's `pte_pfn` or its like, where it is not simply the address of the page that `page` shows;
     `table_address`: where the kernel looks for a table, where more bits count for it than those that `table` shows.
-    `base` and `table_base`: the bits that a page's word has before any attribute is set, and those that the kernel
-    gives a pointer to a user table.
+    `table_attributes`: those that mean something in a pointer to a table. `base` and `table_base`: the bits that a
+    page's word has before any attribute is set, and those that the kernel gives a pointer to a user table.
     """
 
     index_bits: int
@@ -149,6 +149,7 @@ class PresentFacts(NamedTuple):
     plain: Predicate = same
     pfn: Predicate | None = None
     table_address: Predicate | None = None
+    table_attributes: tuple[str, ...] = ()
     base: int = 0
     table_base: int = 0
 

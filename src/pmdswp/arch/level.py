@@ -47,8 +47,8 @@ class Level(ABC):
     attribute_names: tuple[str, ...]
     """The attributes (`pmdswp.attributes.ATTRIBUTES`) that present entries of this level have."""
     table_attributes: tuple[str, ...]
-    """Those of them that mean something in an entry that points to a table. In bits that mean nothing there, or belong to
-    the address, the helpers read whatever stands in them."""
+    """Those of them that mean something in an entry that points to a table. Elsewhere the helpers read bits that mean
+    nothing there, or that belong to the address."""
     shift: int
     """log2 of the bytes of address space that one entry covers: PAGE_SHIFT, PMD_SHIFT and so on."""
     index_bits: int
