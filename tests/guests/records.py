@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from data_files import Fields, config_options, read_records
-from pmdswp import Entry, Level, State
 from pmdswp.config import Options
 
 
@@ -133,8 +132,6 @@ class Header:
     options: Options
     roots: Mapping[str, int]
     """Stage -> the physical address of the root table."""
-    levels: int
-    """How many levels of tables the process has."""
     page_size: int
     entry_bytes: int
     entry_byte_order: str
@@ -187,7 +184,6 @@ class Header:
             kernel=kernel,
             options=options,
             roots=_roots(record),
-            levels=levels,
             page_size=page_size,
             entry_bytes=record.number("entry_bytes"),
             entry_byte_order=record.text("entry_byte_order"),
@@ -240,17 +236,15 @@ class Snapshot:
     def page_size(self) -> int:
         return len(next(iter(self.pages.values())))
 
-    def way(self, tables: Iterable[Level], root: int, va: int) -> Iterator[tuple[int, Entry]]:
-        """The entries of every level from the root down to the one that decides, each with its physical address."""
-        address = root
-        for level in tables:
-            place = address + (va >> level.shift & (1 << level.index_bits) - 1) * level.entry_size
-            entry = level.decode(level.from_bytes(self.read(place, level.entry_size)))
-            yield place, entry
-            if entry.state is not State.TABLE:
-                return
-            assert entry.address is not None
-            address = entry.address
+    def physical(self, address: int, size: int) -> bytes:
+        """What a walk reads; `LookupError` outside the pages."""
+        data = self.read(address, size)
+        while len(data) < size:
+            more = self.read(address + len(data), size - len(data))
+            if not more:
+                raise LookupError(hex(address + len(data)))
+            data += more
+        return data
 
     def read(self, address: int, size: int) -> bytes:
         """`size` bytes at a physical address; none outside the pages."""

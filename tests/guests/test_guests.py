@@ -18,6 +18,7 @@ from guests.records import Guest, Header, PageRecord, Snapshot, load, load_snaps
 from pmdswp import MARKER_BITS, Arch, Entry, SoftLeaf, SoftLeafType, State
 from pmdswp.layout import FieldKind, Layout
 from pmdswp.softleaf import NR_SWAP_TYPES
+from pmdswp.walk import lookup, walk
 
 RecordT = TypeVar("RecordT")
 
@@ -75,17 +76,23 @@ def test_entries_stand_in_the_page_tables_at_their_address(replay: Replay, snaps
 
 
 def test_a_walk_from_the_root_comes_to_every_page(replay: Replay, snapshots: dict[str, Snapshot]) -> None:
-    header, tables = replay.guest.header, replay.arch.tables[-replay.guest.header.levels :]
     for stage in ("1", "3"):
-        snapshot, root = snapshots.get(f"stage{stage}"), header.roots[stage]
+        snapshot, root = snapshots.get(f"stage{stage}"), replay.guest.header.roots[stage]
         # a snapshot of a later stage may be without the root
         if snapshot is None or (stage == "3" and not snapshot.read(root, 1)):
             continue
-        for page in replay.guest.pages:
-            if page.stage == stage:
-                *above, (place, entry) = snapshot.way(tables, root, page.va)
-                assert all(table.state is State.TABLE for _, table in above), str(page)
-                assert (place, entry) == (page.entry_pa, decode(replay.arch, page.level, page.word)), str(page)
+        pages = [page for page in replay.guest.pages if page.stage == stage]
+        for page in pages:
+            *above, last = lookup(replay.arch, snapshot.physical, root, page.va)
+            assert all(step.entry is not None and step.entry.state is State.TABLE for step in above), str(page)
+            entry = decode(replay.arch, page.level, page.word)
+            assert (last.entry_address, last.entry) == (page.entry_pa, entry), str(page)
+        walked = {step.va: step for step in walk(replay.arch, snapshot.physical, root)}
+        for page in pages:
+            entry = decode(replay.arch, page.level, page.word)
+            if entry.state is not State.NONE:
+                step = walked[page.va - page.subpage * replay.arch.page_size]
+                assert (step.entry_address, step.entry) == (page.entry_pa, entry), str(page)
 
 
 def test_present_pages_have_the_frame_and_the_flags_that_pagemap_says(replay: Replay) -> None:

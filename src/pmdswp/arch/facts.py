@@ -179,8 +179,11 @@ class Architecture(NamedTuple):
     `pmd_softleaf_since`: the change that brought PMD softleaves, where that came after the oldest kernel known here.
     `geometry` names the options that change sizes, `full` the switches that are off by default and add bits, `passing`
     what only some kernels have and changes no bit.
-    `machine`: None where no kernel can be compiled
-    to be asked. `constants`: constants that only the headers of this architecture have.
+    `sign_extends`: the highest bit of a virtual address is repeated in those above, so that one root table has
+    addresses at both ends. `root`: what the register with the root of page tables, or an entry of them, says of the
+    address and the level of the root table; None where every root table is one of the highest level. `has_no_tree`:
+    whether the MMU of a configuration walks no tables. `machine`: None where no kernel can be compiled to be asked.
+    `constants`: constants that only the headers of this architecture have.
     """
 
     name: str
@@ -195,6 +198,9 @@ class Architecture(NamedTuple):
     geometry: tuple[str, ...] = ("page_size",)
     full: tuple[str, ...] = ()
     passing: tuple[str, ...] = ()
+    sign_extends: bool = False
+    root: Callable[[int], tuple[int, LevelName | None]] | None = None
+    has_no_tree: Callable[[Config], bool] = lambda _config: False
     machine: Machine | None = None
     constants: Mapping[str, Constant] = MappingProxyType({})
 

@@ -326,6 +326,7 @@ PPC64 = Architecture(
     present=_present,
     msb0=True,
     geometry=("page_size", "mmu"),
+    has_no_tree=_is_hash,
     machine=Machine(
         "ppc64le",
         kernel="powerpc",

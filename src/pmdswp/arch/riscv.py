@@ -301,6 +301,7 @@ RISCV64 = Architecture(
         ),
     ),
     full=("svrsw60t59b",),
+    sign_extends=True,
     machine=Machine(
         "riscv64",
         kernel="riscv",

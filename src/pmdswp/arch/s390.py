@@ -421,6 +421,13 @@ def table_level(word: int) -> LevelName:
     return TABLE_TYPES[ASCE.field("dt").get(check_word(word, DecodeError))]
 
 
+def _root(word: int) -> tuple[int, LevelName | None]:
+    """What an ASCE says, or an entry; of the address of a table nothing is said but that."""
+    if word % (1 << REGION_ORIGIN) == 0:
+        return word, None
+    return ASCE.address(word), table_level(word)
+
+
 S390X = Architecture(
     name="s390x",
     aliases=("s390",),
@@ -437,6 +444,7 @@ S390X = Architecture(
     present=_present,
     msb0=True,
     pmd_softleaf_since=S390_PMD_SOFTLEAF,
+    root=_root,
     machine=Machine(
         "s390x",
         kernel="s390",

@@ -357,6 +357,7 @@ X86_64 = Architecture(
             "lies far below.",
         ),
     ),
+    sign_extends=True,
     machine=Machine(
         "x86_64",
         kernel="x86_64",
