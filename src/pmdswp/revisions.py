@@ -1,29 +1,51 @@
 """What changed in Linux swap entries, release by release: the data behind every layout revision.
 
-Kernel releases are compared here and in `Config.has`, and nowhere else. Everything that differs between releases is a
+Kernel releases are compared here and in `pmdswp.releases`, and nowhere else. Everything that differs between releases is a
 `Change` that names the release and the commit that made it; other modules ask ``config.has(CHANGE)``.
 """
 
 from __future__ import annotations
 
 import enum
+from itertools import groupby
 from typing import NamedTuple
 
-__all__ = ["AGES", "CHANGES", "KERNELS", "LTS_RELEASES", "RELEASES", "Change", "Effect", "Revision", "revisions"]
+__all__ = [
+    "AGES",
+    "CHANGES",
+    "FIRST_RELEASES",
+    "KERNELS",
+    "LTS_RELEASES",
+    "RELEASES",
+    "SERIES",
+    "Backport",
+    "Change",
+    "Effect",
+    "Revision",
+    "has",
+    "releases_of",
+    "revisions",
+]
+
+SERIES = "pmd-swap-v3"
+"""The name of 7.3 with the series, among the releases."""
 
 RELEASES = (
     *(f"6.{minor}" for minor in range(1, 20)),
     *(f"7.{minor}" for minor in range(4)),
-    "pmd-swap-v3",
+    SERIES,
 )
-"""What `kernel` may be, oldest first; the last is the default.
+"""The releases that are known, oldest first; the last is the default of `kernel`, which takes longer names too.
 
-A release of the 6.12 series is taken as of 6.12.117, others as of their last one known: where a stable update changed
-something, an option says which (arm64 `static_pa_bits`). `pmd-swap-v3` is 7.3 with the series "mm: PMD-level swap
-entries for anonymous THPs", v3.
+A release by its bare number is taken as of its last stable update: 6.12 as of 6.12.117. Where an update changed
+something, its number says which (`pmdswp.releases`). `pmd-swap-v3` is 7.3 with the series "mm: PMD-level swap entries
+for anonymous THPs", v3.
 """
 
 LTS_RELEASES = ("6.1", "6.6", "6.12", "6.18")
+
+FIRST_RELEASES: dict[str, str] = {}
+"""Architecture -> its first release, of those that are younger than the oldest one known here."""
 
 AGES = {release: age for age, release in enumerate(RELEASES)}
 """Release -> its place in `RELEASES`."""
@@ -41,13 +63,28 @@ class Effect(enum.Enum):
     """Touches no entry; said because a reader of the history will ask."""
 
 
+class Backport(NamedTuple):
+    """That kernels of an older release have a change too: of `series` those from stable update `since` on.
+
+    `lacks`: the last update that is known to be without it; what lies between is not known. Of a vendor's kernels
+    (`vendor`, a name in `pmdswp.releases.VENDORS`) the two are numbers of their builds. `by_option`: of a release by
+    its bare number, an option says whether it has the change.
+    """
+
+    series: str
+    since: int
+    lacks: int
+    vendor: str = ""
+    by_option: bool = False
+
+
 class Change(NamedTuple):
     """Something that kernels have `since` a release, made by `commit` (12 digits of its hash; empty if not known).
 
     `subject`: the first line of the commit's message; empty where it was not read. `arches`: the architectures
     concerned; empty for all. `inferred`: the release, or that this commit made it, follows from dates, neighbours or
     arithmetic and was not read in source, log or mail of that release. `also`: other commits that had a part in it.
-    `remark`: what else there is to know.
+    `remark`: what else there is to know. `backports`: the older kernels that have it too.
     """
 
     what: str
@@ -59,6 +96,7 @@ class Change(NamedTuple):
     remark: str = ""
     subject: str = ""
     also: tuple[str, ...] = ()
+    backports: tuple[Backport, ...] = ()
 
     @property
     def tag(self) -> str:
@@ -96,8 +134,9 @@ def _change(
     remark: str = "",
     subject: str = "",
     also: tuple[str, ...] = (),
+    backports: tuple[Backport, ...] = (),
 ) -> Change:
-    change = Change(what, since, commit, arches, effect, inferred, remark, subject, also)
+    change = Change(what, since, commit, arches, effect, inferred, remark, subject, also, backports)
     _changes.append(change)
     return change
 
@@ -367,6 +406,7 @@ ARM64_RUN_TIME_PA_BITS = _change(
     arches=_ARM64,
     inferred=True,
     remark="in stable updates too, from about 6.12.14 and 6.13.3; before, it is CONFIG_ARM64_PA_BITS: static_pa_bits",
+    backports=(Backport("6.12", 14, lacks=13, by_option=True), Backport("6.13", 3, lacks=2, by_option=True)),
 )
 DEVICE_EXCLUSIVE_MERGED = _change(
     "one device-exclusive type instead of two",
@@ -585,15 +625,34 @@ class Revision(NamedTuple):
         return self.first if self.first == self.last else f"{self.first} to {self.last}"
 
 
+def has(series: str, change: Change) -> bool:
+    """Whether the last stable update of a release has the change."""
+    is_backported = any(backport.series == series and not backport.vendor for backport in change.backports)
+    return AGES[series] >= AGES[change.since] or is_backported
+
+
+def _is_option(change: Change) -> bool:
+    """Whether kernels of a release by its bare number differ in the change, and an option parts them."""
+    return any(backport.by_option for backport in change.backports)
+
+
+def releases_of(arch: str | None = None) -> tuple[str, ...]:
+    """The releases that have the architecture of that name, oldest first; all without a name."""
+    return RELEASES[AGES[FIRST_RELEASES.get(arch or "", RELEASES[0])] :]
+
+
 def revisions(arch: str | None = None) -> tuple[Revision, ...]:
     """The runs of releases that agree on the architecture of that name, or on all architectures; oldest first."""
-    firsts = {
-        change.since
+    telling = [
+        change
         for change in CHANGES
         if change.effect in (Effect.BITS, Effect.NAMES) and (arch is None or change.concerns(arch))
-    }
-    starts = [age for age, release in enumerate(RELEASES) if age == 0 or release in firsts]
-    runs = [RELEASES[start:end] for start, end in zip(starts, [*starts[1:], len(RELEASES)], strict=True)]
+    ]
+
+    def alike(release: str) -> list[bool]:
+        return [AGES[release] >= AGES[one.since] if _is_option(one) else has(release, one) for one in telling]
+
+    runs = [tuple(run) for _, run in groupby(releases_of(arch), alike)]
     return tuple(
         Revision(next((release for release in run if release in LTS_RELEASES), run[0]), run[0], run[-1]) for run in runs
     )

@@ -21,6 +21,7 @@ from pmdswp.errors import DecodeError, EncodeError, UnsupportedError, brief, bri
 from pmdswp.formula import MASK64, Formula, compile_methods, method_source
 from pmdswp.layout import Layout, check_word
 from pmdswp.numbering import Numbering, numbering
+from pmdswp.releases import notes
 from pmdswp.revisions import PMD_DEVICE_PRIVATE, PMD_SWAP
 from pmdswp.softleaf import (
     DEVICE_PRIVATE_KINDS,
@@ -360,6 +361,8 @@ def make(architecture: Architecture, config: Config) -> Arch:
         "source": source,
         "name": architecture.name,
         "kernel": config.kernel,
+        "release": config.release.text,
+        "notes": notes(config.release, config.arch),
         "page_shift": config.page_shift,
         "page_size": config.page_size,
         "pmd_shift": facts.pmd_shift,

@@ -266,7 +266,7 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
 
 LOONGARCH64 = Architecture(
     name="loongarch64",
-    aliases=("loongarch",),
+    aliases=("loongarch", "loong64", "la64"),
     byteorder="little",
     options=common_options(
         page_size=Choice((4096, 16384, 65536), 16384),

@@ -306,7 +306,7 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
 
 PPC64 = Architecture(
     name="ppc64",
-    aliases=("powerpc", "ppc64le"),
+    aliases=("powerpc", "ppc64le", "ppc64el", "powerpc64le", "powerpc64"),
     byteorder="big",
     options=common_options(
         page_size=Choice((4096, 65536), 65536),

@@ -273,7 +273,7 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
 
 RISCV64 = Architecture(
     name="riscv64",
-    aliases=("riscv",),
+    aliases=("riscv", "riscv64gc", "rv64"),
     byteorder="little",
     options=common_options(
         page_size=Choice((4096,), 4096),

@@ -315,7 +315,7 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
 
 X86_64 = Architecture(
     name="x86_64",
-    aliases=("x86",),
+    aliases=("x86", "amd64", "x64", "x86-64"),
     byteorder="little",
     options=common_options(
         page_size=Choice((4096,), 4096),
