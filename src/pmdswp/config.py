@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypedDict, cast
 
 from pmdswp import releases
 from pmdswp.errors import UnsupportedError, brief, cut
-from pmdswp.revisions import PMD_SWAP, RELEASES, UFFD_RENAMED, Change, has, revisions
+from pmdswp.revisions import PMD_SWAP, RELEASES, SWP_EXCLUSIVE, UFFD_RENAMED, Change, has, revisions
 
 __all__ = [
     "Address",
@@ -142,8 +142,11 @@ class Config(NamedTuple):
         return self.has(change) and not releases.may_lack(self.release, change)
 
     def has_exclusive(self, level: str) -> bool:
-        """Whether a swap entry at that level has the exclusive bit; in PMDs it is new with the series."""
-        return level == "pte" or self.has(PMD_SWAP)
+        """Whether a swap entry at that level has the exclusive bit, where the architecture has one: since 5.19 in PTEs.
+
+        In PMDs it is new with the series.
+        """
+        return self.has(SWP_EXCLUSIVE if level == "pte" else PMD_SWAP)
 
     @property
     def uffd_name(self) -> str:
@@ -380,6 +383,7 @@ def common_options(
     device_private: Switch,
     memory_failure: Switch,
     max_physmem_bits: Callable[[Config], int],
+    thp: Switch = Switch(),  # noqa: B008  # immutable
     after_flags: Mapping[str, Option] | None = None,
     **particular: Option,
 ) -> Mapping[str, Option]:
@@ -397,7 +401,7 @@ def common_options(
         "device_private": device_private._replace(help="CONFIG_DEVICE_PRIVATE", numbers_only=True),
         "memory_failure": memory_failure._replace(help="CONFIG_MEMORY_FAILURE", numbers_only=True),
         "migration": Switch(help="CONFIG_MIGRATION", numbers_only=True),
-        "thp": Switch(help="CONFIG_TRANSPARENT_HUGEPAGE"),
+        "thp": thp._replace(help="CONFIG_TRANSPARENT_HUGEPAGE"),
         "max_physmem_bits": PhysmemBits(max_physmem_bits),
     }
 

@@ -92,9 +92,11 @@ class Arch(PresentHelpers):
     max_physmem_bits: int | None
     """MAX_PHYSMEM_BITS, or None where it is undefined (FLATMEM)."""
     swp_pfn_bits: int
-    """SWP_PFN_BITS: bits of the offset that hold a PFN."""
+    """SWP_PFN_BITS: bits of the offset that hold a PFN; before 6.1 all of them."""
     max_swapfiles: int
     """MAX_SWAPFILES: types below this are swap devices."""
+    swp_type_shift: int
+    """SWP_TYPE_SHIFT: the bits below the type in a `swp_entry_t`: 58, as `SoftLeaf.val` has it, and 57 before 4.20."""
     max_swap_offset: int
     """The largest offset that an entry can store, in pages."""
     migration_ad: bool

@@ -36,6 +36,7 @@ from pmdswp.revisions import (
     DEVMAP_REMOVED,
     LOONGARCH_EXCLUSIVE,
     LOONGARCH_HARDWARE_DIRTY,
+    LOONGARCH_PRESENT_INVALID,
     LOONGARCH_RESPELLED,
     LOONGARCH_ZONE_DEVICE,
     PMD_SWAP,
@@ -92,7 +93,9 @@ def _layout(config: Config, level: LevelName) -> Layout:
 
 def _facts(config: Config) -> Facts:
     huge, invalid_pte_table = bits(HUGE), config.number("invalid_pte_table")
-    huge_present = bits(PRESENT, PROTNONE, PRESENT_INVALID)
+    huge_present = bits(PRESENT, PROTNONE)
+    if config.has(LOONGARCH_PRESENT_INVALID):
+        huge_present |= bits(PRESENT_INVALID)
 
     return Facts(
         pte=LevelFacts(
@@ -292,6 +295,7 @@ LOONGARCH64 = Architecture(
             explanation="pmd_present() of a huge entry tests _PAGE_PRESENT_INVALID, bit 60 of the word, and that is "
             "bit 36 of the swap offset. With 4K pages that is the young bit of a migration entry: a young PMD "
             "migration entry reads as a present huge page, and softleaf_from_pmd() gives the none leaf.",
+            applies=lambda config: config.has(LOONGARCH_PRESENT_INVALID),
         ),
     ),
     machine=Machine(
