@@ -108,14 +108,15 @@ class Change(NamedTuple):
     @property
     def citation(self) -> str:
         """The commit as kernel developers cite it: hash, subject and tag; without a commit the tag alone."""
-        subject = f' ("{self.subject}")' if self.subject else ""
         inferred = ", inferred" if self.inferred else ""
-        return f"{self.commit}{subject} in {self.tag}{inferred}" if self.commit else f"{self.tag}{inferred}"
+        subject = f'("{self.subject}")' if self.subject else ""
+        commit = " ".join(filter(None, (self.commit, subject)))
+        return f"{commit} in {self.tag}{inferred}" if commit else f"{self.tag}{inferred}"
 
     def __str__(self) -> str:
-        subject = f' ("{self.subject}")' if self.subject else ""
-        commit = f", {self.commit}{subject}" if self.commit else ""
-        return f"{self.what} (since {self.since}{commit}{', inferred' if self.inferred else ''})"
+        commit = " ".join(filter(None, (self.commit, f'("{self.subject}")' if self.subject else "")))
+        told = (f"since {self.since}", commit, "inferred" if self.inferred else "")
+        return f"{self.what} ({', '.join(filter(None, told))})"
 
     def concerns(self, arch: str) -> bool:
         """Whether the architecture of that name is concerned."""

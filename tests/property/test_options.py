@@ -16,21 +16,23 @@ from pmdswp.config import resolve
 from pmdswp.revisions import revisions
 from property.generators import CONFIGURATIONS, MAX_WORD, not_integers, not_words
 from timeline import (
+    ALL,
     DEVICE_PRIVATE,
-    EVER,
+    K0,
     LPA2,
     MEMORY_FAILURE,
     PTE_MARKER,
     SOFT_DIRTY,
     STATIC_PA_BITS,
     SVRSW60T59B,
+    THP,
     UFFD,
 )
 
 NAMES = {name for architecture in ARCHITECTURES.values() for name in (architecture.name, *architecture.aliases)}
 SWITCHES = ("soft_dirty", "uffd", "device_private", "memory_failure", "migration", "thp")
 COMMON_VALUES: dict[str, tuple[object, ...]] = {
-    "kernel": EVER,
+    "kernel": ALL,
     "page_size": (4096,),
     **dict.fromkeys(SWITCHES, (True, False)),
 }
@@ -58,12 +60,13 @@ def is_possible(name: str, options: Mapping[str, object]) -> bool:
         "device_private": kernel in DEVICE_PRIVATE[name],
         "memory_failure": kernel in MEMORY_FAILURE[name],
         "svrsw60t59b": kernel in SVRSW60T59B,
-        "pte_marker": kernel not in PTE_MARKER or options["uffd"],
+        "pte_marker": kernel not in K0 and (kernel not in PTE_MARKER or options["uffd"]),
+        "thp": kernel in THP[name],
         "static_pa_bits": kernel in STATIC_PA_BITS and small_pages,
     }
     if options.get("pa_bits") == 52 and small_pages and kernel not in LPA2:
         return False
-    if options.get("pte_marker") is False and kernel not in PTE_MARKER:
+    if options.get("pte_marker") is False and kernel not in (*K0, *PTE_MARKER):
         return False
     return all(is_met for option, is_met in needs.items() if options.get(option))
 

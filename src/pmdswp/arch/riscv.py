@@ -59,6 +59,10 @@ LEAF = bits(READ, WRITE, EXEC)
 PAGE_SHIFTS: Mapping[LevelName, int] = {"pte": 12, "pmd": 21, "pud": 30}
 
 
+def _prot_none() -> Field:
+    return fixed("prot_none", PROT_NONE, 0, "_PAGE_PROT_NONE", "not present (= _PAGE_GLOBAL)", since=RISCV_SWAP_LAYOUT)
+
+
 def _layout(config: Config, level: LevelName) -> Layout:
     pmd = level == "pmd"
     leaf = (
@@ -91,7 +95,7 @@ def _layout(config: Config, level: LevelName) -> Layout:
                 configured=config.uffd,
                 since=RISCV_UFFD,
             ),
-            fixed("prot_none", PROT_NONE, 0, "_PAGE_PROT_NONE", "not present (= _PAGE_GLOBAL)"),
+            _prot_none(),
             flag(
                 "exclusive",
                 ACCESSED,
@@ -114,14 +118,7 @@ def _layout_before_6_3(level: LevelName) -> Layout:
             if level == "pmd"
             else zero(READ, 3, kernel_name="_PAGE_LEAF"),
             zero(USER, kernel_name="_PAGE_USER"),
-            fixed(
-                "prot_none",
-                PROT_NONE,
-                0,
-                "_PAGE_PROT_NONE",
-                "not present (= _PAGE_GLOBAL)",
-                since=RISCV_SWAP_LAYOUT,
-            ),
+            _prot_none(),
             value("type", 6, 5, "__SWP_TYPE_SHIFT", "swap type", masked=False, since=RISCV_SWAP_LAYOUT),
             value("offset", 11, 53, "__SWP_OFFSET_SHIFT", "swap offset", since=RISCV_SWAP_LAYOUT),
         )
