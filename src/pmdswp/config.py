@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any, NamedTuple, Protocol, TypedDict, cast
 
+from pmdswp import releases
 from pmdswp.errors import UnsupportedError, brief, cut
-from pmdswp.revisions import AGES, PMD_SWAP, RELEASES, UFFD_RENAMED, Change, revisions
+from pmdswp.revisions import PMD_SWAP, RELEASES, SWP_EXCLUSIVE, UFFD_RENAMED, Change, has, revisions
 
 __all__ = [
     "Address",
     "Choice",
     "Config",
+    "Kernel",
     "Option",
     "Options",
     "PhysmemBits",
@@ -92,6 +94,20 @@ class Config(NamedTuple):
     """The options that not every architecture has: name and value."""
     chosen: tuple[tuple[str, Value], ...] = ()
     """The options that differ from their defaults, as `get` takes them."""
+    parted: tuple[Change, ...] = ()
+    """Changes in which the very kernel asked for parts from the last stable update of its release."""
+    asked: str = ""
+    """The name of the kernel as it was asked for, where that is not `kernel`."""
+
+    @property
+    def release(self) -> releases.Release:
+        """The kernel asked for, by its name."""
+        return releases.read(self.asked or self.kernel)
+
+    @property
+    def value(self) -> Config:
+        """What configurations are equal by: all but the name that the kernel was asked for by."""
+        return self._replace(asked="") if self.asked else self
 
     def option(self, name: str) -> Value:
         """The value of an option of the architecture; `KeyError` if it has no such option."""
@@ -119,11 +135,18 @@ class Config(NamedTuple):
 
     def has(self, change: Change) -> bool:
         """Whether this kernel has `change`."""
-        return AGES[self.kernel] >= AGES[change.since]
+        return has(self.kernel, change) is not (change in self.parted)
+
+    def surely_has(self, change: Change) -> bool:
+        """Whether every kernel of the name asked for has `change`."""
+        return self.has(change) and not releases.may_lack(self.release, change)
 
     def has_exclusive(self, level: str) -> bool:
-        """Whether a swap entry at that level has the exclusive bit; in PMDs it is new with the series."""
-        return level == "pte" or self.has(PMD_SWAP)
+        """Whether a swap entry at that level has the exclusive bit, where the architecture has one: since 5.19 in PTEs.
+
+        In PMDs it is new with the series.
+        """
+        return self.has(SWP_EXCLUSIVE if level == "pte" else PMD_SWAP)
 
     @property
     def uffd_name(self) -> str:
@@ -199,7 +222,7 @@ class Switch(NamedTuple):
             return f"no {config.arch} kernel has it; allowed: False"
         if self.since is not None and not config.has(self.since):
             return f"kernel {config.kernel} lacks {self.since}; allowed: False"
-        if self.until is not None and config.has(self.until):
+        if self.until is not None and config.surely_has(self.until):
             return f"kernel {config.kernel} has {self.until}; allowed: False"
         if self.needs is not None and not config.option(self.needs):
             return f"that needs {self.needs}=True; allowed: False"
@@ -282,6 +305,26 @@ class VirtualBits(NamedTuple):
         return None if type(given) is int and given in allowed else f"allowed: {', '.join(map(str, sorted(allowed)))}"
 
 
+class Kernel(NamedTuple):
+    """The release of a kernel, by any name that people have for it."""
+
+    help: str = ""
+    numbers_only: bool = False
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        return tuple(reversed(RELEASES))
+
+    def __str__(self) -> str:
+        return f"{RELEASES[0]} to {RELEASES[-2]}, or {RELEASES[-1]}"
+
+    def default(self, config: Config) -> str:
+        return RELEASES[-1]
+
+    def refusal(self, given: object, config: Config) -> str | None:
+        return releases.refusal(given, config.arch)
+
+
 class PhysmemBits(NamedTuple):
     """MAX_PHYSMEM_BITS in bits, or None where the kernel leaves it undefined (FLATMEM)."""
 
@@ -329,7 +372,7 @@ class Address(NamedTuple):
         return f"allowed: multiples of {config.page_size:#x} within 0..0xffffffffffffffff"
 
 
-KERNEL_HELP = f"release of the kernel, {RELEASES[0]} to {RELEASES[-2]}, or {RELEASES[-1]}"
+KERNEL_HELP = f"release of the kernel, {RELEASES[0]} to {RELEASES[-2]}, by any name (uname -r), or {RELEASES[-1]}"
 
 
 def common_options(
@@ -340,6 +383,7 @@ def common_options(
     device_private: Switch,
     memory_failure: Switch,
     max_physmem_bits: Callable[[Config], int],
+    thp: Switch = Switch(),  # noqa: B008  # immutable
     after_flags: Mapping[str, Option] | None = None,
     **particular: Option,
 ) -> Mapping[str, Option]:
@@ -348,7 +392,7 @@ def common_options(
     `particular` ones come early, so that the flags may depend on them; those in `after_flags` depend on the flags.
     """
     return {
-        "kernel": Choice(RELEASES, RELEASES[-1], help=KERNEL_HELP),
+        "kernel": Kernel(help=KERNEL_HELP),
         "page_size": page_size._replace(help="page size in bytes"),
         **particular,
         "soft_dirty": soft_dirty._replace(help="whether the kernel has the soft-dirty bit configured"),
@@ -357,7 +401,7 @@ def common_options(
         "device_private": device_private._replace(help="CONFIG_DEVICE_PRIVATE", numbers_only=True),
         "memory_failure": memory_failure._replace(help="CONFIG_MEMORY_FAILURE", numbers_only=True),
         "migration": Switch(help="CONFIG_MIGRATION", numbers_only=True),
-        "thp": Switch(help="CONFIG_TRANSPARENT_HUGEPAGE"),
+        "thp": thp._replace(help="CONFIG_TRANSPARENT_HUGEPAGE"),
         "max_physmem_bits": PhysmemBits(max_physmem_bits),
     }
 
@@ -376,6 +420,11 @@ def resolve(arch: str, options: Mapping[str, Option], given: Mapping[str, object
         if refusal is not None:
             raise UnsupportedError(f"{arch} cannot have {name}={cut(show(value))}; {refusal}", option=name)
         resolved = cast("Value", value)  # or it was refused
+        if isinstance(option, Kernel):
+            release = releases.read(cast("str", value))
+            resolved = value = release.series
+            asked = "" if release.text == release.series else release.text
+            config = config._replace(parted=releases.differences(release, arch), asked=asked)
         config = config.with_option(name, resolved)
         if value != default:
             chosen.append((name, resolved))

@@ -9,13 +9,19 @@ from typing import NamedTuple
 from pmdswp.config import Config
 from pmdswp.errors import DecodeError, brief
 from pmdswp.revisions import (
+    DEVICE_EXCLUSIVE,
     DEVICE_EXCLUSIVE_MERGED,
     MARKER_ALWAYS,
     MARKER_GUARD,
     MARKER_POISONED,
+    MIGRATION_AD,
+    MIGRATION_EXCLUSIVE,
     PMD_DEVICE_PRIVATE,
     PMD_SWAP,
+    PTE_MARKER,
     SWAP_ERROR_MARKER,
+    SWAPIN_ERROR,
+    XARRAY,
 )
 from pmdswp.softleaf import (
     DEVICE_PRIVATE_KINDS,
@@ -35,7 +41,8 @@ class Numbering(NamedTuple):
 
     `swp_types`: special kind -> its type number, or range of numbers; kinds not configured are left out. `kinds`: the
     kind of each type number 0..31. `pmd_kinds`: the kinds that this kernel puts into PMDs. `max_swapfiles`:
-    MAX_SWAPFILES, types below are swap devices. `swp_pfn_bits`: SWP_PFN_BITS, how many bits of the offset hold a PFN.
+    MAX_SWAPFILES, types below are swap devices. `swp_type_shift`: SWP_TYPE_SHIFT, the bits of offset below the type in
+    the generic entry. `swp_pfn_bits`: SWP_PFN_BITS, how many bits of the offset hold a PFN: before 6.1, all.
     `migration_ad`: whether migration entries keep the young and dirty bits, above the PFN. `marker_bits`: name -> bit
     in the offset of a PTE marker, by this kernel's names.
     """
@@ -44,6 +51,7 @@ class Numbering(NamedTuple):
     kinds: tuple[SoftLeafType, ...]
     pmd_kinds: tuple[SoftLeafType, ...]
     max_swapfiles: int
+    swp_type_shift: int
     swp_pfn_bits: int
     migration_ad: bool
     marker_bits: Mapping[str, int]
@@ -93,12 +101,14 @@ def numbering(config: Config, offset_width: int, *, has_pmd_softleaf: bool) -> N
     for kind, number in swp_types.items():
         for one in (number,) if isinstance(number, int) else number:
             kinds[one] = kind
-    swp_pfn_bits = _swp_pfn_bits(config)
+    swp_type_shift = SWP_TYPE_SHIFT if config.has(XARRAY) else SWP_TYPE_SHIFT - 1
+    swp_pfn_bits = _swp_pfn_bits(config, swp_type_shift)
     return Numbering(
         swp_types=swp_types,
         kinds=tuple(kinds),
         pmd_kinds=tuple(kind for kind in _pmd_kinds(config) if has_pmd_softleaf and kind in kinds),
         max_swapfiles=kinds.count(SoftLeafType.SWAP),
+        swp_type_shift=swp_type_shift,
         swp_pfn_bits=swp_pfn_bits,
         migration_ad=config.migration and offset_width >= swp_pfn_bits + 2,
         marker_bits=_marker_bits(config),
@@ -115,16 +125,16 @@ def _swp_types(config: Config) -> Mapping[SoftLeafType, int | range]:
     if config.memory_failure:
         kinds.append(SoftLeafType.HWPOISON)
     if config.migration:
-        kinds.extend(MIGRATION_KINDS)
+        is_old = not config.has(MIGRATION_EXCLUSIVE)
+        kinds.extend(kind for kind in MIGRATION_KINDS if not (is_old and kind is SoftLeafType.MIGRATION_READ_EXCLUSIVE))
     if config.device_private:
         kinds.extend(DEVICE_PRIVATE_KINDS)
-        kinds.append(SoftLeafType.DEVICE_EXCLUSIVE)
-        if not config.has(DEVICE_EXCLUSIVE_MERGED):
-            # one number for write and one for read
-            kinds.append(SoftLeafType.DEVICE_EXCLUSIVE)
+        if config.has(DEVICE_EXCLUSIVE):
+            # one number, or one for write and one for read
+            kinds.extend([SoftLeafType.DEVICE_EXCLUSIVE] * (1 if config.has(DEVICE_EXCLUSIVE_MERGED) else 2))
     if config.has(MARKER_ALWAYS) or config.is_on("pte_marker"):
         kinds.append(SoftLeafType.MARKER)
-    if not config.has(SWAP_ERROR_MARKER):
+    if config.has(SWAPIN_ERROR) and not config.has(SWAP_ERROR_MARKER):
         kinds.append(SoftLeafType.SWAPIN_ERROR)
     first = NR_SWAP_TYPES - len(kinds)
     numbers: dict[SoftLeafType, int | range] = {}
@@ -141,19 +151,17 @@ def _pmd_kinds(config: Config) -> tuple[SoftLeafType, ...]:
     return (SoftLeafType.SWAP, *kinds) if config.has(PMD_SWAP) else kinds
 
 
-def _swp_pfn_bits(config: Config) -> int:
+def _swp_pfn_bits(config: Config, swp_type_shift: int) -> int:
+    if not config.has(MIGRATION_AD):
+        return swp_type_shift
     if config.max_physmem_bits is None:
-        return min(64 - config.page_shift, SWP_TYPE_SHIFT)
+        return min(64 - config.page_shift, swp_type_shift)
     return config.max_physmem_bits - config.page_shift
 
 
 def _marker_bits(config: Config) -> Mapping[str, int]:
     swap_error = "poisoned" if config.has(MARKER_POISONED) else "swapin_error"
-    names = {"uffd_wp": None, swap_error: SWAP_ERROR_MARKER, "guard": MARKER_GUARD}
+    names = {"uffd_wp": PTE_MARKER, swap_error: SWAP_ERROR_MARKER, "guard": MARKER_GUARD}
     return MappingProxyType(
-        {
-            name: bit
-            for (name, since), bit in zip(names.items(), MARKER_BITS.values(), strict=True)
-            if since is None or config.has(since)
-        }
+        {name: bit for (name, since), bit in zip(names.items(), MARKER_BITS.values(), strict=True) if config.has(since)}
     )

@@ -1,29 +1,53 @@
 """What changed in Linux swap entries, release by release: the data behind every layout revision.
 
-Kernel releases are compared here and in `Config.has`, and nowhere else. Everything that differs between releases is a
-`Change` that names the release and the commit that made it; other modules ask ``config.has(CHANGE)``.
+Kernel releases are compared here and in `pmdswp.releases`, and nowhere else. Everything that differs between releases
+is a `Change` that names the release and the commit that made it; other modules ask ``config.has(CHANGE)``.
 """
 
 from __future__ import annotations
 
 import enum
+from itertools import groupby
 from typing import NamedTuple
 
-__all__ = ["AGES", "CHANGES", "KERNELS", "LTS_RELEASES", "RELEASES", "Change", "Effect", "Revision", "revisions"]
+__all__ = [
+    "AGES",
+    "CHANGES",
+    "FIRST_RELEASES",
+    "KERNELS",
+    "LTS_RELEASES",
+    "RELEASES",
+    "SERIES",
+    "Backport",
+    "Change",
+    "Effect",
+    "Revision",
+    "has",
+    "releases_of",
+    "revisions",
+]
+
+SERIES = "pmd-swap-v3"
+"""The name of 7.3 with the series, among the releases."""
 
 RELEASES = (
-    *(f"6.{minor}" for minor in range(1, 20)),
+    *(f"4.{minor}" for minor in range(18, 21)),
+    *(f"5.{minor}" for minor in range(20)),
+    *(f"6.{minor}" for minor in range(20)),
     *(f"7.{minor}" for minor in range(4)),
-    "pmd-swap-v3",
+    SERIES,
 )
-"""What `kernel` may be, oldest first; the last is the default.
+"""The releases that are known, oldest first; the last is the default of `kernel`, which takes longer names too.
 
-A release of the 6.12 series is taken as of 6.12.117, others as of their last one known: where a stable update changed
-something, an option says which (arm64 `static_pa_bits`). `pmd-swap-v3` is 7.3 with the series "mm: PMD-level swap
-entries for anonymous THPs", v3.
+A release by its bare number is taken as of its last stable update: 6.12 as of 6.12.117. Where an update changed
+something, its number says which (`pmdswp.releases`). `pmd-swap-v3` is 7.3 with the series "mm: PMD-level swap entries
+for anonymous THPs", v3.
 """
 
-LTS_RELEASES = ("6.1", "6.6", "6.12", "6.18")
+LTS_RELEASES = ("4.19", "5.4", "5.10", "5.15", "6.1", "6.6", "6.12", "6.18")
+
+FIRST_RELEASES = {"loongarch64": "5.19"}
+"""Architecture -> its first release, of those that are younger than the oldest one known here."""
 
 AGES = {release: age for age, release in enumerate(RELEASES)}
 """Release -> its place in `RELEASES`."""
@@ -41,13 +65,28 @@ class Effect(enum.Enum):
     """Touches no entry; said because a reader of the history will ask."""
 
 
+class Backport(NamedTuple):
+    """That kernels of an older release have a change too: of `series` those from stable update `since` on.
+
+    `lacks`: the last update that is known to be without it; what lies between is not known. Of a vendor's kernels
+    (`vendor`, a name in `pmdswp.releases.VENDORS`) the two are numbers of their builds. `by_option`: of a release by
+    its bare number, an option says whether it has the change.
+    """
+
+    series: str
+    since: int
+    lacks: int
+    vendor: str = ""
+    by_option: bool = False
+
+
 class Change(NamedTuple):
     """Something that kernels have `since` a release, made by `commit` (12 digits of its hash; empty if not known).
 
     `subject`: the first line of the commit's message; empty where it was not read. `arches`: the architectures
     concerned; empty for all. `inferred`: the release, or that this commit made it, follows from dates, neighbours or
     arithmetic and was not read in source, log or mail of that release. `also`: other commits that had a part in it.
-    `remark`: what else there is to know.
+    `remark`: what else there is to know. `backports`: the older kernels that have it too.
     """
 
     what: str
@@ -59,6 +98,7 @@ class Change(NamedTuple):
     remark: str = ""
     subject: str = ""
     also: tuple[str, ...] = ()
+    backports: tuple[Backport, ...] = ()
 
     @property
     def tag(self) -> str:
@@ -68,14 +108,15 @@ class Change(NamedTuple):
     @property
     def citation(self) -> str:
         """The commit as kernel developers cite it: hash, subject and tag; without a commit the tag alone."""
-        subject = f' ("{self.subject}")' if self.subject else ""
         inferred = ", inferred" if self.inferred else ""
-        return f"{self.commit}{subject} in {self.tag}{inferred}" if self.commit else f"{self.tag}{inferred}"
+        subject = f'("{self.subject}")' if self.subject else ""
+        commit = " ".join(filter(None, (self.commit, subject)))
+        return f"{commit} in {self.tag}{inferred}" if commit else f"{self.tag}{inferred}"
 
     def __str__(self) -> str:
-        subject = f' ("{self.subject}")' if self.subject else ""
-        commit = f", {self.commit}{subject}" if self.commit else ""
-        return f"{self.what} (since {self.since}{commit}{', inferred' if self.inferred else ''})"
+        commit = " ".join(filter(None, (self.commit, f'("{self.subject}")' if self.subject else "")))
+        told = (f"since {self.since}", commit, "inferred" if self.inferred else "")
+        return f"{self.what} ({', '.join(filter(None, told))})"
 
     def concerns(self, arch: str) -> bool:
         """Whether the architecture of that name is concerned."""
@@ -96,8 +137,9 @@ def _change(
     remark: str = "",
     subject: str = "",
     also: tuple[str, ...] = (),
+    backports: tuple[Backport, ...] = (),
 ) -> Change:
-    change = Change(what, since, commit, arches, effect, inferred, remark, subject, also)
+    change = Change(what, since, commit, arches, effect, inferred, remark, subject, also, backports)
     _changes.append(change)
     return change
 
@@ -105,6 +147,249 @@ def _change(
 _ARM64, _RISCV64, _S390X, _PPC64, _LOONGARCH64 = (("arm64",), ("riscv64",), ("s390x",), ("ppc64",), ("loongarch64",))
 _X86_64 = ("x86_64",)
 
+XARRAY = _change(
+    "the type of a generic entry at bit 58, not 57",
+    "4.20",
+    "3159f943aafd",
+    subject="xarray: Replace exceptional entries",
+    inferred=True,
+    remark="in page tables it shows in no word: no architecture stores so large an offset",
+    backports=(Backport("4.18", 1, lacks=0, vendor="el8"),),
+)
+PPC_PMD_PRESENT = _change(
+    "pmd_present() of ppc64 by bits, and PMD softleaves",
+    "4.20",
+    "da7ad366b497",
+    subject="powerpc/mm/book3s: Update pmd_present to look at _PAGE_PRESENT bit",
+    arches=_PPC64,
+    remark="until then every PMD but 0 is present",
+)
+PPC_PHYSMEM = _change(
+    "MAX_PHYSMEM_BITS 51 on ppc64, 47 until then",
+    "4.20",
+    arches=_PPC64,
+    effect=Effect.PRESENT,
+    inferred=True,
+    remark="as compiled, 47 in 4.19 and 51 in 5.4; the release is a guess between them",
+)
+RISCV_PROT_NONE = _change(
+    "PROT_NONE entries on riscv, by bit 1",
+    "5.0",
+    "e3613bb8afc2",
+    subject="riscv: Add pte bit to distinguish swap from invalid",
+    arches=_RISCV64,
+)
+ARM64_ZONE_DEVICE = _change(
+    "device-private memory on arm64",
+    "5.3",
+    arches=_ARM64,
+    inferred=True,
+    remark="not in 4.19, possible in 5.4",
+)
+PPC_DEVMAP = _change(
+    "DEVMAP excluded by pmd_trans_huge() of ppc64 with hash and 64K pages",
+    "5.4",
+    arches=_PPC64,
+    inferred=True,
+    remark="as compiled, not so in 4.19 and so in 5.4; the release is a guess between them",
+)
+PMD_LEAF = _change(
+    "pmd_leaf(), which was pmd_large(), pmd_sect() or pmd_is_leaf() until then",
+    "5.6",
+    effect=Effect.SYMBOLS,
+    inferred=True,
+)
+X86_UFFD = _change(
+    "the uffd bit in x86 swap entries",
+    "5.7",
+    "5a281062af1d",
+    subject="userfaultfd: wp: add WP pagetable tracking to x86",
+    arches=_X86_64,
+    backports=(Backport("4.18", 348, lacks=240, vendor="el8"),),
+)
+S390_PMD_BAD = _change(
+    "pmd_bad() true of every large s390 segment-table entry",
+    "5.7",
+    arches=_S390X,
+    inferred=True,
+    remark="not in 5.4, and in 5.7 at the latest",
+)
+PPC_PTE_PRESENT = _change(
+    "_PAGE_PTE in pte_present() of ppc64",
+    "5.8",
+    subject="powerpc/mm/hash64: use _PAGE_PTE when checking for pte_present",
+    arches=_PPC64,
+    inferred=True,
+    backports=(Backport("4.18", 240, lacks=147, vendor="el8"),),
+)
+PMD_MKINVALID = _change(
+    "pmd_mkinvalid() as the name of pmd_mknotpresent()", "5.8", effect=Effect.SYMBOLS, inferred=True
+)
+PPC_HPTEFLAGS = _change(
+    "fewer and other bits that pte_none() ignores on ppc64 with hash",
+    "5.9",
+    "33699023f51f",
+    subject="powerpc/book3s64/pkeys: Fixup bit numbering",
+    arches=_PPC64,
+    inferred=True,
+)
+ARM64_PMD_PRESENT = _change(
+    "PMD_PRESENT_INVALID on arm64, and pmd_trans_huge() of present entries alone",
+    "5.10",
+    "b65399f6111b",
+    subject="arm64/mm: Change THP helpers to comply with generic MM semantics",
+    arches=_ARM64,
+)
+ARM64_THP_MIGRATION = _change(
+    "PMD softleaves on arm64",
+    "5.10",
+    subject="arm64/mm: Enable THP migration",
+    arches=_ARM64,
+)
+SWP_CLEAR_FLAGS = _change(
+    "pte_swp_clear_flags(), and pmd_to_swp_entry() clears the uffd bit",
+    "5.14",
+    effect=Effect.SYMBOLS,
+    inferred=True,
+    remark="5.13 was not read; 5.10.262 has it",
+)
+DEVICE_EXCLUSIVE = _change(
+    "the device-exclusive types",
+    "5.14",
+    "b756a3b5e7ea",
+    subject="mm: device exclusive memory access",
+    arches=("x86_64", "arm64", "ppc64"),
+)
+WRITABLE_NAMES = _change(
+    "is_writable_migration_entry() and its like, is_write_migration_entry() until then",
+    "5.14",
+    effect=Effect.SYMBOLS,
+    remark="and make_readable_migration_entry(offset) instead of make_migration_entry(page, write)",
+)
+ARM64_PMD_BAD = _change(
+    "pmd_bad() of arm64 by both type bits, not by the table bit alone",
+    "5.14",
+    "e377ab82311a",
+    subject="arm64/mm: Remove [PUD|PMD]_TABLE_BIT from [pud|pmd]_bad()",
+    arches=_ARM64,
+    backports=(Backport("5.10", 262, lacks=0),),
+)
+RISCV_THP = _change(
+    "huge pages on riscv: pmd_present() tests the leaf bits, and pmd_bad() them too",
+    "5.14",
+    arches=_RISCV64,
+    inferred=True,
+    remark="not in 5.12, in 5.14",
+)
+RISCV_SWAP_LAYOUT = _change(
+    "PROT_NONE at bit 5 on riscv, type and offset moved for it",
+    "5.17",
+    "fba88ede6a31",
+    subject="riscv/mm: Adjust PAGE_PROT_NONE to comply with THP semantics",
+    arches=_RISCV64,
+    inferred=True,
+)
+RISCV_THP_MIGRATION = _change(
+    "PMD softleaves on riscv",
+    "5.17",
+    "d062a79b7c80",
+    subject="riscv/mm: Enable THP migration",
+    arches=_RISCV64,
+    inferred=True,
+)
+ARM64_PMD_LEAF = _change(
+    "pmd_leaf() of arm64 for every present entry that is no table, not for section entries alone",
+    "5.18",
+    "23bc8f69f0ec",
+    subject="arm64: mm: fix p?d_leaf()",
+    arches=_ARM64,
+    inferred=True,
+    backports=(Backport("5.10", 262, lacks=0), Backport("5.15", 100, lacks=0)),
+)
+MIGRATION_EXCLUSIVE = _change(
+    "a type for the migration of exclusive pages",
+    "5.19",
+    "6c287605fd56",
+    subject="mm: remember exclusively mapped anonymous pages with PG_anon_exclusive",
+)
+SWP_EXCLUSIVE = _change(
+    "the exclusive bit of a swap PTE, where an architecture has one",
+    "5.19",
+    "1493a1913e34",
+    subject="mm/swap: remember PG_anon_exclusive via a swp pte bit",
+    effect=Effect.SYMBOLS,
+    remark="which bit it is, each architecture says",
+)
+X86_EXCLUSIVE = _change(
+    "the exclusive bit on x86",
+    "5.19",
+    "3e20889cfbee",
+    subject="x86/pgtable: support __HAVE_ARCH_PTE_SWP_EXCLUSIVE",
+    arches=_X86_64,
+)
+ARM64_EXCLUSIVE = _change(
+    "the exclusive bit on arm64, a bit narrower type",
+    "5.19",
+    "570ef363509b",
+    subject="arm64/pgtable: support __HAVE_ARCH_PTE_SWP_EXCLUSIVE",
+    arches=_ARM64,
+)
+S390_EXCLUSIVE = _change(
+    "the exclusive bit on s390",
+    "5.19",
+    "92cd58bd2566",
+    subject="s390/pgtable: support __HAVE_ARCH_PTE_SWP_EXCLUSIVE",
+    arches=_S390X,
+    also=("8043d26c4659",),
+)
+PPC_EXCLUSIVE = _change(
+    "the exclusive bit on ppc64, where soft-dirty was, and soft-dirty where present entries have it",
+    "5.19",
+    "bff9beaa2e80",
+    subject="powerpc/pgtable: support __HAVE_ARCH_PTE_SWP_EXCLUSIVE for book3s",
+    arches=_PPC64,
+    also=("03ac1b71fca1",),
+)
+LOONGARCH = _change(
+    "loongarch",
+    "5.19",
+    arches=_LOONGARCH64,
+    remark="the first release of the architecture",
+)
+PTE_MARKER = _change(
+    "PTE markers, where userfaultfd's write protection is",
+    "5.19",
+    "679d10331910",
+    subject="mm: introduce PTE_MARKER swap entry",
+)
+SWAPIN_ERROR = _change(
+    "a type for pages that could not be read back",
+    "5.19",
+    "9f186f9e5fa9",
+    subject="mm/swapfile: unuse_pte can map random data if swap read fails",
+)
+X86_NONLEAF_YOUNG = _change(
+    "the accessed bit without a say in pmd_bad() of x86",
+    "6.1",
+    "eed9a328aa1a",
+    subject="mm: x86: add CONFIG_ARCH_HAS_NONLEAF_PMD_YOUNG",
+    arches=_X86_64,
+    inferred=True,
+    remark="in vendors' trees with MGLRU earlier",
+)
+HWPOISON_PFN = _change(
+    "is_pfn_swap_entry() true of hwpoison entries",
+    "6.1",
+    effect=Effect.SYMBOLS,
+    inferred=True,
+    remark="their offset was a PFN before too; as compiled, not so in 6.0 and so in 6.1",
+)
+MIGRATION_AD = _change(
+    "SWP_PFN_BITS: young and dirty bits in migration entries, where they fit; until then the whole offset is the PFN",
+    "6.1",
+    inferred=True,
+    remark="6.0 lacks it, 6.1 has it",
+)
 SWAP_ERROR_MARKER = _change(
     "swap errors as PTE markers instead of a type of their own",
     "6.2",
@@ -169,6 +454,15 @@ RISCV_NAPOT = _change(
     arches=_RISCV64,
     effect=Effect.PRESENT,
     inferred=True,
+)
+LOONGARCH_PRESENT_INVALID = _change(
+    "_PAGE_PRESENT_INVALID, bit 60, in pmd_present() of loongarch",
+    "6.4",
+    "ddc1729b07cc",
+    subject="LoongArch: Let pmd_present() return true when splitting pmd",
+    arches=_LOONGARCH64,
+    remark="in stable updates too, from about 6.1.53 and 6.3.10 (inferred): 6.1 as of its last update has it, 6.2 not",
+    backports=(Backport("6.1", 53, lacks=49), Backport("6.3", 10, lacks=0)),
 )
 LOONGARCH_HARDWARE_DIRTY = _change(
     "pte_dirty() and pmd_dirty() of loongarch look at the dirty bit of the hardware too",
@@ -367,6 +661,7 @@ ARM64_RUN_TIME_PA_BITS = _change(
     arches=_ARM64,
     inferred=True,
     remark="in stable updates too, from about 6.12.14 and 6.13.3; before, it is CONFIG_ARM64_PA_BITS: static_pa_bits",
+    backports=(Backport("6.12", 14, lacks=13, by_option=True), Backport("6.13", 3, lacks=2, by_option=True)),
 )
 DEVICE_EXCLUSIVE_MERGED = _change(
     "one device-exclusive type instead of two",
@@ -585,15 +880,34 @@ class Revision(NamedTuple):
         return self.first if self.first == self.last else f"{self.first} to {self.last}"
 
 
+def has(series: str, change: Change) -> bool:
+    """Whether the last stable update of a release has the change."""
+    is_backported = any(backport.series == series and not backport.vendor for backport in change.backports)
+    return AGES[series] >= AGES[change.since] or is_backported
+
+
+def _is_option(change: Change) -> bool:
+    """Whether kernels of a release by its bare number differ in the change, and an option parts them."""
+    return any(backport.by_option for backport in change.backports)
+
+
+def releases_of(arch: str | None = None) -> tuple[str, ...]:
+    """The releases that have the architecture of that name, oldest first; all without a name."""
+    return RELEASES[AGES[FIRST_RELEASES.get(arch or "", RELEASES[0])] :]
+
+
 def revisions(arch: str | None = None) -> tuple[Revision, ...]:
     """The runs of releases that agree on the architecture of that name, or on all architectures; oldest first."""
-    firsts = {
-        change.since
+    telling = [
+        change
         for change in CHANGES
         if change.effect in (Effect.BITS, Effect.NAMES) and (arch is None or change.concerns(arch))
-    }
-    starts = [age for age, release in enumerate(RELEASES) if age == 0 or release in firsts]
-    runs = [RELEASES[start:end] for start, end in zip(starts, [*starts[1:], len(RELEASES)], strict=True)]
+    ]
+
+    def alike(release: str) -> list[bool]:
+        return [AGES[release] >= AGES[one.since] if _is_option(one) else has(release, one) for one in telling]
+
+    runs = [tuple(run) for _, run in groupby(releases_of(arch), alike)]
     return tuple(
         Revision(next((release for release in run if release in LTS_RELEASES), run[0]), run[0], run[-1]) for run in runs
     )

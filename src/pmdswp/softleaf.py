@@ -77,7 +77,7 @@ class SoftLeafType(enum.Enum):
     HWPOISON = 8
     MARKER = 9
     SWAPIN_ERROR = 254
-    """A page that could not be read back, in 6.1 only; later a PTE marker. No number of the kernel's enum."""
+    """A page that could not be read back, from 5.19 to 6.1; later a PTE marker. No number of the kernel's enum."""
     UNKNOWN = 255
     """A type number above 31, which no kernel writes."""
 

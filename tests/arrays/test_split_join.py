@@ -15,7 +15,7 @@ from pmdswp import Arch, DecodeError, JoinError, SoftLeafType, UnsupportedError,
 from pmdswp.layout import FieldKind
 from pmdswp.revisions import revisions
 from pmdswp.softleaf import FLAGS, Flags
-from timeline import T1
+from timeline import K0, T1
 
 X86 = pmdswp.get("x86_64")
 PPC = pmdswp.get("ppc64")
@@ -167,7 +167,7 @@ def test_kinds_that_no_pmd_holds_neither_split_nor_join(arch: Arch) -> None:
     kinds = {SoftLeafType.SWAP, *arch.swp_types} - set(arch.pmd_kinds)
     if arch.kernel in T1:
         assert SoftLeafType.SWAPIN_ERROR in kinds
-    assert (SoftLeafType.MARKER in kinds) is (arch.kernel not in T1 or arch.name == "x86_64")
+    assert (SoftLeafType.MARKER in kinds) is (arch.kernel not in (*K0, *T1) or arch.config.is_on("pte_marker"))
     numbers = [next(_numbers(arch, kind)) for kind in kinds]
     pmds = [arch.encode_pmd(number, arch.hpage_pmd_nr) for number in numbers]
     for pmd in pmds:

@@ -20,6 +20,7 @@ from timeline import (
     EVER,
     L1,
     L2,
+    LOONGARCH_BIT_60,
     MEMORY_FAILURE,
     PMD_SOFTLEAF,
     PTE_EXCLUSIVE,
@@ -177,13 +178,13 @@ def test_no_encoded_entry_reads_as_present_but_for_the_two_traps() -> None:
             for swp_type, offset, flags in product(range(32), offsets, FLAG_SETS):
                 if set(flags) <= flags_of(place):
                     trapped = level == "pmd" and (
-                        (name == "loongarch64" and bool(offset & 2**36))
+                        (name == "loongarch64" and kernel in LOONGARCH_BIT_60 and bool(offset & 2**36))
                         or (name == "riscv64" and "soft_dirty" in flags)
                     )
                     assert ask(place, "present", place.encode(swp_type, offset, **flags)) is trapped
 
 
-@on_kernels_of("loongarch64")
+@on_kernels_of("loongarch64", LOONGARCH_BIT_60)
 @pytest.mark.parametrize("page_size", [4096, 16384, 65536])
 def test_loongarch64_pmd_with_offset_bit_36_reads_as_present_and_huge(kernel: str, page_size: int) -> None:
     arch = pmdswp.get("loongarch64", kernel=kernel, page_size=page_size)
@@ -195,7 +196,7 @@ def test_loongarch64_pmd_with_offset_bit_36_reads_as_present_and_huge(kernel: st
     assert arch.decode_pte(arch.encode_pte(0, 1 << 36)).state is State.SOFTLEAF
 
 
-@on_kernels_of("loongarch64")
+@on_kernels_of("loongarch64", LOONGARCH_BIT_60)
 def test_loongarch64_young_migration_pmd_reads_as_present_with_4k_pages_only(kernel: str) -> None:
     for page_size, trapped in ((4096, True), (16384, False), (65536, False)):
         arch = pmdswp.get("loongarch64", kernel=kernel, page_size=page_size)
@@ -206,7 +207,7 @@ def test_loongarch64_young_migration_pmd_reads_as_present_with_4k_pages_only(ker
         assert arch.pmd_present(arch.softleaf_to_pmd(young)) is trapped
 
 
-@on_kernels_of("loongarch64")
+@on_kernels_of("loongarch64", LOONGARCH_BIT_60)
 def test_loongarch64_word_of_the_compiled_kernel_reads_as_present_and_huge(kernel: str) -> None:
     arch = pmdswp.get("loongarch64", kernel=kernel, page_size=4096)
     assert arch.pmd_present(0x1000_0ABC_DE1B_0040)
@@ -538,6 +539,14 @@ def test_loongarch64_bit_6_of_a_stray_type_is_lost_in_the_generic_entry(kernel: 
 def test_loongarch64_type_beyond_31_is_of_unknown_kind(kernel: str) -> None:
     entry = pmdswp.get("loongarch64", kernel=kernel).decode_pte(0x20_0000)
     assert (entry.leaf, entry.kind) == (SoftLeaf(32, 0), SoftLeafType.UNKNOWN)
+
+
+@pytest.mark.parametrize("kernel", ["5.19", "6.0", "6.1.49", "6.2", "6.3.0"])
+def test_loongarch64_pmds_before_bit_60_are_softleaves_whatever_the_offset(kernel: str) -> None:
+    arch = pmdswp.get("loongarch64", kernel=kernel, page_size=4096)
+    entry = arch.decode_pmd(0x1000_0ABC_DE1B_0040)
+    assert (entry.state, entry.leaf) == (State.SOFTLEAF, SoftLeaf(27, 0x10_000A_BCDE))
+    assert arch.pmd.hazards == ()
 
 
 @on_kernels_of("loongarch64")

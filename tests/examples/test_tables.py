@@ -14,6 +14,7 @@ from levels import apply, ask
 from pmdswp import Arch, SoftLeaf, SoftLeafType
 from pmdswp.arch import Level
 from pmdswp.config import Options
+from pmdswp.revisions import revisions
 from pmdswp.softleaf import FLAGS, LevelName
 from timeline import (
     A1,
@@ -22,6 +23,7 @@ from timeline import (
     EVER,
     L1,
     L2,
+    LOONGARCH_BIT_60,
     LPA2,
     MARKER_MASK,
     MEMORY_FAILURE,
@@ -38,6 +40,9 @@ from timeline import (
     T1,
     T2,
     T3,
+    TA,
+    TB,
+    THP,
     X86_DEVMAP,
     X86_OLD_DEVMAP,
     Releases,
@@ -75,7 +80,7 @@ def migration_write(arch: Arch) -> int:
 
 
 class TypeNumbers(NamedTuple):
-    """The special types of the kernels with those CONFIG symbols; the last one is a choice in 6.1 only."""
+    """The special types of the kernels with those CONFIG symbols; the last one is a choice from 5.19 to 6.1."""
 
     kernels: Releases
     device_private: bool
@@ -127,13 +132,13 @@ class TypeNumbers(NamedTuple):
             "device_private": self.device_private,
             "migration": self.migration,
             "memory_failure": self.memory_failure,
-            # THP selects COMPACTION, and that selects MIGRATION
-            "thp": self.migration,
         }
         return [
-            configure(name, kernel, {**options, **marker_option(name, kernel, self.pte_marker)})
+            # THP selects COMPACTION, and that selects MIGRATION
+            configure(name, kernel, {**options, "thp": has_thp, **marker_option(name, kernel, self.pte_marker)})
             for name in pmdswp.names()
             for kernel in kernels_of(name, self.kernels)
+            for has_thp in [self.migration and kernel in THP[name]]
             if not (self.memory_failure and kernel not in MEMORY_FAILURE[name])
             if not (self.device_private and kernel not in DEVICE_PRIVATE[name])
             if not (self.pte_marker and name != "x86_64")
@@ -146,12 +151,25 @@ def marker_option(name: str, kernel: str, wanted: bool | None) -> Options:
 
 
 W28_R29, W29_R30 = range(28, 30), range(29, 31)
-T2_T3 = (*T2, *T3)
+W30_R31 = range(30, 32)
+T2_T3, TA_TB = (*T2, *T3), (*TA, *TB)
 
 # fmt: off
 TYPE_NUMBERS = [
     #           kernel  DEV_  MIGRA- MEM_  PTE_    MAX_SWAP HW-     MIG_  MIG_R MIG_   DEV_   DEV_  DEV_     MARKER SWAP
     #                   PRIV  TION   FAIL  MARKER  FILES    POISON  READ  _EXCL WRITE  WRITE  READ  EXCL            ERR
+    TypeNumbers(TA,     y,    y,     y,    NA,     27,      27,     28,   NA,   29,    30,    31,   NA,      NA,    NA),
+    TypeNumbers(TA,     y,    y,     n,    NA,     28,      NA,     28,   NA,   29,    30,    31,   NA,      NA,    NA),
+    TypeNumbers(TA,     y,    n,     y,    NA,     29,      29,     NA,   NA,   NA,    30,    31,   NA,      NA,    NA),
+    TypeNumbers(TA,     y,    n,     n,    NA,     30,      NA,     NA,   NA,   NA,    30,    31,   NA,      NA,    NA),
+    TypeNumbers(TB,     y,    y,     y,    NA,     25,      25,     26,   NA,   27,    28,    29,   W30_R31, NA,    NA),
+    TypeNumbers(TB,     y,    y,     n,    NA,     26,      NA,     26,   NA,   27,    28,    29,   W30_R31, NA,    NA),
+    TypeNumbers(TB,     y,    n,     y,    NA,     27,      27,     NA,   NA,   NA,    28,    29,   W30_R31, NA,    NA),
+    TypeNumbers(TB,     y,    n,     n,    NA,     28,      NA,     NA,   NA,   NA,    28,    29,   W30_R31, NA,    NA),
+    TypeNumbers(TA_TB,  n,    y,     y,    NA,     29,      29,     30,   NA,   31,    NA,    NA,   NA,      NA,    NA),
+    TypeNumbers(TA_TB,  n,    y,     n,    NA,     30,      NA,     30,   NA,   31,    NA,    NA,   NA,      NA,    NA),
+    TypeNumbers(TA_TB,  n,    n,     y,    NA,     31,      31,     NA,   NA,   NA,    NA,    NA,   NA,      NA,    NA),
+    TypeNumbers(TA_TB,  n,    n,     n,    NA,     32,      NA,     NA,   NA,   NA,    NA,    NA,   NA,      NA,    NA),
     TypeNumbers(T1,     y,    y,     y,    y,      22,      22,     23,   24,   25,    26,    27,   W28_R29, 30,    31),
     TypeNumbers(T1,     y,    y,     n,    y,      23,      NA,     23,   24,   25,    26,    27,   W28_R29, 30,    31),
     TypeNumbers(T1,     y,    n,     y,    y,      25,      25,     NA,   NA,   NA,    26,    27,   W28_R29, 30,    31),
@@ -194,12 +212,12 @@ def test_special_types_are_numbered_by_configuration(row: TypeNumbers) -> None:
         assert [arch.softleaf_type(SoftLeaf(number, 1)) for number in range(32)] == row.by_number, arch
 
 
-def test_configurations_of_every_kernel_have_a_row_of_numbers() -> None:
-    rows = {arch for row in TYPE_NUMBERS for arch in row.arches}
-    assert {(arch.name, arch.kernel) for arch in rows} == {
-        (name, kernel) for name in pmdswp.names() for kernel in kernels_of(name)
-    }
-    assert rows >= {pmdswp.get(name, kernel=kernel) for name in pmdswp.names() for kernel in kernels_of(name)}
+@pytest.mark.parametrize("name", pmdswp.names())
+def test_every_kernel_has_a_row_of_numbers_for_its_default_configuration(name: str) -> None:
+    rows = [arch for row in TYPE_NUMBERS for arch in row.arches if arch.name == name]
+    defaults = {arch.kernel for arch in rows if arch == configure(name, arch.kernel, {})}
+    for revision in revisions(name):
+        assert any(kernel in revision for kernel in defaults), revision
 
 
 SOFTLEAF_ENUM = {
@@ -443,7 +461,7 @@ def test_each_flag_is_the_bit_of_the_table_or_refused(row: Bits) -> None:
 @pytest.mark.parametrize("name", pmdswp.names())
 def test_every_kernel_that_has_softleaves_at_a_level_has_a_row_of_bits(name: str, level: LevelName) -> None:
     told = {kernel for row in BITS if (row.arch, row.level) == (name, level) for kernel in row.kernels}
-    assert told == set(EVER if level == "pte" else PMD_SOFTLEAF[name])
+    assert told == set(EVER) & set(EVER if level == "pte" else PMD_SOFTLEAF[name])
 
 
 MASK64 = (1 << 64) - 1
@@ -949,7 +967,7 @@ def loongarch64(page_size: int) -> Predicates:
 
     return Predicates(
         "loongarch64",
-        EVER,
+        LOONGARCH_BIT_60,
         {"page_size": page_size, "invalid_pte_table": INVALID_PTE_TABLE},
         pte_none=lambda v: v & ~0x40 == 0,
         pte_present=lambda v: v & 0x480,
@@ -1022,6 +1040,6 @@ def test_every_kernel_has_a_row_of_predicates_with_every_page_size() -> None:
     assert told == {
         (name, kernel, size and size * KiB)
         for name in pmdswp.names()
-        for kernel in EVER
+        for kernel in (LOONGARCH_BIT_60 if name == "loongarch64" else EVER)
         for size in sizes.get(name, (None,))
     }

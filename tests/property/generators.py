@@ -20,7 +20,7 @@ from pmdswp.arch import ARCHITECTURES, Level, get_with
 from pmdswp.config import Choice, Option, Switch, resolve
 from pmdswp.revisions import revisions
 from pmdswp.softleaf import FLAGS, LevelName
-from timeline import PMD_DEVICE_PRIVATE
+from timeline import LOONGARCH_BIT_60, PMD_DEVICE_PRIVATE
 
 LEVELS: tuple[LevelName, ...] = ("pte", "pmd")
 MAX_WORD = (1 << 64) - 1
@@ -156,7 +156,8 @@ class Storable(NamedTuple):
             return State.NONE
         if arch.name == "x86_64" and self.leaf == (0, (1 << 50) - 1) and not self.flags:
             return State.NONE
-        if arch.name == "loongarch64" and pmd and self.offset >> 36 & 1:
+        has_trap = arch.name == "loongarch64" and arch.kernel in LOONGARCH_BIT_60
+        if has_trap and pmd and self.offset >> 36 & 1:
             return State.PRESENT
         if arch.name == "riscv64" and pmd and "soft_dirty" in self.flags:
             return State.PRESENT

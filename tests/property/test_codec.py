@@ -57,8 +57,9 @@ def test_truncating_changes_nothing_that_fits(storable: Storable) -> None:
 
 @given(softleaf_levels(), NUMBERS, NUMBERS)
 def test_truncating_stores_what_the_kernel_would(place: Level, swp_type: int, offset: int) -> None:
-    # the generic swp_entry_t comes first: an unsigned long with 6 bits for the type and 58 for the offset
-    generic = SoftLeaf.from_val((swp_type << 58 & MAX_WORD) | (offset & ((1 << 58) - 1)))
+    # the generic swp_entry_t comes first: an unsigned long with 6 bits for the type and 58 for the offset, or 7 and 57
+    shift = 57 if place.arch.kernel in ("4.18", "4.19") else 58
+    generic = SoftLeaf((swp_type << shift & MAX_WORD) >> shift, offset & ((1 << shift) - 1))
     stored = place.from_arch_swp_entry(place.arch.arch_swp_entry(*generic))
     assert place.softleaf_to(SoftLeaf(swp_type, offset), truncate=True) == stored
     assert 0 <= stored <= MAX_WORD

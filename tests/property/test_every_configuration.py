@@ -30,7 +30,10 @@ from timeline import (
     SERIES,
     SOFT_DIRTY,
     T1,
+    T2,
     T3,
+    TA,
+    TB,
     UFFD,
 )
 
@@ -198,8 +201,10 @@ def test_special_types_fill_the_top_in_the_order_of_the_kernel(name: str, kernel
         if chosen["migration"]:
             kinds.update(ORDER[1:4])
         if chosen.get("device_private"):
-            kinds.update(ORDER[4:7])
-        if kernel not in T1 or chosen.get("pte_marker"):
+            kinds.update(ORDER[4:7] if kernel not in TA else ORDER[4:6])
+        if kernel in (*TA, *TB):
+            kinds.discard(SoftLeafType.MIGRATION_READ_EXCLUSIVE)
+        if kernel in (*T2, *T3) or chosen.get("pte_marker"):
             kinds.add(SoftLeafType.MARKER)
         if kernel in T1:
             kinds.add(SoftLeafType.SWAPIN_ERROR)

@@ -16,24 +16,23 @@ from pmdswp.config import resolve
 from pmdswp.revisions import revisions
 from property.generators import CONFIGURATIONS, MAX_WORD, not_integers, not_words
 from timeline import (
+    ALL,
     DEVICE_PRIVATE,
-    EVER,
+    K0,
     LPA2,
     MEMORY_FAILURE,
     PTE_MARKER,
     SOFT_DIRTY,
     STATIC_PA_BITS,
     SVRSW60T59B,
+    THP,
     UFFD,
 )
 
-NAMES = {
-    *pmdswp.names(),
-    *("x86", "aarch64", "riscv", "s390", "powerpc", "ppc64le", "loongarch"),
-}
+NAMES = {name for architecture in ARCHITECTURES.values() for name in (architecture.name, *architecture.aliases)}
 SWITCHES = ("soft_dirty", "uffd", "device_private", "memory_failure", "migration", "thp")
 COMMON_VALUES: dict[str, tuple[object, ...]] = {
-    "kernel": EVER,
+    "kernel": ALL,
     "page_size": (4096,),
     **dict.fromkeys(SWITCHES, (True, False)),
 }
@@ -61,12 +60,13 @@ def is_possible(name: str, options: Mapping[str, object]) -> bool:
         "device_private": kernel in DEVICE_PRIVATE[name],
         "memory_failure": kernel in MEMORY_FAILURE[name],
         "svrsw60t59b": kernel in SVRSW60T59B,
-        "pte_marker": kernel not in PTE_MARKER or options["uffd"],
+        "pte_marker": kernel not in K0 and (kernel not in PTE_MARKER or options["uffd"]),
+        "thp": kernel in THP[name],
         "static_pa_bits": kernel in STATIC_PA_BITS and small_pages,
     }
     if options.get("pa_bits") == 52 and small_pages and kernel not in LPA2:
         return False
-    if options.get("pte_marker") is False and kernel not in PTE_MARKER:
+    if options.get("pte_marker") is False and kernel not in (*K0, *PTE_MARKER):
         return False
     return all(is_met for option, is_met in needs.items() if options.get(option))
 
@@ -89,9 +89,9 @@ IMPOSSIBLE: tuple[tuple[str, Mapping[str, object]], ...] = (
 )
 
 
-@given(st.text() | st.sampled_from(["X86_64", "x86_64 ", "i386", "arm", "ppc", ""]))
+@given(st.text() | st.sampled_from(["x86_64 ", "i386", "arm", "ppc", "sparc64", ""]))
 def test_an_unknown_name_is_refused_with_the_names_there_are(name: str) -> None:
-    assume(name not in NAMES)
+    assume(name.lower() not in NAMES)
     with pytest.raises(UnsupportedError) as caught:
         get_with(name, {})
     assert repr(name)[:200] in str(caught.value)
@@ -125,7 +125,8 @@ def test_an_unknown_option_is_refused_with_the_options_there_are(name: str, opti
 def refused_values(draw: st.DrawFn) -> tuple[str, str, object]:
     """An architecture, one of its options with a closed set of values, and some other value."""
     name = draw(st.sampled_from(pmdswp.names()))
-    option = draw(st.sampled_from(sorted(options_of(name))))
+    # a kernel has more names than can be listed: test_releases.py
+    option = draw(st.sampled_from(sorted({*options_of(name)} - {"kernel"})))
     others = st.integers() | st.sampled_from([4096, 16384, 65536, "6.20", "hash", ""]) | not_integers()
     value = draw(others)
     assume(not any(value == allowed for allowed in options_of(name)[option]))
@@ -196,14 +197,6 @@ def test_small_pages_have_no_52_bit_addresses_before_lpa2(kernel: str, page_size
         get_with("arm64", {"kernel": kernel, "page_size": page_size, "pa_bits": 52})
     large = get_with("arm64", {"kernel": kernel, "page_size": 65536, "pa_bits": 52})
     assert large.max_physmem_bits == 52
-
-
-@pytest.mark.parametrize("kernel", ["5.19", "6.0", "6.20", "7.4", "6.12.117", "6.12 ", "v6.12", 6.12, 6, ("6.12",)])
-def test_an_unknown_release_is_refused_with_those_there_are(kernel: object) -> None:
-    for name in pmdswp.names():
-        with pytest.raises(UnsupportedError) as caught:
-            get_with(name, {"kernel": kernel})
-        assert f"kernel={kernel!r}; allowed: {', '.join(map(repr, EVER))}" in str(caught.value)
 
 
 def combinations(name: str) -> Iterator[Mapping[str, object]]:

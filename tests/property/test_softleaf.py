@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pmdswp import Arch, DecodeError, SoftLeaf, SoftLeafType
 from property.generators import MAX_TYPE, MAX_WORD, architectures, offsets, swp_types
-from timeline import MARKER_MASK, T1
+from timeline import K0, MARKER_MASK, T1
 
 VALS = st.integers(0, MAX_WORD)
 GENERIC_OFFSETS = st.integers(0, (1 << 58) - 1)
@@ -109,7 +109,9 @@ def test_migration_bits_are_kept_exactly_if_the_offset_has_room_for_them(arch: A
 
 
 def marker_number(arch: Arch) -> int | None:
-    """The highest number; but in 6.1 the one below, or none without CONFIG_PTE_MARKER."""
+    """The highest number; but from 5.19 to 6.1 the one below, or none without CONFIG_PTE_MARKER; before, none."""
+    if arch.kernel in K0:
+        return None
     if arch.kernel not in T1:
         return MAX_TYPE
     return MAX_TYPE - 1 if arch.config.is_on("pte_marker") else None

@@ -40,7 +40,7 @@ def test_every_kernel_and_every_value_of_every_option_is_drawn() -> None:
     drawn: set[tuple[str, object]] = set()
     options = pmdswp.get("riscv64").architecture.options
 
-    @settings(max_examples=300, database=None, derandomize=True, phases=[Phase.generate])
+    @settings(max_examples=600, database=None, derandomize=True, phases=[Phase.generate])
     @given(ps.architectures("riscv64"))
     def draw(arch: Arch) -> None:
         drawn.update((name, arch.config.option(name)) for name in options)

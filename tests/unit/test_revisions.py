@@ -20,22 +20,53 @@ from pmdswp.render.drift import change_table
 from pmdswp.render.fields import source
 from pmdswp.revisions import AGES, CHANGES, KERNELS, RELEASES, Change, Effect, Revision, revisions
 from pmdswp.softleaf import FLAGS, MARKER_BITS
-from timeline import EVER, SVRSW60T59B
+from timeline import ALL, PMD_SOFTLEAF, SVRSW60T59B
+from timeline import RELEASES as RELEASES_OF
 
-LTS = ("6.1", "6.6", "6.12", "6.18")
+LTS = ("4.19", "5.4", "5.10", "5.15", "6.1", "6.6", "6.12", "6.18")
 
 STARTS = {
+    # 4.20 generic type; 5.7 uffd; 5.14, 5.19 types, and the exclusive bit; 6.1 pmd_bad, PFN bits
     # 6.2 types and markers; 6.6 DEVMAP bit; 6.13 GUARD; 6.15 types; 6.17 no DEVMAP; 6.19 PMDs; 7.3 names
-    "x86_64": ("6.1", "6.2", "6.6", "6.13", "6.15", "6.17", "6.19", "7.3", "pmd-swap-v3"),
+    "x86_64": (
+        "4.18",
+        "4.20",
+        "5.7",
+        "5.14",
+        "5.19",
+        "6.1",
+        "6.2",
+        "6.6",
+        "6.13",
+        "6.15",
+        "6.17",
+        "6.19",
+        "7.3",
+        "pmd-swap-v3",
+    ),
     # 6.9 LPA2; 6.10 layout; 6.14 MAX_PHYSMEM_BITS
-    "arm64": ("6.1", "6.2", "6.6", "6.9", "6.10", "6.13", "6.14", "6.15", "6.19", "7.3", "pmd-swap-v3"),
+    # 5.3 device-private; 5.10 PMD softleaves; 5.11 lacks pmd_bad and pmd_leaf of late 5.10, 5.16 pmd_leaf of 5.15
+    "arm64": (
+        *("4.18", "4.20", "5.3", "5.10", "5.11", "5.14", "5.15", "5.16", "5.18", "5.19"),
+        *("6.1", "6.2", "6.6", "6.9", "6.10", "6.13", "6.14", "6.15", "6.19", "7.3", "pmd-swap-v3"),
+    ),
     # 6.3 exclusive; 6.11 device-private; 6.19 also the flags of Svrsw60t59b
-    "riscv64": ("6.1", "6.2", "6.3", "6.6", "6.11", "6.13", "6.15", "6.19", "7.3", "pmd-swap-v3"),
+    # 5.0 PROT_NONE; 5.14 huge pages; 5.17 layout; 5.19 types
+    "riscv64": (
+        *("4.18", "4.20", "5.0", "5.14", "5.17", "5.19"),
+        *("6.1", "6.2", "6.3", "6.6", "6.11", "6.13", "6.15", "6.19", "7.3", "pmd-swap-v3"),
+    ),
     # 6.13 also the present bit of PMDs; 6.17 device-private and PMD softleaves
-    "s390x": ("6.1", "6.2", "6.6", "6.13", "6.17", "6.19", "pmd-swap-v3"),
-    "ppc64": ("6.1", "6.2", "6.6", "6.13", "6.15", "6.17", "6.19", "pmd-swap-v3"),
+    # 5.7 pmd_bad; 5.19 types, and the exclusive bit
+    "s390x": ("4.18", "4.20", "5.7", "5.19", "6.1", "6.2", "6.6", "6.13", "6.17", "6.19", "pmd-swap-v3"),
+    # 4.20 PMD softleaves; 5.4 DEVMAP; 5.8 pte_present; 5.9 pte_none; 5.14 types; 5.19 soft-dirty and exclusive
+    "ppc64": (
+        *("4.18", "4.20", "5.4", "5.8", "5.9", "5.14", "5.19"),
+        *("6.1", "6.2", "6.6", "6.13", "6.15", "6.17", "6.19", "pmd-swap-v3"),
+    ),
     # 6.3 exclusive; 6.11 device-private
-    "loongarch64": ("6.1", "6.2", "6.3", "6.6", "6.11", "6.13", "6.15", "6.19", "pmd-swap-v3"),
+    # 6.1 as of its last update has bit 60, 6.2 lacks it
+    "loongarch64": ("5.19", "6.1", "6.2", "6.3", "6.6", "6.11", "6.13", "6.15", "6.19", "pmd-swap-v3"),
 }
 """Architecture -> the releases with which something changed in its swap entries; 6.6 renamed a marker on all."""
 
@@ -44,6 +75,26 @@ MARKER_RENAMED = "6.6"
 
 COMMITS = {
     # commit -> the release that first has it, whether that is inferred, and the subject
+    "3159f943aafd": ("4.20", True, "xarray: Replace exceptional entries"),
+    "da7ad366b497": ("4.20", False, "powerpc/mm/book3s: Update pmd_present to look at _PAGE_PRESENT bit"),
+    "e3613bb8afc2": ("5.0", False, "riscv: Add pte bit to distinguish swap from invalid"),
+    "5a281062af1d": ("5.7", False, "userfaultfd: wp: add WP pagetable tracking to x86"),
+    "33699023f51f": ("5.9", True, "powerpc/book3s64/pkeys: Fixup bit numbering"),
+    "b65399f6111b": ("5.10", False, "arm64/mm: Change THP helpers to comply with generic MM semantics"),
+    "b756a3b5e7ea": ("5.14", False, "mm: device exclusive memory access"),
+    "e377ab82311a": ("5.14", False, "arm64/mm: Remove [PUD|PMD]_TABLE_BIT from [pud|pmd]_bad()"),
+    "fba88ede6a31": ("5.17", True, "riscv/mm: Adjust PAGE_PROT_NONE to comply with THP semantics"),
+    "d062a79b7c80": ("5.17", True, "riscv/mm: Enable THP migration"),
+    "23bc8f69f0ec": ("5.18", True, "arm64: mm: fix p?d_leaf()"),
+    "6c287605fd56": ("5.19", False, "mm: remember exclusively mapped anonymous pages with PG_anon_exclusive"),
+    "1493a1913e34": ("5.19", False, "mm/swap: remember PG_anon_exclusive via a swp pte bit"),
+    "3e20889cfbee": ("5.19", False, "x86/pgtable: support __HAVE_ARCH_PTE_SWP_EXCLUSIVE"),
+    "570ef363509b": ("5.19", False, "arm64/pgtable: support __HAVE_ARCH_PTE_SWP_EXCLUSIVE"),
+    "92cd58bd2566": ("5.19", False, "s390/pgtable: support __HAVE_ARCH_PTE_SWP_EXCLUSIVE"),
+    "bff9beaa2e80": ("5.19", False, "powerpc/pgtable: support __HAVE_ARCH_PTE_SWP_EXCLUSIVE for book3s"),
+    "679d10331910": ("5.19", False, "mm: introduce PTE_MARKER swap entry"),
+    "9f186f9e5fa9": ("5.19", False, "mm/swapfile: unuse_pte can map random data if swap read fails"),
+    "eed9a328aa1a": ("6.1", True, "mm: x86: add CONFIG_ARCH_HAS_NONLEAF_PMD_YOUNG"),
     "15520a3f0469": ("6.2", True, "mm: use pte markers for swap errors"),
     "ca92ea3dc5a2": ("6.2", True, "mm: always compile in pte markers"),
     "d6379159f476": ("6.2", True, "mm: remove unused savedwrite infrastructure"),
@@ -54,6 +105,7 @@ COMMITS = {
     "23ad288aaf15": ("6.4", True, "riscv: mm: modify pte format for Svnapot"),
     "01158487af60": ("6.5", True, "LoongArch: Introduce hardware page table walker"),
     "af19487f00f3": ("6.6", True, "mm: make PTE_MARKER_SWAPIN_ERROR more general"),
+    "ddc1729b07cc": ("6.4", False, "LoongArch: Let pmd_present() return true when splitting pmd"),
     "fca4d413c5f7": ("6.6", False, "x86/mm: Introduce _PAGE_SAVED_DIRTY"),
     "e72c7c2b8866": ("6.9", True, "mm/treewide: drop pXd_large()"),
     "c05995b7ec2a": ("6.9", True, "mm/treewide: align up pXd_leaf() retval across archs"),
@@ -104,6 +156,8 @@ COMMITS = {
 
 HELPED = {
     # commit -> those that had a part in the same change
+    "92cd58bd2566": ("8043d26c4659",),
+    "bff9beaa2e80": ("03ac1b71fca1",),
     "d6379159f476": ("6a56ccbcf6c6",),
     "55564814a838": (
         "b28c74e25967",
@@ -125,15 +179,32 @@ every_architecture = pytest.mark.parametrize("name", pmdswp.names())
 # --- releases and revisions ---------------------------------------------------------------------------------
 
 
-def test_the_releases_are_those_since_6_1_and_the_series() -> None:
-    assert RELEASES == EVER
-    assert [AGES[release] for release in EVER] == list(range(24))
+def test_the_releases_are_those_since_4_18_and_the_series() -> None:
+    assert RELEASES == ALL
+    assert [AGES[release] for release in ALL] == list(range(48))
 
 
 def test_the_kernels_are_the_revisions_of_all_architectures_together() -> None:
     assert pmdswp.kernels() == KERNELS
     assert tuple(revision.name for revision in revisions()) == KERNELS
-    names = ["6.1", "6.2", "6.3", "6.6", "6.9", "6.10", "6.12", "6.13", "6.14", "6.15", "6.18", "6.19", "7.3"]
+    names = ["4.19", "4.20", "5.0", "5.3", "5.4", "5.7", "5.8", "5.9", "5.10", "5.11", "5.14", "5.15", "5.16", "5.17"]
+    names += [
+        "5.18",
+        "5.19",
+        "6.1",
+        "6.2",
+        "6.3",
+        "6.6",
+        "6.9",
+        "6.10",
+        "6.12",
+        "6.13",
+        "6.14",
+        "6.15",
+        "6.18",
+        "6.19",
+        "7.3",
+    ]
     assert list(KERNELS) == [*names, "pmd-swap-v3"]
 
 
@@ -144,13 +215,14 @@ def test_the_revisions_of_an_architecture_begin_where_its_history_says(name: str
 
 def test_the_revisions_of_all_begin_wherever_one_does() -> None:
     starts = {start for of_arch in STARTS.values() for start in of_arch}
-    assert [revision.first for revision in revisions()] == [release for release in EVER if release in starts]
+    assert [revision.first for revision in revisions()] == [release for release in ALL if release in starts]
 
 
 @pytest.mark.parametrize("name", [None, *pmdswp.names()])
 def test_revisions_part_the_releases_and_are_named_for_the_long_term_one(name: str | None) -> None:
-    runs = [[release for release in EVER if release in revision] for revision in revisions(name)]
-    assert [release for run in runs for release in run] == list(EVER)
+    releases = ALL if name is None else RELEASES_OF[name]
+    runs = [[release for release in releases if release in revision] for revision in revisions(name)]
+    assert [release for run in runs for release in run] == list(releases)
     for revision, run in zip(revisions(name), runs, strict=True):
         assert (revision.first, revision.last) == (run[0], run[-1])
         long_term = [release for release in run if release in LTS]
@@ -198,7 +270,7 @@ def alike(arch: Arch) -> Mapping[str, object]:
 def test_every_release_is_like_the_one_that_its_revision_is_named_for(name: str) -> None:
     for revision in revisions(name):
         expected = alike(get_with(name, {"kernel": revision.name}))
-        for release in (release for release in EVER if release in revision):
+        for release in (release for release in RELEASES_OF[name] if release in revision):
             arch = get_with(name, {"kernel": release})
             assert alike(arch) == expected, arch
             assert arch.kernel == release
@@ -219,7 +291,7 @@ def test_every_release_is_like_its_revision_in_every_configuration(name: str) ->
     options = ARCHITECTURES[name].options
     configs = [resolve(name, options, option_set) for option_set in option_sets(name, options)]
     for revision in revisions(name):
-        others = [release for release in EVER if release in revision and release != revision.name]
+        others = [release for release in RELEASES_OF[name] if release in revision and release != revision.name]
         # the first and the last of a run: what lies between has the same changes as both
         for release in {others[0], others[-1]} if others else set():
             for config in (config for config in configs if config.kernel == revision.name):
@@ -251,7 +323,7 @@ def accepted(name: str, release: str) -> list[Mapping[str, object]]:
 def test_every_release_has_the_options_of_its_revision(name: str) -> None:
     for revision in revisions(name):
         expected = accepted(name, revision.name)
-        for release in (release for release in EVER if release in revision):
+        for release in (release for release in RELEASES_OF[name] if release in revision):
             assert accepted(name, release) == expected, release
 
 
@@ -262,8 +334,14 @@ def with_flags(name: str, kernel: str) -> Arch:
 
 
 def looks(name: str, kernel: str) -> list[object]:
-    """What there is to see of a revision: by default, with every flag, and in its options."""
-    return [alike(get_with(name, {"kernel": kernel})), alike(with_flags(name, kernel)), accepted(name, kernel)]
+    """What there is to see of a revision: by default, with every flag, in its options, and with a hash MMU."""
+    of_hash = [alike(get_with(name, {"kernel": kernel, "mmu": "hash"}))] if name == "ppc64" else []
+    return [
+        alike(get_with(name, {"kernel": kernel})),
+        alike(with_flags(name, kernel)),
+        accepted(name, kernel),
+        *of_hash,
+    ]
 
 
 @every_architecture
@@ -280,7 +358,7 @@ def test_every_revision_differs_from_the_one_before_it(name: str) -> None:
 
 @every_architecture
 def test_an_object_keeps_the_release_asked_for(name: str) -> None:
-    for release in EVER:
+    for release in RELEASES_OF[name]:
         arch = get_with(name, {"kernel": release})
         assert arch.kernel == arch.config.kernel == release
         assert repr(arch) == f"pmdswp.get({name!r}, kernel={release!r})"
@@ -294,7 +372,13 @@ def test_an_object_keeps_the_release_asked_for(name: str) -> None:
 
 @every_architecture
 def test_releases_of_one_revision_are_different_objects(name: str) -> None:
-    assert len({get_with(name, {"kernel": release}) for release in EVER}) == len(EVER)
+    releases = RELEASES_OF[name]
+    assert len({get_with(name, {"kernel": release}) for release in releases}) == len(releases)
+
+
+def test_loongarch64_begins_with_its_first_release() -> None:
+    with pytest.raises(UnsupportedError, match=r"kernel='5\.18'; loongarch64 came with 5\.19; allowed: releases from"):
+        get_with("loongarch64", {"kernel": "5.18"})
 
 
 # --- the changes --------------------------------------------------------------------------------------------
@@ -308,7 +392,7 @@ def test_the_changes_are_in_the_order_of_the_releases() -> None:
 
 def test_the_changes_are_about_known_architectures_and_commits_of_twelve_digits() -> None:
     for change in CHANGES:
-        assert change.since in EVER[1:], change
+        assert change.since in ALL[1:], change
         assert set(change.arches) <= set(pmdswp.names()), change
         assert change.what, change
         assert not change.commit or (len(change.commit) == 12 and int(change.commit, 16)), change
@@ -378,7 +462,7 @@ def test_a_field_cites_the_change_that_put_it_there() -> None:
     layout = pmdswp.get("arm64").pte.require_layout()
     cited = '`5b32510af77b` ("arm64/mm: Add uffd write-protect support") in v6.10, inferred'
     assert source(layout.field("uffd")) == cited
-    assert source(layout.field("exclusive")) == "6.1 or earlier"
+    assert source(layout.field("valid")) == "4.18 or earlier"
     assert source(next(field for field in layout if field.kind is FieldKind.ZERO)) == ""
     assert source(layout.field("uffd")._replace(since=NEW_BITS._replace(commit="", subject=""))) == "v6.10"
 
@@ -389,6 +473,12 @@ def test_a_change_concerns_its_architectures_or_all() -> None:
     assert [name for name in pmdswp.names() if only_arm64.concerns(name)] == ["arm64"]
 
 
+BACKPORTED = {"arm64": {"5.11", "5.15", "5.16"}, "loongarch64": {"6.1", "6.2", "6.3"}}
+"""The releases around those whose stable updates took a change of a later one."""
+LATE = {"loongarch64": {"6.4"}}
+"""The release of a change that the last update of the one before has too."""
+
+
 def is_visible(change: Change) -> bool:
     return change.effect in (Effect.BITS, Effect.NAMES)
 
@@ -396,8 +486,10 @@ def is_visible(change: Change) -> bool:
 @every_architecture
 def test_what_touches_no_swap_entry_makes_no_revision(name: str) -> None:
     starts = {revision.first for revision in revisions(name)}
+    releases = RELEASES_OF[name]
     visible = {change.since for change in CHANGES if change.concerns(name) and is_visible(change)}
-    assert starts == {EVER[0], *visible}
+    visible = {release for release in visible if release in releases}
+    assert starts == ({releases[0], *visible} | BACKPORTED.get(name, set())) - LATE.get(name, set())
     invisible = {change.since for change in CHANGES if change.concerns(name) and not is_visible(change)}
     assert not (invisible - visible) & starts
     # there are such releases, so that this says something
@@ -409,7 +501,7 @@ def test_no_change_to_a_name_alone_changes_a_bit() -> None:
         names_alone = {change.since for change in CHANGES if change.concerns(name) and change.effect is Effect.NAMES}
         bits = {change.since for change in CHANGES if change.concerns(name) and change.effect is Effect.BITS}
         for release in names_alone - bits:
-            before = get_with(name, {"kernel": EVER[AGES[release] - 1]})
+            before = get_with(name, {"kernel": ALL[AGES[release] - 1]})
             after = get_with(name, {"kernel": release})
             assert expressions(before) == expressions(after), after
             assert dict(before.swp_types) == dict(after.swp_types), after
@@ -450,15 +542,18 @@ def tells(field: Field) -> bool:
 
 
 @every_architecture
-def test_a_field_without_a_change_stood_there_in_6_1_and_any_other_did_not_before_its_change(name: str) -> None:
+def test_a_field_without_a_change_was_there_in_4_18_and_any_other_did_not_before_its_change(name: str) -> None:
     for arch, level, layout in layouts(name):
         flags = {flag: False for flag in ("soft_dirty", "uffd") if not arch.config.option(flag)}
         for field in filter(tells, layout):
-            before = EVER[0] if field.since is None else EVER[AGES[field.since.since] - 1]
+            before = ALL[0] if field.since is None else ALL[AGES[field.since.since] - 1]
+            if before not in RELEASES_OF[name]:
+                # the architecture came with the field
+                continue
             config = resolve(name, ARCHITECTURES[name].options, {**flags, "kernel": before})
             facts = ARCHITECTURES[name].facts(config)
             old = facts.pte.layout if level == "pte" else facts.pmd.layout
-            if name == "s390x" and level == "pmd" and AGES[before] < AGES["6.17"]:
+            if level == "pmd" and before not in PMD_SOFTLEAF[name]:
                 # there was no softleaf, whatever stands in the tables
                 continue
             assert stands(old, field) is (field.since is None), (arch, level, field.name)
@@ -473,11 +568,11 @@ def test_every_flag_of_a_pmd_says_since_when_it_is(name: str) -> None:
     assert (
         told
         == {
-            "x86_64": {"exclusive": "pmd-swap-v3"},
+            "x86_64": {"exclusive": "pmd-swap-v3", "uffd": "5.7"},
             "arm64": {"exclusive": "pmd-swap-v3", "uffd": "6.10"},
             "riscv64": {"exclusive": "pmd-swap-v3", "soft_dirty": "6.19", "uffd": "6.19"},
             "s390x": {"exclusive": "pmd-swap-v3", "soft_dirty": "6.13"},
-            "ppc64": {"exclusive": "pmd-swap-v3"},
+            "ppc64": {"exclusive": "pmd-swap-v3", "soft_dirty": "5.19"},
             "loongarch64": {"exclusive": "pmd-swap-v3"},
         }[name]
     )
@@ -488,11 +583,17 @@ def test_every_flag_of_a_pte_says_since_when_it_is(name: str) -> None:
     arch = get_with(name, {"svrsw60t59b": True} if name == "riscv64" else {})
     since = {flag: arch.pte_layout.field(flag).since for flag in arch.pte_layout.flags}
     told = {flag: change.since for flag, change in since.items() if change is not None}
-    assert told == {
-        "arm64": {"uffd": "6.10"},
-        "riscv64": {"exclusive": "6.3", "soft_dirty": "6.19", "uffd": "6.19"},
-        "loongarch64": {"exclusive": "6.3"},
-    }.get(name, {})
+    assert (
+        told
+        == {
+            "x86_64": {"exclusive": "5.19", "uffd": "5.7"},
+            "arm64": {"exclusive": "5.19", "uffd": "6.10"},
+            "riscv64": {"exclusive": "6.3", "soft_dirty": "6.19", "uffd": "6.19"},
+            "s390x": {"exclusive": "5.19"},
+            "ppc64": {"exclusive": "5.19", "soft_dirty": "5.19"},
+            "loongarch64": {"exclusive": "6.3"},
+        }[name]
+    )
 
 
 def test_the_marker_bits_have_the_names_of_the_newest_kernel() -> None:

@@ -37,6 +37,19 @@ __all__ = [
 
 ARCHITECTURES: dict[str, Architecture] = {}
 
+NARROW = frozenset(
+    (
+        *("i386", "i486", "i586", "i686", "386", "ia32", "x86_32", "x86-32"),
+        *("arm", "arm32", "armel", "armhf", "armv5tel", "armv6l", "armv6hl", "armv7", "armv7l", "armv7hl", "armv8l"),
+        *("riscv32", "rv32", "ppc", "ppc32", "powerpc32", "powerpcspe", "loongarch32", "la32"),
+    )
+)
+"""What 32-bit relatives of the architectures are called, in lower case. Their page-table words are others."""
+
+
+def _is_called(architecture: Architecture, name: str) -> bool:
+    return name.lower() in (known.lower() for known in (architecture.name, *architecture.aliases))
+
 
 def register(architecture: Architecture) -> None:
     """Make an architecture known to `get` and to every command, under its name and aliases.
@@ -44,7 +57,7 @@ def register(architecture: Architecture) -> None:
     `UnsupportedError` if one of these names is taken.
     """
     for name in (architecture.name, *architecture.aliases):
-        if any(name in (known.name, *known.aliases) for known in ARCHITECTURES.values()):
+        if any(_is_called(known, name) for known in ARCHITECTURES.values()):
             raise UnsupportedError(f"an architecture {name!r} is registered already")
     ARCHITECTURES[architecture.name] = architecture
 
@@ -70,10 +83,13 @@ def kernels() -> tuple[str, ...]:
 def get(name: str, /, **options: Unpack[Options]) -> Arch:
     """The codec of one architecture, kernel and configuration.
 
-    `name` is one of `names()`, an alias ("x86", "riscv", "s390", "powerpc", "loongarch"), or what
-    `platform.machine()` prints ("aarch64", "ppc64le"). Options and their defaults, those of a full configuration:
+    `name` is one of `names()` or an alias, in any case: what the kernel ("x86", "riscv"), `platform.machine()`
+    ("aarch64", "ppc64le"), Debian, Red Hat, Go and Rust ("amd64", "ppc64el", "loong64", "powerpc64le") call it. Options
+    and their defaults, those of a full configuration:
 
-    - ``kernel``: a release from "6.1" to "7.3", or "pmd-swap-v3" (default), which is 7.3 with the series.
+    - ``kernel``: a release from "6.1" to "7.3" by any name that people have for it ("6.12", "6.12.117", "v6.12",
+      "6.12.117+deb13-amd64", "5.14.0-503.el9.x86_64", "6.18.0-rc5+"), or "pmd-swap-v3" (default), which is 7.3 with the
+      series. `Arch.notes` says what is to be said of a vendor's kernel, or of one whose stable update is not known.
     - ``page_size`` in bytes: arm64 4096 (default), 16384, 65536; ppc64 4096, 65536 (default); loongarch64 4096,
       16384 (default), 65536; elsewhere 4096.
     - ``soft_dirty``, ``uffd``: whether the kernel has the bit configured; True wherever it can have it.
@@ -111,13 +127,15 @@ def get_with(name: str, options: Mapping[str, object]) -> Arch:
 
 
 def find(name: str) -> Architecture:
-    """The architecture of that name or alias; `UnsupportedError`, which lists them, if there is none."""
+    """The architecture of that name or alias, in any case; `UnsupportedError`, which lists them, if there is none."""
     if isinstance(name, str):
         for architecture in ARCHITECTURES.values():
-            if name in (architecture.name, *architecture.aliases):
+            if _is_called(architecture, name):
                 return architecture
     allowed = (one for known in ARCHITECTURES.values() for one in (known.name, *known.aliases))
-    raise UnsupportedError(f"no architecture {brief(name)}; allowed: {', '.join(allowed)}")
+    is_narrow = isinstance(name, str) and name.lower() in NARROW
+    reason = f"{brief(name)} is a 32-bit architecture, and 32-bit kernels are not covered" if is_narrow else ""
+    raise UnsupportedError(f"{reason or f'no architecture {brief(name)}'}; allowed: {', '.join(allowed)}")
 
 
 def option_examples() -> dict[str, Option]:

@@ -26,7 +26,9 @@ __all__ = ["Arch"]
 class Arch(PresentHelpers):
     """One architecture, kernel and configuration: what `pmdswp.get` returns.
 
-    Immutable; equal and of equal hash when all options are equal; ``repr(arch)`` is the call that makes it again.
+    Immutable; equal and of equal hash when all options are equal; ``repr(arch)`` is the call that makes it again, with
+    the kernel by the name that was asked for. That name is no option: kernels of one release are equal under all names,
+    unless a stable update or a vendor's build parts them.
 
     Words are plain `int` s of 64 bits as `pte_val()` and `pmd_val()` give them, whatever the byte order. The helpers
     from `pte_none` to `arch_swp_entry_to_pmd` have the kernel's names and, bit for bit, its behaviour: word in, word
@@ -62,7 +64,11 @@ class Arch(PresentHelpers):
     name: str
     """One of `pmdswp.names()`."""
     kernel: str
-    """The release asked for: one of `pmdswp.revisions.RELEASES`."""
+    """The release: one of `pmdswp.revisions.RELEASES`."""
+    release: str
+    """The kernel as it was asked for, such as "6.12.117+deb13-amd64"; `kernel` where that was a bare release."""
+    notes: tuple[str, ...]
+    """What is to be said of every answer for that kernel, in sentences: a vendor's backports, and what is not known."""
     byteorder: Literal["little", "big"]
     """The byte order of page-table words in memory; big on ppc64 under little-endian kernels too."""
     entry_size: int
@@ -86,9 +92,11 @@ class Arch(PresentHelpers):
     max_physmem_bits: int | None
     """MAX_PHYSMEM_BITS, or None where it is undefined (FLATMEM)."""
     swp_pfn_bits: int
-    """SWP_PFN_BITS: bits of the offset that hold a PFN."""
+    """SWP_PFN_BITS: bits of the offset that hold a PFN; before 6.1 all of them."""
     max_swapfiles: int
     """MAX_SWAPFILES: types below this are swap devices."""
+    swp_type_shift: int
+    """SWP_TYPE_SHIFT: the bits below the type in a `swp_entry_t`: 58, as `SoftLeaf.val` has it, and 57 before 4.20."""
     max_swap_offset: int
     """The largest offset that an entry can store, in pages."""
     migration_ad: bool
@@ -446,10 +454,10 @@ class Arch(PresentHelpers):
     # --- the object itself ----------------------------------------------------------------------------------
 
     def __eq__(self, other: object) -> bool:
-        return self.config == other.config if isinstance(other, Arch) else NotImplemented
+        return self.config.value == other.config.value if isinstance(other, Arch) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self.config)
+        return hash(self.config.value)
 
     def __repr__(self) -> str:
         return _call(self.config)
@@ -460,8 +468,9 @@ class Arch(PresentHelpers):
 
 
 def _options(config: Config) -> dict[str, Value]:
-    """The kernel, and what else differs from the defaults, as `pmdswp.get` takes them."""
-    return {"kernel": config.kernel, **dict(config.chosen)}
+    """The kernel as it was asked for, and what else differs from the defaults, as `pmdswp.get` takes them."""
+    others = ((name, value) for name, value in config.chosen if name != "kernel")
+    return {"kernel": config.asked or config.kernel, **dict(others)}
 
 
 def _call(config: Config) -> str:

@@ -1,8 +1,10 @@
 """arm64: arch/arm64/include/asm/pgtable.h, pgtable-prot.h, pgtable-hwdef.h.
 
 One layout for PTE and PMD, for every page size and address width. It moved with 6.10, when PROT_NONE lost its own bit
-and PTE_PRESENT_INVALID became PTE_NG; 6.10 also added the uffd bit. There is no soft-dirty bit. The kernel masks
-neither type nor offset when it stores them.
+and PTE_PRESENT_INVALID became PTE_NG; 6.10 also added the uffd bit. Before 5.19 there was no exclusive bit, and the
+type had six bits, of which the generic layer uses five: read by the wrong one of the two layouts, a type is halved or
+doubled. Before 5.10 no PMD held a softleaf. There is no soft-dirty bit. The kernel masks neither type nor offset when
+it stores them.
 
 An entry that maps a page has the same bits at every level. Its address is cut in two where it has 52 bits: with 64K
 pages bits 51 to 48 of it stand below the others, with smaller ones (LPA2) bits 51 and 50. How many levels there are
@@ -20,6 +22,7 @@ from pmdswp.arch.facts import (
     Facts,
     LevelFacts,
     Machine,
+    Predicate,
     PresentFacts,
     UpperFacts,
     any_bit,
@@ -31,14 +34,20 @@ from pmdswp.formula import MASK64, Formula
 from pmdswp.hazards import zero_entry
 from pmdswp.layout import Field, Layout, PresentLayout, address, bits, fixed, flag, ignored, value, zero
 from pmdswp.revisions import (
+    ARM64_EXCLUSIVE,
     ARM64_LPA2,
     ARM64_P4D_BAD,
     ARM64_PKEYS,
+    ARM64_PMD_BAD,
+    ARM64_PMD_LEAF,
+    ARM64_PMD_PRESENT,
     ARM64_PMD_SPECIAL,
     ARM64_RUN_TIME_PA_BITS,
     ARM64_SWAP_LAYOUT,
     ARM64_TABLE_AF,
+    ARM64_THP_MIGRATION,
     ARM64_UFFD,
+    ARM64_ZONE_DEVICE,
     DEVMAP_REMOVED,
     PMD_SWAP,
 )
@@ -64,7 +73,7 @@ def _exclusive(config: Config, level: LevelName) -> Field:
         "PTE_SWP_EXCLUSIVE",
         "exclusive to one process",
         configured=config.has_exclusive(level),
-        since=PMD_SWAP if level == "pmd" else None,
+        since=PMD_SWAP if level == "pmd" else ARM64_EXCLUSIVE,
     )
 
 
@@ -99,20 +108,46 @@ def _layout(config: Config, level: LevelName) -> Layout:
 
 
 def _layout_before_6_10(config: Config, level: LevelName) -> Layout:
+    narrow = value("type", 3, 5, "__SWP_TYPE_SHIFT", "swap type", masked=False, since=ARM64_EXCLUSIVE)
+    wide = value("type", 2, 6, "__SWP_TYPE_SHIFT", "swap type", masked=False)
+    type_and_exclusive = (_exclusive(config, level), narrow) if config.has(ARM64_EXCLUSIVE) else (wide,)
     return Layout(
         (
             fixed("valid", VALID, 0, "PTE_VALID", "not present"),
             zero(TABLE),
-            _exclusive(config, level),
-            value("type", 3, 5, "__SWP_TYPE_SHIFT", "swap type", masked=False),
+            *type_and_exclusive,
             value("offset", 8, 50, "__SWP_OFFSET_SHIFT", "swap offset", masked=False),
             fixed("prot_none", OLD_PROT_NONE, 0, "PTE_PROT_NONE", "not present"),
-            fixed("present_invalid", OLD_PRESENT_INVALID, 0, "PMD_PRESENT_INVALID", "not present")
-            if level == "pmd"
+            fixed(
+                "present_invalid",
+                OLD_PRESENT_INVALID,
+                0,
+                "PMD_PRESENT_INVALID",
+                "not present",
+                since=ARM64_PMD_PRESENT,
+            )
+            if level == "pmd" and config.has(ARM64_PMD_PRESENT)
             else zero(OLD_PRESENT_INVALID),
             zero(60, 4),
         )
     )
+
+
+def _pmd_leaf(config: Config, present: int) -> Predicate:
+    table = bits(VALID, TABLE)
+    if config.has(ARM64_PMD_LEAF):
+        return lambda v: ((v & present) != 0) & ((v & table) != table)
+    return lambda v: (v & table) == bits(VALID)
+
+
+def _pmd_trans_huge(config: Config, present: int) -> Predicate:
+    tested = present if config.has(ARM64_PMD_PRESENT) else MASK64
+    return lambda v: ((v & tested) != 0) & ((v & bits(TABLE)) == 0)
+
+
+def _pmd_bad(config: Config) -> Predicate:
+    table = bits(VALID, TABLE) if config.has(ARM64_PMD_BAD) else bits(TABLE)
+    return lambda v: (v & table) != table
 
 
 def _facts(config: Config) -> Facts:
@@ -121,7 +156,7 @@ def _facts(config: Config) -> Facts:
         pmd_present = pte_present
     else:
         layout, pte_present = _layout_before_6_10, bits(VALID, OLD_PROT_NONE)
-        pmd_present = pte_present | bits(OLD_PRESENT_INVALID)
+        pmd_present = pte_present | (bits(OLD_PRESENT_INVALID) if config.has(ARM64_PMD_PRESENT) else 0)
     table = bits(VALID, TABLE)
     return Facts(
         pte=LevelFacts(
@@ -134,9 +169,9 @@ def _facts(config: Config) -> Facts:
             layout=layout(config, "pmd"),
             none=lambda v: v == 0,
             present=lambda v: (v & pmd_present) != 0,
-            leaf=lambda v: ((v & pmd_present) != 0) & ((v & table) != table),
-            trans_huge=lambda v: ((v & pmd_present) != 0) & ((v & bits(TABLE)) == 0),
-            bad=lambda v: (v & table) != table,
+            leaf=_pmd_leaf(config, pmd_present),
+            trans_huge=_pmd_trans_huge(config, pmd_present),
+            bad=_pmd_bad(config),
             page=bits(VALID, ACCESS_FLAG),
             table=table,
         ),
@@ -378,13 +413,14 @@ ARM64 = Architecture(
         ),
         soft_dirty=Switch(possible=False),
         uffd=Switch(since=ARM64_UFFD),
-        device_private=Switch(),
+        device_private=Switch(since=ARM64_ZONE_DEVICE),
         memory_failure=Switch(),
         max_physmem_bits=lambda config: 52 if config.is_on("static_pa_bits") else config.number("pa_bits"),
     ),
     facts=_facts,
     present=_present,
     hazards=(zero_entry("pte", "pmd"),),
+    pmd_softleaf_since=ARM64_THP_MIGRATION,
     passing=("pa_bits", "static_pa_bits"),
     machine=Machine(
         "arm64",

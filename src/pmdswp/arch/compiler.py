@@ -21,6 +21,7 @@ from pmdswp.errors import DecodeError, EncodeError, UnsupportedError, brief, bri
 from pmdswp.formula import MASK64, Formula, compile_methods, method_source
 from pmdswp.layout import Layout, check_word
 from pmdswp.numbering import Numbering, numbering
+from pmdswp.releases import notes
 from pmdswp.revisions import PMD_DEVICE_PRIVATE, PMD_SWAP
 from pmdswp.softleaf import (
     DEVICE_PRIVATE_KINDS,
@@ -29,7 +30,6 @@ from pmdswp.softleaf import (
     MAX_SWAPFILES_SHIFT,
     MIGRATION_KINDS,
     NR_SWAP_TYPES,
-    SWP_OFFSET_MASK,
     LevelName,
     SoftLeaf,
     SoftLeafType,
@@ -180,7 +180,7 @@ def _softleaf_from(level: LevelName, layout: Layout, is_none_or_present: Formula
     )
 
 
-def _softleaf_to(level: LevelName, layout: Layout) -> str:
+def _softleaf_to(level: LevelName, layout: Layout, swp_type_shift: int) -> str:
     return method_source(
         f"softleaf_to_{level}",
         "leaf, *, truncate=False",
@@ -193,7 +193,7 @@ def _softleaf_to(level: LevelName, layout: Layout) -> str:
             "except (AttributeError, TypeError, ValueError):",
             "    outside = True",
             "if outside is not ZERO:",
-            f"    swp_type, offset = fit(leaf, outside, {layout.offset.max:#x}, truncate)",
+            f"    swp_type, offset = fit(leaf, outside, {layout.offset.max:#x}, truncate, {swp_type_shift})",
         ),
     )
 
@@ -208,7 +208,7 @@ def _word(v: Any, outside: object, what: str) -> Any:
     return v if _is_symbol(v, outside) else check_word(v, DecodeError, what)
 
 
-def _fit(leaf: object, outside: object, max_offset: int, truncate: object) -> tuple[Any, Any]:
+def _fit(leaf: object, outside: object, max_offset: int, truncate: object, swp_type_shift: int) -> tuple[Any, Any]:
     """Type and offset of a leaf that is not sure to fit, cut if need be as the generic entry cuts them."""
     if not isinstance(leaf, SoftLeaf):
         raise EncodeError(f"{brief(leaf)} is not a SoftLeaf")
@@ -223,7 +223,7 @@ def _fit(leaf: object, outside: object, max_offset: int, truncate: object) -> tu
             raise EncodeError(f"{name} {brief(number)} is not an integer within 0..{largest:#x}{hint}") from None
         if not (truncate or 0 <= numbers[-1] <= largest):
             raise EncodeError(f"{name} {brief_hex(numbers[-1])} is not within 0..{largest:#x}")
-    return numbers[0] & GENERIC_TYPE_MAX, numbers[1] & SWP_OFFSET_MASK
+    return numbers[0] & (MASK64 >> swp_type_shift), numbers[1] & ((1 << swp_type_shift) - 1)
 
 
 def _sources(architecture: Architecture, config: Config, facts: Facts, numbers: Numbering) -> dict[str, str]:
@@ -247,8 +247,8 @@ def _sources(architecture: Architecture, config: Config, facts: Facts, numbers: 
         sources[name] = method_source(name, parameters, formula)
     sources["softleaf_from_pte"] = _softleaf_from("pte", pte, found["pte_none"] | found["pte_present"])
     sources["softleaf_from_pmd"] = _softleaf_from("pmd", pmd, found["pmd_none"] | found["pmd_present"])
-    sources["softleaf_to_pte"] = _softleaf_to("pte", pte)
-    sources["softleaf_to_pmd"] = _softleaf_to("pmd", pmd)
+    sources["softleaf_to_pte"] = _softleaf_to("pte", pte, numbers.swp_type_shift)
+    sources["softleaf_to_pmd"] = _softleaf_to("pmd", pmd, numbers.swp_type_shift)
     for name in [name for name in sources if name.endswith("uffd")]:
         sources[f"{name}_wp"] = sources[name].replace(name, f"{name}_wp", 1)
     for name in sources:
@@ -360,6 +360,8 @@ def make(architecture: Architecture, config: Config) -> Arch:
         "source": source,
         "name": architecture.name,
         "kernel": config.kernel,
+        "release": config.release.text,
+        "notes": notes(config.release, config.arch),
         "page_shift": config.page_shift,
         "page_size": config.page_size,
         "pmd_shift": facts.pmd_shift,
@@ -371,6 +373,7 @@ def make(architecture: Architecture, config: Config) -> Arch:
         "max_physmem_bits": config.max_physmem_bits,
         "swp_pfn_bits": numbers.swp_pfn_bits,
         "max_swapfiles": numbers.max_swapfiles,
+        "swp_type_shift": numbers.swp_type_shift,
         "max_swap_offset": facts.pte.layout.offset.max,
         "migration_ad": numbers.migration_ad,
         "swp_types": numbers.swp_types,

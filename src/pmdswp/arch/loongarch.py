@@ -34,8 +34,10 @@ from pmdswp.hazards import Hazard, zero_entry
 from pmdswp.layout import Field, Layout, PresentLayout, address, bits, fixed, flag, value, zero
 from pmdswp.revisions import (
     DEVMAP_REMOVED,
+    LOONGARCH,
     LOONGARCH_EXCLUSIVE,
     LOONGARCH_HARDWARE_DIRTY,
+    LOONGARCH_PRESENT_INVALID,
     LOONGARCH_RESPELLED,
     LOONGARCH_ZONE_DEVICE,
     PMD_SWAP,
@@ -57,7 +59,7 @@ VIRTUAL_BITS: Mapping[int, tuple[int, ...]] = {4096: (48, 39), 16384: (47, 36), 
 def _type_and_exclusive(config: Config, level: LevelName, name: str) -> tuple[Field, ...]:
     """Bits 16 to 23: a type of seven bits below the exclusive bit, or one of eight, which is not masked."""
     if not config.has(LOONGARCH_EXCLUSIVE):
-        return (value("type", TYPE, 8, name, "swap type", masked=False),)
+        return (value("type", TYPE, 8, name, "swap type", masked=False, since=LOONGARCH),)
     return (
         value("type", TYPE, 7, name, "swap type", since=LOONGARCH_EXCLUSIVE),
         flag(
@@ -77,22 +79,24 @@ def _layout(config: Config, level: LevelName) -> Layout:
     return Layout(
         (
             zero(0, 6),
-            fixed("huge", HUGE, 1, "_PAGE_HUGE", "without it the word is a pointer to a table")
+            fixed("huge", HUGE, 1, "_PAGE_HUGE", "without it the word is a pointer to a table", since=LOONGARCH)
             if level == "pmd"
             else zero(GLOBAL, kernel_name="_PAGE_GLOBAL"),
-            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "not present"),
+            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "not present", since=LOONGARCH),
             zero(8, 2),
-            fixed("protnone", PROTNONE, 0, "_PAGE_PROTNONE", "not present"),
+            fixed("protnone", PROTNONE, 0, "_PAGE_PROTNONE", "not present", since=LOONGARCH),
             zero(11, 5),
             *_type_and_exclusive(config, level, name="__SWP_TYPE_SHIFT" if named else ""),
-            value("offset", OFFSET, 40, "__SWP_OFFSET_SHIFT" if named else "", "swap offset"),
+            value("offset", OFFSET, 40, "__SWP_OFFSET_SHIFT" if named else "", "swap offset", since=LOONGARCH),
         )
     )
 
 
 def _facts(config: Config) -> Facts:
     huge, invalid_pte_table = bits(HUGE), config.number("invalid_pte_table")
-    huge_present = bits(PRESENT, PROTNONE, PRESENT_INVALID)
+    huge_present = bits(PRESENT, PROTNONE)
+    if config.has(LOONGARCH_PRESENT_INVALID):
+        huge_present |= bits(PRESENT_INVALID)
 
     return Facts(
         pte=LevelFacts(
@@ -266,7 +270,7 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
 
 LOONGARCH64 = Architecture(
     name="loongarch64",
-    aliases=("loongarch",),
+    aliases=("loongarch", "loong64", "la64"),
     byteorder="little",
     options=common_options(
         page_size=Choice((4096, 16384, 65536), 16384),
@@ -292,6 +296,7 @@ LOONGARCH64 = Architecture(
             explanation="pmd_present() of a huge entry tests _PAGE_PRESENT_INVALID, bit 60 of the word, and that is "
             "bit 36 of the swap offset. With 4K pages that is the young bit of a migration entry: a young PMD "
             "migration entry reads as a present huge page, and softleaf_from_pmd() gives the none leaf.",
+            applies=lambda config: config.has(LOONGARCH_PRESENT_INVALID),
         ),
     ),
     machine=Machine(

@@ -2,7 +2,8 @@
 
 One layout for PTE and PMD, radix and hash. Page-table words are big-endian in memory under little-endian kernels
 too, and the manuals number bits from the most significant one (MSB0). The kernel's `swp_entry_t` is the word without
-_PAGE_PTE. Hash with 4K pages has PMD softleaves by the kernel's gate, but no THPs, so that none occurs.
+_PAGE_PTE. Bit 5 is soft-dirty until 5.18, and exclusive since. Hash with 4K pages has PMD softleaves by the kernel's
+gate, but no THPs, so that none occurs.
 
 An entry that maps a page has one layout at every level, in which bit 62 tells it from a pointer to a table. Under hash
 the MMU reads none of these words: software fills its table from them, and some bits say where in there a page is. The
@@ -30,12 +31,25 @@ from pmdswp.arch.facts import (
 from pmdswp.config import Choice, Config, Switch, common_options
 from pmdswp.formula import MASK64, Formula
 from pmdswp.layout import Field, Layout, PresentLayout, address, bits, fixed, flag, ignored, value, zero
-from pmdswp.revisions import DEVMAP_REMOVED, PMD_SWAP, PPC_NO_SAVED_WRITE, PPC_PMD_SPECIAL
+from pmdswp.revisions import (
+    DEVMAP_REMOVED,
+    PMD_SWAP,
+    PPC_DEVMAP,
+    PPC_EXCLUSIVE,
+    PPC_HPTEFLAGS,
+    PPC_NO_SAVED_WRITE,
+    PPC_PHYSMEM,
+    PPC_PMD_PRESENT,
+    PPC_PMD_SPECIAL,
+    PPC_PTE_PRESENT,
+)
 from pmdswp.softleaf import LevelName
 
 __all__ = ["PPC64"]
 
 NON_IDEMPOTENT, BUSY, DIRTY, ACCESSED, SOFT_DIRTY, DEVMAP = 5, 6, 7, 8, 9, 11
+OLD_SOFT_DIRTY = NON_IDEMPOTENT
+"""Before 5.19, where the exclusive bit is since."""
 COMBO, THP_HUGE, RPN43 = 12, 13, 55
 INVALID, PTE, PRESENT = 61, 62, 63
 RPN_END = 53
@@ -57,6 +71,8 @@ HASH_PTE_TABLE_SIZE = 4096
 
 def _layout(config: Config, level: LevelName) -> Layout:
     offset_lsb = config.page_shift
+    if not config.has(PPC_EXCLUSIVE):
+        return _layout_before_5_19(config)
     return Layout(
         (
             value("type", 0, 5, "SWP_TYPE_BITS", "swap type", masked=False),
@@ -66,7 +82,7 @@ def _layout(config: Config, level: LevelName) -> Layout:
                 "_PAGE_SWP_EXCLUSIVE",
                 "exclusive to one process (= _PAGE_NON_IDEMPOTENT)",
                 configured=config.has_exclusive(level),
-                since=PMD_SWAP if level == "pmd" else None,
+                since=PMD_SWAP if level == "pmd" else PPC_EXCLUSIVE,
             ),
             zero(BUSY, 3),
             flag(
@@ -75,13 +91,38 @@ def _layout(config: Config, level: LevelName) -> Layout:
                 "_PAGE_SWP_SOFT_DIRTY",
                 "soft-dirty (= _PAGE_SOFT_DIRTY)",
                 configured=config.soft_dirty,
+                since=PPC_EXCLUSIVE,
             ),
             zero(10, offset_lsb - 10),
-            value("offset", offset_lsb, RPN_END - offset_lsb, "PTE_RPN_MASK", "swap offset"),
-            zero(RPN_END, INVALID - RPN_END),
-            fixed("invalid", INVALID, 0, "_PAGE_INVALID", "not present"),
-            fixed("pte", PTE, 1, "_PAGE_PTE", "an entry, not a pointer to a table"),
-            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "not present"),
+            *_offset_and_above(config),
+        )
+    )
+
+
+def _offset_and_above(config: Config) -> tuple[Field, ...]:
+    offset_lsb = config.page_shift
+    return (
+        value("offset", offset_lsb, RPN_END - offset_lsb, "PTE_RPN_MASK", "swap offset"),
+        zero(RPN_END, INVALID - RPN_END),
+        fixed("invalid", INVALID, 0, "_PAGE_INVALID", "not present"),
+        fixed("pte", PTE, 1, "_PAGE_PTE", "an entry, not a pointer to a table"),
+        fixed("present", PRESENT, 0, "_PAGE_PRESENT", "not present"),
+    )
+
+
+def _layout_before_5_19(config: Config) -> Layout:
+    return Layout(
+        (
+            value("type", 0, 5, "SWP_TYPE_BITS", "swap type", masked=False),
+            flag(
+                "soft_dirty",
+                OLD_SOFT_DIRTY,
+                "_PAGE_SWP_SOFT_DIRTY",
+                "soft-dirty (= _PAGE_NON_IDEMPOTENT)",
+                configured=config.soft_dirty,
+            ),
+            zero(BUSY, config.page_shift - BUSY),
+            *_offset_and_above(config),
         )
     )
 
@@ -98,6 +139,8 @@ def _pte_none_ignores(config: Config) -> int:
     if not _is_hash(config):
         return bits(DIRTY, ACCESSED)
     # _PAGE_HPTEFLAGS: where the hash page table's slot is remembered
+    if not config.has(PPC_HPTEFLAGS):
+        return bits(COMBO, RPN43, 56) if config.page_size == LARGE_PAGE else bits(53, 54, RPN43, 56, 59, 60)
     return bits(BUSY, COMBO, RPN43) if config.page_size == LARGE_PAGE else bits(BUSY, 53, 54, RPN43, 56, 60)
 
 
@@ -105,8 +148,23 @@ def _pmd_trans_huge(config: Config) -> Predicate:
     if _is_hash(config) and config.page_size == 4096:
         return never
     huge = _huge(config)
-    tested = huge if config.has(DEVMAP_REMOVED) else huge | bits(DEVMAP)
+    has_devmap = not config.has(DEVMAP_REMOVED) and (config.has(PPC_DEVMAP) or not _is_hash(config))
+    tested = huge | bits(DEVMAP) if has_devmap else huge
+    if not config.has(PPC_PMD_PRESENT):
+        return lambda v: (v & tested) == huge
     return lambda v: ((v & bits(PRESENT, INVALID)) != 0) & ((v & tested) == huge)
+
+
+def _pte_present(config: Config) -> Predicate:
+    valid, invalid = bits(PTE, PRESENT), bits(PTE, INVALID)
+    if config.has(PPC_PTE_PRESENT):
+        return lambda v: ((v & valid) == valid) | ((v & invalid) == invalid)
+    return lambda v: (v & bits(PRESENT, INVALID)) != 0
+
+
+def _pmd_present(config: Config) -> Predicate:
+    tested = bits(PRESENT, INVALID) if config.has(PPC_PMD_PRESENT) else MASK64
+    return lambda v: (v & tested) != 0
 
 
 def _ptrs_per_pmd(config: Config) -> int:
@@ -126,20 +184,19 @@ def _with_pte_bit(e: Formula) -> Formula:
 def _facts(config: Config) -> Facts:
     pmd_bad = HASH_PTE_TABLE_SIZE - 1 if _is_hash(config) else RADIX_PMD_BAD
     none_mask = MASK64 ^ _pte_none_ignores(config)
-    valid, invalid = bits(PTE, PRESENT), bits(PTE, INVALID)
     return Facts(
         pte=LevelFacts(
             layout=_layout(config, "pte"),
             none=lambda v: (v & none_mask) == 0,
-            present=lambda v: ((v & valid) == valid) | ((v & invalid) == invalid),
+            present=_pte_present(config),
             to_arch=_without_pte_bit,
             from_arch=_with_pte_bit,
-            page=valid,
+            page=bits(PTE, PRESENT),
         ),
         pmd=LevelFacts(
             layout=_layout(config, "pmd"),
             none=lambda v: v == 0,
-            present=lambda v: (v & bits(PRESENT, INVALID)) != 0,
+            present=_pmd_present(config),
             leaf=lambda v: (v & bits(PTE)) != 0,
             trans_huge=_pmd_trans_huge(config),
             bad=lambda v: (v & pmd_bad) != 0,
@@ -306,7 +363,7 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
 
 PPC64 = Architecture(
     name="ppc64",
-    aliases=("powerpc", "ppc64le"),
+    aliases=("powerpc", "ppc64le", "ppc64el", "powerpc64le", "powerpc64"),
     byteorder="big",
     options=common_options(
         page_size=Choice((4096, 65536), 65536),
@@ -320,11 +377,12 @@ PPC64 = Architecture(
         uffd=Switch(possible=False),
         device_private=Switch(),
         memory_failure=Switch(),
-        max_physmem_bits=lambda config: 51,
+        max_physmem_bits=lambda config: 51 if config.has(PPC_PHYSMEM) else 47,
     ),
     facts=_facts,
     present=_present,
     msb0=True,
+    pmd_softleaf_since=PPC_PMD_PRESENT,
     geometry=("page_size", "mmu"),
     has_no_tree=_is_hash,
     machine=Machine(

@@ -5,6 +5,9 @@ in the 6.1 header says that the offset begins at bit 10, and the macros put it a
 6.19, and only where the CPU has Svrsw60t59b. Swap soft-dirty is _PAGE_EXEC, one of the leaf bits that pmd_present()
 tests: a soft-dirty PMD entry reads back as present.
 
+Before 5.17 PROT_NONE was _PAGE_READ, and type and offset began four bits lower; no PMD held a softleaf. 4.19 had no
+PROT_NONE bit at all.
+
 A frame number stands at bit 10 of the word, so that its address is two bits lower there than in memory. What has R, W
 or X maps a page, and what has none of them points to a table. With Sv48 the P4D is folded, with Sv39 the PUD too: the
 entries of the root table are what the helpers of the folded level are asked of.
@@ -13,7 +16,6 @@ entries of the root table are what the helpers of the folded level are asked of.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 
 from pmdswp.arch.facts import (
     Architecture,
@@ -21,6 +23,7 @@ from pmdswp.arch.facts import (
     Facts,
     LevelFacts,
     Machine,
+    Predicate,
     PresentFacts,
     UpperFacts,
     any_bit,
@@ -36,9 +39,13 @@ from pmdswp.revisions import (
     RISCV_EXCLUSIVE,
     RISCV_NAPOT,
     RISCV_PMD_SPECIAL,
+    RISCV_PROT_NONE,
     RISCV_PUD_BAD,
     RISCV_SHADOW_STACK,
     RISCV_SOFT_DIRTY,
+    RISCV_SWAP_LAYOUT,
+    RISCV_THP,
+    RISCV_THP_MIGRATION,
     RISCV_UFFD,
     RISCV_ZONE_DEVICE,
 )
@@ -50,6 +57,10 @@ PRESENT, READ, WRITE, EXEC, USER, PROT_NONE, ACCESSED = 0, 1, 2, 3, 4, 5, 6
 GLOBAL, DIRTY, SPECIAL, DEVMAP, PFN, PFN_END, PRESENT_SOFT_DIRTY, PRESENT_UFFD, NAPOT = 5, 7, 8, 9, 10, 54, 59, 60, 63
 LEAF = bits(READ, WRITE, EXEC)
 PAGE_SHIFTS: Mapping[LevelName, int] = {"pte": 12, "pmd": 21, "pud": 30}
+
+
+def _prot_none() -> Field:
+    return fixed("prot_none", PROT_NONE, 0, "_PAGE_PROT_NONE", "not present (= _PAGE_GLOBAL)", since=RISCV_SWAP_LAYOUT)
 
 
 def _layout(config: Config, level: LevelName) -> Layout:
@@ -84,7 +95,7 @@ def _layout(config: Config, level: LevelName) -> Layout:
                 configured=config.uffd,
                 since=RISCV_UFFD,
             ),
-            fixed("prot_none", PROT_NONE, 0, "_PAGE_PROT_NONE", "not present (= _PAGE_GLOBAL)"),
+            _prot_none(),
             flag(
                 "exclusive",
                 ACCESSED,
@@ -107,32 +118,61 @@ def _layout_before_6_3(level: LevelName) -> Layout:
             if level == "pmd"
             else zero(READ, 3, kernel_name="_PAGE_LEAF"),
             zero(USER, kernel_name="_PAGE_USER"),
-            fixed("prot_none", PROT_NONE, 0, "_PAGE_PROT_NONE", "not present (= _PAGE_GLOBAL)"),
-            value("type", 6, 5, "__SWP_TYPE_SHIFT", "swap type", masked=False),
-            value("offset", 11, 53, "__SWP_OFFSET_SHIFT", "swap offset"),
+            _prot_none(),
+            value("type", 6, 5, "__SWP_TYPE_SHIFT", "swap type", masked=False, since=RISCV_SWAP_LAYOUT),
+            value("offset", 11, 53, "__SWP_OFFSET_SHIFT", "swap offset", since=RISCV_SWAP_LAYOUT),
         )
     )
 
 
+def _layout_before_5_17(config: Config) -> Layout:
+    return Layout(
+        (
+            fixed("present", PRESENT, 0, "_PAGE_PRESENT", "not present"),
+            fixed("prot_none", READ, 0, "_PAGE_PROT_NONE", "not present (= _PAGE_READ)", since=RISCV_PROT_NONE)
+            if config.has(RISCV_PROT_NONE)
+            else zero(READ),
+            value("type", 2, 5, "__SWP_TYPE_SHIFT", "swap type", masked=False),
+            value("offset", 7, 57, "__SWP_OFFSET_SHIFT", "swap offset"),
+        )
+    )
+
+
+def _layout_of(config: Config, level: LevelName) -> Layout:
+    if config.has(RISCV_EXCLUSIVE):
+        return _layout(config, level)
+    return _layout_before_6_3(level) if config.has(RISCV_SWAP_LAYOUT) else _layout_before_5_17(config)
+
+
+def _pte_present(config: Config) -> int:
+    if config.has(RISCV_SWAP_LAYOUT):
+        return bits(PRESENT, PROT_NONE)
+    return bits(PRESENT, READ) if config.has(RISCV_PROT_NONE) else bits(PRESENT)
+
+
+def _pmd_bad(config: Config, present: int) -> Predicate:
+    leaf = LEAF if config.has(RISCV_THP) else 0
+    return lambda v: ((v & present) == 0) | ((v & leaf) != 0)
+
+
 def _facts(config: Config) -> Facts:
-    layout = partial(_layout, config) if config.has(RISCV_EXCLUSIVE) else _layout_before_6_3
-    pte_present = bits(PRESENT, PROT_NONE)
+    pte_present = _pte_present(config)
     pmd_present = pte_present | LEAF if config.thp else pte_present
     page = bits(PRESENT, READ, USER, ACCESSED)
     return Facts(
         pte=LevelFacts(
-            layout=layout("pte"),
+            layout=_layout_of(config, "pte"),
             none=lambda v: v == 0,
             present=lambda v: (v & pte_present) != 0,
             page=page,
         ),
         pmd=LevelFacts(
-            layout=layout("pmd"),
+            layout=_layout_of(config, "pmd"),
             none=lambda v: v == 0,
             present=lambda v: (v & pmd_present) != 0,
             leaf=lambda v: ((v & pmd_present) != 0) & ((v & LEAF) != 0),
             trans_huge=lambda v: ((v & pmd_present) != 0) & ((v & LEAF) != 0),
-            bad=lambda v: ((v & pmd_present) == 0) | ((v & LEAF) != 0),
+            bad=_pmd_bad(config, pmd_present),
             page=page,
             table=bits(PRESENT),
         ),
@@ -273,7 +313,7 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
 
 RISCV64 = Architecture(
     name="riscv64",
-    aliases=("riscv",),
+    aliases=("riscv", "riscv64gc", "rv64"),
     byteorder="little",
     options=common_options(
         page_size=Choice((4096,), 4096),
@@ -285,6 +325,7 @@ RISCV64 = Architecture(
         device_private=Switch(since=RISCV_ZONE_DEVICE),
         memory_failure=Switch(possible=False),
         max_physmem_bits=lambda config: 56,
+        thp=Switch(since=RISCV_THP),
     ),
     facts=_facts,
     present=_present,
@@ -300,6 +341,7 @@ RISCV64 = Architecture(
             applies=lambda config: config.soft_dirty,
         ),
     ),
+    pmd_softleaf_since=RISCV_THP_MIGRATION,
     full=("svrsw60t59b",),
     sign_extends=True,
     machine=Machine(

@@ -35,6 +35,8 @@ from pmdswp.layout import Field, Layout, PresentLayout, address, bits, check_wor
 from pmdswp.revisions import (
     DEVMAP_REMOVED,
     PMD_SWAP,
+    S390_EXCLUSIVE,
+    S390_PMD_BAD,
     S390_PMD_PRESENT_BIT,
     S390_PMD_SOFTLEAF,
     S390_PUD_SOFT_BITS,
@@ -59,6 +61,8 @@ PAGE_SHIFTS: Mapping[LevelName, int] = {"pmd": 20, "pud": 31}
 SEGMENT_ORIGIN, REGION_ORIGIN = 11, 12
 REGION_UNKNOWN_BITS = bits(4, 6, 7, 8, 10, 11)
 SEGMENT_UNKNOWN_BITS = bits(6, 7, 8)
+LARGE_UNKNOWN_BITS = bits(2, 3, 6, 7, 16, 17, 18, 19)
+"""Of a large segment-table entry, before 5.7."""
 
 
 def _pte_layout(config: Config) -> Layout:
@@ -75,7 +79,8 @@ def _pte_layout(config: Config) -> Layout:
                 EXCLUSIVE,
                 "_PAGE_SWP_EXCLUSIVE",
                 "exclusive to one process (= _PAGE_LARGE)",
-                configured=True,
+                configured=config.has_exclusive("pte"),
+                since=S390_EXCLUSIVE,
             ),
             value("offset", 12, 52, "__SWP_OFFSET_SHIFT", "swap offset"),
         )
@@ -128,6 +133,16 @@ def _leaf(config: Config, level: LevelName) -> Predicate:
     return lambda v: (v & mask) == leaf
 
 
+def _pmd_bad(config: Config, pmd_leaf: Predicate) -> Predicate:
+    unknown = TABLE_TYPE | SEGMENT_UNKNOWN_BITS
+    if config.has(S390_PMD_BAD):
+        return lambda v: ((v & unknown) != 0) | pmd_leaf(v)
+    return lambda v: (
+        (((v & bits(SEGMENT_LARGE)) == 0) & ((v & unknown) != 0))
+        | (((v & bits(SEGMENT_LARGE)) != 0) & ((v & LARGE_UNKNOWN_BITS) != 0))
+    )
+
+
 def _facts(config: Config) -> Facts:
     pte, pmd = _pte_layout(config), _pmd_layout(config)
     pmd_leaf = _leaf(config, "pmd")
@@ -145,7 +160,7 @@ def _facts(config: Config) -> Facts:
             present=_pmd_present(config),
             leaf=pmd_leaf,
             trans_huge=pmd_leaf,
-            bad=lambda v: ((v & (TABLE_TYPE | SEGMENT_UNKNOWN_BITS)) != 0) | pmd_leaf(v),
+            bad=_pmd_bad(config, pmd_leaf),
             to_arch=lambda v: pte.encode(pmd.type.get(v), pmd.offset.get(v)),
             from_arch=lambda e: pmd.encode(pte.type.get(e), pte.offset.get(e)),
             empty=bits(RSTE_INVALID),

@@ -32,9 +32,13 @@ from pmdswp.revisions import (
     DEVMAP_REMOVED,
     MARKER_ALWAYS,
     PMD_SWAP,
+    PTE_MARKER,
+    X86_EXCLUSIVE,
+    X86_NONLEAF_YOUNG,
     X86_PMD_SPECIAL,
     X86_PUD_LEAF,
     X86_SAVED_DIRTY,
+    X86_UFFD,
     X86_UFFD_WRPROTECT,
 )
 from pmdswp.softleaf import LevelName, State
@@ -66,6 +70,7 @@ def _layout(config: Config, level: LevelName) -> Layout:
                 f"_PAGE_SWP_{config.uffd_name}",
                 "watched by userfaultfd (= _PAGE_USER)",
                 configured=config.uffd,
+                since=X86_UFFD,
             ),
             flag(
                 "exclusive",
@@ -73,7 +78,7 @@ def _layout(config: Config, level: LevelName) -> Layout:
                 "_PAGE_SWP_EXCLUSIVE",
                 "exclusive to one process (= _PAGE_PWT)",
                 configured=config.has_exclusive(level),
-                since=PMD_SWAP if level == "pmd" else None,
+                since=PMD_SWAP if level == "pmd" else X86_EXCLUSIVE,
             ),
             zero(PCD, kernel_name="_PAGE_PCD"),
             ignored("accessed", ACCESSED, "_PAGE_ACCESSED", "hardware may set it"),
@@ -93,6 +98,12 @@ def _pmd_trans_huge(config: Config) -> Predicate:
     return lambda v: (v & bits(PSE, devmap)) == bits(PSE)
 
 
+def _pmd_bad(config: Config) -> Predicate:
+    if config.has(X86_NONLEAF_YOUNG):
+        return lambda v: (v & (MASK64 ^ PFN ^ bits(USER, ACCESSED))) != bits(PRESENT, RW, DIRTY)
+    return lambda v: (v & (MASK64 ^ PFN ^ bits(USER))) != bits(PRESENT, RW, ACCESSED, DIRTY)
+
+
 def _facts(config: Config) -> Facts:
     return Facts(
         pte=LevelFacts(
@@ -107,7 +118,7 @@ def _facts(config: Config) -> Facts:
             present=lambda v: (v & bits(PRESENT, PSE, PROTNONE)) != 0,
             leaf=lambda v: (v & bits(PSE)) != 0,
             trans_huge=_pmd_trans_huge(config),
-            bad=lambda v: (v & (MASK64 ^ PFN ^ bits(USER, ACCESSED))) != bits(PRESENT, RW, DIRTY),
+            bad=_pmd_bad(config),
             page=bits(PRESENT, USER, PSE),
             table=bits(PRESENT, RW, USER, ACCESSED, DIRTY),
         ),
@@ -315,7 +326,7 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
 
 X86_64 = Architecture(
     name="x86_64",
-    aliases=("x86",),
+    aliases=("x86", "amd64", "x64", "x86-64"),
     byteorder="little",
     options=common_options(
         page_size=Choice((4096,), 4096),
@@ -331,15 +342,16 @@ X86_64 = Architecture(
             numbers_only=True,
         ),
         soft_dirty=Switch(),
-        uffd=Switch(),
+        uffd=Switch(since=X86_UFFD),
         device_private=Switch(),
         memory_failure=Switch(),
         max_physmem_bits=lambda config: 52 if config.is_on("la57") else 46,
         after_flags={
             "pte_marker": Switch(
+                since=PTE_MARKER,
                 needs="uffd",
                 always=MARKER_ALWAYS,
-                help="CONFIG_PTE_MARKER of 6.1; later kernels always have PTE markers",
+                help="CONFIG_PTE_MARKER of 5.19 to 6.1; later kernels always have PTE markers",
                 numbers_only=True,
             )
         },

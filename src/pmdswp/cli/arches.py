@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 
+from pmdswp import releases
 from pmdswp.arch import ARCHITECTURES, Arch, get_with, option_examples
 from pmdswp.cli.output import print_json
-from pmdswp.cli.parser import Parser
+from pmdswp.cli.parser import Parser, note
+from pmdswp.errors import UnsupportedError
 from pmdswp.render.text import arch_summary
 from pmdswp.revisions import RELEASES
 
@@ -18,7 +20,6 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--kernel",
         default=RELEASES[-1],
-        choices=RELEASES,
         metavar="VALUE",
         help=option_examples()["kernel"].help,
     )
@@ -26,8 +27,12 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Show every architecture."""
-    for name in ARCHITECTURES:
-        arch = get_with(name, {"kernel": options.kernel})
+    names = [name for name in ARCHITECTURES if releases.refusal(options.kernel, name) is None]
+    if not names:
+        raise UnsupportedError(f"kernel {releases.refusal(options.kernel)}", option="kernel")
+    arches = [get_with(name, {"kernel": options.kernel}) for name in names]
+    note(arches)
+    for arch in arches:
         if options.json:
             print_json(_record(arch))
         else:

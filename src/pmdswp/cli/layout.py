@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pmdswp.arch import ARCHITECTURES, Level, get_with
 from pmdswp.cli.output import complain, palette
-from pmdswp.cli.parser import Parser, add_level, add_options, given_options, one_format
+from pmdswp.cli.parser import Parser, add_level, add_options, given_options, note, one_format
 from pmdswp.errors import UnsupportedError
 from pmdswp.render import formats
 from pmdswp.render.text import layout_table
@@ -77,8 +77,9 @@ def _wanted(options: argparse.Namespace) -> Iterator[tuple[Level, FormName]]:
         return
     if not options.arches:
         raise UnsupportedError("name an architecture, or give --all")
-    for name in options.arches:
-        arch = get_with(name, given)
+    arches = [get_with(name, given) for name in options.arches]
+    note(arches)
+    for arch in arches:
         if options.level not in groups:
             level = arch.level(options.level)
             yield from ((level, form) for form in (level.forms if options.form == "all" else forms))

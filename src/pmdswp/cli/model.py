@@ -6,7 +6,7 @@ import argparse
 
 from pmdswp.arch import ARCHITECTURES, get_with
 from pmdswp.cli.output import complain
-from pmdswp.cli.parser import Parser, add_options, given_options, one_format
+from pmdswp.cli.parser import Parser, add_options, given_options, note, one_format
 from pmdswp.errors import UnsupportedError
 
 __all__ = ["FORMATS", "add_arguments", "run"]
@@ -38,10 +38,12 @@ def run(options: argparse.Namespace) -> int:
         raise UnsupportedError("name a scenario: pmdswp model run SCENARIO" if is_run else "selftest takes no scenario")
     if is_run:
         arch = get_with(options.arch or "x86_64", given)
+        note([arch])
         format_name = one_format(options, FORMATS[0])
         return command.play(command.Play(arch, options.scenario, options.trace, format_name, options.output), complain)
     if options.output is not None or options.format is not None:
         raise UnsupportedError("selftest takes no --format and no --output")
     names = list(ARCHITECTURES) if options.arch is None else [options.arch]
     arches = [get_with(name, given) for name in names]
+    note(arches)
     return command.selftest(arches, verbose=options.trace, as_json=options.json, complain=complain)

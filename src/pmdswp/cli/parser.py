@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from typing import NoReturn
 
 from pmdswp.arch import ARCHITECTURES, Arch, get_with, option_examples
@@ -12,7 +13,7 @@ from pmdswp.errors import UnsupportedError
 from pmdswp.softleaf import FLAGS
 from pmdswp.words import excerpt
 
-__all__ = ["Parser", "add_arch", "add_level", "add_options", "arch_of", "given_options", "one_format"]
+__all__ = ["Parser", "add_arch", "add_level", "add_options", "arch_of", "given_options", "note", "one_format"]
 
 _OPTION = "option_"
 """Sets the options of `pmdswp.get` apart from the command's own among the parsed arguments."""
@@ -89,8 +90,16 @@ def given_options(options: argparse.Namespace) -> dict[str, object]:
 
 
 def arch_of(options: argparse.Namespace) -> Arch:
-    """The configuration that the arguments ask for."""
-    return get_with(options.arch, given_options(options))
+    """The configuration that the arguments ask for; what is to be said of its kernel goes to standard error."""
+    arch = get_with(options.arch, given_options(options))
+    note([arch])
+    return arch
+
+
+def note(arches: Iterable[Arch]) -> None:
+    """Each note on the kernels of some configurations, once, on standard error."""
+    for text in dict.fromkeys(text for arch in arches for text in arch.notes):
+        complain(f"note: {text}")
 
 
 def one_format(options: argparse.Namespace, default: str) -> str:

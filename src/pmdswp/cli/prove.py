@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pmdswp.arch import ARCHITECTURES, configurations, get_with
 from pmdswp.cli.output import print_json
-from pmdswp.cli.parser import Parser, add_arch, given_options
+from pmdswp.cli.parser import Parser, add_arch, given_options, note
 from pmdswp.errors import UnsupportedError
 from pmdswp.render.records import hexadecimal
 from pmdswp.render.text import proof_line, proof_summary
@@ -43,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
         raise UnsupportedError("options of one configuration need ARCH, and no --all")
     names = [options.arch] if options.arch is not None else list(ARCHITECTURES)
     arches = list(prove.distinct(configurations(*names)) if options.all else (get_with(name, given) for name in names))
+    note(arches)
     results: list[ProofResult] = []
     with _prover(len(arches)) as prove_each:
         for count, of_arch in enumerate(prove_each(prove.prove, arches), start=1):

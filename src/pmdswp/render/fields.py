@@ -7,7 +7,7 @@ from itertools import groupby
 
 from pmdswp.layout import WORD_BITS, Field, FieldKind, WordLayout
 from pmdswp.render.document import code
-from pmdswp.revisions import Change
+from pmdswp.revisions import RELEASES, Change
 
 __all__ = ["bit_range", "commits", "differences", "lsb0_bits", "msb0_bits", "numbered_bits", "source", "symbol"]
 
@@ -70,15 +70,15 @@ def source(field: Field) -> str:
     if field.name == "zero":
         return ""
     if field.since is None:
-        return "6.1 or earlier"
+        return f"{RELEASES[0]} or earlier"
     return field.since.citation.replace(field.since.commit, code(field.since.commit))
 
 
 def commits(change: Change) -> str:
     """The commit of a change with its subject, then the others that had a part in it; "" where none is known."""
-    subject = f' ("{change.subject}")' if change.subject else ""
+    told = " ".join(filter(None, (code(change.commit), f'("{change.subject}")' if change.subject else "")))
     also = f", with {', '.join(map(code, change.also))}" if change.also else ""
-    return f"{code(change.commit)}{subject}{also}"
+    return f"{told}{also}"
 
 
 def differences(one: WordLayout, other: WordLayout) -> Iterator[tuple[str, str, str]]:
