@@ -67,8 +67,8 @@ class Field(NamedTuple):
     `value` is what a FIXED field holds. `inverted`: the word holds the complement of the number (x86 offset).
     `masked`: the kernel cuts the number to `width` bits before it stores it; where it is False an oversized
     number spills into the bits above, up to bit 63. `since`: the change that put the field there; None where it stood
-    there in the oldest kernel known here. `address_bit`: the bit of the physical address that is bit `lsb` of the word, in an ADDRESS
-    field. A layout checks that all this is possible.
+    there in the oldest kernel known here. `address_bit`: the bit of the physical address that is bit `lsb` of the word,
+    in an ADDRESS field. A layout checks that all this is possible.
     """
 
     name: str

@@ -145,9 +145,7 @@ def _layout_of(config: Config, level: LevelName) -> Layout:
 
 
 def _pte_present(config: Config) -> int:
-    if config.has(RISCV_SWAP_LAYOUT):
-        return bits(PRESENT, PROT_NONE)
-    return bits(PRESENT, READ) if config.has(RISCV_PROT_NONE) else bits(PRESENT)
+    return bits(PRESENT) | _prot_none_bits(config)
 
 
 def _pmd_bad(config: Config, present: int) -> Predicate:
@@ -184,14 +182,15 @@ def _facts(config: Config) -> Facts:
 
 def _page(config: Config, level: LevelName) -> PresentLayout:
     below = PAGE_SHIFTS[level] - PAGE_SHIFTS["pte"]
+    old, without_present = not config.has(RISCV_SWAP_LAYOUT), "; without present: _PAGE_PROT_NONE"
     return PresentLayout(
         (
             flag("present", PRESENT, "_PAGE_PRESENT", "the CPU may use the entry (V)"),
-            flag("read", READ, "_PAGE_READ", "readable (R)"),
+            flag("read", READ, "_PAGE_READ", f"readable (R){without_present if old else ''}"),
             flag("write", WRITE, "_PAGE_WRITE", "writable (W)"),
             flag("exec", EXEC, "_PAGE_EXEC", "may be executed (X)"),
             flag("user", USER, "_PAGE_USER", "for user space (U)"),
-            flag("global", GLOBAL, "_PAGE_GLOBAL", "in every address space (G); without present: _PAGE_PROT_NONE"),
+            flag("global", GLOBAL, "_PAGE_GLOBAL", f"in every address space (G){'' if old else without_present}"),
             flag("young", ACCESSED, "_PAGE_ACCESSED", "was accessed (A)"),
             flag("dirty", DIRTY, "_PAGE_DIRTY", "was written to (D)"),
             flag("special", SPECIAL, "_PAGE_SPECIAL", "no page that the mm counts (RSW)"),
@@ -234,7 +233,7 @@ TABLE = PresentLayout(
 
 
 def _attributes(config: Config, level: LevelName) -> dict[str, Attribute | None]:
-    present = bits(PRESENT, PROT_NONE)
+    present, prot_none = bits(PRESENT, GLOBAL), _prot_none_bits(config)
     readable = bits(READ) if config.has(RISCV_SHADOW_STACK) else 0
     soft_dirty = bits(PRESENT_SOFT_DIRTY) if config.soft_dirty else 0
 
@@ -250,10 +249,12 @@ def _attributes(config: Config, level: LevelName) -> dict[str, Attribute | None]
         if config.uffd
         else None,
         "protnone": Attribute(
-            lambda v: (v & present) == bits(PROT_NONE),
-            lambda v: (v & (MASK64 ^ bits(PRESENT))) | bits(PROT_NONE),
+            lambda v: (v & (bits(PRESENT) | prot_none)) == prot_none,
+            lambda v: (v & (MASK64 ^ bits(PRESENT))) | prot_none,
             lambda v: v | bits(PRESENT),
-        ),
+        )
+        if prot_none
+        else None,
         # without _PAGE_PRESENT the bit is _PAGE_PROT_NONE, which nothing but protnone takes away
         "global": Attribute(
             lambda v: (v & present) == present,
@@ -261,6 +262,12 @@ def _attributes(config: Config, level: LevelName) -> dict[str, Attribute | None]
             lambda v: v ^ (((v >> GLOBAL) & (v & 1)) << GLOBAL),
         ),
     }
+
+
+def _prot_none_bits(config: Config) -> int:
+    if config.has(RISCV_SWAP_LAYOUT):
+        return bits(PROT_NONE)
+    return bits(READ) if config.has(RISCV_PROT_NONE) else 0
 
 
 def _napot_pfn(v: Formula) -> Formula:
