@@ -101,12 +101,13 @@ def _attributes(config: Config) -> Mapping[str, Attribute]:
     soft_dirty = bits(SOFT_DIRTY) if config.soft_dirty else 0
     return {
         "young": no_bit(bits(READ_ONCE)),
-        "user": no_bit(bits(LOCKED)),
+        "user": no_bit(bits(LOCKED))._replace(set_changes={"write": True}, clear_changes={"write": False}),
         # what is locked is not writable, whatever the other bit says
         "write": Attribute(
             lambda v: (v & bits(WRITE, LOCKED)) == bits(WRITE),
             lambda v: (v | bits(WRITE) | soft_dirty) & (MASK64 ^ bits(LOCKED)),
             lambda v: v & (MASK64 ^ bits(WRITE)),
+            set_changes={"user": True, "soft_dirty": True},
         ),
     }
 
