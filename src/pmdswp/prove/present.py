@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 from pmdswp.arch import Level
 from pmdswp.attributes import ATTRIBUTES
 from pmdswp.layout import PresentLayout
 from pmdswp.prove.law import Claim, Law, Word, all_true
-from pmdswp.term import Solver
+from pmdswp.term import Solver, Term
 
 __all__ = ["PREDICATES", "PRESENT_LAWS", "describe"]
 
@@ -156,7 +156,7 @@ def _attributes(level: Level, solver: Solver) -> Iterator[Claim]:
             if other in others:
                 holds = holds & (as_wanted | (after == others[other]))
                 # what is declared has to happen
-                if not solver.is_possible(as_wanted == False):  # noqa: E712
+                if not solver.is_possible(cast("Term", as_wanted == False)):  # noqa: E712
                     yield Claim(word, word != word)  # noqa: PLR0124
             else:
                 holds = holds & as_wanted
