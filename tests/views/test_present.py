@@ -86,7 +86,7 @@ def test_a_protnone_page_of_x86_is_built_inverted() -> None:
 
 def test_an_address_cannot_be_left_out() -> None:
     arch = pmdswp.get("arm64", pa_bits=52)
-    with pytest.raises(EncodeError, match="^address.* is missing, a number within"):
+    with pytest.raises(EncodeError, match=r"^address.* is missing, a number within"):
         wire.entry(arch, "pmd", "page").build({"young": True})
 
 
