@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from pmdswp.arch.facts import Architecture, Facts, LevelFacts
+from collections.abc import Mapping
+
+from pmdswp.arch.facts import Architecture, Attribute, Facts, LevelFacts, PresentFacts, UpperFacts, no_bit
 from pmdswp.config import Choice, Config, Switch, common_options
+from pmdswp.formula import MASK64
 from pmdswp.hazards import zero_entry
-from pmdswp.layout import Layout, bits, fixed, flag, value, zero
+from pmdswp.layout import Field, Layout, PresentLayout, address, bits, fixed, flag, value, zero
 from pmdswp.revisions import PMD_SWAP
 from pmdswp.softleaf import LevelName
 
 __all__ = ["TOY"]
 
 PRESENT, LARGE, EXCLUSIVE, SOFT_DIRTY, UFFD = 0, 1, 2, 3, 4
+WRITE, READ_ONCE, LOCKED, HIGH_ADDRESS = 2, 5, 6, 60
 
 
 def _layout(config: Config, level: LevelName) -> Layout:
@@ -60,6 +64,84 @@ def _facts(config: Config) -> Facts:
     )
 
 
+def _page(config: Config, shift: int, large: Field) -> PresentLayout:
+    """A page, with the uppermost bits of its address where there was room."""
+    return PresentLayout(
+        (
+            fixed("present", PRESENT, 1, "TOY_PRESENT", "present"),
+            large,
+            flag("write", WRITE, "TOY_WRITE", "writable"),
+            flag("soft_dirty", SOFT_DIRTY, "TOY_SOFT_DIRTY", "soft-dirty", configured=config.soft_dirty),
+            flag("uffd", UFFD, f"TOY_{config.uffd_name}", "watched by userfaultfd", configured=config.uffd),
+            flag("read_once", READ_ONCE, "TOY_READ_ONCE", "not young"),
+            flag("locked", LOCKED, "TOY_LOCKED", "neither writable nor for user space"),
+            zero(7, shift - 7),
+            address(shift, 44 - shift, "TOY_ADDRESS", "physical address"),
+            zero(44, HIGH_ADDRESS - 44),
+            address(HIGH_ADDRESS, 4, "TOY_HIGH_ADDRESS", "its bits 44-47", name="address_high", bit=44),
+        )
+    )
+
+
+def _table(*, locks: bool) -> PresentLayout:
+    return PresentLayout(
+        (
+            fixed("present", PRESENT, 1, "TOY_PRESENT", "present"),
+            fixed("large", LARGE, 0, "TOY_LARGE", "points to a table"),
+            zero(2, 4),
+            flag("locked", LOCKED, "TOY_LOCKED", "nothing below is for user space", configured=locks),
+            zero(7, 3),
+            # tables are smaller than a page
+            address(10, 54, "TOY_TABLE", "physical address of the table"),
+        )
+    )
+
+
+def _attributes(config: Config) -> Mapping[str, Attribute]:
+    soft_dirty = bits(SOFT_DIRTY) if config.soft_dirty else 0
+    return {
+        "young": no_bit(bits(READ_ONCE)),
+        "user": no_bit(bits(LOCKED))._replace(set_changes={"write": True}, clear_changes={"write": False}),
+        # what is locked is not writable, whatever the other bit says
+        "write": Attribute(
+            lambda v: (v & bits(WRITE, LOCKED)) == bits(WRITE),
+            lambda v: (v | bits(WRITE) | soft_dirty) & (MASK64 ^ bits(LOCKED)),
+            lambda v: v & (MASK64 ^ bits(WRITE)),
+            set_changes={"user": True, "soft_dirty": True},
+        ),
+    }
+
+
+def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
+    attributes = _attributes(config)
+    return {
+        "pgd": PresentFacts(
+            index_bits=10,
+            table=_table(locks=False),
+            upper=UpperFacts(
+                none=lambda v: v == 0,
+                present=lambda v: (v & bits(PRESENT)) != 0,
+                bad=lambda v: (v & bits(PRESENT, LARGE)) != bits(PRESENT),
+            ),
+            table_base=bits(PRESENT),
+        ),
+        "pmd": PresentFacts(
+            index_bits=9,
+            page=_page(config, 21, fixed("large", LARGE, 1, "TOY_LARGE", "maps a page")),
+            table=_table(locks=True),
+            attributes=attributes,
+            base=bits(PRESENT, LARGE),
+            table_base=bits(PRESENT),
+        ),
+        "pte": PresentFacts(
+            index_bits=9,
+            page=_page(config, 12, zero(LARGE)),
+            attributes=attributes,
+            base=bits(PRESENT),
+        ),
+    }
+
+
 TOY = Architecture(
     name="toy",
     aliases=("toybox",),
@@ -75,5 +157,6 @@ TOY = Architecture(
         max_physmem_bits=lambda config: 44 + config.number("wheels"),
     ),
     facts=_facts,
+    present=_present,
     hazards=(zero_entry("pte", "pmd"),),
 )

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from pmdswp.arch import ARCHITECTURES, Arch, find, get_with, option_examples
+from pmdswp.arch import ARCHITECTURES, Arch, Level, find, get_with, option_examples
 from pmdswp.config import Value, resolve, telling_values
-from pmdswp.errors import UnsupportedError
+from pmdswp.errors import EncodeError, UnsupportedError
 from pmdswp.formula import MASK64
-from pmdswp.layout import WORD_BITS, Field, Layout
+from pmdswp.layout import WORD_BITS, Field, Layout, PresentLayout
 from pmdswp.softleaf import MARKER_BITS, Entry, LevelName, SoftLeaf, SoftLeafType, State
 
 if TYPE_CHECKING:
@@ -29,17 +29,27 @@ __all__ = [
     "BrokenRun",
     "arbitrary_words",
     "architectures",
+    "attribute_sets",
     "broken_runs",
     "encoded_words",
     "entries",
     "flag_sets",
+    "frames",
     "joining_runs",
     "levels",
     "near_valid_words",
     "offsets",
+    "page_words",
+    "present_words",
     "softleaves",
     "splittable_pmds",
+    "table_levels",
+    "table_words",
+    "words",
 ]
+
+
+_ONE_BIT = st.integers(0, WORD_BITS - 1).map(lambda bit: 1 << bit)
 
 
 def _values() -> dict[str, dict[str, tuple[Value, ...]]]:
@@ -165,10 +175,86 @@ def _reads_as_softleaf(arch: Arch, level: LevelName, word: int) -> bool:
     return arch.decode(level, word).state is State.SOFTLEAF
 
 
+def table_levels(arch: Arch) -> SearchStrategy[LevelName]:
+    """The levels of the page tables, from the PTE up: at all of them there are present words."""
+    return st.sampled_from([level.name for level in reversed(arch.tables)])
+
+
+def frames(arch: Arch, level: LevelName) -> SearchStrategy[int]:
+    """Page frames that a page of that level can begin at; nothing where no entry maps a page."""
+    layout = arch.level(level).page_layout
+    return st.nothing() if layout is None else _held(layout).map(lambda address: address >> arch.page_shift)
+
+
+def _held(layout: PresentLayout) -> SearchStrategy[int]:
+    """Addresses that a word can hold, many of them with one bit or all."""
+    mask = layout.address_mask
+    lowest = (mask & -mask).bit_length() - 1
+    last = mask >> lowest
+    edges = [0, *(1 << bit for bit in range(last.bit_length())), last]
+    return _with_edges(last, edges).map(lambda number: (number << lowest) & mask)
+
+
+def attribute_sets(arch: Arch, level: LevelName) -> SearchStrategy[frozenset[str]]:
+    """Sets of attributes that a page of that level can have together: `Level.make` takes them."""
+    of_level = arch.level(level)
+    if of_level.page_layout is None:
+        return st.nothing()
+    if not of_level.attribute_names:
+        return st.just(frozenset())
+    names = st.frozensets(st.sampled_from(of_level.attribute_names))
+    # what some attributes bring with them, or take away, is theirs
+    return names.map(lambda some: _as_made(of_level, some)).filter(lambda some: _makes(of_level, some))
+
+
+def _as_made(level: Level, wanted: frozenset[str]) -> frozenset[str]:
+    changes = ((level.setters if name in wanted else level.clearers)[name] for name in level.attribute_names)
+    return level.attributes(level.page_word(0, changes))
+
+
+def _makes(level: Level, attributes: frozenset[str]) -> bool:
+    try:
+        level.make(0, attributes)
+    except EncodeError:
+        return False
+    return True
+
+
+def page_words(arch: Arch, level: LevelName) -> SearchStrategy[int]:
+    """Words that map a page, with any attributes; nothing where no entry of that level does."""
+    of_level = arch.level(level)
+    made = st.builds(of_level.make, frames(arch, level), attribute_sets(arch, level))
+    return made.filter(lambda word: of_level.decode(word).state is State.PRESENT)
+
+
+def table_words(arch: Arch, level: LevelName) -> SearchStrategy[int]:
+    """Words that point to a table, with any flags; nothing at the PTE level."""
+    of_level = arch.level(level)
+    layout = of_level.table_layout
+    if layout is None:
+        return st.nothing()
+    masks = sorted(layout.flags.values())
+    flags = st.sets(st.sampled_from(masks)).map(sum) if masks else st.just(0)
+    made = st.builds(lambda address, flipped: of_level.make_table(address) ^ flipped, _held(layout), flags)
+    return made.filter(lambda word: of_level.decode(word).state is State.TABLE)
+
+
+def present_words(arch: Arch, level: LevelName) -> SearchStrategy[int]:
+    """Words that map a page or point to a table."""
+    return page_words(arch, level) | table_words(arch, level)
+
+
+def words(arch: Arch, level: LevelName) -> SearchStrategy[int]:
+    """Any words, of every state that there is at that level, and those that are one bit away from them."""
+    of_level = arch.level(level)
+    stored = encoded_words(arch, level) if of_level.kinds else st.nothing()
+    sound = st.just(of_level.empty) | present_words(arch, level) | stored
+    return sound | st.builds(lambda word, bit: word ^ bit, sound, _ONE_BIT) | arbitrary_words()
+
+
 def near_valid_words(arch: Arch, level: LevelName) -> SearchStrategy[int]:
     """Words that are one bit away from one of `encoded_words`: some are entries too, with another flag or offset."""
-    one_bit = st.integers(0, WORD_BITS - 1).map(lambda bit: 1 << bit)
-    return st.builds(lambda word, bit: word ^ bit, encoded_words(arch, level), one_bit)
+    return st.builds(lambda word, bit: word ^ bit, encoded_words(arch, level), _ONE_BIT)
 
 
 def arbitrary_words() -> SearchStrategy[int]:

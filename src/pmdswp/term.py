@@ -86,9 +86,9 @@ class Solver:
         self._solver.add(condition if outcome else z3.Not(condition))
         return outcome
 
-    def is_possible(self) -> bool:
-        """Whether any input is left in."""
-        return self._can_be()
+    def is_possible(self, *conditions: Term) -> bool:
+        """Whether any input is left in, for which these are true."""
+        return self._can_be(*(condition.expression for condition in conditions))
 
     def smallest(self, word: Term, condition: Term) -> int | None:
         """The smallest value of `word` with which `condition` can be true; None if it never is."""
@@ -104,6 +104,10 @@ class Solver:
                 fixed.append(z3.Not(is_clear))
                 value |= 1 << bit
         return value
+
+    def either(self, condition: Term, this: Term, that: Term) -> Term:
+        """`this` for the inputs for which `condition` is true, `that` for all others."""
+        return Term(z3.If(condition.expression, this.expression, that.expression), self)
 
     def _can_be(self, *conditions: Any) -> bool:
         answer = self._solver.check(*conditions)
@@ -149,11 +153,7 @@ class Term:
     def __or__(self, other: Term | int) -> Term:
         if z3.is_bool(self.expression):
             return self._new(z3.Or(self.expression, self._operand(other)))
-        operand = self._operand(other)
-        if z3.is_bool(operand):
-            # a truth is 1 or 0 beside a word, as True is beside an int
-            operand = z3.If(operand, z3.BitVecVal(1, WORD_BITS), z3.BitVecVal(0, WORD_BITS))
-        return self._new(self.expression | operand)
+        return self._new(self.expression | _number(self._operand(other)))
 
     def __ror__(self, other: int) -> Term:
         return self | other
@@ -168,10 +168,15 @@ class Term:
         return self._new(self.expression - self._operand(other))
 
     def __mul__(self, other: int) -> Term:
-        return self._new(self.expression * self._operand(other))
+        simple = z3.simplify(self.expression)
+        if z3.is_app_of(simple, z3.Z3_OP_ITE):
+            # a choice of two products is solved much faster than the product of a choice
+            condition, *choices = simple.children()
+            return self._new(z3.If(condition, *(choice * self._operand(other) for choice in choices)))
+        return self._new(simple * self._operand(other))
 
     def __lshift__(self, other: int) -> Term:
-        return self._new(self.expression << self._operand(other))
+        return self._new(_number(self.expression) << self._operand(other))
 
     def __rshift__(self, other: int) -> Term:
         return self._new(z3.LShR(self.expression, self._operand(other)))
@@ -188,3 +193,10 @@ class Term:
     def __bool__(self) -> bool:
         is_truth = z3.is_bool(self.expression)
         return self._solver.choose(self.expression if is_truth else self.expression != 0)
+
+
+def _number(expression: Any) -> Any:
+    """The expression as a word: a truth is 1 or 0 beside a word, as True is beside an int."""
+    if z3.is_bool(expression):
+        return z3.If(expression, z3.BitVecVal(1, WORD_BITS), z3.BitVecVal(0, WORD_BITS))
+    return expression

@@ -80,8 +80,10 @@ def test_no_pmd_without_pmd_softleaves(arch: pmdswp.Arch) -> None:
 
 def test_no_other_level() -> None:
     for make in (wire.entry, wire.table):
-        with pytest.raises(UnsupportedError, match="no level 'pud'; allowed: 'pte', 'pmd'"):
-            make(X86_64, "pud")  # type: ignore[arg-type]
+        with pytest.raises(UnsupportedError, match="no softleaf can be at level 'pud'; allowed: 'pte', 'pmd'"):
+            make(X86_64, "pud")
+        with pytest.raises(UnsupportedError, match="no level 'p4d': this configuration folds it"):
+            make(X86_64, "p4d")
 
 
 # --- tables ---------------------------------------------------------------------------------------------------

@@ -290,23 +290,34 @@ def _attributes(config: Config, level: LevelName) -> dict[str, Attribute | None]
             lambda v: (v & bits(VALID, NG, USER, UXN)) == bits(NG, UXN),
             lambda v: (v & (MASK64 ^ bits(VALID, USER))) | bits(NG, UXN),
             lambda v: v | bits(VALID),
+            set_changes={"exec": False, "user": False, "global": False},
         )
     else:
         protnone = Attribute(
             lambda v: (v & bits(VALID, OLD_PROT_NONE)) == bits(OLD_PROT_NONE),
             lambda v: (v & (MASK64 ^ bits(VALID))) | bits(OLD_PROT_NONE),
             lambda v: (v & (MASK64 ^ bits(OLD_PROT_NONE))) | bits(VALID),
+            set_changes={"global": False},
+            clear_changes={"global": True},
         )
+    # what is invalid to the CPU and for nobody is PROT_NONE, however it came to be so
+    is_protnone = {"protnone": True} if config.has(ARM64_SWAP_LAYOUT) else {}
+    no_protnone = {"protnone": False} if config.has(ARM64_SWAP_LAYOUT) else {}
     return {
         "write": Attribute(
-            any_bit(bits(WRITE)).test, lambda v: _without(RDONLY, v | bits(WRITE), SW_DIRTY), _wrprotect
+            any_bit(bits(WRITE)).test,
+            lambda v: _without(RDONLY, v | bits(WRITE), SW_DIRTY),
+            _wrprotect,
+            # a page that the CPU may write to is dirty to it
+            set_changes={"dirty": True},
         ),
         "dirty": Attribute(
             lambda v: ((v & bits(SW_DIRTY)) != 0) | ((v & bits(WRITE, RDONLY)) == bits(WRITE)),
             lambda v: _without(RDONLY, v | bits(SW_DIRTY), WRITE),
             lambda v: (v & (MASK64 ^ bits(SW_DIRTY))) | bits(RDONLY),
         ),
-        "exec": no_bit(bits(UXN)),
+        "exec": no_bit(bits(UXN))._replace(set_changes=no_protnone, clear_changes=is_protnone),
+        "user": any_bit(bits(USER))._replace(set_changes=no_protnone, clear_changes=is_protnone),
         "special": any_bit(bits(SPECIAL))
         if level == "pte" or (level == "pmd" and config.has(ARM64_PMD_SPECIAL))
         else None,
@@ -314,6 +325,7 @@ def _attributes(config: Config, level: LevelName) -> dict[str, Attribute | None]
             any_bit(bits(PRESENT_UFFD)).test,
             lambda v: _wrprotect(v | bits(PRESENT_UFFD)),
             any_bit(bits(PRESENT_UFFD)).clear,
+            set_changes={"write": False},
         )
         if config.uffd
         else None,
@@ -322,6 +334,8 @@ def _attributes(config: Config, level: LevelName) -> dict[str, Attribute | None]
             lambda v: (v & bits(VALID, NG)) == bits(VALID),
             lambda v: v ^ (((v >> NG) & (v & 1)) << NG),
             lambda v: v | bits(NG),
+            # without VALID nothing is global, and nothing makes it so
+            set_changes={"global": False},
         ),
     }
 
@@ -362,7 +376,7 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
     levels: list[tuple[LevelName, PresentFacts]] = [
         ("pte", of_pages("pte", 0)),
         ("pmd", of_pages("pmd", 1)),
-        ("pud", of_pages("pud", 2, pud_upper)),
+        ("pud", tables._replace(upper=pud_upper) if large else of_pages("pud", 2, pud_upper)),
         ("p4d", tables),
         ("pgd", tables),
     ]

@@ -18,6 +18,7 @@ from pmdswp.revisions import Change
 from pmdswp.softleaf import LevelName
 
 __all__ = [
+    "EXCEPTIONS",
     "Architecture",
     "Attribute",
     "Constant",
@@ -97,11 +98,17 @@ class Facts(NamedTuple):
 
 
 class Attribute(NamedTuple):
-    """One attribute of a present word: the kernel's helper that tests it, and those that set and clear it."""
+    """One attribute of a present word: the kernel's helper that tests it, and those that set and clear it.
+
+    `set_changes` and `clear_changes`: what else these change in some words, attribute -> what it becomes. One that does
+    not do as asked in some words has itself there. `pmdswp.prove` proves that there is nothing else, and nothing less.
+    """
 
     test: Predicate
     set: Predicate
     clear: Predicate
+    set_changes: Mapping[str, bool] = MappingProxyType({})
+    clear_changes: Mapping[str, bool] = MappingProxyType({})
 
 
 def any_bit(mask: int, *, sets: int | None = None) -> Attribute:
@@ -125,6 +132,16 @@ class UpperFacts(NamedTuple):
     empty: int = 0
 
 
+EXCEPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "one_state": "words that are both none and present to the kernel's tests",
+        "seen": "pages and pointers to tables that the kernel's tests do not take for present, or take for none",
+        "frame": "pages of which the kernel's pte_pfn, or its like, gives another frame than the one that is mapped",
+    }
+)
+"""What the kernel's helpers misread of present words -> what that means. `pmdswp.prove` holds that it is exactly so."""
+
+
 class PresentFacts(NamedTuple):
     """Present words at one page-table level of one configuration.
 
@@ -137,8 +154,11 @@ class PresentFacts(NamedTuple):
     `plain`: the word as the layouts show it, where the kernel stores the address inverted; it undoes itself. `pfn`: the
     kernel's `pte_pfn` or its like, where it is not simply the address of the page that `page` shows;
     `table_address`: where the kernel looks for a table, where more bits count for it than those that `table` shows.
-    `table_attributes`: those that mean something in a pointer to a table. `base` and `table_base`: the bits that a
-    page's word has before any attribute is set, and those that the kernel gives a pointer to a user table.
+    `page_address`: where the page is, where more than the address fields of `page` says so.
+    `table_attributes`: those that mean something in a pointer to a table.
+    `exceptions`: the words that the kernel's own helpers misread, by the name of `EXCEPTIONS`.
+    `base` and `table_base`: the bits that a page's word has before any attribute is set, and those that the kernel
+    gives a pointer to a user table.
     """
 
     index_bits: int
@@ -150,6 +170,8 @@ class PresentFacts(NamedTuple):
     pfn: Predicate | None = None
     table_address: Predicate | None = None
     table_attributes: tuple[str, ...] = ()
+    page_address: Predicate | None = None
+    exceptions: Mapping[str, Predicate] = MappingProxyType({})
     base: int = 0
     table_base: int = 0
 

@@ -67,6 +67,17 @@ class Level(ABC):
     """Attribute -> what sets it in a present word: the kernel's `pte_mkwrite` and its like, where it has one."""
     clearers: Mapping[str, Callable[[int], int]]
     """Attribute -> what clears it, as `setters`."""
+    set_changes: Mapping[str, Mapping[str, bool]]
+    """Attribute -> what else setting it changes, in some words: another attribute, and what that becomes.
+
+    A proof holds that it changes nothing else (`pmdswp.prove`). An attribute that changes itself does not do as asked.
+    """
+    clear_changes: Mapping[str, Mapping[str, bool]]
+    """Attribute -> what else clearing it changes, as `set_changes`."""
+    exceptions: Mapping[str, Callable[[int], bool]]
+    """Name of `pmdswp.arch.facts.EXCEPTIONS` -> the words concerned."""
+    source: str
+    """The helpers for present words of this level, as compiled: as `Arch.source`."""
     base: int
     """The bits that a page's word has before any attribute is set: what `make` starts from."""
     table_base: int
@@ -190,19 +201,14 @@ class Level(ABC):
         aligned to the page of this level, for an attribute that the level does not have, and for attributes that no
         word has together; `UnsupportedError` where no entry of this level maps a page.
         """
-        layout = self.page_layout
-        if layout is None:
-            raise UnsupportedError(f"{self.arch!r}: no entry of level {self.name!r} maps a page")
+        layout = self.require_page_layout()
         wanted = self._wanted(attributes)
         address = _frame(pfn) << self.arch.page_shift
         if address & ~layout.address_mask:
             frames = layout.address_mask >> self.arch.page_shift
             raise EncodeError(f"pfn {brief_hex(address >> self.arch.page_shift)} is not within the bits {frames:#x}")
-        word = self.base | layout.put_address(address)
-        for name in self.attribute_names:
-            word = (self.setters if name in wanted else self.clearers)[name](word)
-        # only now is it known whether the word is one of those that are stored inverted
-        word = self.plain(word)
+        changes = ((self.setters if name in wanted else self.clearers)[name] for name in self.attribute_names)
+        word = self.page_word(address, changes)
         found = self.attributes(word)
         for name in found ^ wanted:
             what = "comes with these" if name in found else "cannot be beside these"
@@ -215,13 +221,23 @@ class Level(ABC):
 
         `EncodeError` for an address that the word cannot hold; `UnsupportedError` at the PTE level.
         """
-        layout = self.table_layout
-        if layout is None:
-            raise UnsupportedError(f"{self.arch!r}: no entry of level {self.name!r} points to a table")
+        layout = self.require_table_layout()
         place = check_word(address, EncodeError, "address")
         if place & ~layout.address_mask:
             raise EncodeError(f"address {place:#x} is not within the bits {layout.address_mask:#x}")
-        return self.table_base | layout.put_address(place)
+        return self.table_word(place)
+
+    def page_word(self, address: int, changes: Iterable[Callable[[int], int]]) -> int:
+        """What `make` makes, unchecked: the page at an address, after `changes`, of `setters` and `clearers`."""
+        word = self.base | self.require_page_layout().put_address(address)
+        for change in changes:
+            word = change(word)
+        # only now is it known whether the word is one of those that are stored inverted
+        return self.plain(word)
+
+    def table_word(self, address: int) -> int:
+        """What `make_table` makes, unchecked."""
+        return self.table_base | self.require_table_layout().put_address(address)
 
     def _wanted(self, attributes: Iterable[str]) -> frozenset[str]:
         implied = {"huge"} if "huge" in self.attribute_names else set()
@@ -386,6 +402,18 @@ class Level(ABC):
             arch = self.arch
             raise UnsupportedError(absence(arch.architecture, arch.config, name or f"{self.name}_layout"))
         return self.layout
+
+    def require_page_layout(self) -> PresentLayout:
+        """`page_layout`, for what cannot do without it; `UnsupportedError` where no entry maps a page."""
+        if self.page_layout is None:
+            raise UnsupportedError(f"{self.arch!r}: no entry of level {self.name!r} maps a page")
+        return self.page_layout
+
+    def require_table_layout(self) -> PresentLayout:
+        """`table_layout`, for what cannot do without it; `UnsupportedError` where no entry points to a table."""
+        if self.table_layout is None:
+            raise UnsupportedError(f"{self.arch!r}: no entry of level {self.name!r} points to a table")
+        return self.table_layout
 
     # --- the object itself ----------------------------------------------------------------------------------
 

@@ -192,6 +192,7 @@ def _attributes(config: Config, *, huge: bool) -> dict[str, Attribute | None]:
             any_bit(bits(WRITE)).test,
             lambda v: v | bits(WRITE) | moved(v, MODIFIED, DIRTY),
             lambda v: (v | moved(v, DIRTY, MODIFIED)) & (MASK64 ^ bits(WRITE, DIRTY)),
+            clear_changes={} if config.has(LOONGARCH_HARDWARE_DIRTY) else {"dirty": True},
         ),
         "dirty": Attribute(
             any_bit(tests_dirty).test,
@@ -222,20 +223,25 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
     pfn = physical - (config.page_size - 1)
 
     def of_tables(upper: UpperFacts | None = None) -> PresentFacts:
+        empty = config.number("invalid_pte_table") if upper is None else upper.empty
         return PresentFacts(
             index_bits=index_bits,
             table=table,
             upper=upper,
             # an unsound pointer, to no page, is followed all the same
             table_address=lambda v: v & physical,
+            exceptions={"seen": lambda v: v == empty},
             table_base=table.fixed_value,
         )
 
     def of_pages(huge_shift: int, upper: UpperFacts | None = None) -> PresentFacts:
-        return of_tables(upper)._replace(
+        tables = of_tables(upper)
+        return tables._replace(
             page=_page(config, huge_shift),
             attributes=_attributes(config, huge=True),
             pfn=lambda v: (v & pfn) >> shift,
+            # with pages of 4 KiB the helper takes the global bit for a bit of the frame number
+            exceptions={**tables.exceptions, "frame": any_bit(bits(HGLOBAL) & pfn).test},
             base=bits(PRESENT, HUGE) | CACHED,
         )
 

@@ -302,15 +302,30 @@ def _attributes(config: Config, level: LevelName) -> dict[str, Attribute | None]
         is_writable = (v & bits(WRITE)) != 0
         return is_writable | ((v & (permissions | bits(PRIVILEGED))) == 0) if saved else is_writable
 
+    # a PTE and a PMD that are present without _PAGE_PRESENT (invalidated) are never protnone
+    stays = {"protnone": False} if level != "pud" else {}
+    saved_write = {"write": True} if saved else {}
+    not_saved = {"write": False} if saved else {}
     return {
-        "write": Attribute(write, any_bit(bits(WRITE), sets=bits(WRITE, READ)).set, wrprotect),
-        "dirty": any_bit(bits(DIRTY), sets=bits(DIRTY, SOFT_DIRTY)),
-        "user": no_bit(bits(PRIVILEGED)),
+        "write": Attribute(
+            write,
+            any_bit(bits(WRITE), sets=bits(WRITE, READ)).set,
+            wrprotect,
+            set_changes={"protnone": False},
+            clear_changes={"protnone": True, **({"write": True, "user": False} if saved else {})},
+        ),
+        "dirty": any_bit(bits(DIRTY), sets=bits(DIRTY, SOFT_DIRTY))._replace(set_changes={"soft_dirty": True}),
+        "exec": any_bit(bits(EXEC))._replace(
+            set_changes={"protnone": False, **not_saved}, clear_changes={"protnone": True, **saved_write}
+        ),
+        "user": no_bit(bits(PRIVILEGED))._replace(set_changes=saved_write, clear_changes=not_saved),
         "special": any_bit(bits(SPECIAL)) if level == "pte" or config.has(PPC_PMD_SPECIAL) else None,
         "protnone": Attribute(
             lambda v: (v & (bits(PRESENT, PTE) | permissions)) == bits(PRESENT, PTE),
             lambda v: (v & (MASK64 ^ permissions)) | (bits(PRIVILEGED) if saved else 0),
             lambda v: v | bits(READ),
+            set_changes={"exec": False, "write": False, **stays, **({"user": False} if saved else {})},
+            clear_changes=not_saved,
         ),
     }
 

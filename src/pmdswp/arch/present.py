@@ -12,7 +12,7 @@ from functools import partial
 from types import FunctionType
 from typing import Any
 
-from pmdswp.arch.facts import Architecture, Attribute, PresentFacts, any_bit, never, same
+from pmdswp.arch.facts import EXCEPTIONS, Architecture, Attribute, PresentFacts, any_bit, never, same
 from pmdswp.arch.helpers import PresentHelpers
 from pmdswp.arch.level import Level
 from pmdswp.attributes import ATTRIBUTES
@@ -37,7 +37,12 @@ def attributes_of(level: LevelName, facts: PresentFacts, leaf: Callable[[Formula
         attribute = facts.attributes.get(name, any_bit(flags[name]) if name in flags else None)
         if name == "huge":
             # a PTE maps one page, whatever the architecture's pte_huge() tests
-            attribute = Attribute(leaf, same, same) if facts.page is not None and level != "pte" else None
+            # and nothing turns a page into a table
+            attribute = (
+                Attribute(leaf, same, same, clear_changes={"huge": True})
+                if facts.page is not None and level != "pte"
+                else None
+            )
         if attribute is not None:
             found[name] = attribute
     return found
@@ -75,14 +80,15 @@ def _of_level(
 ) -> Iterator[tuple[str, Formula]]:
     v = Formula("v")
     plain = facts.plain(v)
-    if facts.page is not None:
-        yield f"{name}_page_address", facts.page.address(plain)
+    page_address = (facts.page_address or facts.page.address)(plain) if facts.page is not None else None
+    if page_address is not None:
+        yield f"{name}_page_address", page_address
     if facts.table is not None:
         yield f"{name}_table_address", (facts.table_address or facts.table.address)(v)
     if facts.pfn is not None:
         yield f"{name}_pfn", facts.pfn(v)
     else:
-        address = facts.page.address(plain) if facts.page is not None else _table(facts).address(v)
+        address = page_address if page_address is not None else _table(facts).address(v)
         yield f"{name}_pfn", address >> config.page_shift
     attributes = attributes_of(name, facts, leaf)
     if facts.upper is None:
@@ -176,9 +182,13 @@ _LEVEL = {
         "attribute_mask",
         "attribute_cache",
         "plain",
+        "exceptions",
         "attribute_tests",
         "setters",
         "clearers",
+        "set_changes",
+        "clear_changes",
+        "source",
     )
 }
 
@@ -191,6 +201,9 @@ def _install(owner: type[Any]) -> None:
     sources = {name: method_source(name, "v", formula) for name, formula in formulas.items()}
     for name, facts in levels.items():
         sources[f"{name}_plain"] = method_source(f"{name}_plain", "v", facts.plain(Formula("v")))
+        for one in EXCEPTIONS:
+            exception = facts.exceptions.get(one, never)(Formula("v"))
+            sources[f"{name}_except_{one}"] = method_source(f"{name}_except_{one}", "v", exception)
         has = _names(name, facts)
         tests = [(i, formulas[f"{name}_{one}"]) for i, one in enumerate(ATTRIBUTES) if one in has]
         bits = " | ".join(f"({test.unwrapped}) << {i}" for i, test in tests) or "0"
@@ -203,6 +216,7 @@ def _install(owner: type[Any]) -> None:
     for name in reversed(levels):
         facts = levels[name]
         constants = _constants(name, facts, methods, shift)
+        constants["source"] = "\n".join(text for one, text in sources.items() if one.startswith(f"{name}_"))
         level = getattr(owner, name) if facts.upper is None else _upper_level(owner, name, facts, constants)
         for key, value in constants.items():
             setattr(type(level), key, value)
@@ -271,7 +285,8 @@ def _constants(
     name: LevelName, facts: PresentFacts, methods: Mapping[str, Callable[..., Any]], shift: int
 ) -> dict[str, Any]:
     """What a level has of present words."""
-    names = _names(name, facts)
+    attributes = attributes_of(name, facts, same)
+    names = tuple(attributes)
     of_level = _OF_UPPER_LEVEL if facts.upper is not None else _OF_LEVEL
     found: dict[str, Any] = {
         one: methods.get(f"{name}_{one}") or _raising(one, f"no {one.replace('_', ' ')} at level {name!r}")
@@ -286,6 +301,7 @@ def _constants(
         table_base=facts.table_base,
         table_attributes=facts.table_attributes,
         plain=methods[f"{name}_plain"],
+        exceptions={one: partial(methods[f"{name}_except_{one}"], None) for one in EXCEPTIONS},
         attribute_names=names,
         attribute_bits=methods[f"{name}_attribute_bits"],
         attribute_mask=_attribute_mask(facts),
@@ -293,8 +309,15 @@ def _constants(
         attribute_tests={one: partial(methods[f"{name}_{one}"], None) for one in names},
         setters={one: partial(methods[f"{name}_set_{one}"], None) for one in names},
         clearers={one: partial(methods[f"{name}_unset_{one}"], None) for one in names},
+        set_changes={one: _those_of(names, attribute.set_changes) for one, attribute in attributes.items()},
+        clear_changes={one: _those_of(names, attribute.clear_changes) for one, attribute in attributes.items()},
     )
     return found
+
+
+def _those_of(names: tuple[str, ...], changes: Mapping[str, bool]) -> dict[str, bool]:
+    """The changes, less those of attributes that this configuration does not have."""
+    return {name: becomes for name, becomes in changes.items() if name in names}
 
 
 def _attribute_mask(facts: PresentFacts) -> int:

@@ -234,6 +234,7 @@ TABLE = PresentLayout(
 
 def _attributes(config: Config, level: LevelName) -> dict[str, Attribute | None]:
     present, prot_none = bits(PRESENT, GLOBAL), _prot_none_bits(config)
+    shares = prot_none == bits(GLOBAL)
     readable = bits(READ) if config.has(RISCV_SHADOW_STACK) else 0
     soft_dirty = bits(PRESENT_SOFT_DIRTY) if config.soft_dirty else 0
 
@@ -241,26 +242,39 @@ def _attributes(config: Config, level: LevelName) -> dict[str, Attribute | None]
         # what is written to and not read would be a shadow stack, and what is neither would be a table
         return (v & (MASK64 ^ bits(WRITE))) | readable if readable else v & (MASK64 ^ bits(WRITE))
 
+    # with CONFIG_TRANSPARENT_HUGEPAGE a PMD is present by its leaf bits alone
+    by_leaf = {"protnone": True} if level == "pmd" and config.thp else {}
+    # without any of the three bits it points to a table
+    no_leaf = {} if readable else {"huge": False}
     return {
-        "write": any_bit(bits(WRITE))._replace(clear=wrprotect),
-        "dirty": any_bit(bits(DIRTY), sets=bits(DIRTY) | soft_dirty),
+        "write": any_bit(bits(WRITE))._replace(clear=wrprotect, clear_changes=no_leaf),
+        "dirty": any_bit(bits(DIRTY), sets=bits(DIRTY) | soft_dirty)._replace(set_changes={"soft_dirty": True}),
+        "exec": any_bit(bits(EXEC))._replace(clear_changes={"huge": False}),
         "special": any_bit(bits(SPECIAL)) if level == "pte" or config.has(RISCV_PMD_SPECIAL) else None,
-        "uffd": any_bit(bits(PRESENT_UFFD))._replace(set=lambda v: wrprotect(v | bits(PRESENT_UFFD)))
+        "uffd": any_bit(bits(PRESENT_UFFD))._replace(
+            set=lambda v: wrprotect(v | bits(PRESENT_UFFD)), set_changes={"write": False, **no_leaf}
+        )
         if config.uffd
         else None,
         "protnone": Attribute(
             lambda v: (v & (bits(PRESENT) | prot_none)) == prot_none,
             lambda v: (v & (MASK64 ^ bits(PRESENT))) | prot_none,
             lambda v: v | bits(PRESENT),
+            set_changes={"global": False} if shares else {},
+            clear_changes={"global": True} if shares else {},
         )
-        if prot_none
+        # above the PMD nothing without _PAGE_PRESENT is present
+        if prot_none and level in ("pte", "pmd")
         else None,
         # without _PAGE_PRESENT the bit is _PAGE_PROT_NONE, which nothing but protnone takes away
         "global": Attribute(
             lambda v: (v & present) == present,
             lambda v: v | bits(GLOBAL),
             lambda v: v ^ (((v >> GLOBAL) & (v & 1)) << GLOBAL),
-        ),
+            set_changes={"global": False, **by_leaf} if level in ("pte", "pmd") else {},
+        )
+        if shares
+        else any_bit(bits(GLOBAL)),
     }
 
 
@@ -270,13 +284,15 @@ def _prot_none_bits(config: Config) -> int:
     return bits(READ) if config.has(RISCV_PROT_NONE) else 0
 
 
-def _napot_pfn(v: Formula) -> Formula:
+def _napot_address(v: Formula) -> Formula:
     """Of a run of pages the lowest bit that is set in the frame number says how many; the rest is the frame."""
     pfn = TABLE.address(v) >> PAGE_SHIFTS["pte"]
-    return pfn & (pfn - (v >> NAPOT))
+    return (pfn & (pfn - (v >> NAPOT))) << PAGE_SHIFTS["pte"]
 
 
 def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
+    has_napot = config.is_on("svnapot") and config.has(RISCV_NAPOT)
+
     def of_pages(level: LevelName, upper: UpperFacts | None = None) -> PresentFacts:
         return PresentFacts(
             index_bits=9,
@@ -284,7 +300,7 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
             table=None if level == "pte" else TABLE,
             upper=upper,
             attributes=_attributes(config, level),
-            pfn=_napot_pfn if level == "pte" and config.is_on("svnapot") and config.has(RISCV_NAPOT) else None,
+            page_address=_napot_address if level == "pte" and has_napot else None,
             base=bits(PRESENT, READ),
             table_base=bits(PRESENT),
         )

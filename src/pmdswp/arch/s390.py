@@ -26,11 +26,12 @@ from pmdswp.arch.facts import (
     PresentFacts,
     UpperFacts,
     any_bit,
+    never,
     no_bit,
 )
 from pmdswp.config import Choice, Config, Switch, common_options
 from pmdswp.errors import DecodeError
-from pmdswp.formula import MASK64, moved, where
+from pmdswp.formula import MASK64, Formula, moved, where
 from pmdswp.layout import Field, Layout, PresentLayout, address, bits, check_word, fixed, flag, value, zero
 from pmdswp.revisions import (
     DEVMAP_REMOVED,
@@ -322,6 +323,7 @@ def _attributes(config: Config, at: _Bits, maps_page: Predicate) -> dict[str, At
             any_bit(dirty).test,
             lambda v: (v | dirty | soft_dirty) & (moved(v, at.write, PROTECT) ^ MASK64),
             lambda v: (v & (MASK64 ^ dirty)) | protect,
+            set_changes={"soft_dirty": True},
         ),
         "exec": no_bit(bits(NOEXEC)),
         "protnone": Attribute(
@@ -370,11 +372,20 @@ def _upper(config: Config) -> Mapping[LevelName, UpperFacts]:
 def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
     upper = _upper(config)
 
+    def at_zero(v: Formula) -> Formula:
+        # the tests of the region tables' entries ask for an address, which nothing at 0 has
+        return (v >> REGION_ORIGIN) == 0
+
+    def none_with_address(v: Formula) -> Formula:
+        # pgd_none() looks at no address
+        return upper["pgd"].none(v) & ((v >> REGION_ORIGIN) != 0)
+
     def of_tables(level: LevelName) -> PresentFacts:
         return PresentFacts(
             index_bits=11,
             table=_table(config, level),
             upper=upper[level],
+            exceptions={"seen": at_zero, "one_state": none_with_address if level == "pgd" else never},
             table_base=_table(config, level).fixed_value,
         )
 
@@ -389,6 +400,7 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
             table=table,
             upper=upper.get(level),
             attributes=_attributes(config, at, _leaf(config, level)),
+            exceptions={"seen": at_zero} if level == "pud" and not config.has(S390_PMD_PRESENT_BIT) else {},
             pfn=lambda v: ((v & page.address_mask) | (v & where(v, (v & mask) != leaf, small))) >> PAGE_SHIFT,
             base=page.fixed_value | bits(at.read, at.invalid, PROTECT),
             table_base=table.fixed_value,

@@ -241,11 +241,19 @@ def _attributes(config: Config, level: LevelName) -> dict[str, Attribute | None]
         is_writable = (v & bits(RW)) != 0
         return is_writable | ((v & (writable | pse)) == (bits(DIRTY) | pse)) if shadow else is_writable
 
+    # a change of the dirty bit takes a shadow-stack page's mark
+    unshadowed = {"write": False} if shadow else {}
     # for the lower levels the callers move the dirty bit back: pte_mkwrite() against pte_mkwrite_novma()
     moved_back: Predicate = _from_saved if saves and level == "pud" else lambda v: v
     return {
         "write": Attribute(write, lambda v: moved_back(v | bits(RW)), lambda v: moved(v & (MASK64 ^ bits(RW)))),
-        "dirty": Attribute(any_bit(dirty).test, lambda v: moved(v | bits(DIRTY) | soft_dirty), any_bit(dirty).clear),
+        "dirty": Attribute(
+            any_bit(dirty).test,
+            lambda v: moved(v | bits(DIRTY) | soft_dirty),
+            any_bit(dirty).clear,
+            set_changes={**unshadowed, "soft_dirty": True},
+            clear_changes=unshadowed,
+        ),
         "exec": no_bit(bits(NX)),
         "special": any_bit(bits(SPECIAL)) if level == "pte" or config.has(X86_PMD_SPECIAL) else None,
         "uffd": Attribute(
@@ -254,6 +262,7 @@ def _attributes(config: Config, level: LevelName) -> dict[str, Attribute | None]
                 moved((v | bits(UFFD)) & (MASK64 ^ bits(RW))) if config.has(X86_UFFD_WRPROTECT) else v | bits(UFFD)
             ),
             any_bit(bits(UFFD)).clear,
+            set_changes={"write": False} if config.has(X86_UFFD_WRPROTECT) else {},
         )
         if config.uffd
         else None,
@@ -261,12 +270,19 @@ def _attributes(config: Config, level: LevelName) -> dict[str, Attribute | None]
             lambda v: (v & bits(PRESENT, PROTNONE)) == bits(PROTNONE),
             lambda v: (v & (MASK64 ^ bits(PRESENT))) | bits(PROTNONE),
             lambda v: v | bits(PRESENT),
-        ),
+            set_changes={"global": True},
+        )
+        # a PUD without _PAGE_PRESENT is not present
+        if level != "pud"
+        else None,
         # without _PAGE_PRESENT the bit is _PAGE_PROTNONE, which nothing but protnone takes away
         "global": Attribute(
             any_bit(bits(GLOBAL)).test,
             any_bit(bits(GLOBAL)).set,
             lambda v: v ^ (((v >> GLOBAL) & (v & 1)) << GLOBAL),
+            # a huge page is present with _PAGE_PSE alone, and then this is _PAGE_PROTNONE
+            set_changes={"protnone": True} if level == "pmd" else {},
+            clear_changes={"global": True} if level != "pud" else {},
         ),
     }
 

@@ -9,6 +9,15 @@
 >>> fields = bits.unpack(layout, word)
 >>> fields["type"], fields["offset"], fields["exclusive"], fields["uffd"]
 (3, 512, True, False)
+
+So are present words, by the layout of their form. That of a page shows the word after `Level.plain`; a field of an
+address holds the bits of it from `Field.address_bit` upwards.
+
+>>> pte = pmdswp.get("x86_64").pte
+>>> word = pte.make(0x1234, {"young", "protnone", "global"})
+>>> fields = bits.unpack(pte.page_layout, pte.plain(word))
+>>> hex(word), hex(fields["address"]), fields["present"], fields["young"]
+('0x800ffffffedcb120', '0x1234', False, True)
 """
 
 from __future__ import annotations
@@ -17,7 +26,7 @@ from functools import lru_cache
 from typing import Any
 
 from pmdswp.errors import DecodeError
-from pmdswp.layout import WORD_BITS, FieldKind, Layout, check_word
+from pmdswp.layout import WORD_BITS, FieldKind, WordLayout, check_word
 from pmdswp.views.naming import field_numbers, named_fields
 
 try:
@@ -28,7 +37,7 @@ except ImportError as error:
 __all__ = ["pack", "pretty", "unpack"]
 
 
-def unpack(layout: Layout, word: int) -> dict[str, int]:
+def unpack(layout: WordLayout, word: int) -> dict[str, int]:
     """Name -> number of every field of `word`, the highest bit first; flags are `bool`.
 
     Inverted fields are turned back, and ZERO fields are named after their lowest bit (`zero_7`). Every 64-bit word has
@@ -39,8 +48,8 @@ def unpack(layout: Layout, word: int) -> dict[str, int]:
     return dict(zip(names, _read(_bits(word) ^ inversion, tokens), strict=True))
 
 
-def pack(layout: Layout, /, **numbers: int) -> int:
-    """The word whose fields hold `numbers`; type and offset have to be among them.
+def pack(layout: WordLayout, /, **numbers: int) -> int:
+    """The word whose fields hold `numbers`; type and offset of a swap entry, or the address, have to be among them.
 
     Fields left out are as an encoder writes them: flags clear, FIXED bits as they must be, all others zero. A number
     may be as large as its field, and that of the type is wider on loongarch64 than the kernel's types. Raises
@@ -51,7 +60,7 @@ def pack(layout: Layout, /, **numbers: int) -> int:
     return word
 
 
-def pretty(layout: Layout, word: int) -> str:
+def pretty(layout: WordLayout, word: int) -> str:
     """A line for each field of `word`, the highest bit first: bit numbers (LSB0), bits, name, number.
 
     Raises `DecodeError` for anything but a 64-bit word.
@@ -68,7 +77,7 @@ def pretty(layout: Layout, word: int) -> str:
 
 
 @lru_cache
-def _format(layout: Layout) -> tuple[tuple[str, ...], str, bitstring.Bits]:
+def _format(layout: WordLayout) -> tuple[tuple[str, ...], str, bitstring.Bits]:
     """Names of the fields, the highest bit first; how bitstring reads them; the bits to be turned round before."""
     fields = named_fields(layout)
     tokens = ["bool:1" if field.kind is FieldKind.FLAG else f"uint:{field.width}" for field in fields.values()]

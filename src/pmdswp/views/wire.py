@@ -10,6 +10,10 @@
 >>> dump = construct.Struct("count" / construct.Int32ub, "entries" / entry[construct.this.count])
 >>> [pmd.exclusive for pmd in dump.parse(bytes.fromhex("00000001 000000abcde00970")).entries]
 [True]
+>>> page = wire.entry(pmdswp.get("x86_64"), "pte", "page")
+>>> parsed = page.parse(bytes.fromhex("20b1dcfeffff0f80"))
+>>> hex(parsed["address"]), parsed["global"], parsed["young"]
+('0x1234', True, True)
 """
 
 from __future__ import annotations
@@ -17,9 +21,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, Protocol, TypeVar
 
-from pmdswp.arch import Arch
+from pmdswp.arch import Arch, Level
 from pmdswp.layout import Field, FieldKind
-from pmdswp.softleaf import LevelName
+from pmdswp.softleaf import FormName, LevelName
 from pmdswp.views.naming import field_numbers, named_fields
 
 try:
@@ -66,31 +70,39 @@ class Construct(Protocol[Shape]):
         """The same as a member `name` of a `construct.Struct`."""
 
 
-def entry(arch: Arch, level: LevelName) -> Construct[Fields]:
-    """A construct of the 8 bytes of a swap PTE or PMD as they are in memory.
+def entry(arch: Arch, level: LevelName, form: FormName = "swap") -> Construct[Fields]:
+    """A construct of the 8 bytes of an entry as they are in memory: a swap entry, a page's or a table's.
 
-    It parses any 8 bytes, swap entry or not, to the numbers of the layout's fields, highest bit first: inverted ones
+    It parses any 8 bytes, of that form or not, to the numbers of the layout's fields, highest bit first: inverted ones
     turned back, flags as `bool`, ZERO fields named after their lowest bit (`zero_7`); building that gives the same
-    bytes. To build an entry, type and offset are enough: flags are clear, FIXED bits as they must be, and all others
-    zero, unless given. A number may be as large as its field, and that of the type is wider on loongarch64 than the
-    kernel's types. Building raises `EncodeError`, which names the field and its range, for an unknown field or a
-    number that does not fit.
+    bytes. Of an address, a field holds the bits from `Field.address_bit` upwards; in a page's entry that x86 stores
+    inverted it is turned back. To build an entry, type and offset are enough, or the address: flags are clear, FIXED
+    bits as they must be, and all others zero, unless given. A number may be as large as its field, and that of the type
+    is wider on loongarch64 than the kernel's types. Building raises `EncodeError`, which names the field and its range,
+    for an unknown field or a number that does not fit.
 
-    Raises `UnsupportedError` for a PMD of a configuration without PMD softleaves.
+    Raises `UnsupportedError` for a form that the level does not have, as that of a swap PMD in a configuration without
+    PMD softleaves.
     """
-    layout = arch.layout(level)
+    of_level = arch.level(level)
+    layout = of_level.require_form(form)
     members = (name / _member(field) for name, field in named_fields(layout).items())
     word = construct.BitStruct(*members)
+    in_memory = word if arch.byteorder == "big" else construct.ByteSwapped(word)
     checked: Construct[Fields] = construct.ExprAdapter(
-        word if arch.byteorder == "big" else construct.ByteSwapped(word),
+        _plain(of_level, in_memory) if form == "page" else in_memory,
         decoder=lambda parsed, _context: parsed,
         encoder=lambda given, _context: field_numbers(layout, _without_notes(given)),
     )
     return checked
 
 
-def table(arch: Arch, level: LevelName, count: int | None = None) -> Construct[Sequence[Fields]]:
-    """A construct of a whole table of `count` entries as by `entry`; the sequence to be built must be of that length.
+def table(
+    arch: Arch, level: LevelName, count: int | None = None, form: FormName = "swap"
+) -> Construct[Sequence[Fields]]:
+    """A construct of a whole table of `count` entries as by `entry`, all in one form.
+
+    The sequence to be built must be of that length.
 
     By default a table has as many as in the kernel, PTRS_PER_PTE or PTRS_PER_PMD. A PTE table is what one PMD stands
     for, `hpage_pmd_nr` entries. A PMD table fills one page, except on s390x (2048 entries, four pages) and on ppc64
@@ -101,8 +113,17 @@ def table(arch: Arch, level: LevelName, count: int | None = None) -> Construct[S
     """
     if count is None:
         count = arch.level(level).entries
-    entries: Construct[Sequence[Fields]] = entry(arch, level)[count]
+    entries: Construct[Sequence[Fields]] = entry(arch, level, form)[count]
     return entries
+
+
+def _plain(level: Level, word: Any) -> Any:
+    """The construct of a word, for bytes whose address is perhaps inverted."""
+
+    def turned(data: bytes) -> bytes:
+        return level.to_bytes(level.plain(level.from_bytes(data)))
+
+    return construct.Transformed(word, turned, level.entry_size, turned, level.entry_size)
 
 
 def _member(field: Field) -> Any:

@@ -1,74 +1,27 @@
-"""Laws of the codec, each proved for every 64-bit input over the helpers that users call. Needs the extra ``prove``.
-
-`prove` checks all laws for one `Arch`. Where a law does not hold it gives the smallest word that breaks it: a hazard.
-The hazards in `pmdswp.hazards` are documented: there the kernel misreads what it stores itself. Any other is a find.
-"""
+"""The laws of swap entries: what is encoded is read back, and as nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import product
 from typing import Any, NamedTuple, cast
 
-from pmdswp.arch import Arch, Level
-from pmdswp.errors import PmdSwpError
+from pmdswp.arch import Level
+from pmdswp.prove.law import Claim, Law, Word, all_true
 from pmdswp.softleaf import (
     DEVICE_PRIVATE_KINDS,
     FLAGS,
     GENERIC_TYPE_MAX,
     MIGRATION_KINDS,
     NR_SWAP_TYPES,
-    LevelName,
     SoftLeaf,
     SoftLeafType,
     State,
 )
 from pmdswp.term import Solver, Term
 
-__all__ = ["LAWS", "Claim", "Law", "ProofResult", "check", "distinct", "prove"]
-
-
-Word = Any
-"""A `Term` where the helpers are declared to take and give an `int`."""
-
-
-class ProofResult(NamedTuple):
-    """What came of one law at one level.
-
-    `status` is "proved" or "hazard". A hazard has a `witness`, the smallest word that breaks the law, and an
-    `explanation`; it is `documented` if the words that break the law are exactly those of `pmdswp.hazards`.
-    """
-
-    arch: Arch
-    level: LevelName
-    law: str
-    status: str
-    witness: int | None = None
-    explanation: str = ""
-    documented: bool = True
-
-
-class Claim(NamedTuple):
-    """That `holds` is true for every input; `word` is the word to show where it is not.
-
-    `known` says for which inputs a documented hazard says that it is not.
-    """
-
-    word: Word
-    holds: Any
-    known: Any = False
-
-
-class Law(NamedTuple):
-    """A law by name, its statement, and the claims that it makes of a `Level`."""
-
-    name: str
-    statement: str
-    claims: Callable[[Level, Solver], Iterator[Claim]]
-    reads_as: State | None = None
-    """What an entry reads as that breaks the law, for the laws that documented hazards break."""
-    applies: Callable[[Level], bool] = lambda _level: True
+__all__ = ["SWAP_LAWS", "describe"]
 
 
 def _fields(level: Level, word: Any) -> tuple[Any, Any]:
@@ -130,15 +83,8 @@ def _any_leaf(level: Level, solver: Solver) -> Word:
     return word
 
 
-def _all(truths: Iterator[Any]) -> Any:
-    first = next(truths)
-    for truth in truths:
-        first = first & truth
-    return first
-
-
 def _same(left: tuple[Any, ...], right: tuple[Any, ...]) -> Any:
-    return _all(a == b for a, b in zip(left, right, strict=True))
+    return all_true(a == b for a, b in zip(left, right, strict=True))
 
 
 # --- the laws -----------------------------------------------------------------------------------------------
@@ -326,7 +272,7 @@ def _splits(level: Level) -> bool:
     return level.name == "pmd" and bool(level.arch.pmd_kinds)
 
 
-LAWS = (
+SWAP_LAWS = (
     Law(
         "encode-decode",
         "Type, offset and flags that are encoded are in the word as they were.",
@@ -402,69 +348,11 @@ LAWS = (
         applies=_is_pmd,
     ),
 )
-"""All laws, in the order in which `prove` checks them."""
+"""In the order in which `prove` checks them."""
 
 
-def prove(arch: Arch) -> list[ProofResult]:
-    """Check every law for one configuration, at both levels if PMDs there can hold softleaves."""
-    levels = [arch.level(name) for name in arch.levels]
-    return [check(law, level) for level in levels for law in LAWS if law.applies(level)]
-
-
-def distinct(arches: Iterable[Arch]) -> Iterator[Arch]:
-    """Those of the configurations that differ in what a proof looks at: what is proved of one holds for the others."""
-    seen: set[object] = set()
-    for arch in arches:
-        declared = tuple(hazard.entries for name in arch.levels for hazard in arch.level(name).hazards)
-        # of helpers that a kernel lacks the source names the kernel
-        source = arch.source.replace(f"kernel {arch.kernel} has no", "kernel has no")
-        looked_at = (arch.name, source, arch.pte_layout, arch.pmd_layout, arch.hpage_pmd_nr, declared)
-        if looked_at not in seen:
-            seen.add(looked_at)
-            yield arch
-
-
-def check(law: Law, level: Level) -> ProofResult:
-    """Check one law for one level. A law of which no input is left, and helpers that raise, count as a find."""
-    solver = Solver()
-    witnesses: list[int] = []
-    finds: list[int] = []
-    reached = False
-    result = ProofResult(level.arch, level.name, law.name, "proved")
-    try:
-        for claim in law.claims(level, solver):
-            reached = reached or solver.is_possible()
-            broken = claim.holds == False  # noqa: E712
-            witness = solver.smallest(claim.word, broken)
-            if witness is not None:
-                witnesses.append(witness)
-            # nothing but the documented entries may break the law, and all of them must
-            find = witness if claim.known is False else solver.smallest(claim.word, broken != claim.known)
-            if find is not None:
-                finds.append(find)
-    except PmdSwpError as error:
-        return result._replace(
-            status="hazard", explanation=f"Undocumented. A helper refused: {error}", documented=False
-        )
-    if not reached:
-        return result._replace(
-            status="hazard", explanation="Undocumented. No input is left to check.", documented=False
-        )
-    if finds or witnesses:
-        witness = min(finds or witnesses)
-        explanation = _explain(law, level, witness, documented=not finds)
-        return result._replace(status="hazard", witness=witness, explanation=explanation, documented=not finds)
-    return result
-
-
-def _explain(law: Law, level: Level, witness: int, *, documented: bool) -> str:
-    swp_type, offset = _fields(level, witness)
-    flags = ", ".join(name for name, is_set in _flags(level, witness).items() if is_set) or "no flag"
-    what = (
-        f"The smallest word, {witness:#x}, holds type {swp_type}, offset {offset:#x} and {flags}; "
-        f"the kernel takes it for {level.decode(witness).state.name}."
-    )
-    if documented:
-        known = [hazard for hazard in level.hazards if hazard.reads_as is law.reads_as]
-        return " ".join([*(hazard.explanation for hazard in known), what])
-    return f"Undocumented, or documented and not so. The law: {law.statement} {what}"
+def describe(level: Level, word: int) -> str:
+    """What a word holds as an entry, for an explanation."""
+    swp_type, offset = _fields(level, word)
+    flags = ", ".join(name for name, is_set in _flags(level, word).items() if is_set) or "no flag"
+    return f"holds type {swp_type}, offset {offset:#x} and {flags}"
