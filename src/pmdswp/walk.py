@@ -35,7 +35,7 @@ from pmdswp.formula import MASK64
 from pmdswp.layout import check_word
 from pmdswp.softleaf import Entry, LevelName, State
 
-__all__ = ["Read", "ReadError", "Step", "lookup", "walk"]
+__all__ = ["UNREADABLE", "Read", "ReadError", "Step", "halves", "lookup", "read_whole", "root_table", "walk"]
 
 Read = Callable[[int, int], bytes]
 """`read(physical, size)`: the `size` bytes from a physical address on."""
@@ -65,7 +65,8 @@ class Step(NamedTuple):
 _PIECE = 512
 """Words of the smallest page."""
 
-_UNREADABLE = (ReadError, OSError, LookupError)
+UNREADABLE = (ReadError, OSError, LookupError)
+"""What a `Read` raises for what it cannot read."""
 
 
 def lookup(arch: Arch, read: Read, root: int, va: int) -> list[Step]:
@@ -75,14 +76,14 @@ def lookup(arch: Arch, read: Read, root: int, va: int) -> list[Step]:
     ASCE; otherwise the first entry of the root table tells its level, as it tells the kernel. `UnsupportedError` for
     the hash MMU of ppc64, which walks no tables, and for an address that is not canonical.
     """
-    address, tables = _root(arch, read, root)
+    address, tables = root_table(arch, read, root)
     _check_address(arch, tables, va)
     steps: list[Step] = []
     for level in tables:
         place = address + (va >> level.shift) % level.entries * level.entry_size
         try:
-            word = level.from_bytes(_whole(read, place, level.entry_size))
-        except _UNREADABLE:
+            word = level.from_bytes(read_whole(read, place, level.entry_size))
+        except UNREADABLE:
             whole = level.shift + level.index_bits
             return [*steps, Step(va >> whole << whole, level.name, 1 << whole, address, None, None)]
         entry = level.decode(word)
@@ -100,18 +101,25 @@ def walk(arch: Arch, read: Read, root: int, start: int = 0, stop: int | None = N
     the tables have a place for. A table that cannot be read is told of in a step of its own, and the walk goes on
     behind it. `root` and errors are those of `lookup`.
     """
-    address, tables = _root(arch, read, root)
+    address, tables = root_table(arch, read, root)
+    for base, wanted in halves(arch, tables, start, stop):
+        yield from _walk(tables, read, address, base, wanted)
+
+
+def halves(arch: Arch, tables: Sequence[Level], start: int, stop: int | None) -> Iterator[tuple[int, range]]:
+    """What the root table covers of a range of addresses: where its first entry would have to be, and which of them.
+
+    There are two parts where addresses are sign-extended: the upper half of the table is for those at the end of all.
+    """
     _check_address(arch, tables, start)
     top = 1 << tables[0].shift + tables[0].index_bits
     if not arch.architecture.sign_extends:
         base = start // top * top
-        yield from _walk(tables, read, address, base, range(start, base + top if stop is None else stop))
+        yield base, range(start, base + top if stop is None else stop)
         return
-    # addresses above the middle of the table are those at the end of all
     end = MASK64 + 1 if stop is None else stop
     for base, half in ((0, range(top >> 1)), (MASK64 + 1 - top, range(MASK64 + 1 - (top >> 1), MASK64 + 1))):
-        wanted = range(max(start, half.start), min(end, half.stop))
-        yield from _walk(tables, read, address, base, wanted)
+        yield base, range(max(start, half.start), min(end, half.stop))
 
 
 def _walk(tables: Sequence[Level], read: Read, address: int, base: int, wanted: range) -> Iterator[Step]:
@@ -141,9 +149,9 @@ def _read(level: Level, read: Read, address: int, first: int, end: int) -> Itera
     """
     width = level.entry_size
     try:
-        data = _whole(read, address + first * width, (end - first) * width)
+        data = read_whole(read, address + first * width, (end - first) * width)
         yield first, [level.from_bytes(data[i : i + width]) for i in range(0, (end - first) * width, width)]
-    except _UNREADABLE:
+    except UNREADABLE:
         if end - first <= _PIECE:
             yield first, end - first
             return
@@ -152,15 +160,16 @@ def _read(level: Level, read: Read, address: int, first: int, end: int) -> Itera
             yield from _read(level, read, address, max(first, start), min(end, start + _PIECE))
 
 
-def _whole(read: Read, physical: int, size: int) -> bytes:
+def read_whole(read: Read, physical: int, size: int) -> bytes:
+    """The bytes at a physical address; `ReadError` if there are fewer."""
     data = read(physical, size)
     if len(data) != size:
         raise ReadError(f"{len(data)} bytes, not {size}, at {physical:#x}")
     return data
 
 
-def _root(arch: Arch, read: Read, root: int) -> tuple[int, tuple[Level, ...]]:
-    """The address of the root table, and the levels from there down."""
+def root_table(arch: Arch, read: Read, root: int) -> tuple[int, tuple[Level, ...]]:
+    """The address of the root table, and the levels from there down. `root` and errors are those of `lookup`."""
     architecture = check_arch(arch).architecture
     if architecture.has_no_tree(arch.config):
         raise UnsupportedError(f"{arch!r} walks no tables: the hash MMU finds pages in a hash table")
@@ -170,8 +179,8 @@ def _root(arch: Arch, read: Read, root: int) -> tuple[int, tuple[Level, ...]]:
     address, name = architecture.root(root)
     if name is None:
         level = arch.tables[0]
-        with suppress(*_UNREADABLE):
-            _, name = architecture.root(level.from_bytes(_whole(read, address, level.entry_size)))
+        with suppress(*UNREADABLE):
+            _, name = architecture.root(level.from_bytes(read_whole(read, address, level.entry_size)))
     names = [level.name for level in arch.tables]
     return address, arch.tables[names.index(name or names[0]) :]
 

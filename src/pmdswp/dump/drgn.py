@@ -1,0 +1,195 @@
+"""The one place that imports drgn: a dump or a running kernel as memory, VMCOREINFO, symbols and types."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pmdswp.dump.btf import Member
+from pmdswp.errors import UnsupportedError
+from pmdswp.walk import ReadError
+from pmdswp.words import printable
+
+__all__ = ["MACHINES", "Core", "Dwarf"]
+
+MACHINES: Mapping[str, str] = {
+    "X86_64": "x86_64",
+    "AARCH64": "arm64",
+    "RISCV64": "riscv64",
+    "S390X": "s390x",
+    "PPC64": "ppc64",
+    "LOONGARCH64": "loongarch64",
+}
+"""drgn's name of an architecture -> ours."""
+
+_UPPER_HALF = 1 << 63
+
+
+def _drgn() -> Any:
+    try:
+        import drgn  # noqa: PLC0415  # an extra
+    except ImportError as error:
+        raise UnsupportedError(f"no dumps without drgn: pip install 'pmdswp[drgn]' ({error})") from None
+    return drgn
+
+
+class Core:
+    """A kernel that drgn has opened.
+
+    `machine` is our name of the architecture; `vmcoreinfo` the text of that name, empty where there is none.
+    """
+
+    def __init__(self, program: Any) -> None:
+        """From a `drgn.Program` that is of a kernel."""
+        self._drgn = _drgn()
+        self.program: Any = program
+        self._fault = self._drgn.FaultError
+        name = "UNKNOWN" if program.platform is None else program.platform.arch.name
+        self.machine = MACHINES.get(name, name.lower())
+        self.byteorder = "big" if self.machine == "s390x" else "little"
+        if program.platform is not None:
+            is_little = program.platform.flags & self._drgn.PlatformFlags.IS_LITTLE_ENDIAN
+            self.byteorder = "little" if is_little else "big"
+        self.vmcoreinfo = self._vmcoreinfo()
+        self._symbols: dict[str, int] | None = None
+
+    @classmethod
+    def open(cls, path: str | Path, *, vmcoreinfo: str | None = None, machine: str | None = None) -> Core:
+        """A vmcore, ELF or kdump.
+
+        `vmcoreinfo`: that text, for a dump without the note. `machine`: our name of the architecture, for one that does
+        not say it. `UnsupportedError` without drgn; `ReadError` for what drgn cannot open.
+        """
+        drgn = _drgn()
+        try:
+            program = drgn.Program(cls._platform(machine), vmcoreinfo=vmcoreinfo)
+            program.set_core_dump(os.fspath(path))
+        except (OSError, ValueError, LookupError, drgn.FaultError) as error:
+            raise ReadError(f"{printable(os.fspath(path))}: {error}") from None
+        return cls(program)
+
+    @classmethod
+    def running(cls) -> Core:
+        """The kernel of this machine, by /proc/kcore. `ReadError` where drgn may not read it."""
+        drgn = _drgn()
+        program = drgn.Program()
+        try:
+            program.set_kernel()
+        except (OSError, ValueError, LookupError, drgn.FaultError) as error:
+            raise ReadError(f"/proc/kcore: {error}") from None
+        return cls(program)
+
+    @staticmethod
+    def _platform(machine: str | None) -> Any:
+        if machine is None:
+            return None
+        drgn = _drgn()
+        names = {ours: theirs for theirs, ours in MACHINES.items()}
+        return drgn.Platform(getattr(drgn.Architecture, names[machine]))
+
+    def _vmcoreinfo(self) -> str:
+        with contextlib.suppress(LookupError, self._fault, ValueError):
+            return str(self.program["VMCOREINFO"].string_().decode(errors="replace"))
+        return ""
+
+    # --- memory ---------------------------------------------------------------------------------------------
+
+    def read_physical(self, address: int, size: int) -> bytes:
+        """Bytes of physical memory: what `pmdswp.walk` asks for. `ReadError` for what is not in the dump."""
+        try:
+            return bytes(self.program.read(address, size, True))  # noqa: FBT003  # drgn's third argument
+        except (self._fault, ValueError, OverflowError, OSError) as error:
+            raise ReadError(f"physical memory at {address:#x}: {error}") from None
+
+    def read(self, address: int, size: int) -> bytes:
+        """Bytes of the kernel's virtual memory; `ReadError` for what is not there, or not in the dump."""
+        try:
+            return bytes(self.program.read(address, size))
+        except (self._fault, ValueError, OverflowError, OSError, NotImplementedError) as error:
+            raise ReadError(f"kernel memory at {address:#x}: {error}") from None
+
+    def translate_by(self, physical: Callable[[int], tuple[int, int]]) -> None:
+        """Let the kernel's virtual memory be read by `physical`, where drgn has no translation of its own.
+
+        It gives the physical address of a virtual one, and how many bytes from there on are one behind the other.
+        """
+
+        def read(address: int, count: int, _offset: int, _physical: bool) -> bytes:  # noqa: FBT001
+            data = b""
+            while len(data) < count:
+                try:
+                    place, size = physical(address + len(data))
+                    data += self.read_physical(place, min(size, count - len(data)))
+                except (ReadError, LookupError) as error:
+                    raise self._fault(str(error), address + len(data)) from None
+            return data
+
+        self.program.add_memory_segment(_UPPER_HALF, _UPPER_HALF, read)
+
+    # --- symbols and types ----------------------------------------------------------------------------------
+
+    @property
+    def symbols(self) -> Mapping[str, int]:
+        """The addresses of the kernel's own symbols by name; empty where they cannot be had.
+
+        They are in a dump of 6.0 and later, whose VMCOREINFO leads there; of a running kernel root can read them.
+        """
+        if self._symbols is None:
+            self._symbols = dict(self._read_symbols())
+        return self._symbols
+
+    def _read_symbols(self) -> Iterator[tuple[str, int]]:
+        from drgn.helpers.linux.kallsyms import load_vmlinux_kallsyms  # noqa: PLC0415
+
+        errors = (LookupError, ValueError, OSError, self._fault, NotImplementedError)
+        try:
+            index = load_vmlinux_kallsyms(self.program)
+            self.program.register_symbol_finder("pmdswp", index, enable_index=0)
+        except errors:
+            # without its own table, what debug information has is there to be asked for
+            index = None
+        try:
+            found = self.program.symbols()
+        except errors:
+            return
+        for symbol in found:
+            yield symbol.name, symbol.address
+
+    def has_debug_information(self) -> bool:
+        """Whether drgn knows the kernel's types by DWARF."""
+        try:
+            self.program.type("struct task_struct")
+        except (LookupError, self._fault):
+            return False
+        return True
+
+
+class Dwarf:
+    """The structures of a kernel by its debug information, which drgn has loaded."""
+
+    def __init__(self, core: Core) -> None:
+        self._program, self._drgn = core.program, _drgn()
+
+    def size(self, structure: str) -> int:
+        """The bytes of a structure; `LookupError` if there is none."""
+        return int(self._drgn.sizeof(self._program.type(f"struct {structure}")))
+
+    def member(self, structure: str, path: str) -> Member:
+        """A member, with dots between the names on the way to it; `LookupError` if there is none."""
+        outer = found = self._program.type(f"struct {structure}")
+        for name in path.split("."):
+            while found.kind == self._drgn.TypeKind.TYPEDEF:
+                found = found.type
+            try:
+                found = found.member(name).type
+            except (AttributeError, TypeError) as error:
+                raise LookupError(f"struct {structure} has no member {path} ({error})") from None
+        while found.kind == self._drgn.TypeKind.TYPEDEF:
+            found = found.type
+        offset = int(self._drgn.offsetof(outer, path))
+        if found.kind == self._drgn.TypeKind.ARRAY:
+            return Member(offset, int(self._drgn.sizeof(found.type)), found.length or 0)
+        return Member(offset, int(self._drgn.sizeof(found)))

@@ -1,0 +1,56 @@
+"""Maple trees: what the kernel keeps the VMAs of a process in since 6.1 (lib/maple_tree.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pmdswp.dump.kernel import Kernel
+from pmdswp.formula import MASK64
+from pmdswp.walk import ReadError
+
+__all__ = ["maple_entries"]
+
+_TYPES = {1: "maple_range_64", 2: "maple_range_64", 3: "maple_arange_64"}
+"""Number of a node's type -> the structure of the node; 0 is a node without pivots, which no tree of VMAs has."""
+_LEAF = 1
+_NODE = 256
+"""Bytes of a node, at a multiple of them; the bits below say what it is."""
+_DEEPEST = 32
+
+
+def maple_entries(kernel: Kernel, root: int) -> Iterator[int]:
+    """The pointers in a maple tree, in order, by the value of `ma_root`. What cannot be read is noted and left out."""
+    if _is_node(root):
+        yield from _in_node(kernel, root, MASK64, 0)
+    elif root and not root & 3:
+        yield root
+
+
+def _is_node(entry: int) -> bool:
+    # an internal entry of an xarray, as a node is, ends in 10; small ones mean something else
+    return entry & 3 == 2 and entry > 4096
+
+
+def _in_node(kernel: Kernel, node: int, last: int, depth: int) -> Iterator[int]:
+    """What is in a node and below it; `last` is the last index that it covers."""
+    kind, place = node >> 3 & 0xF, node & -_NODE
+    structure = _TYPES.get(kind)
+    if structure is None or depth > _DEEPEST:
+        kernel.note(f"a node of a maple tree at {place:#x} has type {kind}, at depth {depth}: it was left out")
+        return
+    try:
+        pivots, slots = (kernel.items(structure, place, name) for name in ("pivot", "slot"))
+    except ReadError as error:
+        kernel.note(f"a node of a maple tree: {error}")
+        return
+    for i, slot in enumerate(slots):
+        pivot = pivots[i] if i < len(pivots) else last
+        if not pivot and i:
+            # behind the last pivot there is one slot more
+            pivot = last
+        if kind != _LEAF and slot:
+            yield from _in_node(kernel, slot, pivot, depth + 1)
+        elif slot and not slot & 3:
+            yield slot
+        if pivot >= last:
+            return

@@ -1,0 +1,122 @@
+"""Where the kernel's own virtual addresses are in physical memory.
+
+The kernel's image is at a fixed distance, which VMCOREINFO says; with the root of the kernel's page tables, which is
+in the image, `pmdswp.walk` finds all else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from pmdswp.arch import Arch
+from pmdswp.formula import MASK64
+from pmdswp.softleaf import State
+from pmdswp.walk import Read, ReadError, lookup
+
+__all__ = ["Translation", "number_in", "symbol_in"]
+
+_KERNEL_MAP = 0xFFFFFFFF80000000
+"""Where x86_64 has the kernel's image: __START_KERNEL_map."""
+
+_DIRECT_BITS = {"ppc64": (0xC, 51), "loongarch64": (0x9, 48)}
+"""Where memory is mapped at addresses that hold the physical one: the highest 4 bits of these, and the lowest bits."""
+
+_LONGEST = 1 << 30
+"""Bytes of which a direct mapping says at once where they are."""
+
+_KEPT = 1 << 16
+"""Pages of which it is remembered where they are."""
+
+
+def number_in(vmcoreinfo: str, name: str) -> int | None:
+    """A number in VMCOREINFO: ``NUMBER(name)=`` in decimal or 0x, or ``name=`` in hex; None if it is not there."""
+    match = re.search(rf"^NUMBER\({name}\)=(-?(?:0x)?[0-9a-fA-F]+)\s*$", vmcoreinfo, re.MULTILINE)
+    if match is not None:
+        return int(match[1], 0)
+    match = re.search(rf"^{name}=([0-9a-fA-F]+)\s*$", vmcoreinfo, re.MULTILINE)
+    return None if match is None else int(match[1], 16)
+
+
+def symbol_in(vmcoreinfo: str, name: str) -> int | None:
+    """The address of a symbol in VMCOREINFO; None if it is not there."""
+    match = re.search(rf"^SYMBOL\({name}\)=([0-9a-fA-F]+)\s*$", vmcoreinfo, re.MULTILINE)
+    return None if match is None else int(match[1], 16)
+
+
+class Translation:
+    """The kernel's virtual addresses, translated by its VMCOREINFO and its page tables."""
+
+    def __init__(self, arch: Arch, vmcoreinfo: str, read: Read) -> None:
+        self._arch, self._info, self._read = arch, vmcoreinfo, read
+        self._root: int | None = None
+        self._frames: dict[int, tuple[int, int]] = {}
+
+    def physical(self, va: int) -> tuple[int, int]:
+        """The physical address of a virtual one, and how many bytes from there on are one behind the other.
+
+        `ReadError` for an address that is not mapped, and where VMCOREINFO does not say enough.
+        """
+        for convert in self._direct():
+            found = convert(va)
+            if found is not None:
+                return found, _LONGEST - va % _LONGEST
+        frame = va >> self._arch.page_shift
+        if frame not in self._frames:
+            if len(self._frames) >= _KEPT:
+                self._frames.clear()
+            self._frames[frame] = self._by_tables(frame << self._arch.page_shift)
+        address, size = self._frames[frame]
+        inside = va % self._arch.page_size
+        return address + inside, size - inside
+
+    def _by_tables(self, va: int) -> tuple[int, int]:
+        steps = lookup(self._arch, self._read, self.root, va & self._address_mask)
+        last = steps[-1]
+        if last.entry is None or last.entry.state is not State.PRESENT or last.entry.address is None:
+            raise ReadError(f"kernel address {va:#x} is not mapped")
+        inside = va & (last.size - 1)
+        return last.entry.address + inside, last.size - inside
+
+    @property
+    def root(self) -> int:
+        """The physical address of the kernel's own root table, which is in the kernel's image."""
+        if self._root is None:
+            va = symbol_in(self._info, "swapper_pg_dir")
+            if va is None:
+                raise ReadError("VMCOREINFO has no SYMBOL(swapper_pg_dir): the kernel's page tables cannot be found")
+            for convert in (self._image, *self._direct()):
+                found = convert(va)
+                if found is not None:
+                    self._root = found
+                    break
+            else:
+                raise ReadError(f"VMCOREINFO does not say where the kernel's image is, which has {va:#x}")
+        return self._root
+
+    @property
+    def _address_mask(self) -> int:
+        # only x86_64 and riscv64 look at the bits above those that the tables translate
+        top = self._arch.tables[0].shift + self._arch.tables[0].index_bits
+        return MASK64 if self._arch.architecture.sign_extends else (1 << top) - 1
+
+    def _image(self, va: int) -> int | None:
+        """An address in the kernel's image."""
+        name = self._arch.name
+        if name == "x86_64":
+            base = number_in(self._info, "phys_base")
+            return None if base is None else va - _KERNEL_MAP + base
+        distance = {"arm64": "kimage_voffset", "riscv64": "va_kernel_pa_offset"}.get(name)
+        offset = None if distance is None else number_in(self._info, distance)
+        return None if offset is None else va - offset & MASK64
+
+    def _direct(self) -> Iterator[Callable[[int], int | None]]:
+        """What knows of addresses without a look into page tables."""
+        name = self._arch.name
+        if name in _DIRECT_BITS:
+            high, bits = _DIRECT_BITS[name]
+            yield lambda va: va & (1 << bits) - 1 if va >> 60 == high and not va >> bits & (1 << 60 - bits) - 1 else None
+        if name == "riscv64":
+            # what is below the image, the tables say: the linear map has large pages
+            image = number_in(self._info, "KERNEL_LINK_ADDR")
+            yield lambda va: self._image(va) if image is not None and va >= image else None
