@@ -277,9 +277,9 @@ def test_a_machine_with_little_to_read(tmp_path: Path) -> None:
     (tmp_path / "boot").mkdir()
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc/config.gz").write_bytes(b"no gzip")
-    (tmp_path / "boot/config-6.12.0").write_text(
-        "CONFIG_PPC64=y\nCONFIG_PPC_64K_PAGES=y\nCONFIG_PPC_RADIX_MMU=y\nCONFIG_PPC_64S_HASH_MMU=y\n", encoding="utf-8"
-    )
+    symbols = ("PPC64", "PPC_64K_PAGES", "PPC_RADIX_MMU", "PPC_64S_HASH_MMU")
+    config = "".join(f"CONFIG_{symbol}=y\n" for symbol in symbols)
+    (tmp_path / "boot/config-6.12.0").write_text(config, encoding="utf-8")
     (tmp_path / "proc/cpuinfo").write_text("MMU\t\t: Hash\n", encoding="utf-8")
     clues = Clues()
     read_machine(clues, tmp_path, uname("ppc64le", "6.12.0"))
