@@ -155,7 +155,8 @@ def test_page_sizes_and_flat_memory() -> None:
     assert (found.arch.page_size, found.reasons["va_bits"][0]) == (65536, 42)
     assert found.arch.max_physmem_bits is None
     assert found.reasons["max_physmem_bits"] == (None, "CONFIG_SPARSEMEM is not set")
-    # levels that no page size has say nothing
+    # what is no number, or a number of levels that no page size has, says nothing
+    assert identify.from_config(text + "CONFIG_PAGE_SHIFT=999999\n", "6.12").arch.page_size == 65536
     odd = text.replace("LEVELS=2", "LEVELS=5")
     assert identify.from_config(odd, "6.12").reasons["va_bits"][1] == identify.ASSUMED
     large = "CONFIG_ARM64=y\nCONFIG_ARM64_64K_PAGES=y\nCONFIG_ARM64_PA_BITS=52\nCONFIG_ARM64_VA_BITS=42\n"

@@ -168,10 +168,7 @@ def _fitting(
     choices = product(*((default, not default) for default in defaults))
     for values in sorted(choices, key=lambda some: sum(map(ne, some, defaults))):
         chosen = dict(zip(free, values, strict=True))
-        try:
-            arch = get_with(architecture.name, {**options, **chosen})
-        except UnsupportedError:
-            continue
+        arch = get_with(architecture.name, {**options, **chosen})
         if arch.max_swapfiles == wanted.value:
             yield chosen
 

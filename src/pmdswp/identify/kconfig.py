@@ -163,8 +163,9 @@ def _read_page_size(clues: Clues, symbols: Mapping[str, str], suffix: str) -> No
     for name, size in PAGE_SIZES.items():
         if symbols.get(name) == "y":
             clues.tell("page_size", size, f"CONFIG_{name}=y{suffix}")
-    if "PAGE_SHIFT" in symbols:
-        clues.tell("page_size", 1 << int(symbols["PAGE_SHIFT"]), f"CONFIG_PAGE_SHIFT={symbols['PAGE_SHIFT']}{suffix}")
+    shift = symbols.get("PAGE_SHIFT", "")
+    if re.fullmatch(r"[0-9]{1,2}", shift):
+        clues.tell("page_size", 1 << int(shift), f"CONFIG_PAGE_SHIFT={shift}{suffix}")
 
 
 LOONGARCH_VA_BITS: Mapping[tuple[int, int], int] = {
@@ -180,7 +181,7 @@ LOONGARCH_VA_BITS: Mapping[tuple[int, int], int] = {
 
 def _read_numbers(clues: Clues, arch: str, symbols: Mapping[str, str], suffix: str) -> None:
     own = [name for name, arches in NUMBERS.items() if arch in arches]
-    numbers = {name: int(symbols[name]) for name in own if symbols.get(name, "").isdigit()}
+    numbers = {name: int(symbols[name]) for name in own if re.fullmatch(r"[0-9]{1,4}", symbols.get(name, ""))}
     sizes = [size for name, size in PAGE_SIZES.items() if symbols.get(name) == "y"]
     said = {name: f"CONFIG_{name}={number}{suffix}" for name, number in numbers.items()}
     if "MAX_PHYSMEM_BITS" in numbers and symbols.get("SPARSEMEM") == "y":

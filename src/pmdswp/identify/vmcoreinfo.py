@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from pmdswp import releases
+from pmdswp.errors import IdentifyError, brief
 from pmdswp.identify.evidence import Clues
 from pmdswp.softleaf import NR_SWAP_TYPES
 
@@ -78,7 +79,10 @@ def read_release(clues: Clues, release: str, why: str) -> None:
 
 
 def _number(text: str) -> int:
-    return int(text, 16) if text.lower().startswith("0x") else int(text)
+    try:
+        return int(text, 16) if text.lower().startswith("0x") else int(text)
+    except ValueError:
+        raise IdentifyError(f"{brief(text)} in VMCOREINFO is not a number") from None
 
 
 RUN_TIME: tuple[tuple[str, str, str, Callable[[int], int | bool]], ...] = (
@@ -109,7 +113,7 @@ def _read_numbers(clues: Clues, arch: str, entries: Mapping[str, str]) -> None:
     for name in EMPTY_TABLES:
         text = entries.get(f"SYMBOL({name})")
         if text is not None:
-            clues.tell(name, int(text, 16), f"SYMBOL({name}) in VMCOREINFO")
+            clues.tell(name, _number(f"0x{text}"), f"SYMBOL({name}) in VMCOREINFO")
 
 
 _KALLSYMS = re.compile(r"([0-9a-f]{8,16}) [a-zA-Z] (\S+)(?:\s+\[\S+\])?")
