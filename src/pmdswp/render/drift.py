@@ -81,7 +81,8 @@ def _differences(before: Arch, after: Arch) -> Iterator[tuple[str, str, str]]:
     yield from _layout_differences(before.pmd, after.pmd)
     old, new = expressions(before), expressions(after)
     for name in (name for names in PREDICATES.values() for name in names):
-        if old[name] != new[name]:
+        # not every architecture has every level
+        if name in old and name in new and old[name] != new[name]:
             yield code(name), code(old[name]), code(new[name])
     for what, told in (
         ("kinds in a PMD", [_kinds(arch) for arch in (before, after)]),
@@ -126,7 +127,8 @@ def _layout_differences(before: Level, after: Level) -> Iterator[tuple[str, str,
         yield f"{after.label} bit{'s' if '-' in bits else ''} {bits}", mine, theirs
     old, new = ({field.name: field.kernel_name for field in layout} for layout in (before.layout, after.layout))
     for name in (name for name in old if name in new and name != "zero"):
-        if old[name] != new[name]:
+        # not every architecture has every level
+        if name in old and name in new and old[name] != new[name]:
             yield f"{after.label} {code(name)}, name", code(old[name]) or DASH, code(new[name]) or DASH
 
 
