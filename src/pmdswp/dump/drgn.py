@@ -13,7 +13,7 @@ from pmdswp.errors import UnsupportedError
 from pmdswp.walk import ReadError
 from pmdswp.words import printable
 
-__all__ = ["MACHINES", "Core", "Dwarf"]
+__all__ = ["MACHINES", "NOT_TRANSLATED", "Core", "Dwarf"]
 
 MACHINES: Mapping[str, str] = {
     "X86_64": "x86_64",
@@ -24,6 +24,9 @@ MACHINES: Mapping[str, str] = {
     "LOONGARCH64": "loongarch64",
 }
 """drgn's name of an architecture -> ours."""
+
+NOT_TRANSLATED = ("riscv64", "loongarch64")
+"""Machines of which drgn reads physical memory, and no virtual memory."""
 
 _UPPER_HALF = 1 << 63
 
@@ -54,6 +57,8 @@ class Core:
             is_little = program.platform.flags & self._drgn.PlatformFlags.IS_LITTLE_ENDIAN
             self.byteorder = "little" if is_little else "big"
         self.vmcoreinfo = self._vmcoreinfo()
+        self.translates = self.machine not in NOT_TRANSLATED
+        """Whether the kernel's virtual memory can be read; else `translate_by` makes that so."""
         self._symbols: dict[str, int] | None = None
 
     @classmethod
@@ -127,6 +132,7 @@ class Core:
                     raise self._fault(str(error), address + len(data)) from None
             return data
 
+        self.translates = True
         self.program.add_memory_segment(_UPPER_HALF, _UPPER_HALF, read)
 
     # --- symbols and types ----------------------------------------------------------------------------------

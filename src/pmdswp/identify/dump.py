@@ -1,48 +1,93 @@
-"""A vmcore, by drgn: its VMCOREINFO, and the symbols that it has of itself."""
+"""A vmcore, by drgn: its VMCOREINFO, the symbols that it has of itself, and what the kernel noted of its CPU."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gzip
+import zlib
 from pathlib import Path
-from typing import Any
 
-from pmdswp.errors import IdentifyError, UnsupportedError
+from pmdswp.dump.drgn import Core
+from pmdswp.dump.kernel import DAMAGED, Kernel, types_of
+from pmdswp.dump.translation import Translation
+from pmdswp.errors import IdentifyError, PmdSwpError
 from pmdswp.identify.evidence import Clues
-from pmdswp.identify.vmcoreinfo import read_symbols, read_vmcoreinfo
+from pmdswp.identify.kconfig import read_config
+from pmdswp.identify.vmcoreinfo import read_addresses, read_vmcoreinfo
+from pmdswp.walk import ReadError
 
-__all__ = ["MACHINES", "read_dump"]
+__all__ = ["read_core", "read_dump"]
 
-MACHINES = {"X86_64": "x86_64", "AARCH64": "arm64", "RISCV64": "riscv64", "S390X": "s390x", "PPC64": "ppc64"}
-"""drgn's name of an architecture -> ours."""
+X86_SHADOW_STACK = 11 * 32 + 23
+"""The bit of X86_FEATURE_USER_SHSTK among the capabilities of a CPU, since 6.6."""
+RISCV_SVNAPOT, RISCV_SVRSW60T59B = 33, 100
+"""The bits of RISCV_ISA_EXT_SVNAPOT, since 6.4, and of RISCV_ISA_EXT_SVRSW60T59B, since 6.19."""
+PPC64_RADIX = 0x40
+"""MMU_FTR_TYPE_RADIX."""
 
 
 def read_dump(clues: Clues, path: str | Path) -> None:
     """Gather what a vmcore says of its kernel."""
     try:
-        import drgn  # noqa: PLC0415  # an extra
-    except ImportError as error:
-        raise UnsupportedError(f"no dumps without drgn: pip install 'pmdswp[drgn]' ({error})") from None
-    program: Any = drgn.Program()
-    try:
-        program.set_core_dump(path)
-        text = program["VMCOREINFO"].string_().decode(errors="replace")
-    except (OSError, ValueError, LookupError, drgn.FaultError) as error:
-        raise IdentifyError(f"{path}: {error}") from None
-    if program.platform is not None:
-        name = program.platform.arch.name
-        clues.machine(MACHINES.get(name, name), "the dump's platform")
-    read_vmcoreinfo(clues, text)
-    read_symbols(clues, _symbols(program))
+        core = Core.open(path)
+    except ReadError as error:
+        raise IdentifyError(str(error)) from None
+    read_core(clues, core)
 
 
-def _symbols(program: Any) -> Iterator[str]:
-    """The symbols, in the form of /proc/kallsyms; none of kernels before 6.0, whose VMCOREINFO does not lead there."""
-    try:
-        from drgn.helpers.linux.kallsyms import load_vmlinux_kallsyms  # noqa: PLC0415
+def read_core(clues: Clues, core: Core) -> None:
+    """Gather what a kernel that drgn has opened says of itself.
 
-        program.register_symbol_finder("pmdswp", load_vmlinux_kallsyms(program), enable_index=0)
-        found = program.symbols()
-    except (ImportError, LookupError, ValueError, OSError):
+    Where drgn does not translate the kernel's addresses, it is taught to, as soon as it is known which kernel it is.
+    """
+    if core.machine != "unknown":
+        clues.machine(core.machine, "the dump's platform")
+    read_vmcoreinfo(clues, core.vmcoreinfo)
+    if not core.translates:
+        try:
+            arch = clues.identified().arch
+        except PmdSwpError:
+            return
+        core.translate_by(Translation(arch, core.vmcoreinfo, core.read_physical).physical)
+    read_addresses(clues, core.symbols)
+    _read_config(clues, core)
+    _read_cpu(clues, core)
+
+
+def _read_config(clues: Clues, core: Core) -> None:
+    """The configuration that a kernel has with it, where it was built so (CONFIG_IKCONFIG)."""
+    start, end = (core.symbols.get(name) for name in ("kernel_config_data", "kernel_config_data_end"))
+    if start is None or end is None or not 0 < end - start < 1 << 22:
         return
-    for symbol in found:
-        yield f"{symbol.address:016x} T {symbol.name}"
+    try:
+        text = gzip.decompress(core.read(start, end - start)).decode(errors="replace")
+    except (ReadError, OSError, EOFError, zlib.error):
+        return
+    read_config(clues, text)
+
+
+def _read_cpu(clues: Clues, core: Core) -> None:
+    """What the kernel found its CPU to have, as far as its symbols and types lead there."""
+    symbols = core.symbols
+    try:
+        if core.machine == "x86_64" and "shstk_setup" in symbols:
+            kernel = Kernel(core, types_of(core), lambda _: None)
+            member = kernel.member("cpuinfo_x86", "x86_capability")
+            has = _bit(core, symbols["boot_cpu_data"] + member.offset, X86_SHADOW_STACK, 4)
+            clues.tell("shadow_stack", has, "the capabilities in boot_cpu_data")
+        elif core.machine == "riscv64" and "riscv_isa" in symbols:
+            for option, bit in (("svnapot", RISCV_SVNAPOT), ("svrsw60t59b", RISCV_SVRSW60T59B)):
+                clues.tell(option, _bit(core, symbols["riscv_isa"], bit, 8), "the extensions in riscv_isa")
+        elif core.machine == "ppc64" and "cur_cpu_spec" in symbols:
+            kernel = Kernel(core, types_of(core), lambda _: None)
+            spec = kernel.number(symbols["cur_cpu_spec"])
+            is_radix = kernel.get("cpu_spec", spec, "mmu_features") & PPC64_RADIX
+            clues.tell("mmu", "radix" if is_radix else "hash", "mmu_features of cur_cpu_spec")
+    except DAMAGED:
+        return
+
+
+def _bit(core: Core, address: int, bit: int, width: int) -> bool:
+    """A bit of a map that is made of words of that many bytes."""
+    word = core.read(address + bit // (8 * width) * width, width)
+    order = "big" if core.byteorder == "big" else "little"
+    return bool(int.from_bytes(word, order) >> bit % (8 * width) & 1)

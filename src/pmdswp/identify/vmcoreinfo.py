@@ -10,7 +10,15 @@ from pmdswp.errors import IdentifyError, brief
 from pmdswp.identify.evidence import Clues
 from pmdswp.softleaf import NR_SWAP_TYPES
 
-__all__ = ["SIGNS", "is_vmcoreinfo", "machine_of_release", "read_release", "read_symbols", "read_vmcoreinfo"]
+__all__ = [
+    "SIGNS",
+    "is_vmcoreinfo",
+    "machine_of_release",
+    "read_addresses",
+    "read_release",
+    "read_symbols",
+    "read_vmcoreinfo",
+]
 
 _ENTRY = re.compile(r"(?:(SYMBOL|NUMBER|SIZE|OFFSET|LENGTH)\()?([\w.]+)\)?=(.*)")
 ENTRY_SIZE = 8
@@ -121,12 +129,21 @@ _KALLSYMS = re.compile(r"([0-9a-f]{8,16}) [a-zA-Z] (\S+)(?:\s+\[\S+\])?")
 PRESENT_SYMBOLS: Mapping[str, tuple[str, ...]] = {
     "memory_failure": ("memory_failure",),
     "migrate_pages": ("migration",),
+    "do_huge_pmd_anonymous_page": ("thp",),
+    "pti_finalize": ("pti",),
     "set_pmd_migration_entry": ("thp", "migration"),
     "do_huge_pmd_device_private": ("thp", "device_private"),
 }
 """Function -> the options without which the kernel has no such function."""
 
-ABSENT_SYMBOLS: Mapping[str, str] = {"memory_failure": "memory_failure", "migrate_pages": "migration"}
+ABSENT_SYMBOLS: Mapping[str, str] = {
+    "memory_failure": "memory_failure",
+    "migrate_pages": "migration",
+    "do_huge_pmd_anonymous_page": "thp",
+    "pti_finalize": "pti",
+    "shstk_setup": "shadow_stack",
+    "handle_userfault": "uffd",
+}
 """Function -> the option that is off in a kernel whose symbols are known and lack it."""
 
 EMPTY_TABLES = ("invalid_pte_table", "invalid_pmd_table", "invalid_pud_table")
@@ -143,6 +160,11 @@ def read_symbols(clues: Clues, lines: Iterable[str]) -> None:
         match = _KALLSYMS.fullmatch(line.strip())
         if match is not None:
             addresses.setdefault(match[2], int(match[1], 16))
+    read_addresses(clues, addresses)
+
+
+def read_addresses(clues: Clues, addresses: Mapping[str, int]) -> None:
+    """What the symbols of a kernel say, by name."""
     for name in (name for name in PRESENT_SYMBOLS if name in addresses):
         for option in PRESENT_SYMBOLS[name]:
             clues.tell(option, value=True, why=f"the kernel has {name}()")
