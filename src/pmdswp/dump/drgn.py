@@ -10,6 +10,7 @@ from typing import Any
 
 from pmdswp.dump.btf import Member
 from pmdswp.errors import UnsupportedError
+from pmdswp.identify.vmcoreinfo import machine_by_signs
 from pmdswp.walk import ReadError
 from pmdswp.words import printable
 
@@ -66,13 +67,30 @@ class Core:
         """A vmcore, ELF or kdump.
 
         `vmcoreinfo`: that text, for a dump without the note. `machine`: our name of the architecture, for one that does
-        not say it. `UnsupportedError` without drgn; `ReadError` for what drgn cannot open.
+        not say it; where neither does, as in a kdump of QEMU's, the VMCOREINFO does. `UnsupportedError` without drgn;
+        `ReadError` for what drgn cannot open.
         """
+        try:
+            return cls._opened(path, vmcoreinfo, machine)
+        except ReadError:
+            if machine is not None:
+                raise
+            for name in MACHINES.values():
+                with contextlib.suppress(ReadError):
+                    core = cls._opened(path, vmcoreinfo, name)
+                    if machine_by_signs(core.vmcoreinfo) == name:
+                        return core
+            raise
+
+    @classmethod
+    def _opened(cls, path: str | Path, vmcoreinfo: str | None, machine: str | None) -> Core:
         drgn = _drgn()
         try:
-            program = drgn.Program(cls._platform(machine), vmcoreinfo=vmcoreinfo)
+            # drgn knows no other way to leave one of them out
+            given: dict[str, Any] = {} if vmcoreinfo is None else {"vmcoreinfo": vmcoreinfo}
+            program = drgn.Program(cls._platform(machine), **given)
             program.set_core_dump(os.fspath(path))
-        except (OSError, ValueError, LookupError, drgn.FaultError) as error:
+        except Exception as error:  # noqa: BLE001  # what libkdumpfile refuses comes as no other kind
             raise ReadError(f"{printable(os.fspath(path))}: {error}") from None
         return cls(program)
 

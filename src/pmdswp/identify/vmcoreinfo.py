@@ -13,6 +13,7 @@ from pmdswp.softleaf import NR_SWAP_TYPES
 __all__ = [
     "SIGNS",
     "is_vmcoreinfo",
+    "machine_by_signs",
     "machine_of_release",
     "read_addresses",
     "read_release",
@@ -44,6 +45,12 @@ def machine_of_release(release: str) -> str | None:
     """The architecture that a distribution's name of a kernel ends in; None if it names none."""
     found = _SUFFIXES.search(release)
     return None if found is None else _OTHER_NAMES.get(found[1], found[1])
+
+
+def machine_by_signs(text: str) -> str | None:
+    """The architecture whose kernel alone writes such a VMCOREINFO; None if nothing in it tells."""
+    keys = {line.partition("=")[0].strip() for line in text.splitlines()}
+    return next((machine for machine, signs in SIGNS.items() if not keys.isdisjoint(signs)), None)
 
 
 def is_vmcoreinfo(text: str) -> bool:

@@ -1,0 +1,108 @@
+"""Root tables of x86_64 found in memory itself, where nothing leads to the processes.
+
+There each root table has the kernel's half of the addresses beside that of its process: as the kernel's own root table
+has it, whose place VMCOREINFO says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pmdswp.dump.drgn import Core
+from pmdswp.dump.kernel import Note
+from pmdswp.dump.translation import Translation, symbol_in
+from pmdswp.walk import ReadError
+
+__all__ = ["roots_like_the_kernels"]
+
+_PAGE = 4096
+_HALF = _PAGE // 2
+_AT_ONCE = 1 << 21
+_ENTRY = 8
+_FEW = 2
+"""So many entries of the upper half may be there beside the kernel's: one is that of the local descriptor table."""
+
+
+def roots_like_the_kernels(core: Core, translation: Translation, note: Note) -> Iterator[int]:
+    """Physical addresses of pages whose upper half is that of the kernel's root table, and whose lower is not empty.
+
+    A page that was such a table, of a process that has ended, may be among them.
+    """
+    try:
+        own = core.read_physical(translation.root, _PAGE)[_HALF:]
+        spans = list(_memory(core))
+    except ReadError as error:
+        note(f"the roots of page tables cannot be looked for: {error}")
+        return
+    mark = max((own[i : i + _ENTRY] for i in range(0, _HALF, _ENTRY) if any(own[i : i + _ENTRY])), default=b"")
+    if not mark or not spans:
+        note("the roots of page tables cannot be looked for: no memory map in VMCOREINFO, or no kernel half")
+        return
+    note("root tables are looked for in all of memory: whose they are is not known, and some may be of ended processes")
+    for start, stop in spans:
+        for address in range(start, stop, _AT_ONCE):
+            yield from _in_stretch(core, address, min(_AT_ONCE, stop - address), own, mark, translation.root)
+
+
+def _memory(core: Core) -> Iterator[tuple[int, int]]:
+    """Where memory is, by the kernel's nodes, which VMCOREINFO leads to."""
+    table, count = symbol_in(core.vmcoreinfo, "node_data"), 64
+    members = [_offset(core.vmcoreinfo, f"pglist_data.{name}") for name in ("node_start_pfn", "node_spanned_pages")]
+    if None in members:
+        return
+    if table is None:
+        nodes = [symbol_in(core.vmcoreinfo, "contig_page_data") or 0]
+    else:
+        count = _length(core.vmcoreinfo, "node_data") or count
+        data = core.read(table, _ENTRY * count)
+        nodes = [int.from_bytes(data[i : i + _ENTRY], "little") for i in range(0, len(data), _ENTRY)]
+    for node in filter(None, nodes):
+        first, pages = (int.from_bytes(core.read(node + (offset or 0), _ENTRY), "little") for offset in members)
+        yield first * _PAGE, (first + pages) * _PAGE
+
+
+def _offset(vmcoreinfo: str, member: str) -> int | None:
+    """The offset of a member in VMCOREINFO."""
+    return _count(vmcoreinfo, f"OFFSET({member})=")
+
+
+def _length(vmcoreinfo: str, name: str) -> int | None:
+    """The length of an array in VMCOREINFO."""
+    return _count(vmcoreinfo, f"LENGTH({name})=")
+
+
+def _count(vmcoreinfo: str, key: str) -> int | None:
+    for line in vmcoreinfo.splitlines():
+        if line.startswith(key) and line[len(key) :].strip().isdecimal():
+            return int(line[len(key) :])
+    return None
+
+
+def _in_stretch(core: Core, address: int, size: int, own: bytes, mark: bytes, kernel: int) -> Iterator[int]:
+    """The root tables in a stretch of memory, of which some may not be in the dump."""
+    try:
+        data = core.read_physical(address, size)
+    except ReadError:
+        if size > _PAGE:
+            half = size // 2 // _PAGE * _PAGE
+            yield from _in_stretch(core, address, half, own, mark, kernel)
+            yield from _in_stretch(core, address + half, size - half, own, mark, kernel)
+        return
+    for place in range(0, len(data), _PAGE):
+        page = data[place : place + _PAGE]
+        if mark in page[_HALF:] and address + place != kernel and _is_root(page, own):
+            yield address + place
+
+
+def _is_root(page: bytes, own: bytes) -> bool:
+    if not any(page[:_HALF]):
+        return False
+    others = 0
+    for i in range(0, _HALF, _ENTRY):
+        mine, theirs = own[i : i + _ENTRY], page[_HALF + i : _HALF + i + _ENTRY]
+        if mine == theirs:
+            continue
+        if any(mine):
+            return False
+        others += 1
+    return others <= _FEW
