@@ -29,6 +29,7 @@ COMMANDS = {
     "identify": "which kernel a vmcore, a .config, a kernel log or this machine is of, option by option",
     "layout": "what each bit of a swap entry means",
     "scan": "summarise a raw file of page tables of any size (needs the extra `scan`)",
+    "dump": "the page tables in a vmcore, process by process (needs the extra `drgn`)",
     "prove": "prove the laws of the codec for every word (needs the extra `prove`)",
     "check-tree": "ask a kernel source tree, compiled here, what its entries are",
     "vectors": "list or print what compiled kernels computed",

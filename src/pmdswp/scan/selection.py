@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pmdswp import array
 from pmdswp.columns import Words
@@ -61,7 +62,11 @@ class Selection:
         """Whether `entry` is wanted."""
         return bool(self._wanted[entry.state.code, entry.kind.value])
 
+    def mask(self, columns: array.Columns) -> NDArray[np.bool_]:
+        """Which of the words with these columns are wanted."""
+        return cast("NDArray[np.bool_]", self._wanted[columns.state, columns.kind])
+
     def of(self, words: Words, columns: array.Columns, position: int) -> Selected:
         """Those of `words` that are wanted; the first of `words` stands at byte `position`."""
-        places = np.flatnonzero(self._wanted[columns.state, columns.kind])
+        places = np.flatnonzero(self.mask(columns))
         return Selected(places.astype(np.uint64) * np.uint64(WORD) + np.uint64(position), words[places])

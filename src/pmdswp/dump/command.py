@@ -1,0 +1,213 @@
+"""What ``pmdswp dump`` does."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import IO, Any, NamedTuple
+
+from pmdswp.dump.explanation import explain
+from pmdswp.dump.opened import Dump
+from pmdswp.dump.processes import Process
+from pmdswp.dump.records import BINARY_FORMATS, WRITERS, Write, records
+from pmdswp.dump.rows import rows
+from pmdswp.dump.summary import Summary, summarise, summary_lines, summary_record
+from pmdswp.errors import UnsupportedError, brief, escaped
+from pmdswp.formula import MASK64
+from pmdswp.scan.selection import Selection
+from pmdswp.scan.streams import opened_output, standard_output
+from pmdswp.walk import Step
+
+__all__ = ["DumpRequest", "command"]
+
+
+class DumpRequest(NamedTuple):
+    """What ``pmdswp dump`` is asked for."""
+
+    path: str
+    vmcoreinfo: str | None
+    machine: str | None
+    options: Mapping[str, object]
+    pids: tuple[int, ...]
+    comms: tuple[str, ...]
+    roots: tuple[int, ...]
+    va: tuple[int, int | None] | None
+    only: str | None
+    split: bool
+    summary: bool
+    format: str
+    output: str | None
+
+    @property
+    def wants_records(self) -> bool:
+        """Whether entries are asked for one by one: by any way to choose some, or by a format that is not text."""
+        chosen = self.pids or self.comms or self.roots or self.only or self.split
+        return not self.summary and bool(chosen or self.va or self.format != "table")
+
+
+def command(request: DumpRequest, complain: Callable[[str], None]) -> int:
+    """Do what ``pmdswp dump`` does, and return its exit status; `complain` prints a line of what could not be had.
+
+    0; 1 if a table could not be read, or if an address leads into such a one. Errors are those of `Dump.open`, and
+    `UnsupportedError` for a process that is not there.
+    """
+    text = None
+    if request.vmcoreinfo is not None:
+        with open(request.vmcoreinfo, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+            text = file.read()
+    if request.summary and request.format in ("csv", "parquet"):
+        raise UnsupportedError(f"a summary is text or JSON, not {request.format}")
+    selection = None if request.only is None else Selection.named(request.only)
+    dump = Dump.open(
+        request.path, vmcoreinfo=text, machine=request.machine, options=request.options, note=lambda note: complain(note)
+    )
+    for note in dump.arch.notes:
+        complain(f"note: {note}")
+    processes = _chosen(dump, request)
+    unread = _Unread(dump)
+    with _output(request) as file:
+        if request.va is not None and request.va[1] is None and request.format == "table" and not request.summary:
+            _explain(dump, processes, request.va[0], file)
+        elif request.wants_records:
+            with WRITERS[request.format](dump.arch, file) as write:
+                for process in processes:
+                    _record(dump, process, request, selection, unread, write)
+        else:
+            _summarise(dump, processes, request, unread, file)
+    return 1 if unread.count else 0
+
+
+def _chosen(dump: Dump, request: DumpRequest) -> list[Process]:
+    """The processes that are asked for; all where none is named."""
+    if request.roots:
+        return [Process(None, None, root) for root in request.roots]
+    found = [
+        process
+        for process in dump.processes
+        if not (request.pids or request.comms) or process.pid in request.pids or process.comm in request.comms
+    ]
+    for pid in request.pids:
+        if all(process.pid != pid for process in found):
+            raise UnsupportedError(f"no process {pid} with memory of its own is in the dump; {_known(dump)}")
+    for comm in request.comms:
+        if all(process.comm != comm for process in found):
+            raise UnsupportedError(f"no process with memory is called {brief(comm)} in the dump; {_known(dump)}")
+    return found
+
+
+def _known(dump: Dump) -> str:
+    names = [f"{process.pid} {process.comm}" for process in dump.processes]
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return f"it has {escaped(', '.join(names[:20])) or 'none'}{more}"
+
+
+class _Unread:
+    """Tells of tables that could not be read: of the first few of a process, then how many there are."""
+
+    _FEW = 5
+
+    def __init__(self, dump: Dump) -> None:
+        self._dump, self.count = dump, 0
+
+    def of(self, process: Process) -> Callable[[Step], None]:
+        """What notes the tables of a process."""
+        told = 0
+
+        def note(step: Step) -> None:
+            nonlocal told
+            self.count += 1
+            told += 1
+            if told <= self._FEW:
+                who = hex(process.root) if process.pid is None else f"process {process.pid}"
+                where = f"{step.va:#x}-{step.va + step.size & MASK64:#x}"
+                self._dump.note(
+                    f"{who}: the {step.level} table at {step.entry_address:#x}, for {where}, cannot be read, or is gone "
+                    "through too often"
+                )
+            elif told == self._FEW + 1:
+                self._dump.note(f"{process.comm or hex(process.root)}: and more such tables")
+
+        return note
+
+
+def _range(dump: Dump, process: Process, request: DumpRequest) -> tuple[int, int]:
+    start, stop = (0, dump.user_end(process)) if request.va is None else request.va
+    return start, start + 1 if stop is None else stop
+
+
+def _record(
+    dump: Dump, process: Process, request: DumpRequest, selection: Selection | None, unread: _Unread, write: Write
+) -> None:
+    start, stop = _range(dump, process, request)
+    found = rows(
+        dump.arch, dump.core.read_physical, process.root, start, stop, selection, unread.of(process)
+    )
+    with _progress(f"process {process.pid}") as advance:
+        count = 0
+        for record in records(dump, process, found, split=request.split):
+            write(record)
+            count += 1
+            if count % 4096 == 0:
+                advance(count)
+
+
+def _explain(dump: Dump, processes: list[Process], va: int, file: IO[str]) -> None:
+    for number, process in enumerate(processes):
+        if number:
+            file.write("\n")
+        for line in explain(dump, process, va):
+            file.write(f"{line}\n")
+
+
+def _summarise(
+    dump: Dump, processes: list[Process], request: DumpRequest, unread: _Unread, file: IO[str]
+) -> None:
+    found: list[tuple[Process, Summary]] = []
+    for number, process in enumerate(processes, start=1):
+        with _progress(f"process {number} of {len(processes)}") as advance:
+            start, stop = _range(dump, process, request)
+            read = dump.core.read_physical
+            summary = summarise(dump.arch, read, process.root, range(start, stop), unread.of(process), advance)
+        if request.format == "json":
+            file.write(f"{json.dumps(summary_record(dump.arch, process, summary, dump.device))}\n")
+        else:
+            found.append((process, summary))
+    if request.format != "json":
+        for line in summary_lines(dump.arch, found, list(dump.devices.values())):
+            file.write(f"{line}\n")
+
+
+@contextmanager
+def _output(request: DumpRequest) -> Iterator[IO[Any]]:
+    """Where records, or the summary, go; never over the dump."""
+    mode = "wb" if request.format in BINARY_FORMATS and request.wants_records else "w"
+    if request.output is None:
+        if mode == "wb" and sys.stdout.isatty():
+            raise UnsupportedError(f"{request.format} is not for a terminal; -o FILE says where to write it")
+        with standard_output(mode) as file:
+            yield file
+        return
+    with open(request.path, "rb") as source, opened_output(request.output, mode, source) as file:  # noqa: PTH123
+        yield file
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int], object]]:
+    """What shows how far it is, on one line of standard error, where that is a terminal and nothing else goes there."""
+    stream = sys.stderr
+    if stream is None or not stream.isatty() or sys.stdout.isatty():
+        with nullcontext():
+            yield lambda _: None
+        return
+
+    def show(done: int) -> None:
+        stream.write(f"\r{what}: {done:,} entries\x1b[K")
+        stream.flush()
+
+    try:
+        yield show
+    finally:
+        stream.write("\r\x1b[K")
+        stream.flush()

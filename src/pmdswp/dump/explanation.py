@@ -1,0 +1,93 @@
+"""The way from the root of a process's page tables to the entry that decides about an address, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pmdswp.arch import Level
+from pmdswp.dump.opened import Dump
+from pmdswp.dump.processes import Process
+from pmdswp.errors import escaped
+from pmdswp.render.records import marker_names
+from pmdswp.render.text import describe
+from pmdswp.softleaf import Entry, SoftLeafType, State
+from pmdswp.walk import Step
+
+__all__ = ["explain", "meaning"]
+
+_KINDS = {
+    SoftLeafType.NONE: "type 0 and offset 0 in a word that is not empty: the kernel takes it for no entry",
+    SoftLeafType.MIGRATION_READ: "the page is being moved to another frame; it will be mapped without write access",
+    SoftLeafType.MIGRATION_READ_EXCLUSIVE: "the page, which is this process's alone, is being moved to another frame; "
+    "it will be mapped without write access",
+    SoftLeafType.MIGRATION_WRITE: "the page is being moved to another frame; it will be mapped with write access",
+    SoftLeafType.DEVICE_PRIVATE_READ: "the page is in the memory of a device, and was readable",
+    SoftLeafType.DEVICE_PRIVATE_WRITE: "the page is in the memory of a device, and was writable",
+    SoftLeafType.DEVICE_EXCLUSIVE: "the page is mapped for a device alone, for its atomic operations",
+    SoftLeafType.HWPOISON: "the page has a hardware error: who touches it gets SIGBUS",
+    SoftLeafType.SWAPIN_ERROR: "the page could not be read back from swap: who touches it gets SIGBUS",
+    SoftLeafType.UNKNOWN: "no kernel writes such a type",
+}
+_MARKERS = {
+    "uffd_wp": "no page, and a write to it goes to userfaultfd",
+    "poisoned": "no page, and who touches it gets SIGBUS",
+    "guard": "a guard page: who touches it gets SIGSEGV",
+}
+
+
+def explain(dump: Dump, process: Process, va: int) -> Iterator[str]:
+    """The way to the entry that decides about an address, level by level, and what that entry means.
+
+    `DecodeError` and `UnsupportedError` as `pmdswp.walk.lookup`.
+    """
+    who = "a process that is not known" if process.pid is None else f"process {process.pid} {escaped(process.comm or '')}"
+    steps = dump.lookup(process, va)
+    yield f"address {va:#x} of {who}"
+    area = dump.area(process, va)
+    if process.mm:
+        yield "no VMA covers it" if area is None else f"VMA {escaped(str(area))}"
+    yield f"page tables from {process.root:#x} ({'ASCE' if dump.arch.name == 's390x' else 'root table'})"
+    levels = {level.name: level for level in dump.arch.tables}
+    for step in steps:
+        yield from _explain_step(dump, step, levels[step.level], va)
+
+
+def _explain_step(dump: Dump, step: Step, level: Level, va: int) -> Iterator[str]:
+    top = level.shift + level.index_bits - 1
+    index = (va >> level.shift) % level.entries
+    if step.entry is None or step.word is None:
+        yield f"{level.name}  the table at {step.entry_address:#x} is not in the dump, or cannot be read: the way ends"
+        return
+    yield f"{level.name}  entry {index} (bits {top}-{level.shift} of the address), at {step.entry_address:#x}: {step.word:#018x}"
+    yield f"     {describe(dump.arch, step.entry)}"
+    if step.entry.state is not State.TABLE:
+        inside = va - step.va
+        yield f"     {meaning(dump, step.entry, inside)}"
+
+
+def meaning(dump: Dump, entry: Entry, inside: int = 0) -> str:
+    """What an entry means for the page that is `inside` bytes behind the first address that it covers."""
+    arch = dump.arch
+    page = inside // arch.page_size
+    covered = "" if entry.level == "pte" else f", in an entry of {1 << arch.level(entry.level).shift - arch.page_shift} pages"
+    if entry.state is State.NONE:
+        return "empty: no page is here; if a file, or shared memory, is mapped, its page may be elsewhere"
+    if entry.state is State.PRESENT:
+        held = ", without access (PROT_NONE, or a hint for NUMA balancing)" if "protnone" in entry.attributes else ""
+        return f"present: the address is in page frame {(entry.pfn or 0) + page:#x}{held}{covered}"
+    if entry.state is State.BAD:
+        return "neither empty nor present, where this kernel has no such entries: the table is damaged, or none"
+    leaf, kind = entry.leaf, entry.kind
+    if leaf is None or kind is SoftLeafType.MARKER:
+        names = marker_names(arch, entry.markers)
+        return "; ".join(_MARKERS[name] for name in names) or "a marker of no known kind"
+    if kind is SoftLeafType.SWAP:
+        slot = leaf.offset + page
+        found = dump.devices.get(leaf.swp_type)
+        if found is None:
+            where = f"swap type {leaf.swp_type}, of which the name is not known"
+            return f"swapped out: slot {slot:#x} of {where}{covered}"
+        beyond = "" if slot < found.slots else f"; the device has {found.slots:#x} slots only"
+        return f"swapped out: slot {slot:#x} of {escaped(found.name)} (type {leaf.swp_type}){covered}{beyond}"
+    frame = "" if entry.pfn is None else f"; page frame {entry.pfn + page:#x}"
+    return f"{_KINDS[kind]}{frame}{covered}"
