@@ -85,7 +85,7 @@ class Btf:
             self._places = list(self._find(length + types, length + types + size))
         except (struct.error, IndexError):
             raise DecodeError(f"BTF of {len(data)} bytes is cut off") from None
-        self._structures: dict[str, list[_Type]] = {}
+        self._structures: dict[str, list[int]] = {}
 
     def _find(self, place: int, end: int) -> Iterator[int]:
         """Where each type begins."""
@@ -112,12 +112,15 @@ class Btf:
         return _Type(*self._three.unpack_from(self._data, place), place + _TYPE_SIZE)
 
     def _named(self, structure: str) -> list[_Type]:
+        return [self._type(number) for number in self._named_numbers(structure)]
+
+    def _named_numbers(self, structure: str) -> list[int]:
         """All structures and unions of that name: files of a kernel may each have one."""
         if not self._structures:
             for number in range(1, len(self._places)):
                 found = self._type(number)
                 if found.kind in (_STRUCT, _UNION) and found.name:
-                    self._structures.setdefault(self._text(found.name), []).append(found)
+                    self._structures.setdefault(self._text(found.name), []).append(number)
         try:
             return self._structures[structure]
         except KeyError:

@@ -106,6 +106,9 @@ class Translation:
         if name == "x86_64":
             base = number_in(self._info, "phys_base")
             return None if base is None else va - _KERNEL_MAP + base
+        if name == "s390x":
+            start, place = number_in(self._info, "KERNELOFFSET"), number_in(self._info, "KERNELOFFPHYS")
+            return None if start is None or place is None else va - start + place
         distance = {"arm64": "kimage_voffset", "riscv64": "va_kernel_pa_offset"}.get(name)
         offset = None if distance is None else number_in(self._info, distance)
         return None if offset is None else va - offset & MASK64
