@@ -47,6 +47,7 @@ class Recorder(Core):
     """A kernel of which it is noted what is read: lines of physical memory."""
 
     lines: set[int]
+    pages: set[int]
     skipped: range = range(0)
     dump: Dump | None = None
 
@@ -56,9 +57,10 @@ class Recorder(Core):
     def read_physical(self, address: int, size: int) -> bytes:
         data = super().read_physical(address, size)
         if size == WORD:
-            # an entry of a table: drgn reads tables whole
-            table = 4 * PAGE if self.machine == "s390x" else PAGE
-            address, size = address // table * table, table
+            # an entry of a table: drgn reads tables whole, on s390x as if all were the largest
+            size_of_all = 4 * PAGE if self.machine == "s390x" else PAGE
+            start, stop = address // size_of_all * size_of_all, address + size_of_all
+            self.pages.update(range(start // PAGE, stop // PAGE + (size_of_all > PAGE)))
         self.note(address, size)
         return data
 
@@ -183,7 +185,7 @@ def reduced(path: Path) -> tuple[Dump, dict[int, bytearray]]:
     """What is kept of a vmcore: pages by number."""
     core = Recorder.open(path)
     assert isinstance(core, Recorder)
-    core.lines = set()
+    core.lines, core.pages = set(), set()
     symbols = dict(core.symbols)
     core.skipped = range(symbols["__start_BTF"], symbols["__stop_BTF"])
     dump = Dump(core)
@@ -203,7 +205,7 @@ def reduced(path: Path) -> tuple[Dump, dict[int, bytearray]]:
     made = {symbol_in(core.vmcoreinfo, name) or 0: what for name, what in tables_of_symbols(symbols, low, order).items()}
     made[symbols["__start_BTF"]] = btf
     bytes_made = {dump.translation.physical(va + i)[0]: what[i] for va, what in made.items() for i in range(len(what))}
-    pages: dict[int, bytearray] = {}
+    pages = {number: bytearray(PAGE) for number in core.pages}
     for line in sorted(core.lines):
         page = pages.setdefault(line * LINE // PAGE, bytearray(PAGE))
         start = line * LINE % PAGE
