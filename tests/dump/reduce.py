@@ -22,7 +22,7 @@ from pmdswp.dump import Dump
 from pmdswp.dump.btf import Btf
 from pmdswp.dump.drgn import Core
 from pmdswp.dump.elf import Span, write_vmcore
-from pmdswp.dump.translation import symbol_in
+from pmdswp.dump.vmcoreinfo import symbol_in
 from pmdswp.identify.vmcoreinfo import ABSENT_SYMBOLS, EMPTY_TABLES, PRESENT_SYMBOLS
 from pmdswp.walk import ReadError
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from pmdswp.dump.btf import Member
+from pmdswp.dump.vmcoreinfo import symbol_in
 from pmdswp.errors import UnsupportedError
 from pmdswp.identify.vmcoreinfo import machine_by_signs
 from pmdswp.walk import ReadError
 from pmdswp.words import printable
 
-__all__ = ["MACHINES", "NOT_TRANSLATED", "Core", "Dwarf"]
+__all__ = ["MACHINES", "Core", "Dwarf"]
 
 MACHINES: Mapping[str, str] = {
     "X86_64": "x86_64",
@@ -25,9 +26,6 @@ MACHINES: Mapping[str, str] = {
     "LOONGARCH64": "loongarch64",
 }
 """drgn's name of an architecture -> ours."""
-
-NOT_TRANSLATED = ("riscv64", "loongarch64")
-"""Machines of which drgn reads physical memory, and no virtual memory."""
 
 _UPPER_HALF = 1 << 63
 
@@ -58,8 +56,8 @@ class Core:
             is_little = program.platform.flags & self._drgn.PlatformFlags.IS_LITTLE_ENDIAN
             self.byteorder = "little" if is_little else "big"
         self.vmcoreinfo = self._vmcoreinfo()
-        self.translates = self.machine not in NOT_TRANSLATED
-        """Whether the kernel's virtual memory can be read; else `translate_by` makes that so."""
+        self.translates = self._can_translate()
+        """Whether drgn reads the kernel's virtual memory; else `translate_by` is to make that so."""
         self._symbols: dict[str, int] | None = None
 
     @classmethod
@@ -131,8 +129,20 @@ class Core:
         """Bytes of the kernel's virtual memory; `ReadError` for what is not there, or not in the dump."""
         try:
             return bytes(self.program.read(address, size))
-        except (self._fault, ValueError, OverflowError, OSError, NotImplementedError) as error:
+        except (self._fault, ValueError, OverflowError, OSError, LookupError, NotImplementedError) as error:
             raise ReadError(f"kernel memory at {address:#x}: {error}") from None
+
+    def _can_translate(self) -> bool:
+        """Whether something in the kernel's image can be read, which no filter leaves out."""
+        for name in ("init_uts_ns", "swapper_pg_dir"):
+            address = symbol_in(self.vmcoreinfo, name)
+            if address is not None:
+                try:
+                    self.read(address, 8)
+                except ReadError:
+                    continue
+                return True
+        return False
 
     def translate_by(self, physical: Callable[[int], tuple[int, int]]) -> None:
         """Let the kernel's virtual memory be read by `physical`, where drgn has no translation of its own.

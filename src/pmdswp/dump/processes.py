@@ -13,7 +13,7 @@ from pmdswp.walk import ReadError
 
 __all__ = ["Area", "Process", "areas", "processes"]
 
-_KERNEL_HALF = 1 << 63
+_PF_KTHREAD = 0x200000
 _VM_FLAGS = {"read": 0x1, "write": 0x2, "exec": 0x4, "shared": 0x8, "hugetlb": 0x400000}
 
 
@@ -55,6 +55,9 @@ def processes(kernel: Kernel, translation: Translation) -> Iterator[Process]:
     for task in kernel.list(tasks, "task_struct", "tasks"):
         try:
             pid, comm = kernel.get("task_struct", task, "tgid"), kernel.text("task_struct", task, "comm")
+            if kernel.get("task_struct", task, "flags") & _PF_KTHREAD:
+                # some borrow the memory of a process
+                continue
             mm = kernel.get("task_struct", task, "mm") or _mm_of_threads(kernel, task)
         except ReadError as error:
             kernel.note(f"a process is left out: {error}")
@@ -74,10 +77,9 @@ def processes(kernel: Kernel, translation: Translation) -> Iterator[Process]:
 def _mm_of_threads(kernel: Kernel, leader: int) -> int:
     """The memory of a process whose first thread has ended, by the others; 0 if none has some."""
     try:
-        flags = kernel.get("task_struct", leader, "flags")
-        if flags & 0x00200000:  # PF_KTHREAD
-            return 0
         signal = kernel.get("task_struct", leader, "signal")
+        if not signal:
+            return 0
         head = signal + kernel.member("signal_struct", "thread_head").offset
         for task in kernel.list(head, "task_struct", "thread_node"):
             mm = kernel.get("task_struct", task, "mm")

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from pmdswp.dump.drgn import Core
 from pmdswp.dump.kernel import Note
-from pmdswp.dump.translation import Translation, symbol_in
+from pmdswp.dump.translation import Translation
+from pmdswp.dump.vmcoreinfo import count_in, symbol_in
 from pmdswp.walk import ReadError
 
 __all__ = ["roots_like_the_kernels"]
@@ -47,35 +48,18 @@ def roots_like_the_kernels(core: Core, translation: Translation, note: Note) -> 
 def _memory(core: Core) -> Iterator[tuple[int, int]]:
     """Where memory is, by the kernel's nodes, which VMCOREINFO leads to."""
     table, count = symbol_in(core.vmcoreinfo, "node_data"), 64
-    members = [_offset(core.vmcoreinfo, f"pglist_data.{name}") for name in ("node_start_pfn", "node_spanned_pages")]
+    members = [count_in(core.vmcoreinfo, "OFFSET", f"pglist_data.{name}") for name in ("node_start_pfn", "node_spanned_pages")]
     if None in members:
         return
     if table is None:
         nodes = [symbol_in(core.vmcoreinfo, "contig_page_data") or 0]
     else:
-        count = _length(core.vmcoreinfo, "node_data") or count
+        count = count_in(core.vmcoreinfo, "LENGTH", "node_data") or count
         data = core.read(table, _ENTRY * count)
         nodes = [int.from_bytes(data[i : i + _ENTRY], "little") for i in range(0, len(data), _ENTRY)]
     for node in filter(None, nodes):
         first, pages = (int.from_bytes(core.read(node + (offset or 0), _ENTRY), "little") for offset in members)
         yield first * _PAGE, (first + pages) * _PAGE
-
-
-def _offset(vmcoreinfo: str, member: str) -> int | None:
-    """The offset of a member in VMCOREINFO."""
-    return _count(vmcoreinfo, f"OFFSET({member})=")
-
-
-def _length(vmcoreinfo: str, name: str) -> int | None:
-    """The length of an array in VMCOREINFO."""
-    return _count(vmcoreinfo, f"LENGTH({name})=")
-
-
-def _count(vmcoreinfo: str, key: str) -> int | None:
-    for line in vmcoreinfo.splitlines():
-        if line.startswith(key) and line[len(key) :].strip().isdecimal():
-            return int(line[len(key) :])
-    return None
 
 
 def _in_stretch(core: Core, address: int, size: int, own: bytes, mark: bytes, kernel: int) -> Iterator[int]:

@@ -6,15 +6,15 @@ in the image, `pmdswp.walk` finds all else.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 from pmdswp.arch import Arch
+from pmdswp.dump.vmcoreinfo import number_in, symbol_in
 from pmdswp.formula import MASK64
 from pmdswp.softleaf import State
 from pmdswp.walk import Read, ReadError, lookup
 
-__all__ = ["Translation", "number_in", "symbol_in"]
+__all__ = ["Translation"]
 
 _KERNEL_MAP = 0xFFFFFFFF80000000
 """Where x86_64 has the kernel's image: __START_KERNEL_map."""
@@ -27,21 +27,6 @@ _LONGEST = 1 << 30
 
 _KEPT = 1 << 16
 """Pages of which it is remembered where they are."""
-
-
-def number_in(vmcoreinfo: str, name: str) -> int | None:
-    """A number in VMCOREINFO: ``NUMBER(name)=`` in decimal or 0x, or ``name=`` in hex; None if it is not there."""
-    match = re.search(rf"^NUMBER\({name}\)=(-?(?:0x)?[0-9a-fA-F]+)\s*$", vmcoreinfo, re.MULTILINE)
-    if match is not None:
-        return int(match[1], 0)
-    match = re.search(rf"^{name}=([0-9a-fA-F]+)\s*$", vmcoreinfo, re.MULTILINE)
-    return None if match is None else int(match[1], 16)
-
-
-def symbol_in(vmcoreinfo: str, name: str) -> int | None:
-    """The address of a symbol in VMCOREINFO; None if it is not there."""
-    match = re.search(rf"^SYMBOL\({name}\)=([0-9a-fA-F]+)\s*$", vmcoreinfo, re.MULTILINE)
-    return None if match is None else int(match[1], 16)
 
 
 class Translation:

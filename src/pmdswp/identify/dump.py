@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 from pmdswp.dump.drgn import Core
@@ -43,11 +44,8 @@ def read_core(clues: Clues, core: Core) -> None:
         clues.machine(core.machine, "the dump's platform")
     read_vmcoreinfo(clues, core.vmcoreinfo)
     if not core.translates:
-        try:
-            arch = clues.identified().arch
-        except PmdSwpError:
-            return
-        core.translate_by(Translation(arch, core.vmcoreinfo, core.read_physical).physical)
+        with suppress(PmdSwpError):
+            core.translate_by(Translation(clues.identified().arch, core.vmcoreinfo, core.read_physical).physical)
     read_addresses(clues, core.symbols)
     _read_config(clues, core)
     _read_cpu(clues, core)
