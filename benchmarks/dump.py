@@ -20,7 +20,7 @@ import numpy as np
 
 import pmdswp
 from pmdswp import array
-from pmdswp.dump.drgn import Core
+from pmdswp.dump import Dump, Process
 from pmdswp.dump.elf import Span, write_vmcore
 from pmdswp.dump.summary import summarise
 
@@ -34,7 +34,7 @@ VMCOREINFO = "OSRELEASE=7.3.0\nPAGESIZE=4096\nSYMBOL(swapper_pg_dir)=ffffffff820
 
 
 def tables(entries: int) -> Iterator[tuple[int, bytes]]:
-    """Page tables of one process with so many PTEs: swap entries, every eighth table of them pages, tables scattered."""
+    """Page tables of a process with so many PTEs: swap entries, in every eighth table pages; they are scattered."""
     count = entries // 512
     generator = np.random.default_rng(1)
     frames = generator.choice((MEMORY - (2 << 20)) // PAGE, count, replace=False).astype(np.uint64) + np.uint64(512)
@@ -72,9 +72,11 @@ def written(folder: Path, entries: int) -> Path:
 def measured(path: Path) -> tuple[int, float, float]:
     """Words that were looked at, the seconds of the walk, and those from opening on."""
     begin = time.perf_counter()
-    core = Core.open(path)
+    options = {**dict(ARCH.config.chosen), "kernel": "7.3"}
+    dump = Dump.open(path, machine="x86_64", options=options)
     start = time.perf_counter()
-    summary = summarise(ARCH, core.read_physical, ROOT, range(1 << 47), print, lambda _: None)
+    process = Process(None, None, ROOT)
+    summary = summarise(dump, process, range(dump.user_end()), print, lambda _: None)
     end = time.perf_counter()
     return summary.words, end - start, end - begin
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple, cast
 
 from pmdswp.arch import Arch, Level
@@ -87,31 +88,37 @@ def tables(arch: Arch, read: Read, root: int, start: int = 0, stop: int | None =
     for base, wanted in halves(arch, levels, start, stop):
         if wanted:
             first = _Table(_words([base]), _words([address]), levels[0].entries)
-            yield from _walk(arch, levels, read, first, wanted, visits)
+            yield from _Walk(arch, read, wanted, visits).go(levels, first)
 
 
 def _words(numbers: Sequence[int]) -> Words:
     return np.array(numbers, np.uint64)
 
 
-def _walk(
-    arch: Arch, levels: Sequence[Level], read: Read, whole: _Table, wanted: range, visits: Counter[int]
-) -> Iterator[Tables | Step]:
-    """The tables of a level, of which each is `whole`, as far as they are `wanted`, and those below."""
-    level, rest = levels[0], levels[1:]
-    for part in _parts(level, whole, wanted):
-        found, problems = _read(level, read, part, visits)
-        yield from problems
-        columns = array.decode(arch, level.name, found)
-        yield Tables(level, part.va, part.address, found, columns)
-        if not rest:
-            continue
-        rows, places = np.nonzero(columns.state == State.TABLE.code)
-        if rows.size:
-            words = found[rows, places].astype(np.uint64)
-            below = cast("Words", level.table_address(cast("int", words)))
-            va = part.va[rows] + (places.astype(np.uint64) << np.uint64(level.shift))
-            yield from _walk(arch, rest, read, _Table(va, below, rest[0].entries), wanted, visits)
+class _Walk(NamedTuple):
+    """What stays the same on the way down."""
+
+    arch: Arch
+    read: Read
+    wanted: range
+    visits: Counter[int]
+
+    def go(self, levels: Sequence[Level], whole: _Table) -> Iterator[Tables | Step]:
+        """The tables of a level, of which each is `whole`, as far as they are wanted, and those below."""
+        level, rest = levels[0], levels[1:]
+        for part in _parts(level, whole, self.wanted):
+            found, problems = _read(level, self.read, part, self.visits)
+            yield from problems
+            columns = array.decode(self.arch, level.name, found)
+            yield Tables(level, part.va, part.address, found, columns)
+            if not rest:
+                continue
+            rows, places = np.nonzero(columns.state == State.TABLE.code)
+            if rows.size:
+                words = found[rows, places].astype(np.uint64)
+                below = cast("Words", level.table_address(cast("int", words)))
+                va = part.va[rows] + (places.astype(np.uint64) << np.uint64(level.shift))
+                yield from self.go(rest, _Table(va, below, rest[0].entries))
 
 
 def _parts(level: Level, whole: _Table, wanted: range) -> Iterator[_Table]:
@@ -160,7 +167,7 @@ def _runs(addresses: Words, size: int) -> Iterator[tuple[int, int]]:
     """Tables that lie one behind the other: where they begin, and how many they are."""
     ends = np.flatnonzero(np.diff(addresses) != np.uint64(size)) + 1
     bounds = [0, *ends.tolist(), addresses.size]
-    for start, stop in zip(bounds, bounds[1:], strict=False):
+    for start, stop in pairwise(bounds):
         yield int(addresses[start]), stop - start
 
 
@@ -187,7 +194,7 @@ def _read_apart(level: Level, read: Read, part: _Table, visits: Counter[int]) ->
 def _pieces(address: int, size: int) -> Iterator[tuple[int, int]]:
     """The parts of a stretch of memory, cut at the borders of the smallest pages."""
     bounds = [address, *range(address // PIECE * PIECE + PIECE, address + size, PIECE), address + size]
-    return zip(bounds, bounds[1:], strict=False)
+    return pairwise(bounds)
 
 
 def _joined(level: Level, problems: Sequence[Step]) -> list[Step]:
@@ -195,7 +202,10 @@ def _joined(level: Level, problems: Sequence[Step]) -> list[Step]:
     joined: list[Step] = []
     for step in problems:
         before = joined[-1] if joined else None
-        end = before and (before.va + before.size, before.entry_address + (before.size >> level.shift) * level.entry_size)
+        end = before and (
+            before.va + before.size,
+            before.entry_address + (before.size >> level.shift) * level.entry_size,
+        )
         if before is not None and end == (step.va, step.entry_address):
             joined[-1] = before._replace(size=before.size + step.size)
         else:

@@ -1,4 +1,4 @@
-"""A kernel as a dump has it, made for tests: symbols, BTF, processes, VMAs, swap devices, page tables. Of any architecture.
+"""A kernel of any architecture as a dump has it, for tests: symbols, BTF, processes, VMAs, swap devices, page tables.
 
 The numbers in its structures are its own; that they are read by way of its BTF is what the tests see to.
 """
@@ -125,7 +125,13 @@ class FakeKernel:
         self.swapfiles = 0
         for number in range(1100):
             self.symbols[f"filler_{number}"] = self.image + number
-        for name in ("memory_failure", "migrate_pages", "do_huge_pmd_anonymous_page", "pti_finalize", "handle_userfault"):
+        for name in (
+            "memory_failure",
+            "migrate_pages",
+            "do_huge_pmd_anonymous_page",
+            "pti_finalize",
+            "handle_userfault",
+        ):
             self.symbols[name] = self.image + 16
         if not arch.config.option("memory_failure"):
             del self.symbols["memory_failure"]
@@ -257,7 +263,7 @@ class FakeKernel:
     # --- the dump -------------------------------------------------------------------------------------------
 
     def write(self, path: Path, *, without: Sequence[str] = (), lost: Sequence[int] = ()) -> Path:
-        """The dump. `without`: "symbols", "btf" or "vmcoreinfo"; `lost`: addresses in the linear map whose pages are not there."""
+        """The dump. `without`: "symbols", "btf" or "vmcoreinfo"; `lost`: addresses whose pages are not there."""
         self._link()
         count = self.alloc(8)
         self.number(count, self.swapfiles, 4)

@@ -1,8 +1,8 @@
 """A vmcore reduced to page tables and to what identification needs: how `tests/data/vmcores` was made.
 
-``python -m dump.reduce VMCORE TRUTH OUT`` (with ``tests`` and ``src`` on the path) reads all that `pmdswp.dump` reads of
-an ELF vmcore, and writes that, at the addresses where it was, into ``OUT.elf.xz``: the page tables of all processes, the
-kernel's own as far as they lead to what is read, and of the kernel's structures the lines of 64 bytes that are read.
+``python -m dump.reduce VMCORE TRUTH OUT`` (with ``tests`` and ``src`` on the path) reads all that `pmdswp.dump` reads
+of an ELF vmcore, and writes that, at the addresses where it was, into ``OUT.elf.xz``: the page tables of all processes,
+the kernel's own as far as they lead to what is read, and of the kernel's structures the lines of 64 bytes that are read.
 What is too large to keep is made anew, smaller, at its old place: the table of symbols (kallsyms) with the symbols that
 are asked for and some others, the BTF with the structures that are asked for. ``OUT.truth.ndjson.xz`` is the truth,
 as it was given. Nothing of any process's memory is kept.
@@ -37,9 +37,10 @@ ASKED = (
     *("_stext", "_text", "init_task", "swap_info", "nr_swapfiles", "__start_BTF", "__stop_BTF", "init_mm"),
     *("swapper_pg_dir", "boot_cpu_data", "riscv_isa", "cur_cpu_spec", "kernel_config_data", "kernel_config_data_end"),
 )
-STRUCTURES = frozenset(
-    "task_struct signal_struct mm_struct vm_area_struct maple_tree maple_range_64 maple_arange_64 file path dentry qstr "
-    "mount vfsmount swap_info_struct block_device device kobject list_head cpuinfo_x86 cpu_spec mm_context_t".split()
+STRUCTURES = (
+    *("task_struct", "signal_struct", "list_head", "mm_struct", "mm_context_t", "vm_area_struct"),
+    *("maple_tree", "maple_range_64", "maple_arange_64", "file", "path", "dentry", "qstr", "mount", "vfsmount"),
+    *("swap_info_struct", "block_device", "device", "kobject", "cpuinfo_x86", "cpu_spec"),
 )
 
 
@@ -121,7 +122,7 @@ class Reduced:
         self.strings = bytearray(b"\0")
         self.seen: dict[int, int] = {}
 
-    def bytes(self) -> bytes:
+    def data(self) -> bytes:
         for name in sorted(STRUCTURES):
             with contextlib.suppress(LookupError):
                 for found in self.btf._named_numbers(name):
@@ -151,27 +152,27 @@ class Reduced:
         found = self.btf._type(number)
         if found.kind in (8, 9, 10, 11, 18):
             return self.copy(found.size)
-        name = self.string(found.name) if found.name else 0
         if found.kind in (4, 5):
-            is_named = bool(found.name)
-            if is_named and not is_wanted and self.btf._text(found.name) not in STRUCTURES:
-                return self.remember(number, self.add(name, 4 << 24, found.size))
-            place = self.remember(number, self.add(0, 0, 0))
-            behind = b""
-            for i in range(found.elements):
-                member, inner, bits = struct.unpack_from(f"{self.order}III", self.btf._data, found.place + 12 * i)
-                behind += struct.pack(
-                    f"{self.order}III", self.string(member) if member else 0, self.copy(inner), bits
-                )
-            self.types[place - 1] = struct.pack(f"{self.order}III", name, found.info, found.size) + behind
-            return place
+            return self.copy_structure(number, is_wanted=is_wanted)
         if found.kind == 3:
             item, _, count = struct.unpack_from(f"{self.order}III", self.btf._data, found.place)
             behind = struct.pack(f"{self.order}III", self.copy(item), 0, count)
             return self.remember(number, self.add(0, 3 << 24, 0, behind))
-        if found.kind == 2:
-            return self.remember(number, self.add(0, 2 << 24, 0))
-        return self.remember(number, self.add(0, 1 << 24, found.size, struct.pack(f"{self.order}I", found.size * 8)))
+        size = 8 if found.kind == 2 else found.size
+        return self.remember(number, self.add(0, 1 << 24, size, struct.pack(f"{self.order}I", size * 8)))
+
+    def copy_structure(self, number: int, *, is_wanted: bool) -> int:
+        found = self.btf._type(number)
+        name = self.string(found.name) if found.name else 0
+        if found.name and not is_wanted and self.btf._text(found.name) not in STRUCTURES:
+            return self.remember(number, self.add(name, 4 << 24, found.size))
+        place = self.remember(number, self.add(0, 0, 0))
+        behind = b""
+        for i in range(found.elements):
+            member, inner, bits = struct.unpack_from(f"{self.order}III", self.btf._data, found.place + 12 * i)
+            behind += struct.pack(f"{self.order}III", self.string(member) if member else 0, self.copy(inner), bits)
+        self.types[place - 1] = struct.pack(f"{self.order}III", name, found.info, found.size) + behind
+        return place
 
     def remember(self, number: int, place: int) -> int:
         self.seen[number] = place
@@ -199,10 +200,12 @@ def reduced(path: Path) -> tuple[Dump, dict[int, bytearray]]:
     core.read_physical(dump.translation.root, PAGE)
     order = "<" if core.byteorder == "little" else ">"
     data = core.read(core.skipped.start, len(core.skipped))
-    btf = Reduced(Btf(data), order).bytes()
+    btf = Reduced(Btf(data), order).data()
     symbols["__stop_BTF"] = symbols["__start_BTF"] + len(btf)
     low = symbol_in(core.vmcoreinfo, "_stext") or 0
-    made = {symbol_in(core.vmcoreinfo, name) or 0: what for name, what in tables_of_symbols(symbols, low, order).items()}
+    made = {
+        symbol_in(core.vmcoreinfo, name) or 0: what for name, what in tables_of_symbols(symbols, low, order).items()
+    }
     made[symbols["__start_BTF"]] = btf
     bytes_made = {dump.translation.physical(va + i)[0]: what[i] for va, what in made.items() for i in range(len(what))}
     pages = {number: bytearray(PAGE) for number in core.pages}

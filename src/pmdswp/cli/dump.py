@@ -23,7 +23,12 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--pid", metavar="N", type=int, action="append", default=[], help="this process")
     parser.add_argument("--comm", metavar="NAME", action="append", default=[], help="the processes of that name")
     parser.add_argument(
-        "--root", metavar="ADDRESS", type=_address, action="append", default=[], help="the root table there (s390x: ASCE)"
+        "--root",
+        metavar="ADDRESS",
+        type=_address,
+        action="append",
+        default=[],
+        help="the root table there (s390x: ASCE)",
     )
     parser.add_argument(
         "--va", metavar="A|A-B", type=_range, help="explain the way to this address; or the entries of this range"

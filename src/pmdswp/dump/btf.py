@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from pmdswp.errors import DecodeError
 
@@ -34,11 +34,11 @@ _DEEPEST = 64
 
 
 class Member(NamedTuple):
-    """Where a member is, in bytes from the start of the structure; `size` of it, or of one item of `count` in it."""
+    """Where a member is, in bytes from the start of the structure; `size` of it, or of each of its `items`."""
 
     offset: int
     size: int
-    count: int = 1
+    items: int = 1
 
 
 class Types(Protocol):
@@ -52,12 +52,12 @@ class Types(Protocol):
 
 
 class _Type(NamedTuple):
+    """A type: `size` may be the number of the type that it refers to; what is behind it is at `place`."""
+
     name: int
     info: int
     size: int
-    """Or the number of the type that it refers to."""
     place: int
-    """Where what is behind it begins."""
 
     @property
     def kind(self) -> int:
@@ -72,7 +72,7 @@ class Btf:
     """The types in the BTF of a kernel. `DecodeError` for what is not sound BTF."""
 
     def __init__(self, data: bytes) -> None:
-        order = "little" if data[:2] == _MAGIC.to_bytes(2, "little") else "big"
+        order: Literal["little", "big"] = "little" if data[:2] == _MAGIC.to_bytes(2, "little") else "big"
         if data[:2] != _MAGIC.to_bytes(2, order):
             raise DecodeError(f"BTF begins with 0x{data[:2].hex()}, not with {_MAGIC:#x}")
         self._data, mark = data, "<" if order == "little" else ">"
@@ -109,7 +109,8 @@ class Btf:
 
     def _type(self, number: int) -> _Type:
         place = self._places[number]
-        return _Type(*self._three.unpack_from(self._data, place), place + _TYPE_SIZE)
+        name, info, size = self._three.unpack_from(self._data, place)
+        return _Type(name, info, size, place + _TYPE_SIZE)
 
     def _named(self, structure: str) -> list[_Type]:
         return [self._type(number) for number in self._named_numbers(structure)]

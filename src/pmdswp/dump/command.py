@@ -61,22 +61,26 @@ def command(request: DumpRequest, complain: Callable[[str], None]) -> int:
         raise UnsupportedError(f"a summary is text or JSON, not {request.format}")
     selection = None if request.only is None else Selection.named(request.only)
     dump = Dump.open(
-        request.path, vmcoreinfo=text, machine=request.machine, options=request.options, note=lambda note: complain(note)
+        request.path,
+        vmcoreinfo=text,
+        machine=request.machine,
+        options=request.options,
+        note=complain,
     )
     for note in dump.arch.notes:
         complain(f"note: {note}")
     processes = _chosen(dump, request)
-    unread = _Unread(dump)
+    asked = _Asked(dump, request, selection, _Unread(dump))
     with _output(request) as file:
         if request.va is not None and request.va[1] is None and request.format == "table" and not request.summary:
             _explain(dump, processes, request.va[0], file)
         elif request.wants_records:
             with WRITERS[request.format](dump.arch, file) as write:
                 for process in processes:
-                    _record(dump, process, request, selection, unread, write)
+                    _record(asked, process, write)
         else:
-            _summarise(dump, processes, request, unread, file)
-    return 1 if unread.count else 0
+            _summarise(asked, processes, file)
+    return 1 if asked.unread.count else 0
 
 
 def _chosen(dump: Dump, request: DumpRequest) -> list[Process]:
@@ -121,10 +125,9 @@ class _Unread:
             told += 1
             if told <= self._FEW:
                 who = hex(process.root) if process.pid is None else f"process {process.pid}"
-                where = f"{step.va:#x}-{step.va + step.size & MASK64:#x}"
+                where = f"{step.va:#x}-{step.va + step.size & MASK64:#x}, at {step.entry_address:#x},"
                 self._dump.note(
-                    f"{who}: the {step.level} table at {step.entry_address:#x}, for {where}, cannot be read, or is gone "
-                    "through too often"
+                    f"{who}: the {step.level} table for {where} cannot be read, or was gone through too often"
                 )
             elif told == self._FEW + 1:
                 self._dump.note(f"{process.comm or hex(process.root)}: and more such tables")
@@ -132,23 +135,27 @@ class _Unread:
         return note
 
 
-def _range(dump: Dump, process: Process, request: DumpRequest) -> tuple[int, int]:
-    start, stop = (0, dump.user_end(process)) if request.va is None else request.va
-    return start, start + 1 if stop is None else stop
+class _Asked(NamedTuple):
+    """What is asked for, and what it is asked of."""
+
+    dump: Dump
+    request: DumpRequest
+    selection: Selection | None
+    unread: _Unread
+
+    @property
+    def wanted(self) -> range:
+        """The addresses."""
+        start, stop = (0, self.dump.user_end()) if self.request.va is None else self.request.va
+        return range(start, start + 1 if stop is None else stop)
 
 
-def _record(
-    dump: Dump, process: Process, request: DumpRequest, selection: Selection | None, unread: _Unread, write: Write
-) -> None:
-    start, stop = _range(dump, process, request)
-    found = rows(
-        dump.arch, dump.core.read_physical, process.root, start, stop, selection, unread.of(process)
-    )
+def _record(asked: _Asked, process: Process, write: Write) -> None:
+    dump = asked.dump
+    found = rows(dump, process, asked.wanted, asked.selection, asked.unread.of(process))
     with _progress(f"process {process.pid}") as advance:
-        count = 0
-        for record in records(dump, process, found, split=request.split):
+        for count, record in enumerate(records(dump, process, found, split=asked.request.split), start=1):
             write(record)
-            count += 1
             if count % 4096 == 0:
                 advance(count)
 
@@ -161,22 +168,18 @@ def _explain(dump: Dump, processes: list[Process], va: int, file: IO[str]) -> No
             file.write(f"{line}\n")
 
 
-def _summarise(
-    dump: Dump, processes: list[Process], request: DumpRequest, unread: _Unread, file: IO[str]
-) -> None:
+def _summarise(asked: _Asked, processes: list[Process], file: IO[str]) -> None:
+    dump, is_json = asked.dump, asked.request.format == "json"
     found: list[tuple[Process, Summary]] = []
     for number, process in enumerate(processes, start=1):
         with _progress(f"process {number} of {len(processes)}") as advance:
-            start, stop = _range(dump, process, request)
-            read = dump.core.read_physical
-            summary = summarise(dump.arch, read, process.root, range(start, stop), unread.of(process), advance)
-        if request.format == "json":
+            summary = summarise(dump, process, asked.wanted, asked.unread.of(process), advance)
+        if is_json:
             file.write(f"{json.dumps(summary_record(dump.arch, process, summary, dump.device))}\n")
         else:
             found.append((process, summary))
-    if request.format != "json":
-        for line in summary_lines(dump.arch, found, list(dump.devices.values())):
-            file.write(f"{line}\n")
+    if not is_json:
+        file.writelines(f"{line}\n" for line in summary_lines(dump.arch, found, list(dump.devices.values())))
 
 
 @contextmanager

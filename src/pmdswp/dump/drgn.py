@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pmdswp.dump.btf import Member
 from pmdswp.dump.vmcoreinfo import symbol_in
@@ -51,7 +51,7 @@ class Core:
         self._fault = self._drgn.FaultError
         name = "UNKNOWN" if program.platform is None else program.platform.arch.name
         self.machine = MACHINES.get(name, name.lower())
-        self.byteorder = "big" if self.machine == "s390x" else "little"
+        self.byteorder: Literal["little", "big"] = "big" if self.machine == "s390x" else "little"
         if program.platform is not None:
             is_little = program.platform.flags & self._drgn.PlatformFlags.IS_LITTLE_ENDIAN
             self.byteorder = "little" if is_little else "big"

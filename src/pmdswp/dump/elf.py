@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 
 from pmdswp.errors import UnsupportedError
 
-__all__ = ["MACHINE_NUMBERS", "Note", "Span", "write_vmcore"]
+__all__ = ["MACHINE_NUMBERS", "Span", "write_vmcore"]
 
 MACHINE_NUMBERS: Mapping[str, tuple[int, str]] = {
     "x86_64": (62, "<"),
@@ -28,14 +28,6 @@ _CORE, _LOAD, _NOTE = 4, 1, 4
 _PAGE = 4096
 
 
-class Note(NamedTuple):
-    """A note: who has made it, its type, and what it says."""
-
-    name: str
-    type: int
-    data: bytes
-
-
 class Span(NamedTuple):
     """A stretch of physical memory that is in the dump; what nobody writes there is zero."""
 
@@ -44,12 +36,7 @@ class Span(NamedTuple):
 
 
 def write_vmcore(
-    file: BinaryIO,
-    machine: str,
-    spans: Sequence[Span],
-    pages: Iterable[tuple[int, bytes]],
-    vmcoreinfo: str = "",
-    notes: Sequence[Note] = (),
+    file: BinaryIO, machine: str, spans: Sequence[Span], pages: Iterable[tuple[int, bytes]], vmcoreinfo: str = ""
 ) -> None:
     """Write a vmcore to an empty file that can be sought in.
 
@@ -59,9 +46,7 @@ def write_vmcore(
     if machine not in MACHINE_NUMBERS:
         raise UnsupportedError(f"no vmcore of {machine!r}; allowed: {', '.join(MACHINE_NUMBERS)}")
     number, order = MACHINE_NUMBERS[machine]
-    if vmcoreinfo:
-        notes = [*notes, Note("VMCOREINFO", 0, vmcoreinfo.encode())]
-    note_data = b"".join(_packed(note, order) for note in notes)
+    note = _note("VMCOREINFO", vmcoreinfo.encode(), order) if vmcoreinfo else b""
     count = len(spans) + 1
     start = _HEADER + count * _PROGRAM_HEADER
     ident = b"\x7fELF" + bytes((2, 1 if order == "<" else 2, 1)) + bytes(9)
@@ -71,27 +56,28 @@ def write_vmcore(
             f"{order}HHIQQQIHHHHHH", _CORE, number, 1, 0, _HEADER, 0, 0, _HEADER, _PROGRAM_HEADER, count, 0, 0, 0
         )
     )
-    headers = [(_NOTE, start, 0, len(note_data))]
-    place = _up(start + len(note_data))
+    headers = [(_NOTE, start, 0, len(note))]
+    place = _up(start + len(note))
     places = []
     for span in spans:
         headers.append((_LOAD, place, span.start, span.size))
         places.append(place)
         place = _up(place + span.size)
-    for kind, offset, address, size in headers:
-        # as QEMU does it, virtual addresses are the physical ones: gdb reads by these
-        file.write(struct.pack(f"{order}IIQQQQQQ", kind, 7, offset, address, address, size, size, 0))
-    file.write(note_data)
+    # as QEMU does it, virtual addresses are the physical ones: gdb reads by these
+    one = struct.Struct(f"{order}IIQQQQQQ")
+    file.writelines(one.pack(kind, 7, offset, at, at, size, size, 0) for kind, offset, at, size in headers)
+    file.write(note)
     for address, data in pages:
         file.seek(_place(spans, places, address, len(data)))
         file.write(data)
     file.truncate(place)
 
 
-def _packed(note: Note, order: str) -> bytes:
-    name = note.name.encode() + b"\0"
-    head = struct.pack(f"{order}III", len(name), len(note.data), note.type)
-    return head + name + bytes(-len(name) % 4) + note.data + bytes(-len(note.data) % 4)
+def _note(owner: str, data: bytes, order: str) -> bytes:
+    """A note: who has made it, and what it says."""
+    name = owner.encode() + b"\0"
+    head = struct.pack(f"{order}III", len(name), len(data), 0)
+    return head + name + bytes(-len(name) % 4) + data + bytes(-len(data) % 4)
 
 
 def _up(place: int) -> int:

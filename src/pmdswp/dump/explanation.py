@@ -10,7 +10,7 @@ from pmdswp.dump.processes import Process
 from pmdswp.errors import escaped
 from pmdswp.render.records import marker_names
 from pmdswp.render.text import describe
-from pmdswp.softleaf import Entry, SoftLeafType, State
+from pmdswp.softleaf import Entry, SoftLeaf, SoftLeafType, State
 from pmdswp.walk import Step
 
 __all__ = ["explain", "meaning"]
@@ -40,7 +40,9 @@ def explain(dump: Dump, process: Process, va: int) -> Iterator[str]:
 
     `DecodeError` and `UnsupportedError` as `pmdswp.walk.lookup`.
     """
-    who = "a process that is not known" if process.pid is None else f"process {process.pid} {escaped(process.comm or '')}"
+    who = (
+        "a process that is not known" if process.pid is None else f"process {process.pid} {escaped(process.comm or '')}"
+    )
     steps = dump.lookup(process, va)
     yield f"address {va:#x} of {who}"
     area = dump.area(process, va)
@@ -58,7 +60,8 @@ def _explain_step(dump: Dump, step: Step, level: Level, va: int) -> Iterator[str
     if step.entry is None or step.word is None:
         yield f"{level.name}  the table at {step.entry_address:#x} is not in the dump, or cannot be read: the way ends"
         return
-    yield f"{level.name}  entry {index} (bits {top}-{level.shift} of the address), at {step.entry_address:#x}: {step.word:#018x}"
+    where = f"entry {index} (bits {top}-{level.shift} of the address), at {step.entry_address:#x}"
+    yield f"{level.name}  {where}: {step.word:#018x}"
     yield f"     {describe(dump.arch, step.entry)}"
     if step.entry.state is not State.TABLE:
         inside = va - step.va
@@ -69,25 +72,28 @@ def meaning(dump: Dump, entry: Entry, inside: int = 0) -> str:
     """What an entry means for the page that is `inside` bytes behind the first address that it covers."""
     arch = dump.arch
     page = inside // arch.page_size
-    covered = "" if entry.level == "pte" else f", in an entry of {1 << arch.level(entry.level).shift - arch.page_shift} pages"
+    pages = 1 << arch.level(entry.level).shift - arch.page_shift
+    covered = "" if pages == 1 else f", in an entry of {pages} pages"
     if entry.state is State.NONE:
         return "empty: no page is here; if a file, or shared memory, is mapped, its page may be elsewhere"
     if entry.state is State.PRESENT:
         held = ", without access (PROT_NONE, or a hint for NUMA balancing)" if "protnone" in entry.attributes else ""
         return f"present: the address is in page frame {(entry.pfn or 0) + page:#x}{held}{covered}"
-    if entry.state is State.BAD:
-        return "neither empty nor present, where this kernel has no such entries: the table is damaged, or none"
-    leaf, kind = entry.leaf, entry.kind
-    if leaf is None or kind is SoftLeafType.MARKER:
-        names = marker_names(arch, entry.markers)
+    if entry.leaf is None:
+        return "neither empty nor present, where this kernel has no such entries: this is no table, or a damaged one"
+    return f"{_of_leaf(dump, entry, entry.leaf, page)}{covered}"
+
+
+def _of_leaf(dump: Dump, entry: Entry, leaf: SoftLeaf, page: int) -> str:
+    """What a softleaf means for one of its pages."""
+    kind = entry.kind
+    if kind is SoftLeafType.MARKER:
+        names = marker_names(dump.arch, entry.markers)
         return "; ".join(_MARKERS[name] for name in names) or "a marker of no known kind"
     if kind is SoftLeafType.SWAP:
-        slot = leaf.offset + page
-        found = dump.devices.get(leaf.swp_type)
+        found, slot = dump.devices.get(leaf.swp_type), leaf.offset + page
         if found is None:
-            where = f"swap type {leaf.swp_type}, of which the name is not known"
-            return f"swapped out: slot {slot:#x} of {where}{covered}"
+            return f"swapped out: slot {slot:#x} of swap type {leaf.swp_type}, of which the name is not known"
         beyond = "" if slot < found.slots else f"; the device has {found.slots:#x} slots only"
-        return f"swapped out: slot {slot:#x} of {escaped(found.name)} (type {leaf.swp_type}){covered}{beyond}"
-    frame = "" if entry.pfn is None else f"; page frame {entry.pfn + page:#x}"
-    return f"{_KINDS[kind]}{frame}{covered}"
+        return f"swapped out: slot {slot:#x} of {escaped(found.name)} (type {leaf.swp_type}){beyond}"
+    return _KINDS[kind] if entry.pfn is None else f"{_KINDS[kind]}; page frame {entry.pfn + page:#x}"

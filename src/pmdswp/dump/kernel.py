@@ -48,7 +48,6 @@ class Kernel:
     def __init__(self, core: Core, types: Types, note: Note) -> None:
         self.core, self.types, self.note = core, types, note
         self._members: dict[tuple[str, str], Member] = {}
-        self._order = core.byteorder
 
     def member(self, structure: str, path: str) -> Member:
         """Where a member is; `LookupError` if there is none."""
@@ -67,7 +66,7 @@ class Kernel:
 
     def number(self, address: int, size: int = 8) -> int:
         """The unsigned number at an address."""
-        return int.from_bytes(self.core.read(address, size), "little" if self._order == "little" else "big")
+        return int.from_bytes(self.core.read(address, size), self.core.byteorder)
 
     def get(self, structure: str, address: int, path: str) -> int:
         """A member of the structure at an address: a number or a pointer."""
@@ -77,14 +76,14 @@ class Kernel:
     def items(self, structure: str, address: int, path: str) -> list[int]:
         """All items of a member that is an array of numbers or pointers."""
         member = self.member(structure, path)
-        data = self.core.read(address + member.offset, member.size * member.count)
-        order = "little" if self._order == "little" else "big"
+        data = self.core.read(address + member.offset, member.size * member.items)
+        order = self.core.byteorder
         return [int.from_bytes(data[i : i + member.size], order) for i in range(0, len(data), member.size)]
 
     def text(self, structure: str, address: int, path: str) -> str:
         """A member that is an array of characters, up to the first 0."""
         member = self.member(structure, path)
-        data = self.core.read(address + member.offset, member.count)
+        data = self.core.read(address + member.offset, member.items)
         return data.partition(b"\0")[0].decode(errors="replace")
 
     def string(self, address: int, longest: int = 256) -> str:

@@ -129,7 +129,9 @@ class Dump:
         if self.arch.name != "x86_64":
             self.note("the roots of page tables are not known: give one by hand (--root)")
             return ()
-        return tuple(Process(None, None, root) for root in roots_like_the_kernels(self.core, self.translation, self.note))
+        return tuple(
+            Process(None, None, root) for root in roots_like_the_kernels(self.core, self.translation, self.note)
+        )
 
     def areas(self, process: Process) -> Iterator[Area]:
         """The VMAs of a process, in order; none where they cannot be found."""
@@ -148,11 +150,11 @@ class Dump:
 
     def walk(self, process: Process, start: int = 0, stop: int | None = None) -> Iterator[Step]:
         """`pmdswp.walk.walk` of a range of a process; without `stop` to the end of user space."""
-        end = self.user_end(process) if stop is None else stop
+        end = self.user_end() if stop is None else stop
         return walk(self.arch, self.core.read_physical, process.root, start, end)
 
-    def user_end(self, process: Process) -> int:
-        """The address behind the last one that page tables of a process have a place for."""
+    def user_end(self) -> int:
+        """The address behind the last one that the page tables of a process have a place for."""
         level = self.arch.tables[0]
         top = 1 << level.shift + level.index_bits
         # where addresses are sign-extended, the upper half is the kernel's

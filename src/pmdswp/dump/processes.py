@@ -40,7 +40,9 @@ class Area(NamedTuple):
     file: str | None
 
     def __str__(self) -> str:
-        modes = "".join(mark if self.flags & _VM_FLAGS[name] else "-" for name, mark in zip(_VM_FLAGS, "rwx", strict=False))
+        modes = "".join(
+            mark if self.flags & _VM_FLAGS[name] else "-" for name, mark in zip(_VM_FLAGS, "rwx", strict=False)
+        )
         kind = "s" if self.flags & _VM_FLAGS["shared"] else "p"
         return f"{self.start:#x}-{self.stop:#x} {modes}{kind}{f' {self.file}' if self.file else ''}"
 

@@ -42,13 +42,17 @@ def roots_like_the_kernels(core: Core, translation: Translation, note: Note) -> 
     note("root tables are looked for in all of memory: whose they are is not known, and some may be of ended processes")
     for start, stop in spans:
         for address in range(start, stop, _AT_ONCE):
-            yield from _in_stretch(core, address, min(_AT_ONCE, stop - address), own, mark, translation.root)
+            for place, page in _pages(core, address, min(_AT_ONCE, stop - address)):
+                if mark in page[_HALF:] and place != translation.root and _is_root(page, own):
+                    yield place
 
 
 def _memory(core: Core) -> Iterator[tuple[int, int]]:
     """Where memory is, by the kernel's nodes, which VMCOREINFO leads to."""
     table, count = symbol_in(core.vmcoreinfo, "node_data"), 64
-    members = [count_in(core.vmcoreinfo, "OFFSET", f"pglist_data.{name}") for name in ("node_start_pfn", "node_spanned_pages")]
+    members = [
+        count_in(core.vmcoreinfo, "OFFSET", f"pglist_data.{name}") for name in ("node_start_pfn", "node_spanned_pages")
+    ]
     if None in members:
         return
     if table is None:
@@ -62,20 +66,17 @@ def _memory(core: Core) -> Iterator[tuple[int, int]]:
         yield first * _PAGE, (first + pages) * _PAGE
 
 
-def _in_stretch(core: Core, address: int, size: int, own: bytes, mark: bytes, kernel: int) -> Iterator[int]:
-    """The root tables in a stretch of memory, of which some may not be in the dump."""
+def _pages(core: Core, address: int, size: int) -> Iterator[tuple[int, bytes]]:
+    """The pages in a stretch of memory, of which some may not be in the dump."""
     try:
         data = core.read_physical(address, size)
     except ReadError:
         if size > _PAGE:
             half = size // 2 // _PAGE * _PAGE
-            yield from _in_stretch(core, address, half, own, mark, kernel)
-            yield from _in_stretch(core, address + half, size - half, own, mark, kernel)
+            yield from _pages(core, address, half)
+            yield from _pages(core, address + half, size - half)
         return
-    for place in range(0, len(data), _PAGE):
-        page = data[place : place + _PAGE]
-        if mark in page[_HALF:] and address + place != kernel and _is_root(page, own):
-            yield address + place
+    yield from ((address + place, data[place : place + _PAGE]) for place in range(0, len(data), _PAGE))
 
 
 def _is_root(page: bytes, own: bytes) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,11 @@ from pmdswp import array
 from pmdswp.arch import Arch, Level
 from pmdswp.arraywalk import Tables, tables
 from pmdswp.columns import Words
+from pmdswp.dump.opened import Dump
+from pmdswp.dump.processes import Process
 from pmdswp.scan.selection import Selection
 from pmdswp.softleaf import State
-from pmdswp.walk import Read, Step
+from pmdswp.walk import Step
 
 __all__ = ["Rows", "rows"]
 
@@ -42,24 +44,19 @@ class Rows(NamedTuple):
 
     def only(self, places: NDArray[np.intp] | NDArray[np.bool_]) -> Rows:
         """Some of the rows."""
-        return Rows(*(column[places] for column in self))
+        return Rows(*(cast("Any", column[places]) for column in self))
 
 
 def rows(
-    arch: Arch,
-    read: Read,
-    root: int,
-    start: int,
-    stop: int | None,
-    selection: Selection | None,
-    unread: Callable[[Step], object],
+    dump: Dump, process: Process, wanted: range, selection: Selection | None, unread: Callable[[Step], object]
 ) -> Iterator[Rows]:
-    """The entries of a range of addresses that are not empty, or those of a selection.
+    """The entries of a process that cover some of these addresses and are not empty, or those of a selection.
 
     `unread` is told of each table that could not be read. The rest is as in `pmdswp.arraywalk.tables`.
     """
+    arch = dump.arch
     waiting: Rows | None = None
-    for found in tables(arch, read, root, start, stop):
+    for found in tables(arch, dump.core.read_physical, process.root, wanted.start, wanted.stop):
         if isinstance(found, Step):
             unread(found)
             continue
@@ -84,7 +81,7 @@ def _rows(arch: Arch, found: Tables, selection: Selection | None) -> Rows:
         is_wanted = selection.mask(columns) & (columns.state != State.NONE.code)
     row, place = np.nonzero(is_wanted)
     words = found.words[row, place].astype(np.uint64)
-    some = array.Columns(*(column[row, place] for column in columns))
+    some = array.Columns(*(cast("Any", column[row, place]) for column in columns))
     mapped = array.mapped(arch, found.level.name, words, columns=some)
     steps = place.astype(np.uint64)
     return Rows(
@@ -107,5 +104,5 @@ def _place(arch: Arch, level: Level) -> int:
 
 
 def _merged(one: Rows, other: Rows) -> Rows:
-    both = Rows(*(np.concatenate(pair) for pair in zip(one, other, strict=True)))
-    return both.only(cast("NDArray[np.intp]", np.lexsort((both.level, both.va))))
+    both = Rows(*(np.concatenate(cast("Any", pair)) for pair in zip(one, other, strict=True)))
+    return both.only(np.lexsort((both.level, both.va)))

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pmdswp.arch import Arch
 from pmdswp.arraywalk import Tables, tables
 from pmdswp.dump.names import Device
+from pmdswp.dump.opened import Dump
 from pmdswp.dump.processes import Process
 from pmdswp.render.records import Json
 from pmdswp.softleaf import FLAGS, Flags, SoftLeafType, State
-from pmdswp.walk import Read, Step
+from pmdswp.walk import Step
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Summary", "summarise", "summary_lines", "summary_record"]
 
@@ -42,31 +47,32 @@ class Summary:
         """Count what is in some tables."""
         name, columns = found.level.name, found.columns
         self.words += found.words.size
-        for code, count in enumerate(np.bincount(columns.state.reshape(-1), minlength=len(State)).tolist()):
-            if count and code != State.NONE.code:
+        for code, count in _counts(columns.state):
+            if code != State.NONE.code:
                 self.states[name, State.from_code(code).name] += count
         is_leaf = columns.state == State.SOFTLEAF.code
         if not is_leaf.any():
             return
-        for number, count in enumerate(np.bincount(columns.kind[is_leaf]).tolist()):
-            if count:
-                self.kinds[name, SoftLeafType(number).name] += count
+        for number, count in _counts(columns.kind[is_leaf]):
+            self.kinds[name, SoftLeafType(number).name] += count
         is_swap = columns.kind == SoftLeafType.SWAP.value
-        pages = arch.hpage_pmd_nr if name == "pmd" else 1
-        for number, count in enumerate(np.bincount(columns.swp_type[is_swap]).tolist()):
-            if count:
-                self.devices[number] += count * pages
-        for flag in FLAGS:
-            count = int(np.count_nonzero(columns.flags[is_leaf] & Flags[flag.upper()]))
-            if count:
-                self.flags[flag] += count
+        for number, count in _counts(columns.swp_type[is_swap]):
+            self.devices[number] += count * (arch.hpage_pmd_nr if name == "pmd" else 1)
+        for flags, count in _counts(columns.flags[is_leaf]):
+            self.flags.update({flag: count for flag in FLAGS if flags & Flags[flag.upper()]})
         if name == "pmd":
             self.pmd_entries += int(np.count_nonzero(is_leaf))
-        elif name == "pte" and columns.state.shape[1] == arch.hpage_pmd_nr:
+        elif columns.state.shape[1] == arch.hpage_pmd_nr:
             self.runs += _runs(arch, found, is_swap.all(axis=1))
 
 
-def _runs(arch: Arch, found: Tables, is_all_swap: np.ndarray) -> int:
+def _counts(column: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
+    """Each number in a column, and how often it is there."""
+    found = np.bincount(column.reshape(-1))
+    yield from ((number, int(found[number])) for number in np.flatnonzero(found).tolist())
+
+
+def _runs(arch: Arch, found: Tables, is_all_swap: NDArray[np.bool_]) -> int:
     """How many tables are one run of slots that a PMD entry could hold."""
     columns = found.columns
     offsets, types, flags = (column[is_all_swap] for column in (columns.offset, columns.swp_type, columns.flags))
@@ -78,11 +84,12 @@ def _runs(arch: Arch, found: Tables, is_all_swap: np.ndarray) -> int:
 
 
 def summarise(
-    arch: Arch, read: Read, root: int, wanted: range, unread: Callable[[Step], object], advance: Callable[[int], object]
+    dump: Dump, process: Process, wanted: range, unread: Callable[[Step], object], advance: Callable[[int], object]
 ) -> Summary:
-    """The summary of a range of addresses below a root; `advance` is told how many words were looked at."""
+    """The summary of these addresses of a process; `advance` is told how many words were looked at."""
+    arch = dump.arch
     summary = Summary()
-    for found in tables(arch, read, root, wanted.start, wanted.stop):
+    for found in tables(arch, dump.core.read_physical, process.root, wanted.start, wanted.stop):
         if isinstance(found, Step):
             summary.unread += 1
             unread(found)
@@ -122,9 +129,7 @@ def _nested(counts: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
     return found
 
 
-def summary_lines(
-    arch: Arch, processes: Sequence[tuple[Process, Summary]], devices: Sequence[Device]
-) -> Iterator[str]:
+def summary_lines(arch: Arch, processes: Sequence[tuple[Process, Summary]], devices: Sequence[Device]) -> Iterator[str]:
     """Summaries as text: the swap devices, then a line for each process, and below it what its entries are."""
     yield f"read as {arch!r}"
     names = {device.type: device.name for device in devices}
@@ -135,8 +140,10 @@ def summary_lines(
         yield ""
         rows = [["type", "swap device", "slots", "pages in these processes"]]
         slots = {device.type: str(device.slots) for device in devices}
-        for number in sorted({*names, *used}):
-            rows.append([str(number), names.get(number, "(none known)"), slots.get(number, ""), str(used[number])])
+        rows += (
+            [str(number), names.get(number, "(none known)"), slots.get(number, ""), str(used[number])]
+            for number in sorted({*names, *used})
+        )
         yield from _aligned(rows)
     yield ""
     rows = [["pid", "command", "pages", "tables", "swap", "migration", "other", "in PMDs", "runs", "unread"]]
@@ -163,7 +170,8 @@ def summary_lines(
     for process, summary in kinds_of:
         counts = ", ".join(f"{count} {level} {kind}" for (level, kind), count in sorted(summary.kinds.items()))
         yield f"{process.pid if process.pid is not None else hex(process.root)}: {counts}"
-        pages = ", ".join(f"{count} on {names.get(number, f'type {number}')}" for number, count in sorted(summary.devices.items()))
+        used_here = sorted(summary.devices.items())
+        pages = ", ".join(f"{count} on {names.get(number, f'type {number}')}" for number, count in used_here)
         if pages:
             yield f"    pages: {pages}"
 

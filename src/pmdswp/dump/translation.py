@@ -103,7 +103,9 @@ class Translation:
         name = self._arch.name
         if name in _DIRECT_BITS:
             high, bits = _DIRECT_BITS[name]
-            yield lambda va: va & (1 << bits) - 1 if va >> 60 == high and not va >> bits & (1 << 60 - bits) - 1 else None
+            yield (
+                lambda va: va & (1 << bits) - 1 if va >> 60 == high and not va >> bits & (1 << 60 - bits) - 1 else None
+            )
         if name == "riscv64":
             # what is below the image, the tables say: the linear map has large pages
             image = number_in(self._info, "KERNEL_LINK_ADDR")

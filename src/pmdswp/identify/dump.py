@@ -87,5 +87,4 @@ def _read_cpu(clues: Clues, core: Core) -> None:
 def _bit(core: Core, address: int, bit: int, width: int) -> bool:
     """A bit of a map that is made of words of that many bytes."""
     word = core.read(address + bit // (8 * width) * width, width)
-    order = "big" if core.byteorder == "big" else "little"
-    return bool(int.from_bytes(word, order) >> bit % (8 * width) & 1)
+    return bool(int.from_bytes(word, core.byteorder) >> bit % (8 * width) & 1)

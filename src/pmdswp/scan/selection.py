@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pmdswp import array
 from pmdswp.columns import Words
@@ -15,6 +14,9 @@ from pmdswp.scan.kinds import CODES, KINDS, marked
 from pmdswp.scan.tables import WORD
 from pmdswp.softleaf import DEVICE_PRIVATE_KINDS, MIGRATION_KINDS, Entry, SoftLeafType, State
 from pmdswp.words import excerpt
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["SELECTABLE", "Selected", "Selection"]
 
