@@ -455,9 +455,9 @@ def test_the_module_runs_as_the_command() -> None:
 
 def test_prove_prints_what_came_of_every_law(run: Run) -> None:
     assert run("prove", "s390x", "--kernel", "6.12") == 0
-    assert run.out.startswith("   1/1  get('s390x', kernel='6.12'): 9 of 9 proved; hazards: none\n")
+    assert run.out.startswith("   1/1  get('s390x', kernel='6.12'): 38 of 38 proved; hazards: none\n")
     assert run("prove", "loongarch64", "--kernel", "6.12") == 0
-    assert "19 of 21 proved; hazards: pte not-none 0x0; pmd not-present 0x1000000000000040\n" in run.out
+    assert "42 of 44 proved; hazards: pte not-none 0x0; pmd not-present 0x1000000000000040\n" in run.out
     assert run.out.count("36 of the swap offset") == 1
     assert run("prove", "loongarch64", "--page-size", "4096", "--json") == 0
     [answer] = run.records()
@@ -472,7 +472,9 @@ def test_prove_prints_what_came_of_every_law(run: Run) -> None:
 
 
 def test_prove_without_an_architecture_proves_all_six(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pmdswp.prove.prove", lambda arch: [ProofResult(arch, "pte", "a-law", "proved")])
+    monkeypatch.setattr(
+        "pmdswp.prove.Subject.prove", lambda subject: [ProofResult(subject.arch, "pte", "a-law", "proved")]
+    )
     assert run("prove") == 0
     assert [line.split("'")[1] for line in run.out.splitlines()[:6]] == list(pmdswp.names())
     assert "6 laws checked for every word: 6 proved, 0 hazards\n" in run.out
@@ -486,20 +488,20 @@ def test_many_proofs_are_shared_among_processes_and_come_in_order(run: Run, monk
     assert run.out == alone
 
 
-def _killed(_arch: pmdswp.Arch) -> None:
+def _killed(_subject: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _parent_told_to_end(_arch: pmdswp.Arch) -> None:
+def _parent_told_to_end(_subject: object) -> None:
     os.kill(os.getppid(), signal.SIGTERM)
 
 
 def test_no_process_of_the_proofs_is_lost_or_left_over(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pmdswp.cli.prove.FEW", 1)
-    monkeypatch.setattr("pmdswp.prove.prove", _killed)
+    monkeypatch.setattr("pmdswp.prove.Subject.prove", _killed)
     assert run("prove", "s390x") == 2
     assert run.err == "pmdswp: a process that proved was ended from outside: not all is proved\n"
-    monkeypatch.setattr("pmdswp.prove.prove", _parent_told_to_end)
+    monkeypatch.setattr("pmdswp.prove.Subject.prove", _parent_told_to_end)
     assert run("prove", "s390x") == 128 + signal.SIGTERM
     assert multiprocessing.active_children() == []
 
@@ -513,12 +515,12 @@ def test_prove_all_proves_every_option_set_in_several_processes(run: Run) -> Non
 
 def test_an_undocumented_hazard_is_status_1(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     find = ProofResult(pmdswp.get("arm64"), "pmd", "a-law", "hazard", 0x30, "Undocumented.", documented=False)
-    monkeypatch.setattr("pmdswp.prove.prove", lambda _arch: [find])
+    monkeypatch.setattr("pmdswp.prove.Subject.prove", lambda _arch: [find])
     assert run("prove", "arm64") == 1
     assert "hazards: pmd a-law 0x30 (UNDOCUMENTED)\n" in run.out
     assert "arm64 pmd a-law: Undocumented.\n" in run.out
     stale = ProofResult(pmdswp.get("arm64"), "pmd", "a-law", "proved", documented=False)
-    monkeypatch.setattr("pmdswp.prove.prove", lambda _arch: [stale])
+    monkeypatch.setattr("pmdswp.prove.Subject.prove", lambda _arch: [stale])
     assert run("prove", "arm64") == 1
     assert "hazards: pmd a-law - (UNDOCUMENTED)\n" in run.out
 
