@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pmdswp.arch import ARCHITECTURES, find
 from pmdswp.arch.compiler import readings
 from pmdswp.attributes import ATTRIBUTES
-from pmdswp.expressions import Operation, Tree
+from pmdswp.expressions import Operation, Tree, tree
 from pmdswp.layout import WORD_BITS, Field
 from pmdswp.render.document import Paragraph, Section, Table, code
 from pmdswp.render.drift import revision_table, type_number_table
