@@ -218,8 +218,8 @@ def test_every_layout_and_the_comparison_are_written_without_a_fault(format: str
             if form != "swap":
                 read = READ[format](formats.layout(arch, level, format, form))
                 options = f"{arch.name} {form} {level.upper()}, kernel {arch.kernel}"
-                parts = ("Predicates", "Attributes")
-                assert read.titles == [options, *(f"{part}, {arch.name} {form} {level.upper()}" for part in parts)]
+                titles = [f"{part}, {arch.name} {form} {level.upper()}" for part in ("Predicates", "Attributes")]
+                assert read.titles == [options, *titles]
     read = READ[format](formats.compare(pmdswp.names(), format))
     assert read.titles[0] == "Comparison"
     assert len(read.titles) == 7
