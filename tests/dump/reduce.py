@@ -2,7 +2,7 @@
 
 ``python -m dump.reduce VMCORE TRUTH OUT`` (with ``tests`` and ``src`` on the path) reads all that `pmdswp.dump` reads
 of an ELF vmcore, and writes that, at the addresses where it was, into ``OUT.elf.xz``: the page tables of all processes,
-the kernel's own as far as they lead to what is read, and of the kernel's structures the lines of 64 bytes that are read.
+the kernel's own as far as they lead to what is read, and of its structures the lines of 64 bytes that are read.
 What is too large to keep is made anew, smaller, at its old place: the table of symbols (kallsyms) with the symbols that
 are asked for and some others, the BTF with the structures that are asked for. ``OUT.truth.ndjson.xz`` is the truth,
 as it was given. Nothing of any process's memory is kept.

@@ -78,7 +78,7 @@ def _rows(arch: Arch, found: Tables, selection: Selection | None) -> Rows:
     if selection is None:
         is_wanted = columns.state != State.NONE.code
     else:
-        is_wanted = selection.mask(columns) & (columns.state != State.NONE.code)
+        is_wanted = selection.mask(arch, found.level.name, found.words, columns) & (columns.state != State.NONE.code)
     row, place = np.nonzero(is_wanted)
     words = found.words[row, place].astype(np.uint64)
     some = array.Columns(*(cast("Any", column[row, place]) for column in columns))
