@@ -23,6 +23,22 @@ MIGRATING = 0x1001C000000
 """Where it has a PMD migration entry."""
 
 
+WAY = """\
+address 0x10000000000 of process 146 tester
+VMA 0x10000000000-0x10000010000 rw-p
+page tables from 0x10046000 (root table)
+pgd  entry 2 (bits 47-39 of the address), at 0x10046010: 0x0000000002219067
+     TABLE at 0x2219000 write young dirty exec user
+pud  entry 0 (bits 38-30 of the address), at 0x2219000: 0x000000000221a067
+     TABLE at 0x221a000 write young dirty exec user
+pmd  entry 0 (bits 29-21 of the address), at 0x221a000: 0x000000000221b067
+     TABLE at 0x221b000 write young dirty exec user
+pte  entry 0 (bits 20-12 of the address), at 0x221b000: 0x07fffffffffbfe08
+     SWAP type 0 offset 0x200 exclusive
+     swapped out: slot 0x200 of /dev/ram0 (type 0)
+"""
+
+
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], x86: str) -> Any:
     def _run(*arguments: str, status: int = 0) -> list[str]:
@@ -55,22 +71,7 @@ def test_a_summary_counts_what_a_walk_finds(run: Any, x86: str) -> None:
 
 def test_the_way_to_an_address_is_explained_level_by_level(run: Any) -> None:
     text = "\n".join(run("--pid", "146", "--va", hex(SWAPPED)))
-    assert text == "\n".join(
-        [
-            "address 0x10000000000 of process 146 tester",
-            "VMA 0x10000000000-0x10000010000 rw-p",
-            "page tables from 0x10046000 (root table)",
-            "pgd  entry 2 (bits 47-39 of the address), at 0x10046010: 0x0000000002219067",
-            "     TABLE at 0x2219000 write young dirty exec user",
-            "pud  entry 0 (bits 38-30 of the address), at 0x2219000: 0x000000000221a067",
-            "     TABLE at 0x221a000 write young dirty exec user",
-            "pmd  entry 0 (bits 29-21 of the address), at 0x221a000: 0x000000000221b067",
-            "     TABLE at 0x221b000 write young dirty exec user",
-            "pte  entry 0 (bits 20-12 of the address), at 0x221b000: 0x07fffffffffbfe08",
-            "     SWAP type 0 offset 0x200 exclusive",
-            "     swapped out: slot 0x200 of /dev/ram0 (type 0)",
-        ]
-    )
+    assert f"{text}\n" == WAY
 
 
 def test_the_way_to_an_address_ends_where_nothing_is(run: Any) -> None:
@@ -80,7 +81,9 @@ def test_the_way_to_an_address_ends_where_nothing_is(run: Any) -> None:
 
 
 def test_entries_of_a_range_have_the_keys_of_the_contract(run: Any) -> None:
-    records = [json.loads(line) for line in run("--pid", "146", "--va", f"{SWAPPED:#x}-{SWAPPED + 0x2000:#x}", "--json")]
+    records = [
+        json.loads(line) for line in run("--pid", "146", "--va", f"{SWAPPED:#x}-{SWAPPED + 0x2000:#x}", "--json")
+    ]
     assert [record["level"] for record in records] == ["pgd", "pud", "pmd", "pte", "pte"]
     assert all(tuple(record) == COLUMNS for record in records)
     assert records[-1] == {
@@ -126,8 +129,8 @@ def test_a_pmd_entry_is_split_on_request(run: Any) -> None:
 def test_a_table_has_a_line_for_each_entry_below_its_vma(run: Any) -> None:
     lines = run("--comm", "holder1", "--only", "swap")
     assert lines[0] == "process 148 holder1"
-    assert re.fullmatch(r"  0x[0-9a-f]+-0x[0-9a-f]+ rw-p", lines[1])
-    assert re.fullmatch(r"    0x[0-9a-f]+ +pte  0x[0-9a-f]{16}  SWAP type 1 offset 0x[0-9a-f]+.* on /dev/ram1", lines[2])
+    assert re.fullmatch(r"  0x[0-9a-f]+-0x[0-9a-f]+ rw-p.*", lines[1])
+    assert re.fullmatch(r"    0x[0-9a-f]+ +pte  0x[0-9a-f]{16}  SWAP type 1 .* on /dev/ram1", lines[2])
 
 
 def test_csv_and_parquet_have_what_json_has(run: Any, tmp_path: Path) -> None:

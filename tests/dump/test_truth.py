@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pmdswp
 from dump.vmcores import VMCORES, Vmcore
 from pmdswp import SoftLeafType, State
@@ -20,7 +22,7 @@ def test_there_are_vmcores_of_three_architectures() -> None:
 
 
 def test_the_kernel_is_identified(vmcore: Vmcore, dump: Dump) -> None:
-    options = {"device_private": False} if vmcore.header["arch"] != "s390x" else {}
+    options: dict[str, Any] = {"device_private": False} if vmcore.header["arch"] != "s390x" else {}
     assert dump.arch == pmdswp.get(vmcore.header["arch"], kernel=vmcore.header["release"], **options)
 
 
@@ -74,7 +76,17 @@ def told_of(dump: Dump, some: Rows) -> list[tuple[object, ...]]:
     names = [level.name for level in dump.arch.tables]
     columns = zip(*(column.tolist() for column in some), strict=True)
     return [
-        (va, names[level], place, word, state, kind, swp_type if state == 3 else None, offset if state == 3 else None, pfn)
+        (
+            va,
+            names[level],
+            place,
+            word,
+            state,
+            kind,
+            swp_type if state == 3 else None,
+            offset if state == 3 else None,
+            pfn,
+        )
         for va, level, place, word, state, kind, swp_type, _, offset, pfn, _ in columns
     ]
 

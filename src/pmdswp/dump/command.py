@@ -124,13 +124,12 @@ class _Unread:
             self.count += 1
             told += 1
             if told <= self._FEW:
-                who = hex(process.root) if process.pid is None else f"process {process.pid}"
                 where = f"{step.va:#x}-{step.va + step.size & MASK64:#x}, at {step.entry_address:#x},"
                 self._dump.note(
-                    f"{who}: the {step.level} table for {where} cannot be read, or was gone through too often"
+                    f"{process}: the {step.level} table for {where} cannot be read, or was gone through too often"
                 )
             elif told == self._FEW + 1:
-                self._dump.note(f"{process.comm or hex(process.root)}: and more such tables")
+                self._dump.note(f"{process}: and more such tables")
 
         return note
 

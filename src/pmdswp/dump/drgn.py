@@ -178,17 +178,18 @@ class Core:
     def _read_symbols(self) -> Iterator[tuple[str, int]]:
         from drgn.helpers.linux.kallsyms import load_vmlinux_kallsyms  # noqa: PLC0415
 
-        errors = (LookupError, ValueError, OSError, self._fault, NotImplementedError)
+        lacking = self._drgn.MissingDebugInfoError
+        errors = (LookupError, ValueError, OSError, self._fault, NotImplementedError, lacking)
         try:
             index = load_vmlinux_kallsyms(self.program)
-            self.program.register_symbol_finder("pmdswp", index, enable_index=0)
+            # it is not registered: the program may be somebody's who has symbols
+            found = index(self.program, None, None, False)
         except errors:
-            # without its own table, what debug information has is there to be asked for
-            index = None
-        try:
-            found = self.program.symbols()
-        except errors:
-            return
+            # without that table, what debug information has is there to be asked for
+            try:
+                found = self.program.symbols()
+            except errors:
+                return
         for symbol in found:
             yield symbol.name, symbol.address
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from pmdswp.arch import Level
@@ -13,7 +14,7 @@ from pmdswp.render.text import describe
 from pmdswp.softleaf import Entry, SoftLeaf, SoftLeafType, State
 from pmdswp.walk import Step
 
-__all__ = ["explain", "meaning"]
+__all__ = ["explain", "meaning", "step_line", "vma_lines"]
 
 _KINDS = {
     SoftLeafType.NONE: "type 0 and offset 0 in a word that is not empty: the kernel takes it for no entry",
@@ -40,11 +41,8 @@ def explain(dump: Dump, process: Process, va: int) -> Iterator[str]:
 
     `DecodeError` and `UnsupportedError` as `pmdswp.walk.lookup`.
     """
-    who = (
-        "a process that is not known" if process.pid is None else f"process {process.pid} {escaped(process.comm or '')}"
-    )
     steps = dump.lookup(process, va)
-    yield f"address {va:#x} of {who}"
+    yield f"address {va:#x} of {process}"
     area = dump.area(process, va)
     if process.mm:
         yield "no VMA covers it" if area is None else f"VMA {escaped(str(area))}"
@@ -97,3 +95,31 @@ def _of_leaf(dump: Dump, entry: Entry, leaf: SoftLeaf, page: int) -> str:
         beyond = "" if slot < found.slots else f"; the device has {found.slots:#x} slots only"
         return f"swapped out: slot {slot:#x} of {escaped(found.name)} (type {leaf.swp_type}){beyond}"
     return _KINDS[kind] if entry.pfn is None else f"{_KINDS[kind]}; page frame {entry.pfn + page:#x}"
+
+
+def step_line(dump: Dump, step: Step) -> str:
+    """One step of a walk in a line, with the name of the swap device."""
+    where = f"{step.va:<#18x} {step.level:<3}"
+    if step.word is None or step.entry is None:
+        return f"{where}  the table at {step.entry_address:#x} cannot be read"
+    leaf = step.entry.leaf
+    device = dump.device(leaf.swp_type) if leaf is not None and step.entry.kind is SoftLeafType.SWAP else None
+    name = "" if device is None else f" on {escaped(device)}"
+    return f"{where}  {step.word:#018x}  {describe(dump.arch, step.entry)}{name}"
+
+
+def vma_lines(dump: Dump, process: Process) -> Iterator[str]:
+    """For each VMA of a process a line with what its entries are."""
+    yield str(process)
+    for area in dump.areas(process):
+        counts: Counter[str] = Counter()
+        for step in dump.walk(process, area.start, area.stop):
+            entry = step.entry
+            if entry is None:
+                counts["unreadable"] += 1
+            elif entry.state is not State.TABLE:
+                name = entry.state.name if entry.leaf is None else entry.kind.name
+                device = dump.device(entry.leaf.swp_type) if entry.leaf and entry.kind is SoftLeafType.SWAP else None
+                counts[f"{step.level} {name}{f' on {escaped(device)}' if device else ''}"] += 1
+        held = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+        yield f"  {escaped(str(area))}: {held or 'nothing'}"

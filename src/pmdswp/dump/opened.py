@@ -10,7 +10,7 @@ from pmdswp.arch import Arch, get_with
 from pmdswp.dump.drgn import Core
 from pmdswp.dump.kernel import DAMAGED, Kernel, Note, types_of
 from pmdswp.dump.names import Device, swap_devices
-from pmdswp.dump.processes import Area, Process, areas, processes
+from pmdswp.dump.processes import Area, Process, areas, processes, root_of
 from pmdswp.dump.roots import roots_like_the_kernels
 from pmdswp.dump.translation import Translation
 from pmdswp.errors import PmdSwpError
@@ -132,6 +132,12 @@ class Dump:
         return tuple(
             Process(None, None, root) for root in roots_like_the_kernels(self.core, self.translation, self.note)
         )
+
+    def process_of(self, mm: int) -> Process:
+        """The memory whose `struct mm_struct` is at an address, of whichever process; `LookupError` without types."""
+        if self.kernel is None:
+            raise LookupError("nothing describes the kernel's structures")
+        return Process(None, None, root_of(self.kernel, self.translation, mm), mm)
 
     def areas(self, process: Process) -> Iterator[Area]:
         """The VMAs of a process, in order; none where they cannot be found."""

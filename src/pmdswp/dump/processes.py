@@ -9,9 +9,10 @@ from pmdswp.dump.kernel import DAMAGED, Kernel
 from pmdswp.dump.maple import maple_entries
 from pmdswp.dump.names import name_of_file
 from pmdswp.dump.translation import Translation
+from pmdswp.errors import escaped
 from pmdswp.walk import ReadError
 
-__all__ = ["Area", "Process", "areas", "processes"]
+__all__ = ["Area", "Process", "areas", "processes", "root_of"]
 
 _PF_KTHREAD = 0x200000
 _VM_FLAGS = {"read": 0x1, "write": 0x2, "exec": 0x4, "shared": 0x8, "hugetlb": 0x400000}
@@ -29,6 +30,9 @@ class Process(NamedTuple):
     root: int
     mm: int = 0
     shares: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return f"root {self.root:#x}" if self.pid is None else f"process {self.pid} {escaped(self.comm or '')}"
 
 
 class Area(NamedTuple):
@@ -68,7 +72,7 @@ def processes(kernel: Kernel, translation: Translation) -> Iterator[Process]:
             # a thread of the kernel's, or a process that has ended
             continue
         try:
-            root = _root(kernel, translation, mm)
+            root = root_of(kernel, translation, mm)
         except DAMAGED as error:
             kernel.note(f"process {pid} ({comm!r}) is left out: {error}")
             continue
@@ -92,7 +96,7 @@ def _mm_of_threads(kernel: Kernel, leader: int) -> int:
     return 0
 
 
-def _root(kernel: Kernel, translation: Translation, mm: int) -> int:
+def root_of(kernel: Kernel, translation: Translation, mm: int) -> int:
     """What the walk of a process begins with: on s390x the ASCE, elsewhere the physical address of its root table."""
     if kernel.core.machine == "s390x":
         return kernel.get("mm_struct", mm, "context.asce")

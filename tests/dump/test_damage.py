@@ -1,0 +1,337 @@
+"""Dumps that are filtered, cut off, damaged or of kernels that say little: what is missing is said, and the rest is read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import pmdswp
+from dump.kernel import BEFORE_MAPLE, FakeKernel
+from dump.vmcores import Vmcore
+from pmdswp import UnsupportedError
+from pmdswp.cli import main
+
+pytest.importorskip("drgn", reason="dumps are read by drgn")
+
+from pmdswp.dump import Dump, Process
+from pmdswp.walk import ReadError
+
+X86 = pmdswp.get("x86_64", kernel="6.12")
+VA = 0x10000000000
+
+
+def swapped(kernel: FakeKernel, va: int = VA, **values: int) -> int:
+    """The memory of a process that has one swapped page."""
+    tables = kernel.tables()
+    tables.put(va, kernel.arch.encode_pte(0, 0x321))
+    return kernel.mm(tables, **values)
+
+
+def test_vmas_of_a_kernel_before_maple_trees_are_a_list(tmp_path: Path) -> None:
+    kernel = FakeKernel(pmdswp.get("x86_64", kernel="5.15"), structures=BEFORE_MAPLE)
+    second = kernel.vma(0x3000, 0x5000)
+    first = kernel.vma(0x1000, 0x2000)
+    kernel.set("vm_area_struct", first, "vm_next", second)
+    kernel.process(1, "init", swapped(kernel, mmap=first))
+    dump = Dump.open(kernel.write(tmp_path / "vmcore"))
+    assert [(area.start, area.stop) for area in dump.areas(dump.processes[0])] == [(0x1000, 0x2000), (0x3000, 0x5000)]
+
+
+def test_a_maple_tree_of_several_levels_is_read_in_order(tmp_path: Path) -> None:
+    kernel = FakeKernel(X86)
+    areas = [kernel.vma(i << 20, (i << 20) + 0x1000) for i in range(40)]
+    leaves, pivots = [], []
+    for start in range(0, 40, 7):
+        part = areas[start : start + 7]
+        last = ((start + 7) << 20) - 1
+        ends = [end for i in range(start, start + len(part)) for end in ((i << 20) + 0xFFF, ((i + 1) << 20) - 1)]
+        slots = [slot for vma in part for slot in (vma, 0)]
+        leaves.append(kernel.leaf(ends[:-1] if len(part) < 7 else ends, slots))
+        pivots.append(last)
+    root = kernel.node(pivots[:-1], leaves)
+    kernel.process(1, "init", swapped(kernel, mm_mt__ma_root=root))
+    dump = Dump.open(kernel.write(tmp_path / "vmcore"))
+    assert [area.start for area in dump.areas(dump.processes[0])] == [i << 20 for i in range(40)]
+    assert dump.area(dump.processes[0], (5 << 20) + 0x123) == next(
+        a for a in dump.areas(dump.processes[0]) if a.start == 5 << 20
+    )
+    assert not dump.notes
+
+
+def test_nodes_of_a_maple_tree_that_are_not_there_are_noted(tmp_path: Path) -> None:
+    kernel = FakeKernel(X86)
+    lost = kernel.leaf([0x1FFF], [kernel.vma(0, 0x1000)])
+    kept = kernel.leaf([], [kernel.vma(0x4000, 0x5000)])
+    odd = 0x5000 | 9 << 3 | 2
+    kernel.alloc(1, 4096)
+    hole = kernel.alloc(4096, 4096) | lost & 0xFF
+    root = kernel.node([0x2FFF, 0x3FFF, 0x5FFF], [hole, odd, kept])
+    kernel.process(1, "init", swapped(kernel, mm_mt__ma_root=root))
+    dump = Dump.open(kernel.write(tmp_path / "vmcore", lost=[hole]))
+    assert [area.start for area in dump.areas(dump.processes[0])] == [0x4000]
+    assert any("a node of a maple tree: kernel memory" in note for note in dump.notes)
+    assert any("has type 9" in note for note in dump.notes)
+
+
+def test_a_list_of_processes_with_a_hole_is_read_from_both_ends(tmp_path: Path) -> None:
+    kernel = FakeKernel(X86)
+    kernel.process(1, "init", swapped(kernel))
+    kernel.alloc(1, 4096)
+    lost = kernel.process(2, "lost", swapped(kernel))
+    kernel.alloc(1, 4096)
+    kernel.process(3, "sleep", swapped(kernel))
+    dump = Dump.open(kernel.write(tmp_path / "vmcore", lost=[lost]))
+    assert [process.pid for process in dump.processes] == [1, 3]
+    assert any("a list of struct task_struct is broken" in note for note in dump.notes)
+
+
+def test_a_list_that_does_not_come_back_is_noted(tmp_path: Path) -> None:
+    kernel = FakeKernel(X86)
+    first = kernel.process(1, "init", swapped(kernel))
+    second = kernel.process(2, "sleep", swapped(kernel))
+    path = kernel.write(tmp_path / "vmcore")
+    offset = kernel.structures["task_struct"]["tasks"][0]
+    kernel.number(second + offset, first + offset)
+    kernel._link = lambda: None  # type: ignore[method-assign]
+    kernel.write(path)
+    dump = Dump.open(path)
+    assert [process.pid for process in dump.processes] == [1, 2]
+    assert any("comes back to" in note for note in dump.notes)
+
+
+def test_a_process_whose_first_thread_has_ended_has_the_memory_of_another(tmp_path: Path) -> None:
+    kernel = FakeKernel(X86)
+    signal = kernel.make("signal_struct")
+    head = signal + kernel.structures["signal_struct"]["thread_head"][0]
+    offset = kernel.structures["task_struct"]["thread_node"][0]
+    leader = kernel.process(7, "threads", 0, signal=signal)
+    mm = swapped(kernel)
+    thread = kernel.make("task_struct", tgid=7, mm=mm)
+    for one, other in ((head, leader + offset), (leader + offset, thread + offset), (thread + offset, head)):
+        kernel.number(one, other)
+        kernel.number(other + 8, one)
+    kernel.process(8, "vfork", mm)
+    dump = Dump.open(kernel.write(tmp_path / "vmcore"))
+    assert [(process.pid, process.mm, process.shares) for process in dump.processes] == [(7, mm, ()), (8, mm, (7,))]
+
+
+def test_without_symbols_the_roots_of_x86_are_found_in_memory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kernel = FakeKernel(X86)
+    first = swapped(kernel)
+    roots = [kernel.memory.root + 0]
+    kernel.process(1, "init", first)
+    tables = kernel.tables()
+    tables.put(VA, X86.encode_pte(1, 5))
+    empty = kernel.tables()
+    node = kernel.alloc(4096)
+    kernel.info_symbols["node_data"] = kernel.alloc(64) - kernel.linear + kernel.image
+    kernel.number(kernel.info_symbols["node_data"] - kernel.image + kernel.linear, node)
+    kernel.number(node + 8, 1)
+    kernel.number(node + 16, (64 << 20) // 4096)
+    kernel.info |= {"LENGTH(node_data)": 2, "OFFSET(pglist_data.node_start_pfn)": 8}
+    kernel.info |= {"OFFSET(pglist_data.node_spanned_pages)": 16}
+    kernel._map()
+    own = bytes(kernel.memory.memory[kernel.memory.root][2048:])
+    users = [address for address in kernel.memory.memory if address != roots[0]]
+    pgd = kernel.structures["mm_struct"]["pgd"][0]
+    mine = int.from_bytes(kernel.data[first - kernel.linear + pgd : first - kernel.linear + pgd + 8], "little")
+    first_root = mine - kernel.image + 0x10000000
+    for root in (first_root, tables.root, empty.root):
+        assert root in users
+        kernel.memory.memory[root][2048:] = own
+    kernel._map = lambda: None  # type: ignore[method-assign]
+    path = kernel.write(tmp_path / "vmcore", without=["symbols"])
+    dump = Dump.open(path)
+    assert [process.root for process in dump.processes] == [first_root, tables.root]
+    assert {process.pid for process in dump.processes} == {None}
+    assert any("no symbols (kallsyms)" in note for note in dump.notes)
+    assert any("root tables are looked for" in note for note in dump.notes)
+    assert dump.lookup(dump.processes[1], VA)[-1].word == X86.encode_pte(1, 5)
+    assert main(["dump", str(path), "--summary"]) == 0
+    captured = capsys.readouterr()
+    assert "?" in captured.out
+    assert "no names of processes and devices" in captured.err
+
+
+def test_without_symbols_elsewhere_a_root_is_to_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arch = pmdswp.get("arm64", kernel="6.12")
+    kernel = FakeKernel(arch)
+    tables = kernel.tables()
+    tables.put(VA, arch.encode_pte(1, 5))
+    path = kernel.write(tmp_path / "vmcore", without=["symbols"])
+    dump = Dump.open(path)
+    assert dump.processes == ()
+    assert any("give one by hand (--root)" in note for note in dump.notes)
+    assert dump.devices == {}
+    assert main(["dump", str(path), "--root", hex(tables.root), "--va", hex(VA)]) == 0
+    assert "slot 0x5 of swap type 1, of which the name is not known" in capsys.readouterr().out
+    with pytest.raises(LookupError, match="nothing describes"):
+        dump.process_of(0xFFFF000010000000)
+
+
+def test_without_btf_it_is_said(tmp_path: Path) -> None:
+    kernel = FakeKernel(X86)
+    kernel.process(1, "init", swapped(kernel))
+    dump = Dump.open(kernel.write(tmp_path / "vmcore", without=["btf"]))
+    assert dump.processes == ()
+    assert any("no BTF" in note for note in dump.notes)
+    assert any("no memory map in VMCOREINFO" in note for note in dump.notes)
+
+
+def test_a_dump_without_vmcoreinfo_takes_it_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kernel = FakeKernel(X86)
+    kernel.process(1, "init", swapped(kernel))
+    path = kernel.write(tmp_path / "vmcore", without=["vmcoreinfo"])
+    (tmp_path / "info").write_text(kernel.vmcoreinfo(), encoding="utf-8")
+    assert main(["dump", str(path), "--vmcoreinfo", str(tmp_path / "info"), "--only", "swap", "--json"]) == 0
+    [record] = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (record["pid"], record["va"], record["offset"]) == (1, hex(VA), "0x321")
+
+
+def test_a_dump_that_says_nothing_is_read_by_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kernel = FakeKernel(X86)
+    tables = kernel.tables()
+    tables.put(VA, X86.encode_pte(1, 5))
+    kernel.info["OSRELEASE"] = "none-1"
+    path = kernel.write(tmp_path / "vmcore", without=["symbols"])
+    assert main(["dump", str(path)]) == 2
+    capsys.readouterr()
+    arguments = ["--arch", "x86_64", "--kernel", "6.12", "--root", hex(tables.root), "--only", "swap", "--json"]
+    assert main(["dump", str(path), *arguments]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["offset"] == "0x5"
+    assert "the dump does not say which kernel it is of" in captured.err
+
+
+def test_options_win_over_what_the_dump_says(tmp_path: Path) -> None:
+    kernel = FakeKernel(X86)
+    path = kernel.write(tmp_path / "vmcore")
+    assert Dump.open(path, options={"soft_dirty": False}).arch == pmdswp.get("x86_64", kernel="6.12", soft_dirty=False)
+
+
+def test_tables_that_are_not_there_are_told_of_and_the_rest_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kernel = FakeKernel(X86)
+    tables = kernel.tables()
+    for i in range(10):
+        tables.put(VA + i * X86.pmd_size, X86.encode_pte(0, i + 1))
+    kernel.process(1, "init", kernel.mm(tables))
+    places = [X86.pmd.table_address(step.word or 0) for step in pmds(kernel, tables.root)]
+    kernel.memory.lost.update(places[:7])
+    path = kernel.write(tmp_path / "vmcore")
+    assert main(["dump", str(path), "--only", "swap", "--json"]) == 1
+    captured = capsys.readouterr()
+    assert [json.loads(line)["offset"] for line in captured.out.splitlines()] == ["0x8", "0x9", "0xa"]
+    told = [line for line in captured.err.splitlines() if "cannot be read" in line]
+    assert len(told) == 5
+    assert f"process 1 init: the pte table for {VA:#x}-{VA + X86.pmd_size:#x}, at {places[0]:#x}," in told[0]
+    assert "and more such tables" in captured.err
+    assert main(["dump", str(path), "--va", hex(VA)]) == 0
+    assert "is not in the dump, or cannot be read: the way ends" in capsys.readouterr().out
+    assert main(["dump", str(path), "--json", "--summary"]) == 1
+    assert json.loads(capsys.readouterr().out)["unread"] == 7
+
+
+def pmds(kernel: FakeKernel, root: int) -> list[pmdswp.walk.Step]:  # type: ignore[name-defined]
+    from pmdswp.walk import walk  # noqa: PLC0415
+
+    return [step for step in walk(X86, kernel.memory.read, root, 0, 1 << 47) if step.level == "pmd"]
+
+
+def test_a_table_that_leads_to_itself_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kernel = FakeKernel(X86)
+    tables = kernel.tables()
+    table = X86.pud.make_table(tables.root)
+    tables.memory[tables.root][:] = X86.pte_to_bytes(table) * 512
+    kernel.process(1, "init", kernel.mm(tables))
+    path = kernel.write(tmp_path / "vmcore")
+    assert main(["dump", str(path), "--summary", "--json"]) == 1
+    record = json.loads(capsys.readouterr().out)
+    assert record["words"] < 1 << 20
+    assert record["unread"]
+
+
+def test_a_vmcore_that_is_cut_off_is_read_as_far_as_it_goes(unpacked: dict[str, Path], tmp_path: Path) -> None:
+    whole = unpacked["x86_64-6.12"]
+    size = whole.stat().st_size
+    for part in (size * 3 // 4, size // 4, 5000, 100):
+        path = tmp_path / f"{part}"
+        shutil.copyfile(whole, path)
+        with path.open("r+b") as file:
+            file.truncate(part)
+        try:
+            dump = Dump.open(path)
+        except (ReadError, pmdswp.IdentifyError):
+            assert part < 5001
+            continue
+        for process in dump.processes:
+            list(dump.walk(process))
+
+
+def test_a_kdump_header_without_names_is_read_by_its_vmcoreinfo(vmcore: Vmcore, unpacked: dict[str, Path]) -> None:
+    from pmdswp.dump.drgn import Core  # noqa: PLC0415
+
+    core = Core.open(unpacked[vmcore.name], machine=vmcore.header["arch"])
+    assert core.machine == vmcore.header["arch"]
+
+
+def test_swap_devices_without_a_name(tmp_path: Path) -> None:
+    kernel = FakeKernel(X86)
+    kernel.swapon(max=8)
+    bdev = kernel.make("block_device", bd_device__kobj__name=kernel.string("vda3"))
+    kernel.swapon(max=8, bdev=bdev)
+    kernel.swapon(flags=0)
+    kernel.alloc(1, 4096)
+    lost = kernel.swapon(max=8)
+    kernel.alloc(1, 4096)
+    kernel.swapon(max=8, swap_file=kernel.file("swap", "file"))
+    dump = Dump.open(kernel.write(tmp_path / "vmcore", lost=[lost]))
+    names = {number: device.name for number, device in dump.devices.items()}
+    assert names[0] == "(unknown)"
+    assert names[1] == "vda3"
+    assert 2 not in names
+    assert names[4].endswith("swap/file")
+    assert any("swap device 3 cannot be read" in note for note in dump.notes)
+
+
+def test_a_mount_in_a_mount_has_a_whole_path(tmp_path: Path) -> None:
+    kernel = FakeKernel(X86)
+    top = kernel.make("mount")
+    root = kernel.make("dentry", d_name__name=kernel.string("/"))
+    kernel.set("dentry", root, "d_parent", root)
+    kernel.set("mount", top, "mnt_parent", top)
+    kernel.set("mount", top, "mnt", root)
+    point = kernel.make("dentry", d_parent=root, d_name__name=kernel.string("dev"))
+    mount = kernel.make("mount", mnt_parent=top, mnt_mountpoint=point)
+    kernel.swapon(max=8, swap_file=kernel.file("mapper", "swap", mount=mount))
+    dump = Dump.open(kernel.write(tmp_path / "vmcore"))
+    assert dump.device(0) == "/dev/mapper/swap"
+    assert dump.device(1) is None
+
+
+def test_an_unknown_machine_is_refused() -> None:
+    from pmdswp.dump.elf import Span, write_vmcore  # noqa: PLC0415
+
+    with pytest.raises(UnsupportedError, match="no vmcore of 'vax'"):
+        write_vmcore(None, "vax", [], [])  # type: ignore[arg-type]
+    import io  # noqa: PLC0415
+
+    with pytest.raises(UnsupportedError, match="are in no span"):
+        write_vmcore(io.BytesIO(), "x86_64", [Span(0, 4096)], [(4090, bytes(8))])
+
+
+def test_a_process_by_its_memory(tmp_path: Path) -> None:
+    kernel = FakeKernel(X86)
+    mm = swapped(kernel)
+    dump = Dump.open(kernel.write(tmp_path / "vmcore"))
+    process = dump.process_of(mm)
+    assert (process.pid, process.mm) == (None, mm)
+    assert dump.lookup(process, VA)[-1].word == X86.encode_pte(0, 0x321)
+    assert str(process) == f"root {process.root:#x}"
+    assert str(Process(3, "a\x1b", 0)) == "process 3 a\\x1b"
