@@ -1,4 +1,4 @@
-"""Dumps that are filtered, cut off, damaged or of kernels that say little: what is missing is said, and the rest is read."""
+"""Dumps that are filtered, cut off or damaged, or say little: what is missing is said, and the rest is read."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_the_commands(x86: str) -> None:
     assert lines[place - 5] == "process 146 tester"
     assert lines[place + 1] == "root 0x10046000"
     assert "  0x10000000000-0x10000010000 rw-p: 16 pte SWAP on /dev/ram0" in lines
-    assert lines[-1].split() == "146 tester 274 43 1160 41 12 1 2 0".split()
+    assert lines[-1].split() == ["146", "tester", "274", "43", "1160", "41", "12", "1", "2", "0"]
 
 
 def test_the_helpers_give_what_the_library_gives(x86: str) -> None:

@@ -7,12 +7,11 @@ import json
 import os
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any
 
 import pytest
 
 import pmdswp
+from dump.kernel import FakeKernel
 from pmdswp import IdentifyError, UnsupportedError, identify
 from pmdswp.cli import main
 from pmdswp.identify.evidence import Clues
@@ -131,10 +130,12 @@ def test_symbols_that_a_kernel_has_or_lacks() -> None:
     clues = Clues()
     clues.machine("arm64", "given")
     many = [f"{0xFFFF800080000000 + 16 * i:x} t f{i}" for i in range(2000)]
-    read_symbols(clues, [*many, "ffff800080100000 T set_pmd_migration_entry", "ffff800080100010 T migrate_pages"])
+    names = ("set_pmd_migration_entry", "migrate_pages", "do_huge_pmd_anonymous_page")
+    read_symbols(clues, [*many, *(f"ffff8000801000{i}0 T {name}" for i, name in enumerate(names))])
     reasons = clues.identified().reasons
     assert reasons["memory_failure"] == (False, "the kernel has no memory_failure()")
-    assert reasons["thp"] == (True, "the kernel has set_pmd_migration_entry()")
+    assert reasons["thp"] == (True, "the kernel has do_huge_pmd_anonymous_page()")
+    assert reasons["uffd"] == (False, "the kernel has no handle_userfault()")
     assert reasons["migration"] == (True, "the kernel has migrate_pages()")
     # hidden addresses are names all the same
     clues = Clues()
@@ -308,61 +309,84 @@ def test_a_cpu_that_contradicts_the_configuration(tmp_path: Path) -> None:
         read_machine(Clues(), tmp_path, uname("x86_64", "6.12.0"))
 
 
+CONFIG = """\
+CONFIG_X86_64=y
+CONFIG_64BIT=y
+CONFIG_SPARSEMEM=y
+CONFIG_MMU=y
+# CONFIG_MEM_SOFT_DIRTY is not set
+CONFIG_USERFAULTFD=y
+CONFIG_HAVE_ARCH_USERFAULTFD_WP=y
+CONFIG_PTE_MARKER_UFFD_WP=y
+CONFIG_DEVICE_PRIVATE=y
+CONFIG_MEMORY_FAILURE=y
+CONFIG_MIGRATION=y
+CONFIG_TRANSPARENT_HUGEPAGE=y
+CONFIG_ARCH_ENABLE_THP_MIGRATION=y
+CONFIG_MITIGATION_PAGE_TABLE_ISOLATION=y
+CONFIG_X86_5LEVEL=y
+CONFIG_SWAP=y
+"""
+
 # --- dumps --------------------------------------------------------------------------------------------------
 
 
-class FakeFaultError(Exception):
-    """drgn's FaultError."""
-
-
-def fake_drgn(monkeypatch: pytest.MonkeyPatch, *, text: str, symbols: list[Any] | None) -> None:
-    """A drgn whose program has that VMCOREINFO and these symbols; without symbols it has no reader for them."""
-
-    class Program:
-        platform = None if symbols is None else SimpleNamespace(arch=SimpleNamespace(name="X86_64"))
-
-        def set_core_dump(self, path: object) -> None:
-            if str(path).endswith("broken"):
-                raise ValueError("not a core dump")
-
-        def __getitem__(self, name: str) -> object:
-            assert name == "VMCOREINFO"
-            return SimpleNamespace(string_=text.encode)
-
-        def register_symbol_finder(self, *_: object, **__: object) -> None:
-            """What follows takes them."""
-
-        def symbols(self) -> list[Any] | None:
-            return symbols
-
-    drgn, kallsyms = ModuleType("drgn"), ModuleType("drgn.helpers.linux.kallsyms")
-    drgn.Program, drgn.FaultError = Program, FakeFaultError  # type: ignore[attr-defined]
-
-    def load(_program: object) -> object:
-        if symbols is None:
-            raise LookupError("no kallsyms")
-        return object()
-
-    kallsyms.load_vmlinux_kallsyms = load  # type: ignore[attr-defined]
-    for name, module in {"drgn": drgn, "drgn.helpers.linux.kallsyms": kallsyms}.items():
-        monkeypatch.setitem(sys.modules, name, module)
-
-
-def symbol(address: int, name: str) -> Any:
-    return SimpleNamespace(address=address, name=name)
-
-
-def test_a_dump_is_told_by_its_vmcoreinfo_and_symbols(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    symbols = [symbol(0xFFFFFFFF93A00000, "swap_info"), symbol(0xFFFFFFFF93A000D8, "next")]
-    fake_drgn(monkeypatch, text=text_of(DEBIAN["x86_64"]), symbols=symbols)
-    dump = tmp_path / "vmcore"
-    dump.write_bytes(b"\x7fELF...")
+def test_a_dump_is_told_by_its_vmcoreinfo_and_symbols(tmp_path: Path) -> None:
+    pytest.importorskip("drgn", reason="dumps are read by drgn")
+    arch = pmdswp.get("x86_64", kernel="6.12", device_private=False)
+    kernel = FakeKernel(arch)
+    dump = kernel.write(tmp_path / "vmcore")
     found = identify.from_file(dump)
-    assert found.arch == pmdswp.get("x86_64", kernel="6.12", device_private=False)
-    fake_drgn(monkeypatch, text=text_of(DEBIAN["x86_64"]), symbols=None)
-    assert identify.from_dump(dump).arch == pmdswp.get("x86_64", kernel="6.12")
-    with pytest.raises(IdentifyError, match="not a core dump"):
+    assert found.arch == arch
+    assert found.reasons["device_private"] == (False, "MAX_SWAPFILES is 27: swap_info has 216 bytes, 8 for each")
+    assert found.reasons["pti"] == (True, "the kernel has pti_finalize()")
+    assert found.reasons["shadow_stack"] == (False, "the kernel has no shstk_free()")
+    without = FakeKernel(arch).write(tmp_path / "without", without=["symbols"])
+    assert identify.from_dump(without).arch == pmdswp.get("x86_64", kernel="6.12")
+    (tmp_path / "broken").write_bytes(b"\x7fELF...")
+    with pytest.raises(IdentifyError, match="broken"):
         identify.from_dump(tmp_path / "broken")
+
+
+@pytest.mark.parametrize("has_it", [False, True])
+def test_a_cpu_is_told_by_what_the_kernel_noted_of_it(tmp_path: Path, *, has_it: bool) -> None:
+    pytest.importorskip("drgn", reason="dumps are read by drgn")
+    kernel = FakeKernel(pmdswp.get("x86_64", kernel="6.12", shadow_stack=has_it))
+    words = [0] * 11 + [has_it << 23]
+    cpu = kernel.make("cpuinfo_x86")
+    for i, word in enumerate(words):
+        kernel.number(cpu + 8 + 4 * i, word, 4)
+    kernel.symbols["boot_cpu_data"] = cpu - kernel.linear + kernel.image
+    kernel.symbols["shstk_free"] = kernel.image + 16
+    found = identify.from_dump(kernel.write(tmp_path / "x86"))
+    assert found.reasons["shadow_stack"] == (has_it, "the capabilities in boot_cpu_data")
+    kernel = FakeKernel(pmdswp.get("riscv64", kernel="7.3", svrsw60t59b=has_it, svnapot=has_it))
+    bits = kernel.alloc(64)
+    kernel.number(bits, has_it << 33)
+    kernel.number(bits + 8, has_it << 36)
+    kernel.symbols["riscv_isa"] = bits - kernel.linear + kernel.image
+    found = identify.from_dump(kernel.write(tmp_path / "riscv64"))
+    assert found.reasons["svnapot"] == (has_it, "the extensions in riscv_isa")
+    assert found.reasons["svrsw60t59b"] == (has_it, "the extensions in riscv_isa")
+    kernel = FakeKernel(pmdswp.get("ppc64", kernel="6.12"))
+    spec = kernel.make("cpu_spec", mmu_features=has_it << 6)
+    kernel.symbols["cur_cpu_spec"] = kernel.alloc(8) - kernel.linear + kernel.image
+    kernel.number(kernel.symbols["cur_cpu_spec"] + kernel.linear - kernel.image, spec)
+    found = identify.from_dump(kernel.write(tmp_path / "ppc64"))
+    assert found.reasons["mmu"] == ("radix" if has_it else "hash", "mmu_features of cur_cpu_spec")
+
+
+def test_a_dump_with_its_configuration_is_told_by_it(tmp_path: Path) -> None:
+    pytest.importorskip("drgn", reason="dumps are read by drgn")
+    arch = pmdswp.get("x86_64", kernel="6.12", soft_dirty=False)
+    for name, data in (("whole", gzip.compress(CONFIG.encode())), ("damaged", b"\x1f\x8b damaged")):
+        kernel = FakeKernel(arch)
+        place = kernel.alloc(len(data), 8)
+        kernel.put(place, data)
+        kernel.symbols["kernel_config_data"] = place - kernel.linear + kernel.image
+        kernel.symbols["kernel_config_data_end"] = kernel.symbols["kernel_config_data"] + len(data)
+        found = identify.from_dump(kernel.write(tmp_path / name))
+        assert (found.reasons["soft_dirty"][0] is False) == (name == "whole")
 
 
 def test_a_dump_needs_drgn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def _read_cpu(clues: Clues, core: Core) -> None:
     """What the kernel found its CPU to have, as far as its symbols and types lead there."""
     symbols = core.symbols
     try:
-        if core.machine == "x86_64" and "shstk_setup" in symbols:
+        if core.machine == "x86_64" and "shstk_free" in symbols:
             kernel = Kernel(core, types_of(core), lambda _: None)
             member = kernel.member("cpuinfo_x86", "x86_capability")
             has = _bit(core, symbols["boot_cpu_data"] + member.offset, X86_SHADOW_STACK, 4)

@@ -148,7 +148,7 @@ ABSENT_SYMBOLS: Mapping[str, str] = {
     "migrate_pages": "migration",
     "do_huge_pmd_anonymous_page": "thp",
     "pti_finalize": "pti",
-    "shstk_setup": "shadow_stack",
+    "shstk_free": "shadow_stack",
     "handle_userfault": "uffd",
 }
 """Function -> the option that is off in a kernel whose symbols are known and lack it."""
