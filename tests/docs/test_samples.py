@@ -3,7 +3,7 @@
 In a ``pycon`` block is a Python session; the blocks of one page are one session. In a ``console`` block, each line that
 starts with ``$`` is a ``pmdswp`` command, or several with ``|`` between them, and the lines up to the next one are all
 that they print: standard output, then standard error. Their status is 0, unless there is something on standard error.
-Blocks of other languages are not run.
+A ``python-console`` block is a session of drgn, which `tests/dump` runs. Blocks of other languages are not run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pmdswp.cli import main
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 NOT_RUN = {"python", "rst", "sh", "text"}
-LANGUAGES = {"console", "pycon"} | NOT_RUN
+LANGUAGES = {"console", "pycon", "python-console"} | NOT_RUN
 
 
 class Block(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import lzma
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     found = {}
     for vmcore in VMCORES:
         path = folder / vmcore.name
-        path.write_bytes(lzma.decompress(vmcore.packed.read_bytes()))
+        path.write_bytes(vmcore.unpacked())
         found[vmcore.name] = path
     return found
 

@@ -1,8 +1,9 @@
 """A vmcore reduced to page tables and to what identification needs: how `tests/data/vmcores` was made.
 
 ``python -m dump.reduce VMCORE TRUTH OUT`` (with ``tests`` and ``src`` on the path) reads all that `pmdswp.dump` reads
-of an ELF vmcore, and writes that, at the addresses where it was, into ``OUT.elf.xz``: the page tables of all processes,
-the kernel's own as far as they lead to what is read, and of its structures the lines of 64 bytes that are read.
+of an ELF vmcore, and writes that, at the addresses where it was, into ``OUT.elf`` and ``OUT.elf.xz``: the page tables
+of all processes, the kernel's own as far as they lead to what is read, and of its structures the lines of 64 bytes that
+are read.
 What is too large to keep is made anew, smaller, at its old place: the table of symbols (kallsyms) with the symbols that
 are asked for and some others, the BTF with the structures that are asked for. ``OUT.truth.ndjson.xz`` is the truth,
 as it was given. Nothing of any process's memory is kept.
@@ -240,7 +241,6 @@ def main(vmcore: str, truth: str, out: str) -> None:
     data = target.read_bytes()
     with lzma.open(f"{out}.elf.xz", "wb", preset=9) as packed:
         packed.write(data)
-    target.unlink()
     shutil.copyfile(truth, f"{out}.truth.ndjson.xz")
 
 

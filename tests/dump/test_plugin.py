@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,16 @@ def test_the_helpers_give_what_the_library_gives(x86: str) -> None:
         x86, "from pmdswp.dump.plugin import explain, opened", f"print(explain({process.mm:#x}, 0x10000000000))"
     )
     assert lines[-1] == "     swapped out: slot 0x200 of /dev/ram0 (type 0)"
+
+
+def test_the_session_of_the_how_to_goes_as_shown() -> None:
+    root = SRC.parent
+    page = (root / "docs" / "how-to" / "drgn.md").read_text(encoding="utf-8")
+    [session] = re.findall(r"^```python-console\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    commands = re.findall(r"^>>> (.*)$", session, re.MULTILINE)
+    shown = [line for line in session.splitlines() if not line.startswith(">>> ")]
+    assert len(commands) > 1
+    assert drgn(str(root / "examples" / "x86_64-6.12-vmcore.elf"), *commands) == shown
 
 
 def test_what_is_not_there_is_an_error_of_the_command(x86: str) -> None:

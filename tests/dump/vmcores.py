@@ -12,14 +12,21 @@ from typing import Any
 __all__ = ["VMCORES", "Vmcore"]
 
 FOLDER = Path(__file__).parent.parent / "data" / "vmcores"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 class Vmcore:
     """One of them."""
 
-    def __init__(self, packed: Path) -> None:
-        self.packed = packed
-        self.name = packed.name.removesuffix(".elf.xz")
+    def __init__(self, truth: Path) -> None:
+        self.name = truth.name.removesuffix(".truth.ndjson.xz")
+
+    def unpacked(self) -> bytes:
+        """The vmcore."""
+        example = EXAMPLES / f"{self.name}-vmcore.elf"
+        if example.exists():
+            return example.read_bytes()
+        return lzma.decompress((FOLDER / f"{self.name}.elf.xz").read_bytes())
 
     @cached_property
     def lines(self) -> list[dict[str, Any]]:
@@ -37,4 +44,4 @@ class Vmcore:
         return iter(self.lines[1:])
 
 
-VMCORES = tuple(Vmcore(path) for path in sorted(FOLDER.glob("*.elf.xz")))
+VMCORES = tuple(Vmcore(path) for path in sorted(FOLDER.glob("*.truth.ndjson.xz")))

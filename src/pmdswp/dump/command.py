@@ -67,8 +67,9 @@ def command(request: DumpRequest, complain: Callable[[str], None]) -> int:
         options=request.options,
         note=complain,
     )
-    for note in dump.arch.notes:
-        complain(f"note: {note}")
+    if request.format != "table":
+        for note in dump.arch.notes:
+            complain(f"note: {note}")
     processes = _chosen(dump, request)
     asked = _Asked(dump, request, selection, _Unread(dump))
     with _output(request) as file:
@@ -163,8 +164,8 @@ def _explain(dump: Dump, processes: list[Process], va: int, file: IO[str]) -> No
     for number, process in enumerate(processes):
         if number:
             file.write("\n")
-        for line in explain(dump, process, va):
-            file.write(f"{line}\n")
+        file.writelines(f"{line}\n" for line in explain(dump, process, va))
+    file.writelines(f"note: {note}\n" for note in dump.arch.notes)
 
 
 def _summarise(asked: _Asked, processes: list[Process], file: IO[str]) -> None:

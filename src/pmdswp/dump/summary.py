@@ -132,6 +132,7 @@ def _nested(counts: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
 def summary_lines(arch: Arch, processes: Sequence[tuple[Process, Summary]], devices: Sequence[Device]) -> Iterator[str]:
     """Summaries as text: the swap devices, then a line for each process, and below it what its entries are."""
     yield f"read as {arch!r}"
+    yield from (f"note: {note}" for note in arch.notes)
     names = {device.type: device.name for device in devices}
     used: Counter[int] = Counter()
     for _, summary in processes:
