@@ -113,6 +113,11 @@ def test_a_name_that_hides_the_stable_update_says_what_hangs_on_it() -> None:
     assert pmdswp.get("x86_64", kernel="6.12.0-9-arm64").notes[1:] == ()
 
 
+def test_a_build_that_its_name_does_not_say_is_taken_without_what_later_builds_have() -> None:
+    [_, note] = pmdswp.get("x86_64", kernel="4.18.0.el8.x86_64").notes[:2]
+    assert "does not say which build it is; taken without what build" in note
+
+
 def test_every_vendor_that_hides_its_update_has_something_said_of_it() -> None:
     for vendor in VENDORS:
         assert vendor.otherwise or vendor.known, vendor
