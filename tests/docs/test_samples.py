@@ -118,7 +118,7 @@ class Run(NamedTuple):
     monkeypatch: pytest.MonkeyPatch
 
     def __call__(self, command: str) -> str:
-        """All that a command line prints; it fails exactly if it complains. Notes on a kernel the pages tell in words."""
+        """All that a command line prints but notes on a kernel, which are no complaints; it fails if it complains."""
         shown, complaints, failed = "", "", False
         for arguments in _pipeline(command):
             self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(shown.encode())))
