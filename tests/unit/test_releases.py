@@ -181,6 +181,15 @@ def test_an_unknown_release_is_refused_with_the_nearest_and_what_may_differ(kern
         read(kernel)
 
 
+@pytest.mark.parametrize("kernel", ["4.18.0", "v4.18-rc3", "4.18.0-rc8+"])
+def test_4_18_before_its_first_update_is_refused_on_x86_64_alone(kernel: str) -> None:
+    with pytest.raises(UnsupportedError, match=r"stable updates from 4\.18\.1 on are covered"):
+        pmdswp.get("x86_64", kernel=kernel)
+    assert pmdswp.get("arm64", kernel=kernel).kernel == "4.18"
+    for other in ("4.18", "4.18.1", "4.18.0-147.el8.x86_64", "4.18.0-3-amd64"):
+        assert pmdswp.get("x86_64", kernel=other).kernel == "4.18"
+
+
 def test_a_command_refuses_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["arches", "--kernel", "7.4"]) == 2
     assert capsys.readouterr().err.startswith("pmdswp: kernel 7.4 is newer than all kernels known here")
