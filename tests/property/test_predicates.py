@@ -16,6 +16,7 @@ from property.generators import (
     pte_levels,
     softleaf_levels,
 )
+from timeline import PMD_SOFTLEAF
 
 MIGRATION = {
     SoftLeafType.MIGRATION_READ,
