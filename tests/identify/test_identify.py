@@ -243,6 +243,11 @@ def test_a_32_bit_log_is_refused() -> None:
         identify.from_log("EIP: do_swap_page+0x1\nEAX: 00000000 EBX: 00000000\n")
 
 
+def test_a_kernel_that_the_architecture_never_was_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match=r"loongarch64 came with 5\.19"):
+        identify.from_log("Linux version 5.10.0 (x)\npc 9000 ERA: 9000000000000000 x\n")
+
+
 def test_a_log_without_a_clue() -> None:
     with pytest.raises(IdentifyError, match="which architecture"):
         identify.from_log("hello\nworld\n")

@@ -14,6 +14,7 @@ from pmdswp.arraywalk import Tables, tables
 from pmdswp.dump.names import Device
 from pmdswp.dump.opened import Dump
 from pmdswp.dump.processes import Process
+from pmdswp.errors import escaped
 from pmdswp.render.records import Json
 from pmdswp.softleaf import FLAGS, Flags, SoftLeafType, State
 from pmdswp.walk import Step
@@ -133,19 +134,23 @@ def summary_lines(arch: Arch, processes: Sequence[tuple[Process, Summary]], devi
     """Summaries as text: the swap devices, then a line for each process, and below it what its entries are."""
     yield f"read as {arch!r}"
     yield from (f"note: {note}" for note in arch.notes)
-    names = {device.type: device.name for device in devices}
+    names = {device.type: escaped(device.name) for device in devices}
     used: Counter[int] = Counter()
     for _, summary in processes:
         used.update(summary.devices)
-    if names or used:
+    slots = {device.type: str(device.slots) for device in devices}
+    if used:
         yield ""
         rows = [["type", "swap device", "slots", "pages in these processes"]]
-        slots = {device.type: str(device.slots) for device in devices}
         rows += (
-            [str(number), names.get(number, "(none known)"), slots.get(number, ""), str(used[number])]
-            for number in sorted({*names, *used})
+            [str(number), names.get(number, "(none known)"), slots.get(number, ""), str(count)]
+            for number, count in sorted(used.items())
         )
         yield from _aligned(rows)
+    others = [name for number, name in names.items() if number not in used]
+    if others:
+        yield ""
+        yield f"none of these pages are on {', '.join(others)}"
     yield ""
     rows = [["pid", "command", "pages", "tables", "swap", "migration", "other", "in PMDs", "runs", "unread"]]
     for process, summary in processes:
@@ -158,7 +163,7 @@ def summary_lines(arch: Arch, processes: Sequence[tuple[Process, Summary]], devi
         rows.append(
             [
                 "?" if process.pid is None else str(process.pid),
-                process.comm or hex(process.root),
+                escaped(process.comm) if process.comm else hex(process.root),
                 *(str(states[state]) for state in ("PRESENT", "TABLE")),
                 *(str(kinds[kind]) for kind in ("swap", "migration", "other")),
                 *(str(number) for number in (summary.pmd_entries, summary.runs, summary.unread)),
