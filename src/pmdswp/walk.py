@@ -35,7 +35,18 @@ from pmdswp.formula import MASK64
 from pmdswp.layout import check_word
 from pmdswp.softleaf import Entry, LevelName, State
 
-__all__ = ["UNREADABLE", "Read", "ReadError", "Step", "halves", "lookup", "read_whole", "root_table", "walk"]
+__all__ = [
+    "UNREADABLE",
+    "Read",
+    "ReadError",
+    "Step",
+    "entry_index",
+    "halves",
+    "lookup",
+    "read_whole",
+    "root_table",
+    "walk",
+]
 
 Read = Callable[[int, int], bytes]
 """`read(physical, size)`: the `size` bytes from a physical address on."""
@@ -80,7 +91,7 @@ def lookup(arch: Arch, read: Read, root: int, va: int) -> list[Step]:
     _check_address(arch, tables, va)
     steps: list[Step] = []
     for level in tables:
-        place = address + (va >> level.shift) % level.entries * level.entry_size
+        place = address + entry_index(level, va) * level.entry_size
         try:
             word = level.from_bytes(read_whole(read, place, level.entry_size))
         except UNREADABLE:
@@ -120,6 +131,11 @@ def halves(arch: Arch, tables: Sequence[Level], start: int, stop: int | None) ->
     end = MASK64 + 1 if stop is None else stop
     for base, half in ((0, range(top >> 1)), (MASK64 + 1 - top, range(MASK64 + 1 - (top >> 1), MASK64 + 1))):
         yield base, range(max(start, half.start), min(end, half.stop))
+
+
+def entry_index(level: Level, va: int) -> int:
+    """Which entry of a table of that level an address belongs to."""
+    return va >> level.shift & level.entries - 1
 
 
 def _walk(tables: Sequence[Level], read: Read, address: int, base: int, wanted: range) -> Iterator[Step]:

@@ -19,6 +19,7 @@ from pmdswp.layout import Field, PresentLayout, zero
 from pmdswp.prove import LAWS, Claim, Law, ProofResult, Subject, check, distinct, prove
 from pmdswp.prove.present import PRESENT_LAWS
 from pmdswp.prove.swap import SWAP_LAWS
+from pmdswp.prove.walk import WALK_LAWS
 from pmdswp.revisions import revisions
 from pmdswp.softleaf import LevelName
 from pmdswp.term import Solver
@@ -82,11 +83,14 @@ def test_every_law_is_checked_where_it_applies() -> None:
     no_kinds = [result.law for result in prove(pmdswp.get("arm64", kernel="6.12", migration=False))]
     assert "split" not in no_kinds
     assert "kinds" in no_kinds
-    names, of_tables = [law.name for law in LAWS], {"tables"}
+    names, of_tables = [law.name for law in LAWS], {"tables", "next-table"}
     assert [result.law for result in both if result.level == "pmd"] == names
     without = pmd_only | of_tables
     assert [result.law for result in both if result.level == "pte"] == [name for name in names if name not in without]
-    assert [result.law for result in both if result.level == "pgd"] == ["one-state", "addresses", "tables"]
+    assert [result.law for result in both if result.level == "pgd"] == [
+        *("one-state", "addresses", "tables"),
+        *("indices", "next-table"),
+    ]
     assert "swap-types" not in [result.law for result in prove(pmdswp.get("arm64", kernel="7.3"))]
     without_thp = prove(pmdswp.get("arm64", thp=False))
     swap_laws = {law.name for law in SWAP_LAWS}
@@ -331,7 +335,8 @@ def _refuted(name: str, level: LevelName, plant: PresentPlant, **options: object
         return {**levels, level: plant(levels[level])}
 
     planted = make(original._replace(present=present), arch.config).level(level)
-    return {law.name for law in PRESENT_LAWS if law.applies(planted) and not check(law, planted).documented}
+    laws = (*PRESENT_LAWS, *WALK_LAWS)
+    return {law.name for law in laws if law.applies(planted) and not check(law, planted).documented}
 
 
 def _attribute(facts: PresentFacts, name: str) -> Attribute:
@@ -401,6 +406,10 @@ def _no_exceptions(facts: PresentFacts) -> PresentFacts:
     return facts._replace(exceptions={})
 
 
+def _next_table_one_bit_up(facts: PresentFacts) -> PresentFacts:
+    return facts._replace(table_address=lambda v: (v & 0x000FFFFFFFFFF000) << 1)
+
+
 @pytest.mark.parametrize(
     ("name", "level", "plant", "options", "refuted"),
     [
@@ -417,6 +426,7 @@ def _no_exceptions(facts: PresentFacts) -> PresentFacts:
         ("x86_64", "pud", _an_attribute_of_an_address_bit, {}, {"attributes", "attribute-numbers"}),
         ("arm64", "pte", _base_not_present, {}, {"pages"}),
         ("x86_64", "pmd", _table_base_forgotten, {}, {"tables"}),
+        ("x86_64", "pmd", _next_table_one_bit_up, {}, {"tables", "next-table"}),
         ("loongarch64", "pmd", _no_exceptions, {"page_size": 4096}, {"tables", "pages", "frames"}),
         ("s390x", "pgd", _no_exceptions, {}, {"one-state", "tables"}),
         ("s390x", "pud", _no_exceptions, {"kernel": "6.6"}, {"pages", "attributes"}),
@@ -427,6 +437,23 @@ def test_a_wrong_present_word_is_refuted(
 ) -> None:
     assert _refuted(name, level, lambda facts: facts, **options) == set()
     assert refuted <= _refuted(name, level, plant, **options)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda level, va: (va >> level.shift + 1) & level.entries - 1,
+        lambda level, va: (va >> level.shift) & level.entries - 2,
+        lambda level, va: (va >> level.shift) & 2 * level.entries - 1,
+        lambda level, va: ((va >> level.shift) & level.entries - 1) | 1,
+    ],
+)
+def test_a_wrong_index_is_refuted(monkeypatch: pytest.MonkeyPatch, wrong: Callable[[Level, int], int]) -> None:
+    [law] = [law for law in WALK_LAWS if law.name == "indices"]
+    level = pmdswp.get("arm64", page_size=16384, pa_bits=52, va_bits=52).level("pmd")
+    assert check(law, level).status == "proved"
+    monkeypatch.setattr(law.claims.__module__ + ".entry_index", wrong)
+    assert check(law, level).status == "hazard"
 
 
 def test_a_broken_law_of_present_words_is_explained_with_its_attributes() -> None:

@@ -12,7 +12,7 @@ from pmdswp.errors import escaped
 from pmdswp.render.records import marker_names
 from pmdswp.render.text import describe
 from pmdswp.softleaf import Entry, SoftLeaf, SoftLeafType, State
-from pmdswp.walk import Step
+from pmdswp.walk import Step, entry_index
 
 __all__ = ["explain", "meaning", "step_line", "vma_lines"]
 
@@ -54,7 +54,7 @@ def explain(dump: Dump, process: Process, va: int) -> Iterator[str]:
 
 def _explain_step(dump: Dump, step: Step, level: Level, va: int) -> Iterator[str]:
     top = level.shift + level.index_bits - 1
-    index = (va >> level.shift) % level.entries
+    index = entry_index(level, va)
     if step.entry is None or step.word is None:
         yield f"{level.name}  the table at {step.entry_address:#x} is not in the dump, or cannot be read: the way ends"
         return

@@ -15,12 +15,13 @@ from pmdswp.prove import present, swap
 from pmdswp.prove.law import Claim, Law
 from pmdswp.prove.present import PRESENT_LAWS
 from pmdswp.prove.swap import SWAP_LAWS
+from pmdswp.prove.walk import WALK_LAWS
 from pmdswp.softleaf import LevelName
 from pmdswp.term import Solver
 
 __all__ = ["LAWS", "Claim", "Law", "ProofResult", "Subject", "check", "distinct", "prove"]
 
-LAWS = (*SWAP_LAWS, *PRESENT_LAWS)
+LAWS = (*SWAP_LAWS, *PRESENT_LAWS, *WALK_LAWS)
 """All laws, in the order in which `prove` checks them."""
 
 
@@ -41,7 +42,7 @@ class ProofResult(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """What there is to prove of a configuration: swap entries at the levels that have them, present words at others."""
+    """What there is to prove of a configuration: swap entries at `swap`, present words and walks at `present`."""
 
     arch: Arch
     swap: tuple[LevelName, ...]
@@ -56,7 +57,7 @@ class Subject(NamedTuple):
         """Check every law that applies."""
         return [
             check(law, level)
-            for laws, names in ((SWAP_LAWS, self.swap), (PRESENT_LAWS, self.present))
+            for laws, names in ((SWAP_LAWS, self.swap), ((*PRESENT_LAWS, *WALK_LAWS), self.present))
             for level in map(self.arch.level, names)
             for law in laws
             if law.applies(level)
@@ -64,7 +65,7 @@ class Subject(NamedTuple):
 
 
 def prove(arch: Arch) -> list[ProofResult]:
-    """Check every law for one configuration: at both levels if PMDs there can hold softleaves; present words at all."""
+    """Check every law for one configuration: swap entries where they can be, present words and walks at all levels."""
     return Subject.whole(arch).prove()
 
 
@@ -97,7 +98,10 @@ def _looked_at(level: Level) -> object:
     helpers = tuple(f"def {level.name}_{name}(" for name in present.PREDICATES)
     predicates = tuple(text for text in level.arch.source.split("\n\n") if text.startswith(helpers))
     changes = (level.set_changes, level.clear_changes)
+    tables = level.arch.tables
+    below = tuple((one.shift, one.entries) for one in tables[tables.index(level) :])
     return (
+        below,
         *(level.name, level.arch.page_shift, level.source, predicates),
         *(level.page_layout, level.table_layout, level.base, level.table_base, level.attribute_mask),
         tuple((name, *of.items()) for change in changes for name, of in change.items()),

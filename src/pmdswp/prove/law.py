@@ -37,7 +37,7 @@ class Law(NamedTuple):
     reads_as: State | None = None
     """What an entry reads as that breaks the law, for the laws that documented hazards break."""
     applies: Callable[[Level], bool] = lambda _level: True
-    about: Literal["swap entries", "present words"] = "swap entries"
+    about: Literal["swap entries", "present words", "walks"] = "swap entries"
 
 
 def all_true(truths: Iterable[Any]) -> Any:
