@@ -16,8 +16,8 @@ import peers_page
 from pmdswp.arch import ARCHITECTURES, Arch, Level
 from pmdswp.cli import COMMANDS, EXIT_STATUS, command_parser
 from pmdswp.config import show
-from pmdswp.model.reference import reference
-from pmdswp.model.selftests import SELFTESTS, run
+from pmdswp.model.play.selftests import SELFTESTS, run
+from pmdswp.model.show.reference import reference
 from pmdswp.render import markdown
 from pmdswp.render.comparison import comparison, limit_table
 from pmdswp.render.document import Block, Paragraph, Picture, Section, Table, code, marked

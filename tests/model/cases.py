@@ -11,12 +11,12 @@ from collections.abc import Callable
 import pmdswp
 from pmdswp import Arch, SoftLeafType, State
 from pmdswp.model import CacheClass, FailPoint, KernelBug, KernelError, Machine, Process, Switches, check
-from pmdswp.model.pagemap import Category
-from pmdswp.model.rules import order
-from pmdswp.model.split import split_huge_pmd
-from pmdswp.model.stage import stage
-from pmdswp.model.swap import swap_cache_class
-from pmdswp.model.uffdio_move import move_pages_huge_pmd
+from pmdswp.model.mechanisms.split import split_huge_pmd
+from pmdswp.model.mechanisms.swap import swap_cache_class
+from pmdswp.model.play.stage import stage
+from pmdswp.model.state.rules import order
+from pmdswp.model.syscalls.pagemap import Category
+from pmdswp.model.syscalls.uffdio_move import move_pages_huge_pmd
 
 FIRST = 0
 

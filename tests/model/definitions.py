@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pmdswp.model import Machine, Process
-from pmdswp.model.pgtable import SOFT_DIRTY, UFFD
+from pmdswp.model.state.pgtable import SOFT_DIRTY, UFFD
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
 PRESENT, SWAPPED, UFFD_WP, IS_SOFT_DIRTY = 1 << 63, 1 << 62, 1 << 57, 1 << 55

@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 import pmdswp
 from model import definitions
 from pmdswp.model import CacheClass, FailPoint, KernelError, Machine, Process, Reintroduced, Switches, check
-from pmdswp.model.swap import SwapDevice, swap_cache_class
+from pmdswp.model.mechanisms.swap import swap_cache_class
+from pmdswp.model.state.memory import SwapDevice
 from pmdswp.softleaf import SoftLeafType
 
 PMDS = 4

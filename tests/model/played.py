@@ -6,7 +6,7 @@ from functools import cache
 
 from model.cases import rules_of
 from pmdswp import Arch
-from pmdswp.model import selftests
+from pmdswp.model.play import selftests
 
 __all__ = ["cached_rules_of", "verdicts"]
 

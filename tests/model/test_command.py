@@ -15,7 +15,9 @@ import pytest
 import pmdswp
 from pmdswp.cli import main
 from pmdswp.cli.model import FORMATS
-from pmdswp.model import Machine, Process, command, selftests
+from pmdswp.model import Machine, Process
+from pmdswp.model.play import selftests
+from pmdswp.model.show import command
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SCENARIOS = sorted(EXAMPLES.glob("*.py"))

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from model.histories import PIECES, Piece
 from model.scenes import ARCH
 from pmdswp.model import FailPoint, KernelError, Machine, Process, check
-from pmdswp.model.pagemap import PM_PRESENT, PM_SOFT_DIRTY, PM_SWAP, PM_UFFD_WP
+from pmdswp.model.syscalls.pagemap import PM_PRESENT, PM_SOFT_DIRTY, PM_SWAP, PM_UFFD_WP
 
 PMDS = 4
 WHOLE = st.integers(0, PMDS - 1)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from pmdswp.model import Machine, Process
-from pmdswp.model.pagemap import PM_PRESENT, PM_SOFT_DIRTY, PM_SWAP, PM_UFFD_WP, Category
+from pmdswp.model.syscalls.pagemap import PM_PRESENT, PM_SOFT_DIRTY, PM_SWAP, PM_UFFD_WP, Category
 from pmdswp.softleaf import Entry, SoftLeafType
 
 ARCH = "x86_64"

@@ -9,8 +9,8 @@ import pytest
 
 from model.scenes import ARCH, Scene, swapped_out
 from pmdswp.model import FailPoint, KernelError, Machine, Process, check
-from pmdswp.model.pagemap import PM_PRESENT, PM_SOFT_DIRTY, PM_SWAP, PM_UFFD_WP
-from pmdswp.model.pgtable import YOUNG
+from pmdswp.model.state.pgtable import YOUNG
+from pmdswp.model.syscalls.pagemap import PM_PRESENT, PM_SOFT_DIRTY, PM_SWAP, PM_UFFD_WP
 
 
 def with_hole(m: Machine) -> Scene:

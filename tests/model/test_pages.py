@@ -7,11 +7,11 @@ import pytest
 import pmdswp
 from model.scenes import ARCH, Scene, split_in_cache, swapped_out
 from pmdswp.model import FailPoint, KernelBug, KernelError, Machine, check
-from pmdswp.model.pagemap import PM_UFFD_WP, Category
-from pmdswp.model.rmap import mappings
-from pmdswp.model.split import split_folio, split_huge_pmd
-from pmdswp.model.swap import swap_cache_del_folio, swap_put_entries_direct
-from pmdswp.model.swapout import shrink_folio
+from pmdswp.model.mechanisms.rmap import mappings
+from pmdswp.model.mechanisms.split import split_folio, split_huge_pmd
+from pmdswp.model.mechanisms.swap import swap_cache_del_folio, swap_put_entries_direct
+from pmdswp.model.mechanisms.swapout import shrink_folio
+from pmdswp.model.syscalls.pagemap import PM_UFFD_WP, Category
 from pmdswp.softleaf import SoftLeafType
 
 
@@ -501,7 +501,7 @@ def test_a_page_swapped_in_is_exclusive_if_no_other_process_has_it(others: str) 
         elif others == "are gone":
             child.exit()
         scene.p.read(scene.a)
-        mapped = scene.p.mm.mapped_page(scene.p.mm.pmd(scene.a), 0)
+        mapped = scene.m.mapped_page(scene.p.mm.pmd(scene.a), 0)
         assert mapped is not None
         assert mapped[0].exclusive == (others == "are gone")
         scene.p.write(scene.a)

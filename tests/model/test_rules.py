@@ -13,10 +13,11 @@ import pytest
 import pmdswp
 from model.cases import CASES, fullest
 from model.played import cached_rules_of, verdicts
-from pmdswp.model import Switches, reference
-from pmdswp.model.rules import RULES, SECTIONS, UNPLAYED, Evidence, order
+from pmdswp.model import Switches
+from pmdswp.model.show import reference
+from pmdswp.model.state.rules import RULES, SECTIONS, UNPLAYED, Evidence, order
 
-SOURCES = Path(reference.__file__).parent
+SOURCES = Path(reference.__file__).parents[1]
 COUNTS = {"1": 8, "2": 9, "3": 9, "4": 8, "5": 14, "6": 22, "7": 6, "8": 13, "9": 21, "10": 12}
 """How many rules each patch has."""
 
@@ -58,7 +59,7 @@ def test_no_two_rules_say_the_same() -> None:
 
 def test_every_rule_that_the_code_names_is_there() -> None:
     named = set()
-    for path in SOURCES.glob("*.py"):
+    for path in SOURCES.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
                 function = node.func

@@ -7,7 +7,7 @@ import pytest
 import pmdswp
 from model.played import verdicts
 from pmdswp.model import KernelError, Machine, Process, Reintroduced
-from pmdswp.model.selftests import SELFTESTS, run, run_all
+from pmdswp.model.play.selftests import SELFTESTS, run, run_all
 
 OF_V3 = {
     *("basic", "fork", "fork_cow", "cycles", "write", "munmap", "mprotect", "uffdio_move", "mremap", "pagemap"),

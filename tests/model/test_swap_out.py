@@ -5,7 +5,7 @@ import pytest
 import pmdswp
 from model.scenes import ARCH, Scene, swapped_out
 from pmdswp.model import CacheClass, FailPoint, Machine, Switches, check
-from pmdswp.model.swap import folio_free_swap
+from pmdswp.model.mechanisms.swap import folio_free_swap
 from pmdswp.softleaf import SoftLeafType
 
 

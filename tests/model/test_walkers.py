@@ -4,7 +4,7 @@ import pytest
 
 from model.scenes import ARCH, split_in_cache, swapped_out
 from pmdswp.model import KernelError, Machine, Switches
-from pmdswp.model.pagemap import PM_PRESENT, PM_SOFT_DIRTY, PM_SWAP, PM_UFFD_WP, Category
+from pmdswp.model.syscalls.pagemap import PM_PRESENT, PM_SOFT_DIRTY, PM_SWAP, PM_UFFD_WP, Category
 
 
 @pytest.mark.parametrize("cached", [True, False])

@@ -12,7 +12,7 @@ from pmdswp.errors import UnsupportedError
 __all__ = ["FORMATS", "add_arguments", "run"]
 
 FORMATS = ("text", "json", "html")
-"""`pmdswp.model.command.FORMATS`, which is not loaded to parse arguments."""
+"""`pmdswp.model.show.command.FORMATS`, which is not loaded to parse arguments."""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -30,7 +30,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Play the scenario, or the selftests."""
-    from pmdswp.model import command  # noqa: PLC0415  # it takes a while to load
+    from pmdswp.model.show import command  # noqa: PLC0415  # it takes a while to load
 
     given = given_options(options)
     is_run = options.action == "run"

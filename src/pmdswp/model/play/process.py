@@ -1,0 +1,343 @@
+"""A process: what user space can do, and what it may expect to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pmdswp.model.mechanisms.fault import handle_mm_fault
+from pmdswp.model.mechanisms.migration import start_migration
+from pmdswp.model.mechanisms.zap import zap_page_range
+from pmdswp.model.play.recorder import operation
+from pmdswp.model.play.world import World
+from pmdswp.model.state.failures import KernelBug, KernelError
+from pmdswp.model.state.mm import ADDRESSES, Mm, populated
+from pmdswp.model.state.pgtable import DIRTY, WRITE, YOUNG
+from pmdswp.model.syscalls.fork import dup_mmap
+from pmdswp.model.syscalls.madvise import madvise_cold, madvise_free, madvise_pageout, madvise_willneed
+from pmdswp.model.syscalls.mincore import mincore_range
+from pmdswp.model.syscalls.mmap import merge_vmas, mmap_region, unmap, unmapped_area, user_range
+from pmdswp.model.syscalls.mprotect import clear_refs_soft_dirty, mprotect
+from pmdswp.model.syscalls.mremap import mremap
+from pmdswp.model.syscalls.pagemap import Region, pagemap_read, pagemap_scan, smaps
+from pmdswp.model.syscalls.uffd import uffd_register, uffd_writeprotect
+from pmdswp.model.syscalls.uffdio_move import move_pages
+from pmdswp.model.syscalls.walkers import check_pmd_state, hmm_range, queue_folios
+
+__all__ = ["Process"]
+
+_MAX_FAULTS = 20
+
+
+class Process:
+    """One process. Addresses are byte addresses; lengths are in bytes and default to one PMD.
+
+    `expected` is what user space may rely on, per PMD address a token for every page (0: zeroes), kept without a look
+    at the tables. Pages in `may_be_zero` may have lost their contents to MADV_FREE.
+    """
+
+    def __init__(self, machine: World[Process]) -> None:
+        self.machine = machine
+        self.name = machine.process_name()
+        self.mm = Mm(machine, self.name)
+        self.expected: dict[int, list[int]] = {}
+        self.may_be_zero: set[int] = set()
+        machine.processes.append(self)
+
+    def __repr__(self) -> str:
+        return f"<Process {self.name}>"
+
+    # --- what is expected -----------------------------------------------------------------------------------
+
+    def _end(self, address: int, length: int | None) -> int:
+        return user_range(self.machine, address, self.machine.pmd_size if length is None else length)
+
+    def _expect(self, address: int, token: int) -> None:
+        size = self.machine.pmd_size
+        pages = self.expected.get(address & -size)
+        if pages is None:
+            pages = self.expected[address & -size] = [0] * self.machine.nr
+        pages[(address & size - 1) >> self.machine.page_shift] = token
+        self.may_be_zero.discard(address)
+
+    def expected_at(self, address: int) -> int:
+        """The token that a page should have."""
+        pages = self.expected.get(address & -self.machine.pmd_size)
+        return pages[(address & self.machine.pmd_size - 1) >> self.machine.page_shift] if pages else 0
+
+    def _forget(self, start: int, end: int) -> None:
+        for page in self._pages_expected(start, end):
+            self._expect(page, 0)
+
+    def _pages_expected(self, start: int, end: int) -> Iterator[int]:
+        """The pages of a range of whose PMD something is expected: pages in `may_be_zero` are among them."""
+        for _haddr, first, last in populated(self.expected, start, end, self.machine.pmd_size):
+            yield from range(first, last, self.machine.page_size)
+
+    def _move_expected(self, old: int, new: int, length: int) -> None:
+        moved = [
+            (page - old + new, self.expected_at(page), page in self.may_be_zero)
+            for page in self._pages_expected(old, old + length)
+        ]
+        self._forget(old, old + length)
+        self._forget(new, new + length)
+        for page, token, may_be_zero in moved:
+            self._expect(page, token)
+            if may_be_zero:
+                self.may_be_zero.add(page)
+
+    # --- memory ---------------------------------------------------------------------------------------------
+
+    @operation
+    def mmap(self, pmds: int = 0, *, pages: int = 0, address: int = 0) -> int:
+        """Map anonymous memory of so many PMDs and pages, from a PMD boundary on; its address."""
+        m = self.machine
+        size = pmds * m.pmd_size + pages * m.page_size
+        self._end(address, size)
+        if not address:
+            address = unmapped_area(m, self.mm, size)
+        mmap_region(m, self.mm, address, address + size)
+        self._forget(address, address + size)
+        return address
+
+    @operation
+    def munmap(self, address: int, length: int | None = None) -> None:
+        """Unmap memory; what is not mapped there is no error."""
+        end = self._end(address, length)
+        unmap(self.machine, self.mm, address, end)
+        self._forget(address, end)
+
+    @operation
+    def read(self, address: int) -> int:
+        """Read a page: its token. SIGSEGV, SIGBUS and ENOMEM are raised."""
+        return self._access(address, write=False)
+
+    @operation
+    def write(self, address: int, token: int | None = None) -> int:
+        """Write a page; the token, which is a new one unless given."""
+        return self._write(address, token)
+
+    @operation
+    def read_all(self, address: int, length: int | None = None) -> list[int]:
+        """Read all pages of a range."""
+        end = self._end(address, length)
+        return [self._access(page, write=False) for page in range(address, end, self.machine.page_size)]
+
+    @operation
+    def write_all(self, address: int, length: int | None = None) -> list[int]:
+        """Write all pages of a range, each with contents of its own."""
+        end = self._end(address, length)
+        return [self._write(page, None) for page in range(address, end, self.machine.page_size)]
+
+    def _write(self, address: int, token: int | None) -> int:
+        token = self.machine.token() if token is None else token
+        self._access(address, write=True, token=token)
+        self._expect(address & -self.machine.page_size, token)
+        return token
+
+    def _access(self, address: int, *, write: bool, token: int = 0) -> int:
+        """What the CPU does: use the page table if it allows the access, else fault, again and again."""
+        m, mm = self.machine, self.mm
+        try:
+            vma = mm.find_vma(address)
+        except KernelError:
+            raise KernelError("SIGSEGV") from None
+        if write and not vma.write:
+            raise KernelError("SIGSEGV")
+        haddr = address & -m.pmd_size
+        i = (address & m.pmd_size - 1) >> m.page_shift
+        for _ in range(_MAX_FAULTS):
+            pmd = mm.pmd(haddr)
+            mapped = m.mapped_page(pmd, i)
+            if mapped is None:
+                if not write and self._is_empty(address):
+                    return 0
+            elif not write or mapped[2] & WRITE:
+                folio, page, _bits = mapped
+                mm.set_bits(pmd, i, YOUNG | DIRTY if write else YOUNG)
+                if write:
+                    folio.data[page] = token
+                return folio.data[page]
+            result = handle_mm_fault(m, vma, address, write=write)
+            if result.signal:
+                raise KernelError(result.signal)
+        raise KernelBug(f"{self.name} faults at {address:#x} for ever")
+
+    def _is_empty(self, address: int) -> bool:
+        """Whether nothing is mapped or swapped there. A read sees zeroes then; the shared zero page is left out."""
+        pmd = self.mm.pmds.get(address & -self.machine.pmd_size)
+        if pmd is None or pmd.table is None:
+            return pmd is None or pmd.word == self.machine.words.pmd_none
+        i = (address & self.machine.pmd_size - 1) >> self.machine.page_shift
+        return pmd.table.words[i] == self.machine.words.pte_none
+
+    # --- processes ------------------------------------------------------------------------------------------
+
+    @operation
+    def fork(self) -> Process:
+        """A child with a copy of everything. ENOMEM if there is no memory for it."""
+        child = Process(self.machine)
+        try:
+            dup_mmap(self.machine, self.mm, child.mm)
+        except KernelError:
+            child.exit()
+            raise
+        child.expected = {address: list(tokens) for address, tokens in self.expected.items()}
+        child.may_be_zero = set(self.may_be_zero)
+        return child
+
+    @operation
+    def exit(self) -> None:
+        """End: everything is given back."""
+        m = self.machine
+        if self not in m.processes:
+            return
+        unmap(m, self.mm, 0, ADDRESSES)
+        self._forget(0, ADDRESSES)
+        m.processes.remove(self)
+        if self.mm.anonpages or self.mm.swapents or self.mm.nr_ptes:
+            raise KernelBug(f"{self.name} is left with {self.counters()} at exit")
+
+    def counters(self) -> dict[str, int]:
+        """MM_ANONPAGES, MM_SWAPENTS and nr_ptes."""
+        return self.mm.counters()
+
+    # --- protection -----------------------------------------------------------------------------------------
+
+    @operation
+    def mprotect(self, address: int, length: int | None = None, *, write: bool) -> None:
+        """Make memory read-only or writable."""
+        mprotect(self.machine, self.mm, address, self._end(address, length), write=write)
+
+    @operation
+    def clear_soft_dirty(self) -> None:
+        """Write 4 to /proc/pid/clear_refs. EINVAL where the architecture has no soft-dirty bit."""
+        if not self.machine.soft_dirty_bit:
+            raise KernelError("EINVAL")
+        clear_refs_soft_dirty(self.machine, self.mm)
+        merge_vmas(self.mm)
+
+    @operation
+    def uffd_register(self, address: int, length: int | None = None, *, wp: bool = False) -> None:
+        """UFFDIO_REGISTER for missing pages and, with `wp`, for write-protection."""
+        uffd_register(self.machine, self.mm, address, self._end(address, length), wp=wp)
+
+    @operation
+    def uffd_writeprotect(self, address: int, length: int | None = None, *, protect: bool = True) -> None:
+        """UFFDIO_WRITEPROTECT. A write to an armed page is an event UFFD_WP, which the monitor resolves at once."""
+        uffd_writeprotect(self.machine, self.mm, address, self._end(address, length), protect=protect)
+
+    # --- moving ---------------------------------------------------------------------------------------------
+
+    @operation
+    def mremap(self, address: int, length: int | None = None, *, new_address: int = 0) -> int:
+        """Move memory of one VMA, to `new_address` (MREMAP_FIXED) or a free one; the new address."""
+        end = self._end(address, length)
+        moved = mremap(self.machine, self.mm, address, end, new_address)
+        self._move_expected(address, moved, end - address)
+        return moved
+
+    @operation
+    def uffdio_move(self, dst: int, src: int, length: int | None = None) -> int:
+        """UFFDIO_MOVE to a registered range: how many bytes were moved before something stopped it."""
+        length = self._end(src, length) - src
+        self._end(dst, length)
+        moved = move_pages(self.machine, self.mm, dst, src, length)
+        self._move_expected(src, dst, moved)
+        return moved
+
+    # --- advice ---------------------------------------------------------------------------------------------
+
+    def _advise(self, address: int, length: int | None) -> int:
+        end = self._end(address, length)
+        self.mm.vma_ranges(address, end)
+        return end
+
+    @operation
+    def pageout(self, address: int, length: int | None = None) -> None:
+        """MADV_PAGEOUT."""
+        madvise_pageout(self.machine, self.mm, address, self._advise(address, length))
+
+    @operation
+    def cold(self, address: int, length: int | None = None) -> None:
+        """MADV_COLD."""
+        madvise_cold(self.machine, self.mm, address, self._advise(address, length))
+
+    @operation
+    def willneed(self, address: int, length: int | None = None) -> None:
+        """MADV_WILLNEED."""
+        madvise_willneed(self.machine, self.mm, address, self._advise(address, length))
+
+    @operation
+    def dontneed(self, address: int, length: int | None = None) -> None:
+        """MADV_DONTNEED."""
+        end = self._advise(address, length)
+        zap_page_range(self.machine, self.mm, address, end)
+        self._forget(address, end)
+
+    @operation
+    def free(self, address: int, length: int | None = None) -> None:
+        """MADV_FREE."""
+        m = self.machine
+        end = self._advise(address, length)
+        lazy = set(madvise_free(m, self.mm, address, end))
+        for page in self._pages_expected(address, end):
+            if page in lazy:
+                self.may_be_zero.add(page)
+            elif self._is_empty(page):
+                self._expect(page, 0)
+
+    # --- looking --------------------------------------------------------------------------------------------
+
+    @operation
+    def mincore(self, address: int, length: int | None = None) -> list[bool]:
+        """A flag per page: whether it is resident (mincore)."""
+        return mincore_range(self.machine, self.mm, address, self._advise(address, length))
+
+    @operation
+    def pagemap(self, address: int, length: int | None = None, *, privileged: bool = True) -> list[int]:
+        """/proc/pid/pagemap: a record per page."""
+        return pagemap_read(self.machine, self.mm, address, self._end(address, length), privileged=privileged)
+
+    @operation
+    def pagemap_scan(self, address: int, length: int | None = None, *, wp_matching: bool = False) -> list[Region]:
+        """PAGEMAP_SCAN; `wp_matching` (PM_SCAN_WP_MATCHING) is EPERM unless registered for write-protection."""
+        end = self._advise(address, length)
+        if wp_matching and not all(vma.uffd_wp for vma, _start, _stop in self.mm.vma_ranges(address, end)):
+            raise KernelError("EPERM")
+        return pagemap_scan(self.machine, self.mm, address, end, wp_matching=wp_matching)
+
+    @operation
+    def smaps(self) -> dict[str, int]:
+        """Rss, AnonHugePages, Swap and SwapPss, in bytes."""
+        return smaps(self.machine, self.mm)
+
+    @operation
+    def check_pmd_state(self, address: int) -> str:
+        """What MADV_COLLAPSE would find at a PMD."""
+        return check_pmd_state(self.machine, self.mm, address & -self.machine.pmd_size)
+
+    @operation
+    def mbind(self, address: int, length: int | None = None) -> tuple[int, int]:
+        """What mbind with MPOL_MF_MOVE finds: pages queued for migration, and pages counted as failed."""
+        return queue_folios(self.machine, self.mm, address, self._advise(address, length))
+
+    @operation
+    def hmm_range_fault(self, address: int, length: int | None = None, *, fault: bool = False) -> list[str]:
+        """What a driver sees of a range, faulted in first if it asks for that."""
+        m = self.machine
+        end = self._advise(address, length)
+        if fault:
+            m.rule("6.15", "6.21")
+            for page in range(address, end, m.page_size):
+                self._access(page, write=False)
+        return hmm_range(m, self.mm, address, end)
+
+    # --- migration ------------------------------------------------------------------------------------------
+
+    @operation
+    def start_migration(self, address: int, *, to_device: bool = False) -> bool:
+        """Somebody starts to migrate the folio at an address, to stay with a device or not; False if it cannot move."""
+        m = self.machine
+        pmd = self.mm.pmds.get(address & -m.pmd_size)
+        mapped = m.mapped_page(pmd, (address & m.pmd_size - 1) >> m.page_shift) if pmd is not None else None
+        return mapped is not None and start_migration(m, mapped[0], to_device=to_device)
