@@ -35,7 +35,7 @@ def handle_mm_fault(m: Kernel, vma: Vma, address: int, *, write: bool) -> VmFaul
     result: VmFault | _Next = _Next.FALLBACK
     m.rule("1.3" if entry.state is State.SOFTLEAF else "1.5")
     if entry.state is State.NONE:
-        if vma.start <= haddr and haddr + m.pmd_size <= vma.end:
+        if vma.huge and vma.start <= haddr and haddr + m.pmd_size <= vma.end:
             result = _do_huge_pmd_anonymous_page(m, vma, haddr, pmd)
     elif entry.state is State.PRESENT:
         result = _do_huge_pmd_wp_page(m, vma, pmd)
@@ -53,17 +53,18 @@ def handle_mm_fault(m: Kernel, vma: Vma, address: int, *, write: bool) -> VmFaul
 def _do_huge_pmd_anonymous_page(m: Kernel, vma: Vma, haddr: int, pmd: Pmd) -> VmFault | _Next:
     if m.fails(FailPoint.ALLOC_PMD_FOLIO) or m.fails(FailPoint.CHARGE_PMD_FOLIO):
         return _Next.FALLBACK
+    if vma.uffd_missing and m.uffd_sigbus:
+        return VmFault.SIGBUS
     table = vma.mm.alloc_table()
     if table is None:
         return VmFault.OOM
     folio = m.alloc_folio([0] * m.nr)
     folio_add_new_anon_rmap(folio, vma, haddr, exclusive=True)
-    folio.dirty = True
     folio.entire_mapcount = 1
     folio.exclusive = 1
     pmd.deposit = table
     pmd.word = m.words.mk_huge_pmd(folio.pfn)
-    pmd.bits = WRITE | DIRTY | YOUNG | m.soft_dirty_bit
+    pmd.bits = (WRITE if vma.write else 0) | DIRTY | YOUNG | m.soft_dirty_bit
     vma.mm.anonpages += m.nr
     return VmFault.DONE
 

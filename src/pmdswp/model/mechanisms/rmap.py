@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.memory import Folio
-from pmdswp.model.state.mm import Vma
+from pmdswp.model.state.mm import AnonVma, Vma
 from pmdswp.model.state.pgtable import Pmd, PteTable
 
 __all__ = ["Mapped", "folio_remove_rmap_pmd", "folio_remove_rmap_pte", "mappings", "page_vma_mapped_walk"]
@@ -60,10 +60,51 @@ def mappings(m: Kernel, folio: Folio) -> list[Mapped]:
     return page_vma_mapped_walk(m, folio, huge.__eq__, lambda word, page: word == mk_pte(pfn + page))
 
 
+def total_mapcount(folio: Folio) -> int:
+    """`folio_mapcount`: how many PTEs and PMDs map the folio or a page of it."""
+    return folio.entire_mapcount + sum(folio.mapcount)
+
+
+def maybe_mapped_shared(m: Kernel, folio: Folio) -> bool:
+    """Whether more than one process maps the folio: known, or in older kernels guessed (`Base.exact_sharing`)."""
+    count = total_mapcount(folio)
+    if folio.nr == 1 or count <= 1:
+        return count > 1
+    if folio.entire_mapcount:
+        return True
+    if not m.base.exact_sharing:
+        return count > folio.nr or folio.mapcount[0] > 1
+    return max(folio.mapcount) > 1 or len({id(one.vma.mm) for one in mappings(m, folio)}) > 1
+
+
 def folio_add_new_anon_rmap(folio: Folio, vma: Vma, address: int, *, exclusive: bool) -> None:
     """Anchor a folio: a shared one belongs to the root of the anon_vma, where every relative finds it."""
-    folio.anon_vma = vma.anon_vma if exclusive else vma.anon_vma.root
+    anon_vma = anon_vma_prepare(vma)
+    folio.anon_vma = anon_vma if exclusive else anon_vma.root
     folio.index = vma.linear_index(address)
+
+
+def anon_vma_prepare(vma: Vma) -> AnonVma:
+    """The anon_vma of a VMA; at the first page it gets one, if it can that of a neighbour with which it could merge."""
+    if vma.anon_vma is None:
+        vma.anon_vma = _reusable_anon_vma(vma) or AnonVma()
+        vma.link([vma.anon_vma])
+    return vma.anon_vma
+
+
+def _reusable_anon_vma(vma: Vma) -> AnonVma | None:
+    """`find_mergeable_anon_vma`: protection does not matter here, and the next VMA goes before the one before."""
+    before = next((other for other in vma.mm.vmas if other.end == vma.start), None)
+    after = next((other for other in vma.mm.vmas if other.start == vma.end), None)
+    for other, left, right in ((after, vma, after), (before, before, vma)):
+        if other is None or left is None or right is None or other.anon_vma is None or other.is_fork_child:
+            continue
+        alike = all(
+            getattr(left, name) == getattr(right, name) for name in ("uffd_missing", "uffd_wp", "locked", "huge")
+        )
+        if alike and left.linear_index(left.end) == right.pgoff:
+            return other.anon_vma
+    return None
 
 
 def folio_remove_rmap_pmd(m: Kernel, folio: Folio) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pmdswp.model.mechanisms.rmap import mappings
 from pmdswp.model.mechanisms.swap import swap_cache_del_folio
+from pmdswp.model.mechanisms.zeropage import map_unused_to_zeropage
 from pmdswp.model.state.failures import FailPoint, KernelBug
 from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.memory import Folio
 from pmdswp.model.state.mm import Mm
-from pmdswp.model.state.pgtable import Pmd, PteTable
+from pmdswp.model.state.pgtable import DIRTY, Pmd, PteTable
 from pmdswp.softleaf import SoftLeafType, State
 
 __all__ = ["race_before_lock", "split_folio", "split_huge_pmd"]
@@ -26,7 +27,7 @@ def split_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, *, freeze: bool = False) -> None
     m.event("THP_SPLIT_PMD")
     table = mm.withdraw(pmd)
     if entry.state is State.PRESENT:
-        _split_present(m, pmd, table)
+        _split_present(m, pmd, table, freeze=freeze)
     elif entry.kind is SoftLeafType.SWAP:
         if freeze:
             m.rule("2.6")
@@ -38,8 +39,14 @@ def split_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, *, freeze: bool = False) -> None
     mm.install_table(pmd, table)
 
 
-def _split_present(m: Kernel, pmd: Pmd, table: PteTable) -> None:
+def _split_present(m: Kernel, pmd: Pmd, table: PteTable, *, freeze: bool) -> None:
+    """`__split_huge_pmd_locked` of a present PMD. A freezing split makes migration entries, which hold no dirty bit."""
     folio = m.mem_map[m.words.pfn(pmd.word)]
+    if pmd.bits & DIRTY:
+        m.rule("B.4")
+        folio.dirty = True
+        if not freeze:
+            pmd.bits |= m.dirty_bits
     table.words = [m.words.mk_pte(folio.pfn + page) for page in range(m.nr)]
     table.bits = [pmd.bits] * m.nr
     if folio.exclusive:
@@ -61,9 +68,10 @@ def split_folio(m: Kernel, folio: Folio, order: int = 0) -> bool:
         return False
     for mapping in mappings(m, folio):
         if mapping.table is None:
-            split_huge_pmd(m, mapping.vma.mm, mapping.pmd)
+            split_huge_pmd(m, mapping.vma.mm, mapping.pmd, freeze=True)
     if folio.entire_mapcount:
         raise KernelBug(f"{folio!r} is mapped by a PMD that no rmap walk finds")
+    pieces = []
     for first in range(0, folio.nr, nr):
         piece = Folio(folio.pfn + first, folio.data[first : first + nr])
         piece.mapcount = folio.mapcount[first : first + nr]
@@ -75,7 +83,9 @@ def split_folio(m: Kernel, folio: Folio, order: int = 0) -> bool:
             folio.device.cache[piece.offset : piece.offset + nr] = [piece] * nr
         m.mem_map.update(dict.fromkeys(range(piece.pfn, piece.pfn + nr), piece))
         m.folio_put(piece)
+        pieces.append(piece)
     folio.device, folio.nr = None, 0
+    map_unused_to_zeropage(m, pieces)
     return True
 
 

@@ -15,7 +15,7 @@ from pmdswp.model.mechanisms.zswap import zswap_store
 from pmdswp.model.state.failures import FailPoint, KernelBug
 from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.memory import Folio
-from pmdswp.model.state.pgtable import DIRTY, SOFT_DIRTY, UFFD
+from pmdswp.model.state.pgtable import DIRTY, SOFT_DIRTY, UFFD, WRITE
 
 __all__ = ["shrink_folio"]
 
@@ -25,7 +25,8 @@ def shrink_folio(m: Kernel, folio: Folio) -> None:
     if folio.locked or folio.writeback:
         return
     found = mappings(m, folio)
-    if folio.lazyfree and _discard_lazyfree(m, folio, found):
+    if folio.lazyfree:
+        _discard_lazyfree(m, folio, found)
         return
     if folio.device is None:
         if folio.nr > 1 and not folio.entire_mapcount and not all(folio.mapcount):
@@ -56,30 +57,38 @@ def _shrink_pieces(m: Kernel, folio: Folio) -> None:
             shrink_folio(m, piece)
 
 
-def _discard_lazyfree(m: Kernel, folio: Folio, found: list[Mapped]) -> bool:
-    """Free a folio that MADV_FREE marked, unless it was written to since: nothing is swapped out."""
-    m.rule("10.12")
-    if folio.dirty or any(_bits(mapping) & DIRTY for mapping in found):
-        folio.lazyfree = False
-        return False
-    for mapping in found:
-        mm = mapping.vma.mm
-        if mapping.table is None:
-            mm.withdraw(mapping.pmd)
-            mm.free_table()
-            mm.clear(mapping.pmd)
-            mm.anonpages -= m.nr
-            folio_remove_rmap_pmd(m, folio)
+def _discard_lazyfree(m: Kernel, folio: Folio, found: list[Mapped]) -> None:
+    """Free a folio that MADV_FREE marked, page by page; once a page was written to since, the rest of it is kept."""
+    m.rule("10.12", "B.3")
+    for mapped in found:
+        if mapped.table is None:
+            split_huge_pmd(m, mapped.vma.mm, mapped.pmd)
+    runs = _runs(m, mappings(m, folio)) if m.base.batch_lazyfree else [[one] for one in mappings(m, folio)]
+    for run in runs:
+        if folio.dirty or any(one.pmd.ptes().bits[one.i] & DIRTY for one in run):
+            folio.lazyfree, folio.dirty = False, True
+            return
+        for one in run:
+            table = one.pmd.ptes()
+            table.words[one.i], table.bits[one.i] = m.words.pte_none, 0
+            one.vma.mm.anonpages -= 1
+            folio_remove_rmap_pte(m, folio, one.page)
+
+
+def _runs(m: Kernel, found: list[Mapped]) -> list[list[Mapped]]:
+    """Neighbouring PTEs of neighbouring pages that may differ in young, dirty and uffd only (`folio_pte_batch`)."""
+    runs: list[list[Mapped]] = []
+    for one in found:
+        last = runs[-1][-1] if runs else None
+        if (
+            last is not None
+            and (last.vma, last.pmd, last.i + 1, last.page + 1) == (one.vma, one.pmd, one.i, one.page)
+            and not (last.pmd.ptes().bits[last.i] ^ one.pmd.ptes().bits[one.i]) & (WRITE | UFFD | m.soft_dirty_bit)
+        ):
+            runs[-1].append(one)
         else:
-            mapping.table.words[mapping.i] = m.words.pte_none
-            mapping.table.bits[mapping.i] = 0
-            mm.anonpages -= 1
-            folio_remove_rmap_pte(m, folio, mapping.page)
-    return True
-
-
-def _bits(mapping: Mapped) -> int:
-    return mapping.pmd.bits if mapping.table is None else mapping.table.bits[mapping.i]
+            runs.append([one])
+    return runs
 
 
 def reclaim_folio(m: Kernel, folio: Folio) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pmdswp.model.mechanisms.rmap import folio_remove_rmap_pmd, folio_remove_rmap_pte
 from pmdswp.model.mechanisms.split import split_huge_pmd
 from pmdswp.model.mechanisms.swap import folio_free_swap, swap_put_entries_direct
+from pmdswp.model.mechanisms.zeropage import is_zero_pte
 from pmdswp.model.state.kernel import Kernel, replaceable
 from pmdswp.model.state.memory import Folio
 from pmdswp.model.state.mm import Mm
@@ -29,6 +30,14 @@ def zap_page_range(m: Kernel, mm: Mm, start: int, end: int) -> None:
         table = pmd.ptes()
         for i in range(first - haddr >> m.page_shift, last - haddr >> m.page_shift):
             zap_pte(m, mm, table, i)
+
+
+def reclaim_empty_tables(m: Kernel, mm: Mm, start: int, end: int) -> None:
+    """`try_to_free_pte`: MADV_DONTNEED of a whole PMD gives its table back if it is empty (`Base.pt_reclaim`)."""
+    for _haddr, first, last, pmd in mm.populated(start, end):
+        if pmd.table is not None and last - first == m.pmd_size and pmd.table.words.count(m.words.pte_none) == m.nr:
+            mm.clear(pmd)
+            mm.free_table()
 
 
 def zap_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd) -> None:
@@ -67,6 +76,8 @@ def zap_pte(m: Kernel, mm: Mm, table: PteTable, i: int) -> None:
     if entry.state is State.NONE:
         return
     table.words[i], table.bits[i] = m.words.pte_none, 0
+    if is_zero_pte(m, word):
+        return
     if entry.state is State.PRESENT:
         mm.anonpages -= 1
         pfn = m.words.pfn(word)

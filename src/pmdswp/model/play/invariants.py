@@ -195,7 +195,11 @@ class _Walk:
             address = haddr + (i << m.page_shift)
             if vma is None or not vma.start <= address < vma.end:
                 vma = self._vma(process, address, m.page_size)
-            if entry.state is State.PRESENT:
+            if word == m.zero_pte:
+                token = 0
+                if table.bits[i] & WRITE:
+                    _fail("B.9", f"{process.name} {address:#x}: the shared zero page is writable")
+            elif entry.state is State.PRESENT:
                 anon += 1
                 token = self._page(vma, address, table, i)
             elif entry.kind is SoftLeafType.SWAP:

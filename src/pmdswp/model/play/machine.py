@@ -17,6 +17,7 @@ from pmdswp.model.play.process import Process
 from pmdswp.model.play.recorder import operation
 from pmdswp.model.play.stage import architecture, enter
 from pmdswp.model.play.world import World
+from pmdswp.model.state.base import DEFAULT_BASE, base_of
 from pmdswp.model.state.failures import KernelBug, KernelError
 from pmdswp.model.state.memory import SwapDevice
 from pmdswp.model.state.switches import Switches
@@ -29,9 +30,9 @@ class Machine(World[Process]):
     """A kernel with the series, its processes and one swap device.
 
     `arch` is a name or a configured `Arch`, x86_64 if not given. `pmd_swap=False` is the same kernel without PMD swap
-    entries: swap-out always splits. `errors` reintroduces errors of earlier versions. `trace=False` records no steps.
-    `clusters` is the size of the first swap device in swap ranges of PMD size; `synchronous` and `stable_writes` are
-    its flags.
+    entries: swap-out always splits. `base` is the kernel below the series (`pmdswp.model.state.base`). `errors`
+    reintroduces errors of earlier versions. `trace=False` records no steps. `clusters` is the size of the first swap
+    device in swap ranges of PMD size; `synchronous` and `stable_writes` are its flags.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Machine(World[Process]):
         *,
         switches: Switches | None = None,
         errors: Iterable[str] = (),
+        base: str = DEFAULT_BASE,
         pmd_swap: bool = True,
         trace: bool = True,
         zswap: bool = False,
@@ -47,7 +49,14 @@ class Machine(World[Process]):
         synchronous: bool = False,
         stable_writes: bool = False,
     ) -> None:
-        super().__init__(architecture(arch), switches or Switches(), pmd_swap=pmd_swap, zswap=zswap, tracing=trace)
+        super().__init__(
+            architecture(arch),
+            switches or Switches(),
+            base_of(base),
+            pmd_swap=pmd_swap,
+            zswap=zswap,
+            tracing=trace,
+        )
         self.errors = reintroduced(errors)
         for error, functions in REPLACED.items():
             if error in self.errors:

@@ -6,16 +6,23 @@ from collections.abc import Iterator
 
 from pmdswp.model.mechanisms.fault import handle_mm_fault
 from pmdswp.model.mechanisms.migration import start_migration
-from pmdswp.model.mechanisms.zap import zap_page_range
 from pmdswp.model.play.recorder import operation
 from pmdswp.model.play.world import World
 from pmdswp.model.state.failures import KernelBug, KernelError
-from pmdswp.model.state.mm import ADDRESSES, Mm, populated
-from pmdswp.model.state.pgtable import DIRTY, WRITE, YOUNG
+from pmdswp.model.state.mm import ADDRESSES, Mm, Vma, populated
+from pmdswp.model.state.pgtable import DIRTY, WRITE, YOUNG, Pmd
+from pmdswp.model.syscalls.collapse import collapse
 from pmdswp.model.syscalls.fork import dup_mmap
-from pmdswp.model.syscalls.madvise import madvise_cold, madvise_free, madvise_pageout, madvise_willneed
+from pmdswp.model.syscalls.madvise import (
+    madvise_cold,
+    madvise_dontneed,
+    madvise_free,
+    madvise_pageout,
+    madvise_willneed,
+)
 from pmdswp.model.syscalls.mincore import mincore_range
-from pmdswp.model.syscalls.mmap import merge_vmas, mmap_region, unmap, unmapped_area, user_range
+from pmdswp.model.syscalls.mlock import mlock
+from pmdswp.model.syscalls.mmap import madvise_hugepage, mmap_region, unmap, unmapped_area, user_range
 from pmdswp.model.syscalls.mprotect import clear_refs_soft_dirty, mprotect
 from pmdswp.model.syscalls.mremap import mremap
 from pmdswp.model.syscalls.pagemap import Region, pagemap_read, pagemap_scan, smaps
@@ -88,14 +95,17 @@ class Process:
     # --- memory ---------------------------------------------------------------------------------------------
 
     @operation
-    def mmap(self, pmds: int = 0, *, pages: int = 0, address: int = 0) -> int:
-        """Map anonymous memory of so many PMDs and pages, from a PMD boundary on; its address."""
+    def mmap(self, pmds: int = 0, *, pages: int = 0, address: int = 0, huge: bool = True) -> int:
+        """Map anonymous memory of so many PMDs and pages, from a PMD boundary on; its address.
+
+        `huge=False` is memory without MADV_HUGEPAGE where only that gets huge pages.
+        """
         m = self.machine
         size = pmds * m.pmd_size + pages * m.page_size
         self._end(address, size)
         if not address:
             address = unmapped_area(m, self.mm, size)
-        mmap_region(m, self.mm, address, address + size)
+        mmap_region(m, self.mm, address, address + size, huge=huge)
         self._forget(address, address + size)
         return address
 
@@ -134,14 +144,11 @@ class Process:
         self._expect(address & -self.machine.page_size, token)
         return token
 
-    def _access(self, address: int, *, write: bool, token: int = 0) -> int:
+    def _access(self, address: int, *, write: bool, token: int | None = None) -> int:
         """What the CPU does: use the page table if it allows the access, else fault, again and again."""
         m, mm = self.machine, self.mm
-        try:
-            vma = mm.find_vma(address)
-        except KernelError:
-            raise KernelError("SIGSEGV") from None
-        if write and not vma.write:
+        vma = mm.vma_at(address)
+        if vma is None or not (vma.write if write else vma.read):
             raise KernelError("SIGSEGV")
         haddr = address & -m.pmd_size
         i = (address & m.pmd_size - 1) >> m.page_shift
@@ -149,12 +156,12 @@ class Process:
             pmd = mm.pmd(haddr)
             mapped = m.mapped_page(pmd, i)
             if mapped is None:
-                if not write and self._is_empty(address):
+                if not write and self._reads_zeros(pmd, i):
                     return 0
             elif not write or mapped[2] & WRITE:
                 folio, page, _bits = mapped
                 mm.set_bits(pmd, i, YOUNG | DIRTY if write else YOUNG)
-                if write:
+                if write and token is not None:
                     folio.data[page] = token
                 return folio.data[page]
             result = handle_mm_fault(m, vma, address, write=write)
@@ -169,6 +176,12 @@ class Process:
             return pmd is None or pmd.word == self.machine.words.pmd_none
         i = (address & self.machine.pmd_size - 1) >> self.machine.page_shift
         return pmd.table.words[i] == self.machine.words.pte_none
+
+    def _reads_zeros(self, pmd: Pmd, i: int) -> bool:
+        """Whether a read needs no fault to see zeros: nothing is there, or the shared zero page."""
+        if pmd.table is None:
+            return pmd.word == self.machine.words.pmd_none
+        return pmd.table.words[i] in (self.machine.words.pte_none, self.machine.zero_pte)
 
     # --- processes ------------------------------------------------------------------------------------------
 
@@ -205,20 +218,42 @@ class Process:
 
     @operation
     def mprotect(self, address: int, length: int | None = None, *, write: bool) -> None:
-        """Make memory read-only or writable."""
+        """Make memory read-only or writable; ENOMEM at the first hole."""
         mprotect(self.machine, self.mm, address, self._end(address, length), write=write)
 
     @operation
+    def mprotect_none(self, address: int, length: int | None = None) -> None:
+        """Make memory inaccessible: PROT_NONE."""
+        mprotect(self.machine, self.mm, address, self._end(address, length), write=False, read=False)
+
+    @operation
+    def mlock(self, address: int, length: int | None = None) -> None:
+        """Fault everything in, by writes where the VMA allows them, and keep it; ENOMEM if there are holes."""
+        m = self.machine
+        for vma, start, stop in mlock(m, self.mm, address, self._end(address, length), locked=True):
+            for page in range(start, stop, m.page_size) if vma.read else ():
+                self._populate(vma, page)
+
+    def _populate(self, vma: Vma, page: int) -> None:
+        """`faultin_page`: what the page holds does not change, but an empty one gets a frame."""
+        if not vma.write and self._is_empty(page):
+            handle_mm_fault(self.machine, vma, page, write=False)
+        self._access(page, write=vma.write, token=None)
+
+    @operation
+    def munlock(self, address: int, length: int | None = None) -> None:
+        """Let memory go again."""
+        mlock(self.machine, self.mm, address, self._end(address, length), locked=False)
+
+    @operation
     def clear_soft_dirty(self) -> None:
-        """Write 4 to /proc/pid/clear_refs. EINVAL where the architecture has no soft-dirty bit."""
-        if not self.machine.soft_dirty_bit:
-            raise KernelError("EINVAL")
-        clear_refs_soft_dirty(self.machine, self.mm)
-        merge_vmas(self.mm)
+        """Write 4 to /proc/pid/clear_refs: nothing happens where the architecture has no soft-dirty bit."""
+        if self.machine.soft_dirty_bit:
+            clear_refs_soft_dirty(self.machine, self.mm)
 
     @operation
     def uffd_register(self, address: int, length: int | None = None, *, wp: bool = False) -> None:
-        """UFFDIO_REGISTER for missing pages and, with `wp`, for write-protection."""
+        """UFFDIO_REGISTER for missing pages or, with `wp`, for write-protection, in the place of what was before."""
         uffd_register(self.machine, self.mm, address, self._end(address, length), wp=wp)
 
     @operation
@@ -230,11 +265,17 @@ class Process:
 
     @operation
     def mremap(self, address: int, length: int | None = None, *, new_address: int = 0) -> int:
-        """Move memory of one VMA, to `new_address` (MREMAP_FIXED) or a free one; the new address."""
+        """Move memory to `new_address` (MREMAP_FIXED) or a free one; the new address."""
         end = self._end(address, length)
-        moved = mremap(self.machine, self.mm, address, end, new_address)
-        self._move_expected(address, moved, end - address)
-        return moved
+        moved: list[tuple[int, int, int]] = []
+        try:
+            return mremap(self.machine, self.mm, address, end, new_address, moved=moved)
+        finally:
+            for start, stop, new in moved:
+                self._move_expected(start, new, stop - start)
+            for page in self._pages_expected(new_address, new_address + end - address) if new_address else ():
+                if self.mm.vma_at(page) is None:
+                    self._expect(page, 0)
 
     @operation
     def uffdio_move(self, dst: int, src: int, length: int | None = None) -> int:
@@ -247,7 +288,22 @@ class Process:
 
     # --- advice ---------------------------------------------------------------------------------------------
 
-    def _advise(self, address: int, length: int | None) -> int:
+    def _advised(self, address: int, length: int | None, *, lru: bool = False) -> Iterator[tuple[Vma, int, int]]:
+        """The VMAs in a range, for advice on each. ENOMEM in the end if there were holes, EINVAL at what `mlock` keeps.
+
+        Advice that needs pages on the LRU lists (`lru`) is none for locked memory.
+        """
+        end = self._end(address, length)
+        for vma, start, stop in self.mm.overlaps(address, end):
+            if lru and vma.locked:
+                raise KernelError("EINVAL")
+            yield vma, start, stop
+        if not self.mm.is_mapped(address, end):
+            self.machine.rule("B.7")
+            raise KernelError("ENOMEM")
+
+    def _covered(self, address: int, length: int | None) -> int:
+        """The end of a range in which there is no hole; else ENOMEM."""
         end = self._end(address, length)
         self.mm.vma_ranges(address, end)
         return end
@@ -255,43 +311,71 @@ class Process:
     @operation
     def pageout(self, address: int, length: int | None = None) -> None:
         """MADV_PAGEOUT."""
-        madvise_pageout(self.machine, self.mm, address, self._advise(address, length))
+        for vma, start, stop in self._advised(address, length, lru=True):
+            madvise_pageout(self.machine, vma, start, stop)
 
     @operation
     def cold(self, address: int, length: int | None = None) -> None:
         """MADV_COLD."""
-        madvise_cold(self.machine, self.mm, address, self._advise(address, length))
+        for vma, start, stop in self._advised(address, length, lru=True):
+            madvise_cold(self.machine, vma, start, stop)
 
     @operation
     def willneed(self, address: int, length: int | None = None) -> None:
         """MADV_WILLNEED."""
-        madvise_willneed(self.machine, self.mm, address, self._advise(address, length))
+        for vma, start, stop in self._advised(address, length):
+            madvise_willneed(self.machine, vma.mm, start, stop)
 
     @operation
     def dontneed(self, address: int, length: int | None = None) -> None:
         """MADV_DONTNEED."""
-        end = self._advise(address, length)
-        zap_page_range(self.machine, self.mm, address, end)
-        self._forget(address, end)
+        for vma, start, stop in self._advised(address, length, lru=True):
+            madvise_dontneed(self.machine, vma.mm, start, stop)
+            self._forget(start, stop)
 
     @operation
     def free(self, address: int, length: int | None = None) -> None:
         """MADV_FREE."""
+        for vma, start, stop in self._advised(address, length, lru=True):
+            lazy = set(madvise_free(self.machine, vma, start, stop))
+            for page in self._pages_expected(start, stop):
+                if page in lazy:
+                    self.may_be_zero.add(page)
+                elif self._is_empty(page):
+                    self._expect(page, 0)
+
+    @operation
+    def hugepage(self, address: int, length: int | None = None, *, huge: bool = True) -> None:
+        """MADV_HUGEPAGE, or MADV_NOHUGEPAGE if `huge` is False: whether faults may map huge pages."""
+        for vma, start, stop in self._advised(address, length):
+            madvise_hugepage(self.machine, vma.mm, start, stop, huge=huge)
+
+    @operation
+    def collapse(self, address: int, length: int | None = None) -> None:
+        """MADV_COLLAPSE of every whole PMD in a range; EINVAL if one cannot be."""
         m = self.machine
-        end = self._advise(address, length)
-        lazy = set(madvise_free(m, self.mm, address, end))
-        for page in self._pages_expected(address, end):
-            if page in lazy:
-                self.may_be_zero.add(page)
-            elif self._is_empty(page):
-                self._expect(page, 0)
+        failed = False
+        for vma, start, stop in self._advised(address, length):
+            for haddr in range(-(-start // m.pmd_size) * m.pmd_size, stop & -m.pmd_size, m.pmd_size):
+                failed |= not self._collapse(vma, haddr)
+        if failed:
+            raise KernelError("EINVAL")
+
+    def _collapse(self, vma: Vma, haddr: int) -> bool:
+        m, mm = self.machine, self.mm
+        pmd = mm.pmds.get(haddr)
+        if pmd is not None and pmd.table is not None:
+            for page in range(haddr, haddr + m.pmd_size, m.page_size):
+                if not self._is_empty(page):
+                    self._access(page, write=False)
+        return collapse(m, vma, haddr) in ("SCAN_SUCCEED", "SCAN_PMD_MAPPED")
 
     # --- looking --------------------------------------------------------------------------------------------
 
     @operation
     def mincore(self, address: int, length: int | None = None) -> list[bool]:
         """A flag per page: whether it is resident (mincore)."""
-        return mincore_range(self.machine, self.mm, address, self._advise(address, length))
+        return mincore_range(self.machine, self.mm, address, self._covered(address, length))
 
     @operation
     def pagemap(self, address: int, length: int | None = None, *, privileged: bool = True) -> list[int]:
@@ -301,14 +385,14 @@ class Process:
     @operation
     def pagemap_scan(self, address: int, length: int | None = None, *, wp_matching: bool = False) -> list[Region]:
         """PAGEMAP_SCAN; `wp_matching` (PM_SCAN_WP_MATCHING) is EPERM unless registered for write-protection."""
-        end = self._advise(address, length)
+        end = self._end(address, length)
         if wp_matching and not all(vma.uffd_wp for vma, _start, _stop in self.mm.vma_ranges(address, end)):
             raise KernelError("EPERM")
         return pagemap_scan(self.machine, self.mm, address, end, wp_matching=wp_matching)
 
     @operation
     def smaps(self) -> dict[str, int]:
-        """Rss, AnonHugePages, Swap and SwapPss, in bytes."""
+        """The sums of /proc/pid/smaps over all memory, in bytes (`pmdswp.model.syscalls.pagemap.SMAPS`)."""
         return smaps(self.machine, self.mm)
 
     @operation
@@ -319,13 +403,13 @@ class Process:
     @operation
     def mbind(self, address: int, length: int | None = None) -> tuple[int, int]:
         """What mbind with MPOL_MF_MOVE finds: pages queued for migration, and pages counted as failed."""
-        return queue_folios(self.machine, self.mm, address, self._advise(address, length))
+        return queue_folios(self.machine, self.mm, address, self._covered(address, length))
 
     @operation
     def hmm_range_fault(self, address: int, length: int | None = None, *, fault: bool = False) -> list[str]:
         """What a driver sees of a range, faulted in first if it asks for that."""
         m = self.machine
-        end = self._advise(address, length)
+        end = self._covered(address, length)
         if fault:
             m.rule("6.15", "6.21")
             for page in range(address, end, m.page_size):

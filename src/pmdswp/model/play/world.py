@@ -8,6 +8,7 @@ from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from pmdswp.arch import Arch
 from pmdswp.model.play.trace import Step
+from pmdswp.model.state.base import Base
 from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.mm import Mm
 from pmdswp.model.state.switches import Switches
@@ -32,8 +33,10 @@ class World(Kernel, Generic[_A]):
 
     name = "machine"
 
-    def __init__(self, arch: Arch, switches: Switches, *, pmd_swap: bool, zswap: bool, tracing: bool) -> None:
-        super().__init__(arch, switches, pmd_swap=pmd_swap, zswap=zswap)
+    def __init__(
+        self, arch: Arch, switches: Switches, base: Base, *, pmd_swap: bool, zswap: bool, tracing: bool
+    ) -> None:
+        super().__init__(arch, switches, base, pmd_swap=pmd_swap, zswap=zswap)
         self.processes: list[_A] = []
         self.trace: list[Step] = []
         self.tracing = tracing

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from pmdswp.arch import Arch
+from pmdswp.model.state.base import Base
 from pmdswp.model.state.failures import KernelBug
 from pmdswp.model.state.memory import Folio, MemMap, SwapDevice
 from pmdswp.model.state.pgtable import Pmd, leaf_of
@@ -26,11 +27,13 @@ class Kernel(Services):
     `replaced` says which functions of the specification do something else in this kernel (`replaceable`).
     """
 
-    def __init__(self, arch: Arch, switches: Switches, *, pmd_swap: bool, zswap: bool) -> None:
-        super().__init__(arch, switches, pmd_swap=pmd_swap)
+    def __init__(self, arch: Arch, switches: Switches, base: Base, *, pmd_swap: bool, zswap: bool) -> None:
+        super().__init__(arch, switches, base, pmd_swap=pmd_swap)
         self.mem_map = MemMap()
         self.devices: list[SwapDevice | None] = []
         self.zswap_enabled = self.zswap_was_enabled = zswap
+        self.uffd_sigbus = False
+        """UFFD_FEATURE_SIGBUS: a missing page where userfaultfd waits for it is a signal, not for a monitor to fill."""
         self.replaced: dict[str, Callable[..., object]] = {}
 
     def alloc_folio(self, data: list[int]) -> Folio:
@@ -55,11 +58,11 @@ class Kernel(Services):
         return list(dict.fromkeys(folio for device in devices for folio in device.cache if folio is not None))
 
     def mapped_page(self, pmd: Pmd, i: int) -> tuple[Folio, int, int] | None:
-        """The folio, the page in it and the bits of what is mapped at slot `i` of a PMD; None if nothing is."""
+        """The folio, the page in it and the bits of what is mapped at slot `i` of a PMD; None if nothing or zeros."""
         table = pmd.table
         if table is not None:
             word = table.words[i]
-            if self.pte_entries[word].state is not State.PRESENT:
+            if self.pte_entries[word].state is not State.PRESENT or word == self.zero_pte:
                 return None
             pfn = self.words.pfn(word)
             folio = self.mem_map[pfn]
@@ -67,6 +70,12 @@ class Kernel(Services):
         if self.pmd_entries[pmd.word].state is not State.PRESENT:
             return None
         return self.mem_map[self.words.pfn(pmd.word)], i, pmd.bits
+
+    def folio_of(self, word: int) -> Folio | None:
+        """The folio that a PTE maps, if it maps one (`vm_normal_folio`)."""
+        if word == self.zero_pte or self.pte_entries[word].state is not State.PRESENT:
+            return None
+        return self.mem_map[self.words.pfn(word)]
 
     def device(self, type: int) -> SwapDevice:
         """The swap device of that type."""

@@ -47,19 +47,22 @@ class Vma:
     """A run of anonymous memory with the same attributes.
 
     `pgoff` is the linear index of its first page and survives mremap; a folio is found again by it. `chain` lists the
-    anon_vmas whose folios the VMA may map: its own and those it inherited.
+    anon_vmas whose folios the VMA may map: its own and those it inherited. `huge` is whether faults may map huge pages
+    (MADV_NOHUGEPAGE takes that away), `locked` is mlock's.
     """
 
     __slots__ = (
         "anon_vma",
         "chain",
         "end",
+        "huge",
         "locked",
         "mm",
         "pgoff",
+        "read",
         "soft_dirty",
         "start",
-        "uffd",
+        "uffd_missing",
         "uffd_wp",
         "write",
     )
@@ -71,14 +74,21 @@ class Vma:
         self.pgoff = pgoff
         self.write = True
         self.soft_dirty = True
-        self.uffd = False
+        self.read = True
+        self.huge = True
+        self.uffd_missing = False
         self.uffd_wp = False
         self.locked = False
-        self.anon_vma = AnonVma()
+        self.anon_vma: AnonVma | None = None
         self.chain: list[AnonVma] = []
 
     def __repr__(self) -> str:
         return f"<Vma {self.mm.name} {self.start:#x}-{self.end:#x}>"
+
+    @property
+    def uffd(self) -> bool:
+        """Whether userfaultfd knows the VMA, in whatever mode."""
+        return self.uffd_missing or self.uffd_wp
 
     def linear_index(self, address: int) -> int:
         """`linear_page_index`: where a page stands in the anonymous object."""
@@ -95,6 +105,22 @@ class Vma:
         for anon_vma in self.chain:
             anon_vma.vmas.remove(self)
 
+    @property
+    def is_fork_child(self) -> bool:
+        """Whether it came from a parent that had pages: such a VMA merges with nothing that has none."""
+        return self.anon_vma is not None and len(self.chain) > 1
+
+    def has_flags_of(self, other: Vma, *, but: tuple[str, ...] = ()) -> bool:
+        """Whether two VMAs differ in nothing that keeps neighbours apart (`is_mergeable_vma`), or only in `but`."""
+        return all(getattr(self, name) == getattr(other, name) for name in _FLAGS if name not in but)
+
+    def clone_unlinked(self, start: int, end: int) -> Vma:
+        """A part with the same attributes that no rmap walk finds: to see what a change would make of it."""
+        other = Vma(self.mm, start, end, self.linear_index(start))
+        for name in _ATTRIBUTES:
+            setattr(other, name, getattr(self, name))
+        return other
+
     def clone(self, mm: Mm, start: int, end: int, pgoff: int) -> Vma:
         """A VMA with the same attributes and anon_vmas (`vm_area_dup`, `anon_vma_clone`)."""
         other = Vma(mm, start, end, pgoff)
@@ -103,17 +129,12 @@ class Vma:
         other.link(list(self.chain))
         return other
 
-    def can_merge(self, following: Vma) -> bool:
-        """Whether the VMA that follows differs in nothing but the range."""
-        return (
-            self.end == following.start
-            and self.linear_index(self.end) == following.pgoff
-            and self.chain == following.chain
-            and all(getattr(self, name) == getattr(following, name) for name in _ATTRIBUTES)
-        )
 
+_FLAGS = ("read", "write", "uffd_missing", "uffd_wp", "locked", "huge")
+"""What neighbours must have alike to become one."""
 
-_ATTRIBUTES = ("write", "soft_dirty", "uffd", "uffd_wp", "locked", "anon_vma")
+_ATTRIBUTES = (*_FLAGS, "soft_dirty", "anon_vma")
+"""What a copy of a VMA has too."""
 
 
 class Mm:
@@ -131,12 +152,29 @@ class Mm:
         self.next_address = services.pmd_size << 8
         """Where the search for free addresses begins."""
 
-    def find_vma(self, address: int) -> Vma:
-        """The VMA at an address; ENOMEM, as madvise and mprotect say, if there is none."""
+    def vma_at(self, address: int) -> Vma | None:
+        """`vma_lookup`."""
         for vma in self.vmas:
             if vma.start <= address < vma.end:
                 return vma
-        raise KernelError("ENOMEM")
+        return None
+
+    def overlaps(self, start: int, end: int) -> list[tuple[Vma, int, int]]:
+        """The VMAs in a range, in the order of addresses, each with the part of the range in it; there may be holes."""
+        found = [vma for vma in self.vmas if vma.start < end and vma.end > start]
+        found.sort(key=lambda vma: vma.start)
+        return [(vma, max(start, vma.start), min(end, vma.end)) for vma in found]
+
+    def is_mapped(self, start: int, end: int) -> bool:
+        """Whether there is no hole in a range."""
+        return sum(stop - first for _vma, first, stop in self.overlaps(start, end)) == end - start
+
+    def find_vma(self, address: int) -> Vma:
+        """The VMA at an address; ENOMEM, as madvise and mprotect say, if there is none."""
+        vma = self.vma_at(address)
+        if vma is None:
+            raise KernelError("ENOMEM")
+        return vma
 
     def vma_ranges(self, start: int, end: int) -> list[tuple[Vma, int, int]]:
         """The VMAs over a range, each with the part of the range in it; ENOMEM if a part has none."""

@@ -61,6 +61,7 @@ SECTIONS: Mapping[str, str] = MappingProxyType(
         "8": "Patch 8: UFFDIO_MOVE",
         "9": "Patch 9: page fault",
         "10": "Patch 10: swap-out",
+        "B": "The base: what surrounds swap",
     }
 )
 """Title of each group of rules, by what its ids begin with."""
@@ -225,6 +226,18 @@ _TABLE: tuple[tuple[str, str, Evidence], ...] = (
     ("10.10", "The folio is written out, and stays in the cache until it is removed.", _COVER),
     ("10.11", "Pages of zeros are noted slot by slot, not written.", _BASE),
     ("10.12", "A clean folio after MADV_FREE is discarded: no entry at all.", _BASE),
+    ("B.1", "MADV_PAGEOUT and MADV_COLD go VMA by VMA, and let be what more than one process maps.", _BASE),
+    ("B.2", "Advice for a part of a huge page splits its folio, unless others map it.", _BASE),
+    ("B.3", "MADV_FREE marks single pages even if shared, unless dirty; what was written to since is kept.", _BASE),
+    ("B.4", "Splitting a dirty huge PMD makes folio and pages dirty, and by `pte_mkdirty()` soft-dirty.", _BASE),
+    ("B.5", "mremap of a whole PMD moves its table unseen: no page of it becomes soft-dirty.", _BASE),
+    ("B.6", "UFFDIO_MOVE of a part of a shared huge page is EBUSY before any split; no VMA is ENOENT.", _BASE),
+    ("B.7", "Over holes, madvise does what is there, mprotect stops, UFFDIO_REGISTER skips them.", _BASE),
+    ("B.8", "Neighbouring VMAs that differ in nothing else merge, and the whole may become soft-dirty.", _BASE),
+    ("B.9", "Pages of zeros that a split leaves become the shared zero page, which a write copies.", _BASE),
+    ("B.10", "What differs between base kernels: the table of differences says which side is taken.", _BASE),
+    ("B.11", "mlock faults all in, and MADV_PAGEOUT, FREE, COLD, DONTNEED of locked memory are EINVAL.", _BASE),
+    ("B.12", "MADV_COLLAPSE makes one huge page of a table, its swapped pages read one by one.", _BASE),
 )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from pmdswp.arch import Arch
+from pmdswp.model.state.base import Base
 from pmdswp.model.state.failures import FailPoint
-from pmdswp.model.state.pgtable import SOFT_DIRTY, UFFD, Decoded
+from pmdswp.model.state.pgtable import DIRTY, SOFT_DIRTY, UFFD, Decoded
 from pmdswp.model.state.present import present_words
 from pmdswp.model.state.rules import RULES
 from pmdswp.model.state.switches import Switches
@@ -18,6 +19,13 @@ _FIRST_PFN = 1 << 20
 """Far above any swap offset in use, so that an offset taken for a PFN is noticed."""
 
 
+_ZERO_PFN = 1
+"""The frame of the shared zero page, which no folio has."""
+
+_DIRTY_IS_SOFT_DIRTY = frozenset({"x86_64", "s390x", "ppc64", "riscv64"})
+"""Architectures whose `pte_mkdirty()` sets the soft-dirty bit too, as read in the headers of 7.3."""
+
+
 class Services:
     """The kernel without its memory: what is fixed for a machine, and the notes that it takes.
 
@@ -25,7 +33,8 @@ class Services:
     `note` names the failures that came about in it; `rules_used` are all rules that were ever obeyed.
     """
 
-    def __init__(self, arch: Arch, switches: Switches, *, pmd_swap: bool) -> None:
+    def __init__(self, arch: Arch, switches: Switches, base: Base, *, pmd_swap: bool) -> None:
+        self.base = base
         self.arch = arch
         self.switches = switches
         self.pmd_swap = pmd_swap and arch.has_pmd_swap
@@ -36,7 +45,11 @@ class Services:
         flags = arch.pte_layout.flags
         self.soft_dirty_bit = SOFT_DIRTY if "soft_dirty" in flags else 0
         self.uffd_bit = UFFD if "uffd" in flags else 0
+        self.dirty_bits = DIRTY | (self.soft_dirty_bit if arch.name in _DIRTY_IS_SOFT_DIRTY else 0)
+        """What `pte_mkdirty()` sets."""
         self.words = present_words(arch)
+        self.zero_pte = self.words.mk_pte(_ZERO_PFN)
+        """The PTE that maps the shared zero page."""
         self.pte_entries = Decoded(arch.decode_pte)
         self.pmd_entries = Decoded(arch.decode_pmd)
         self.events: Counter[str] = Counter()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pmdswp.model.mechanisms.split import split_huge_pmd
 from pmdswp.model.mechanisms.swap import swap_dup_entries_direct
+from pmdswp.model.mechanisms.zeropage import is_zero_pte
 from pmdswp.model.state.failures import FailPoint, KernelError
 from pmdswp.model.state.kernel import Kernel, replaceable
 from pmdswp.model.state.memory import SwapDevice
@@ -18,12 +19,13 @@ def dup_mmap(m: Kernel, parent: Mm, child: Mm) -> None:
     """Give `child` a copy of `parent`; ENOMEM leaves a part of it, which the caller tears down."""
     child.next_address = parent.next_address
     for vma in parent.vmas:
-        own = AnonVma(vma.anon_vma.root)
         copy = vma.clone(child, vma.start, vma.end, vma.pgoff)
-        copy.anon_vma = own
-        copy.chain.append(own)
-        own.vmas.append(copy)
-        copy.uffd = copy.uffd_wp = False
+        if vma.anon_vma is not None:
+            own = AnonVma(vma.anon_vma.root)
+            copy.anon_vma = own
+            copy.chain.append(own)
+            own.vmas.append(copy)
+        copy.uffd_missing = copy.uffd_wp = copy.locked = False
         child.vmas.append(copy)
     for vma in parent.vmas:
         for haddr, _start, _end, pmd in parent.populated(vma.start, vma.end):
@@ -117,6 +119,10 @@ def _copy_pte(m: Kernel, child: Mm, haddr: int, pmd: Pmd, i: int) -> None:
     if entry.state is State.NONE:
         return
     target = child.table_at(child.pmd(haddr))
+    if is_zero_pte(m, word):
+        source.bits[i] &= ~WRITE
+        target.words[i], target.bits[i] = word, source.bits[i] & ~(YOUNG | UFFD)
+        return
     if entry.state is State.PRESENT:
         pfn = m.words.pfn(word)
         folio = m.mem_map[pfn]

@@ -3,35 +3,60 @@
 from __future__ import annotations
 
 from pmdswp.model.mechanisms.migration import pmd_to_softleaf_folio
+from pmdswp.model.mechanisms.rmap import maybe_mapped_shared, total_mapcount
 from pmdswp.model.mechanisms.split import split_folio, split_huge_pmd
 from pmdswp.model.mechanisms.swap import folio_free_swap, swap_pmd_cache_lookup, swap_zero_in_part
 from pmdswp.model.mechanisms.swapin import read_swap_cache_async, swapin_sync
 from pmdswp.model.mechanisms.swapout import shrink_folio
-from pmdswp.model.mechanisms.zap import zap_huge_pmd, zap_pte
+from pmdswp.model.mechanisms.zap import reclaim_empty_tables, zap_huge_pmd, zap_page_range, zap_pte
 from pmdswp.model.mechanisms.zswap import zswap_range_has_entry
 from pmdswp.model.state.failures import FailPoint
 from pmdswp.model.state.kernel import Kernel, replaceable
 from pmdswp.model.state.memory import CacheClass, Folio
-from pmdswp.model.state.mm import Mm
-from pmdswp.model.state.pgtable import DIRTY, WRITE, YOUNG, Pmd
+from pmdswp.model.state.mm import Mm, Vma
+from pmdswp.model.state.pgtable import DIRTY, UFFD, YOUNG, Pmd, PteTable
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
-__all__ = ["madvise_cold", "madvise_free", "madvise_pageout", "madvise_willneed"]
+__all__ = ["madvise_cold", "madvise_dontneed", "madvise_free", "madvise_pageout", "madvise_willneed"]
 
 
-def madvise_free(m: Kernel, mm: Mm, start: int, end: int) -> list[int]:
-    """MADV_FREE: swapped pages go at once, present ones when memory is short. Returns the latter's addresses."""
+def madvise_dontneed(m: Kernel, mm: Mm, start: int, end: int) -> None:
+    """MADV_DONTNEED."""
+    zap_page_range(m, mm, start, end)
+    if m.base.pt_reclaim:
+        m.rule("B.10")
+        reclaim_empty_tables(m, mm, start, end)
+
+
+def madvise_free(m: Kernel, vma: Vma, start: int, end: int) -> list[int]:
+    """MADV_FREE: swapped pages go at once, present ones when memory is short. Returns the latter's addresses.
+
+    A page that nobody else maps is marked with the folio that it belongs to, one of which only a part is meant is split
+    first. Pages of their own are marked even if they are shared, unless they are dirty or cached.
+    """
+    mm = vma.mm
     lazy: list[int] = []
     for haddr, first, last, pmd in mm.populated(start, end):
         if pmd.table is None and _free_huge_pmd(m, mm, pmd, lazy, range(first, last, m.page_size)):
             continue
         table = pmd.ptes()
-        for address in range(first, last, m.page_size):
-            i = address - haddr >> m.page_shift
-            if m.pte_entries[table.words[i]].kind in (SoftLeafType.SWAP, SoftLeafType.MARKER):
-                zap_pte(m, mm, table, i)
-            elif _free_lazily(m, pmd, i, 1):
-                lazy.append(address)
+        i, stop = first - haddr >> m.page_shift, last - haddr >> m.page_shift
+        while i < stop:
+            folio = m.folio_of(table.words[i])
+            n = 1
+            if folio is None:
+                if m.pte_entries[table.words[i]].kind in (SoftLeafType.SWAP, SoftLeafType.MARKER):
+                    zap_pte(m, mm, table, i)
+            else:
+                n = _run_of_folio(m, table, i, stop, folio)
+                if n < folio.nr:
+                    if not maybe_mapped_shared(m, folio) and split_folio(m, folio):
+                        continue
+                elif _mark_lazyfree(m, folio):
+                    for k in range(i, i + n):
+                        table.bits[k] &= ~(DIRTY | YOUNG)
+                    lazy += range(haddr + (i << m.page_shift), haddr + (i + n << m.page_shift), m.page_size)
+            i += n
     return lazy
 
 
@@ -45,69 +70,107 @@ def _free_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, lazy: list[int], pages: range) -
             return False
         m.rule("6.16")
         zap_huge_pmd(m, mm, pmd)
-    elif len(pages) == m.nr and _free_lazily(m, pmd, 0, m.nr):
+        return True
+    if entry.state is not State.PRESENT:
+        return True
+    folio = m.mem_map[m.words.pfn(pmd.word)]
+    if maybe_mapped_shared(m, folio):
+        return True
+    if len(pages) < m.nr:
+        m.rule("B.2")
+        return not split_folio(m, folio) or pmd.table is None
+    folio.dirty = False
+    pmd.bits &= ~(DIRTY | YOUNG)
+    folio.lazyfree = folio.device is None
+    if folio.lazyfree:
         lazy += pages
     return True
 
 
-def _free_lazily(m: Kernel, pmd: Pmd, i: int, nr: int) -> bool:
-    """`folio_mark_lazyfree`, if this is the whole folio and nobody else maps it."""
-    mapped = m.mapped_page(pmd, i)
-    if mapped is None:
-        return False
-    folio, _page, bits = mapped
-    if folio.nr != nr or folio.entire_mapcount + sum(folio.mapcount) != 1:
-        return False
-    if folio.device is not None and not folio_free_swap(m, folio):
-        return False
-    folio.dirty = False
+def _mark_lazyfree(m: Kernel, folio: Folio) -> bool:
+    """`folio_mark_lazyfree` of a folio whose PTEs are all in the range; False if it has to stay as it is."""
+    m.rule("B.3")
+    if folio.device is not None or folio.dirty:
+        if total_mapcount(folio) != folio.nr or (folio.device is not None and not folio_free_swap(m, folio)):
+            return False
+        folio.dirty = False
     folio.lazyfree = True
-    bits &= ~(DIRTY | YOUNG | WRITE)
-    if pmd.table is None:
-        pmd.bits = bits
-    else:
-        pmd.table.bits[i] = bits
     return True
 
 
-def madvise_cold(m: Kernel, mm: Mm, start: int, end: int) -> None:
-    """MADV_COLD: present pages become old. There is nothing to do for a swap PMD."""
-    for haddr, first, last, pmd in mm.populated(start, end):
-        if pmd.table is None:
-            if mm.entry(pmd).state is State.SOFTLEAF:
-                m.rule("6.18")
-                pmd_to_softleaf_folio(m, mm.entry(pmd))
-            elif last - first == m.pmd_size:
-                pmd.bits &= ~YOUNG
-            continue
-        for i in range(first - haddr >> m.page_shift, last - haddr >> m.page_shift):
-            pmd.table.bits[i] &= ~YOUNG
+def _run_of_folio(m: Kernel, table: PteTable, i: int, stop: int, folio: Folio) -> int:
+    """How many PTEs from `i` on, below `stop`, map pages of the folio in a row (`madvise_folio_pte_batch`).
+
+    Young, dirty, soft-dirty and writable may differ, the uffd bit may not.
+    """
+    words, bits, pfn = table.words, table.bits, m.words.pfn(table.words[i])
+    most = min(stop - i, folio.pfn + folio.nr - pfn)
+    n = 1
+    while n < most and words[i + n] == m.words.mk_pte(pfn + n) and not (bits[i + n] ^ bits[i]) & UFFD:
+        n += 1
+    return n
 
 
-def madvise_pageout(m: Kernel, mm: Mm, start: int, end: int) -> None:
-    """MADV_PAGEOUT: reclaim the pages in the range, split off their folio if need be. A swap PMD is out already."""
-    folios: dict[Folio, None] = {}
-    for haddr, first, last, pmd in mm.populated(start, end):
-        if pmd.table is None and mm.entry(pmd).state is State.SOFTLEAF:
-            m.rule("6.18")
-            pmd_to_softleaf_folio(m, mm.entry(pmd))
-            continue
-        slots = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
-        for folio, nr in _mapped_pages(m, pmd, slots).items():
-            if nr < folio.nr:
-                split_folio(m, folio)
-        folios.update((folio, None) for folio, nr in _mapped_pages(m, pmd, slots).items() if nr == folio.nr)
-    for folio in folios:
-        shrink_folio(m, folio)
+def madvise_cold(m: Kernel, vma: Vma, start: int, end: int) -> None:
+    """MADV_COLD: pages that nobody else maps become old. There is nothing to do for a swap PMD."""
+    _cold_or_pageout(m, vma, start, end, pageout=False)
 
 
-def _mapped_pages(m: Kernel, pmd: Pmd, slots: range) -> dict[Folio, int]:
-    """How many pages of each folio some slots of a PMD map."""
-    pages: dict[Folio, int] = {}
-    for mapped in (m.mapped_page(pmd, i) for i in slots):
-        if mapped is not None:
-            pages[mapped[0]] = pages.get(mapped[0], 0) + 1
-    return pages
+def madvise_pageout(m: Kernel, vma: Vma, start: int, end: int) -> None:
+    """MADV_PAGEOUT: reclaim what nobody else maps. A swap PMD is out already."""
+    _cold_or_pageout(m, vma, start, end, pageout=True)
+
+
+def _cold_or_pageout(m: Kernel, vma: Vma, start: int, end: int, *, pageout: bool) -> None:
+    """`madvise_cold_or_pageout_pte_range`, PMD by PMD: a folio of which only a part is meant is split first."""
+    m.rule("B.1")
+    for haddr, first, last, pmd in vma.mm.populated(start, end):
+        folios: dict[Folio, None] = {}
+        if pmd.table is None and _cold_huge_pmd(m, vma.mm, pmd, folios, whole=last - first == m.pmd_size):
+            pass
+        elif pmd.table is not None:
+            ptes = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
+            _cold_ptes(m, pmd.table, ptes, folios, pageout=pageout)
+        if pageout:
+            for folio in folios:
+                shrink_folio(m, folio)
+        elif pmd.table is None and folios:
+            pmd.bits &= ~YOUNG
+
+
+def _cold_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, folios: dict[Folio, None], *, whole: bool) -> bool:
+    """What a PMD maps as a whole; False if it was split and the PTEs are to be walked."""
+    entry = mm.entry(pmd)
+    if entry.state is State.SOFTLEAF:
+        m.rule("6.18")
+        pmd_to_softleaf_folio(m, entry)
+    if entry.state is not State.PRESENT:
+        return True
+    folio = m.mem_map[m.words.pfn(pmd.word)]
+    if maybe_mapped_shared(m, folio):
+        return True
+    if not whole:
+        m.rule("B.2")
+        return not split_folio(m, folio)
+    folios[folio] = None
+    return True
+
+
+def _cold_ptes(m: Kernel, table: PteTable, ptes: range, folios: dict[Folio, None], *, pageout: bool) -> None:
+    i = ptes.start
+    while i < ptes.stop:
+        folio = m.folio_of(table.words[i])
+        n = 1
+        if folio is not None:
+            n = _run_of_folio(m, table, i, ptes.stop, folio)
+            if n < folio.nr:
+                if not maybe_mapped_shared(m, folio) and split_folio(m, folio):
+                    continue
+            elif total_mapcount(folio) == folio.nr:
+                folios[folio] = None
+                for k in range(i, i + n) if not pageout else ():
+                    table.bits[k] &= ~YOUNG
+        i += n
 
 
 def madvise_willneed(m: Kernel, mm: Mm, start: int, end: int) -> None:

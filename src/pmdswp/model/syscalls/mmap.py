@@ -11,15 +11,35 @@ from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.mm import ADDRESSES, Mm, Vma
 from pmdswp.softleaf import SoftLeafType
 
-__all__ = ["changing", "merge_vmas", "mmap_region", "split_vmas", "unmap", "unmapped_area", "user_range"]
+__all__ = [
+    "change_vmas",
+    "changing",
+    "madvise_hugepage",
+    "merge_vma",
+    "mmap_region",
+    "split_vmas",
+    "unmap",
+    "unmapped_area",
+    "user_range",
+]
 
 
-def mmap_region(m: Kernel, mm: Mm, start: int, end: int) -> None:
-    """`mmap_region` with MAP_FIXED: new memory in the place of what was there."""
+def user_range(m: Kernel, address: int, length: int) -> int:
+    """The end of a range that user space names; EINVAL unless it is made of whole pages that there are."""
+    if (address | length) & m.page_size - 1 or length <= 0:
+        raise KernelError("EINVAL")
+    if address < 0 or address + length > ADDRESSES:
+        raise KernelError("EINVAL", f"{address:#x} and {length:#x} bytes from it exceed 0..{ADDRESSES - 1:#x}")
+    return address + length
+
+
+def mmap_region(m: Kernel, mm: Mm, start: int, end: int, *, huge: bool) -> None:
+    """`mmap_region` with MAP_FIXED: new memory in the place of what was there, and soft-dirty."""
     unmap(m, mm, start, end)
     vma = Vma(mm, start, end, start >> m.page_shift)
-    vma.link([vma.anon_vma])
+    vma.huge = huge
     mm.vmas.append(vma)
+    merge_vma(m, vma)
 
 
 def unmapped_area(m: Kernel, mm: Mm, size: int) -> int:
@@ -66,32 +86,75 @@ def split_vmas(m: Kernel, mm: Mm, *addresses: int, rule: str = "2.7") -> None:
 
 
 def changing(
-    m: Kernel, mm: Mm, address: int, end: int, is_so: Callable[[Vma], bool], *, rule: str = "2.7"
-) -> Iterator[tuple[Vma, int, int]]:
-    """The VMAs in a range that are to change, cut off at its ends. One that is so already is not cut."""
-    for vma, start, stop in mm.vma_ranges(address, end):
-        if not is_so(vma):
-            split_vmas(m, mm, start, stop, rule=rule)
-            yield mm.find_vma(start), start, stop
+    m: Kernel, mm: Mm, address: int, end: int, change: Callable[[Vma], None], *, rule: str = "2.7"
+) -> Iterator[tuple[int, int]]:
+    """Change the VMAs in a range one by one, up to the first hole, and yield what parts of the range changed.
+
+    `vma_modify`: a VMA that would look the same is left alone, another is cut off at the ends of the range, but not
+    where it becomes one with its neighbour anyway.
+    """
+    for vma, start, stop in mm.overlaps(address, end):
+        if vma.start > address:
+            return
+        address = stop
+        piece = vma.clone_unlinked(start, stop)
+        change(piece)
+        if piece.has_flags_of(vma):
+            continue
+        split_vmas(m, mm, start, stop, rule=rule)
+        own = mm.find_vma(start)
+        change(own)
+        merge_vma(m, own)
+        yield start, stop
 
 
-def merge_vmas(mm: Mm) -> None:
-    """`vma_merge`: neighbours that differ in nothing become one."""
-    mm.vmas.sort(key=lambda vma: vma.start)
-    merged: list[Vma] = []
-    for vma in mm.vmas:
-        if merged and merged[-1].can_merge(vma):
-            merged[-1].end = vma.end
-            vma.unlink()
-        else:
-            merged.append(vma)
-    mm.vmas = merged
+def change_vmas(m: Kernel, mm: Mm, address: int, end: int, change: Callable[[Vma], None]) -> None:
+    """The same where nothing but the VMA changes, whatever holes there are."""
+    for _vma, start, stop in mm.overlaps(address, end):
+        for _changed in changing(m, mm, start, stop, change):
+            pass
 
 
-def user_range(m: Kernel, address: int, length: int) -> int:
-    """The end of a range that user space names; EINVAL unless it is made of whole pages that there are."""
-    if (address | length) & m.page_size - 1 or length <= 0:
-        raise KernelError("EINVAL")
-    if address < 0 or address + length > ADDRESSES:
-        raise KernelError("EINVAL", f"{address:#x} and {length:#x} bytes from it exceed 0..{ADDRESSES - 1:#x}")
-    return address + length
+def madvise_hugepage(m: Kernel, mm: Mm, address: int, end: int, *, huge: bool) -> None:
+    """MADV_HUGEPAGE and MADV_NOHUGEPAGE."""
+
+    def change(vma: Vma) -> None:
+        vma.huge = huge
+
+    change_vmas(m, mm, address, end, change)
+
+
+def merge_vma(m: Kernel, vma: Vma) -> None:
+    """`vma_merge`: a VMA that is new or was changed becomes one with the neighbours that differ in nothing."""
+    mm = vma.mm
+    before = next((other for other in mm.vmas if other.end == vma.start), None)
+    if before is not None and _can_merge(m, before, vma, vma):
+        vma = _merged(m, before, vma, vma)
+    after = next((other for other in mm.vmas if other.start == vma.end), None)
+    if after is not None and _can_merge(m, vma, after, vma):
+        _merged(m, vma, after, vma)
+
+
+def _can_merge(m: Kernel, left: Vma, right: Vma, changed: Vma) -> bool:
+    """Whether two neighbours may become one, of which `changed` is new or was changed."""
+    if not left.has_flags_of(right) or left.linear_index(left.end) != right.pgoff:
+        return False
+    other = left if changed is right else right
+    if other.anon_vma is changed.anon_vma:
+        return True
+    if other.anon_vma is None:
+        return m.base.merges_with_untouched and not changed.is_fork_child
+    return changed.anon_vma is None and not other.is_fork_child
+
+
+def _merged(m: Kernel, left: Vma, right: Vma, changed: Vma) -> Vma:
+    m.rule("B.8")
+    soft_dirty = left.soft_dirty | right.soft_dirty if m.base.merge_keeps_soft_dirty else changed.soft_dirty
+    left.end = right.end
+    left.soft_dirty = soft_dirty
+    if left.anon_vma is None and right.anon_vma is not None:
+        left.anon_vma = right.anon_vma
+        left.link(list(right.chain))
+    right.unlink()
+    right.mm.vmas.remove(right)
+    return left

@@ -7,53 +7,83 @@ from pmdswp.model.state.failures import KernelError
 from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.mm import Mm, Vma, pmd_ranges
 from pmdswp.model.state.pgtable import UFFD, Pmd
-from pmdswp.model.syscalls.mmap import merge_vmas, split_vmas, unmap, unmapped_area, user_range
+from pmdswp.model.syscalls.mmap import merge_vma, split_vmas, unmap, unmapped_area, user_range
 from pmdswp.softleaf import SoftLeafType, State
 
 __all__ = ["move_page_tables", "mremap"]
 
 
-def mremap(m: Kernel, mm: Mm, address: int, end: int, new_address: int) -> int:
-    """`mremap` of memory of one VMA to `new_address`, or to a free one if that is 0; where it is now."""
+def mremap(m: Kernel, mm: Mm, address: int, end: int, new_address: int, *, moved: list[tuple[int, int, int]]) -> int:
+    """`mremap` to `new_address` (MREMAP_FIXED), or to a free place if that is 0; where the memory is now.
+
+    `moved` takes start, end and new start of each part that moved, also of those before an error. EFAULT if nothing is
+    mapped at the start. What stands at a fixed address is unmapped before anything moves.
+    """
     size = end - address
-    vma = mm.find_vma(address)
-    if end > vma.end:
-        raise KernelError("EFAULT")
-    if not new_address:
+    fixed = new_address != 0
+    if not fixed:
         new_address = unmapped_area(m, mm, size + m.pmd_size) + (address & m.pmd_size - 1)
     user_range(m, new_address, size)
     if new_address < end and address < new_address + size:
         raise KernelError("EINVAL")
+    vma = mm.vma_at(address)
+    if vma is None:
+        raise KernelError("EFAULT")
+    if vma.end >= end:
+        _move_vma(m, mm, address, end, new_address)
+        moved.append((address, end, new_address))
+        return new_address
+    m.rule("B.10")
+    if not m.base.mremap_many or not fixed:
+        if fixed:
+            unmap(m, mm, new_address, new_address + size)
+        raise KernelError("EFAULT")
+    parts = mm.overlaps(address, end)
+    for number, (part, start, stop) in enumerate(parts):
+        if part.uffd and (number > 0 or part.end < end):
+            raise KernelError("EFAULT")
+        _move_vma(m, mm, start, stop, new_address + start - address)
+        moved.append((start, stop, new_address + start - address))
+    return new_address
+
+
+def _move_vma(m: Kernel, mm: Mm, address: int, end: int, new_address: int) -> None:
+    """`move_vma` of memory of one VMA, after what was at its new place has been unmapped."""
+    size = end - address
     unmap(m, mm, new_address, new_address + size)
     split_vmas(m, mm, address, end)
     vma = mm.find_vma(address)
-    new = vma.clone(mm, new_address, new_address + size, vma.pgoff)
+    # memory that never had a page is as good as new
+    pgoff = vma.pgoff if vma.anon_vma is not None else new_address >> m.page_shift
+    new = vma.clone(mm, new_address, new_address + size, pgoff)
     mm.vmas.append(new)
     try:
         move_page_tables(m, vma, address, new_address, size)
     except KernelError:
         move_page_tables(m, new, new_address, address, size)
         unmap(m, mm, new_address, new_address + size)
-        merge_vmas(mm)
         raise
-    if new.uffd:
-        new.uffd = new.uffd_wp = False
+    new.uffd_missing = new.uffd_wp = False
     unmap(m, mm, address, end)
-    return new_address
+    merge_vma(m, new)
 
 
 def move_page_tables(m: Kernel, vma: Vma, old: int, new: int, length: int) -> None:
-    """`move_page_tables`: whole PMDs where both addresses are aligned, else PTEs. ENOMEM for want of a table."""
+    """`move_page_tables`: whole PMDs where both addresses are aligned, else PTEs. ENOMEM for want of a table.
+
+    The table of a whole PMD moves as it is, unless userfaultfd knows the VMA: nobody looks at its entries.
+    """
     mm, size = vma.mm, m.pmd_size
     for _haddr, first, last, pmd in mm.populated(old, old + length):
         if mm.entry(pmd).state is State.NONE:
             continue
         for haddr, start, stop in pmd_ranges(new + first - old, new + last - old, size):
             target = mm.pmd(haddr)
-            if stop - start == size:
+            if stop - start == size and (pmd.table is None or not vma.uffd):
                 _move_pmd(m, vma, pmd, target)
             else:
-                m.rule("6.20", "2.7")
+                if pmd.table is None:
+                    m.rule("6.20", "2.7")
                 split_huge_pmd(m, mm, pmd)
                 _move_ptes(m, vma, pmd, target, old=old + start - new, new=start, length=stop - start)
 
@@ -73,8 +103,7 @@ def _move_pmd(m: Kernel, vma: Vma, pmd: Pmd, target: Pmd) -> None:
         if vma.uffd:
             target.word = m.arch.pmd_swp_clear_uffd(target.word)
     else:
-        for i in range(m.nr):
-            _mark_moved(m, vma, target, i)
+        m.rule("B.5")
 
 
 def _moved_bits(m: Kernel, vma: Vma, bits: int) -> int:

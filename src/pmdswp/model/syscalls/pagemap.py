@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from pmdswp.model.mechanisms.migration import softleaf_to_folio
 from pmdswp.model.mechanisms.split import split_huge_pmd
 from pmdswp.model.state.kernel import Kernel
+from pmdswp.model.state.memory import Folio
 from pmdswp.model.state.mm import Mm, Vma
-from pmdswp.model.state.pgtable import SOFT_DIRTY, UFFD, WRITE, PteTable
+from pmdswp.model.state.pgtable import DIRTY, SOFT_DIRTY, UFFD, WRITE, Pmd, PteTable, leaf_of
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
 __all__ = [
+    "PM_MMAP_EXCLUSIVE",
     "PM_PRESENT",
     "PM_SOFT_DIRTY",
     "PM_SWAP",
     "PM_UFFD_WP",
+    "SMAPS",
     "Category",
     "Region",
     "pagemap_read",
     "pagemap_scan",
     "smaps",
+    "smaps_of_vma",
 ]
 
+_PAYLOAD = (1 << 55) - 1
 PM_SOFT_DIRTY = 1 << 55
 PM_MMAP_EXCLUSIVE = 1 << 56
 PM_UFFD_WP = 1 << 57
@@ -52,54 +59,86 @@ class Region(NamedTuple):
 
 def pagemap_read(m: Kernel, mm: Mm, start: int, end: int, *, privileged: bool) -> list[int]:
     """The 64-bit records of a range. Without CAP_SYS_ADMIN there is neither PFN nor slot in them."""
-    records = []
-    of_vma, known = 0, start
-    for haddr, first, last in mm.pmd_ranges(start, end):
-        pmd = mm.pmds.get(haddr)
-        for address in range(first, last, m.page_size):
-            if address >= known:
-                of_vma, known = _soft_dirty_of_vma(mm, address, end)
+    records: list[int] = []
+    for first, last, of_vma in _by_vma(m, mm, start, end):
+        for haddr, low, high in mm.pmd_ranges(first, last):
+            pmd = mm.pmds.get(haddr)
+            pages = range(low - haddr >> m.page_shift, high - haddr >> m.page_shift)
             if pmd is None:
-                records.append(of_vma)
-                continue
-            i = address - haddr >> m.page_shift
-            table = pmd.table
-            entry = mm.entry(pmd) if table is None else m.pte_entries[table.words[i]]
-            record = of_vma
-            mapped = m.mapped_page(pmd, i)
-            if mapped is not None:
-                folio, page, bits = mapped
-                exclusive = folio.entire_mapcount + folio.mapcount[page] == 1
-                record |= PM_PRESENT | (PM_MMAP_EXCLUSIVE if exclusive else 0)
-                record |= (PM_SOFT_DIRTY if bits & SOFT_DIRTY else 0) | (PM_UFFD_WP if bits & UFFD else 0)
-                payload = folio.pfn + page
-            elif entry.leaf is not None and entry.kind is not SoftLeafType.MARKER:
-                if table is None:
-                    m.rule("6.10")
-                record |= PM_SWAP
-                record |= (PM_SOFT_DIRTY if entry.soft_dirty else 0) | (PM_UFFD_WP if entry.uffd else 0)
-                step = i if table is None else 0
-                payload = entry.leaf.swp_type | entry.leaf.offset + step << _SWP_TYPE_BITS
+                records += [of_vma] * len(pages)
+            elif pmd.table is None:
+                records += _huge_records(m, pmd, pages, of_vma)
             else:
-                payload = 0
-            records.append(record | payload if privileged else record)
-    return records
+                records += _pte_records(m, pmd.table, pages, of_vma)
+    return records if privileged else [record & ~_PAYLOAD for record in records]
 
 
-def _soft_dirty_of_vma(mm: Mm, address: int, end: int) -> tuple[int, int]:
-    """The bit that a VMA sets for all its pages, and up to where that is known."""
-    if not mm.services.soft_dirty_bit:
-        return 0, end
-    for vma in mm.vmas:
-        if vma.start <= address < vma.end:
-            return (PM_SOFT_DIRTY if vma.soft_dirty else 0), vma.end
-    return 0, min((vma.start for vma in mm.vmas if vma.start > address), default=end)
+def _by_vma(m: Kernel, mm: Mm, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """The pieces of a range that a VMA covers and those that none does, with the bit that a VMA sets for all of it."""
+    for vma, first, last in mm.overlaps(start, end):
+        if start < first:
+            yield start, first, 0
+        yield first, last, PM_SOFT_DIRTY if vma.soft_dirty and m.soft_dirty_bit else 0
+        start = last
+    if start < end:
+        yield start, end, 0
+
+
+def _huge_records(m: Kernel, pmd: Pmd, pages: range, record: int) -> list[int]:
+    entry = m.pmd_entries[pmd.word]
+    if entry.state is State.NONE:
+        return [record] * len(pages)
+    if entry.state is State.PRESENT:
+        folio = m.mem_map[m.words.pfn(pmd.word)]
+        record |= PM_PRESENT | (PM_SOFT_DIRTY if pmd.bits & SOFT_DIRTY else 0) | (PM_UFFD_WP if pmd.bits & UFFD else 0)
+        if m.base.head_is_exclusive:
+            counts = [folio.mapcount[pages.start]] * len(pages)
+        else:
+            counts = folio.mapcount[pages.start : pages.stop]
+        alone = PM_MMAP_EXCLUSIVE if folio.entire_mapcount == 1 else 0
+        return [record | folio.pfn + page | (0 if count else alone) for page, count in zip(pages, counts, strict=True)]
+    if entry.kind is SoftLeafType.SWAP:
+        m.rule("6.10")
+    swp_type, offset = leaf_of(entry)
+    record |= PM_SWAP | _flags(entry) | swp_type
+    return [record | offset + page << _SWP_TYPE_BITS for page in pages]
+
+
+def _flags(entry: Entry) -> int:
+    return (PM_SOFT_DIRTY if entry.soft_dirty else 0) | (PM_UFFD_WP if entry.uffd else 0)
+
+
+def _pte_records(m: Kernel, table: PteTable, pages: range, of_vma: int) -> Iterator[int]:
+    entries, mem_map, pfn_of, zero = m.pte_entries, m.mem_map, m.words.pfn, m.zero_pte
+    present, none = State.PRESENT, m.words.pte_none
+    for word, bits in zip(table.words[pages.start : pages.stop], table.bits[pages.start : pages.stop], strict=True):
+        if word == none:
+            yield of_vma
+            continue
+        entry = entries[word]
+        if entry.state is present:
+            pfn = pfn_of(word)
+            record = of_vma | PM_PRESENT | pfn
+            if bits & SOFT_DIRTY:
+                record |= PM_SOFT_DIRTY
+            if bits & UFFD:
+                record |= PM_UFFD_WP
+            if word != zero:
+                folio = mem_map[pfn]
+                if folio.entire_mapcount + folio.mapcount[pfn - folio.pfn] == 1:
+                    record |= PM_MMAP_EXCLUSIVE
+            yield record
+        elif entry.kind is SoftLeafType.MARKER:
+            yield of_vma
+        else:
+            swp_type, offset = leaf_of(entry)
+            yield of_vma | PM_SWAP | _flags(entry) | swp_type | offset << _SWP_TYPE_BITS
 
 
 def pagemap_scan(m: Kernel, mm: Mm, start: int, end: int, *, wp_matching: bool) -> list[Region]:
     """PAGEMAP_SCAN of all pages that are present or swapped; with `wp_matching` the written ones get the uffd bit."""
     regions: list[Region] = []
-    for vma, low, high in mm.vma_ranges(start, end):
+    for vma, low, high in mm.overlaps(start, end):
         for region in _scan(m, vma, low, high, wp_matching=wp_matching):
             last = regions[-1] if regions else None
             if last is not None and last.end == region.start and last.categories == region.categories:
@@ -129,25 +168,42 @@ def _scan(m: Kernel, vma: Vma, start: int, end: int, *, wp_matching: bool) -> It
 
 
 def _scan_ptes(m: Kernel, vma: Vma, table: PteTable, pages: range, *, wp_matching: bool) -> Iterator[Region]:
+    """Runs of pages of the same categories; pages that are not there are left out."""
+    none = m.words.pte_none
+    start = end = pages.start
+    found = Category(0)
+    seen: dict[tuple[Entry | None, int], Category] = {}
     for address in pages:
         i = (address & m.pmd_size - 1) >> m.page_shift
-        entry = m.pte_entries[table.words[i]]
-        if entry.state is State.NONE or entry.kind is SoftLeafType.MARKER:
-            continue
-        found = _categories(vma, entry, table.bits[i])
-        if wp_matching and Category.WRITTEN in found:
-            table.words[i], table.bits[i] = _protected(entry, table.bits[i], m.arch.pte_swp_mkuffd)
-        yield Region(address, address + m.page_size, found)
+        word = table.words[i]
+        categories = Category(0)
+        if word != none:
+            entry, bits = m.pte_entries[word], table.bits[i]
+            key = (None if entry.state is State.PRESENT else entry, bits)
+            known = seen.get(key)
+            if known is None:
+                known = seen[key] = Category(0) if entry.kind is SoftLeafType.MARKER else _categories(vma, entry, bits)
+            categories = known
+            if wp_matching and Category.WRITTEN in categories:
+                table.words[i], table.bits[i] = _protected(entry, bits, m.arch.pte_swp_mkuffd)
+        if categories is not found:
+            if found:
+                yield Region(start, end, found)
+            start, found = address, categories
+        end = address + m.page_size
+    if found:
+        yield Region(start, end, found)
 
 
 def _categories(vma: Vma, entry: Entry, bits: int) -> Category:
+    m = vma.mm.services
     present = entry.state is State.PRESENT
     found = Category.PRESENT if present else Category.SWAPPED
-    if not (bits & UFFD if present else entry.uffd):
+    if not (bits & UFFD if present else entry.uffd) and (vma.uffd_wp or not m.base.written_needs_wp):
         found |= Category.WRITTEN
     if bits & SOFT_DIRTY if present else entry.soft_dirty:
         found |= Category.SOFT_DIRTY
-    if vma.soft_dirty and vma.mm.services.soft_dirty_bit:
+    if vma.soft_dirty and m.soft_dirty_bit:
         found |= Category.SOFT_DIRTY
     return found
 
@@ -159,30 +215,99 @@ def _protected(entry: Entry, bits: int, mkuffd: Callable[[int], int]) -> tuple[i
     return mkuffd(entry.raw), bits
 
 
+SMAPS = (
+    "Rss",
+    "Pss",
+    "Pss_Dirty",
+    "Shared_Clean",
+    "Shared_Dirty",
+    "Private_Clean",
+    "Private_Dirty",
+    "Anonymous",
+    "LazyFree",
+    "AnonHugePages",
+    "Swap",
+    "SwapPss",
+    "Locked",
+)
+"""The fields of /proc/pid/smaps that the model has."""
+
+_PSS_SHIFT = 12
+
+
 def smaps(m: Kernel, mm: Mm) -> dict[str, int]:
     """The sums of /proc/pid/smaps over all VMAs, in bytes."""
-    sums = {"Rss": 0, "AnonHugePages": 0, "Swap": 0, "SwapPss": 0}
-    for pmd in mm.pmds.values():
+    of_vmas = [smaps_of_vma(m, vma) for vma in mm.vmas]
+    return {name: sum(sums[name] for sums in of_vmas) for name in SMAPS}
+
+
+def smaps_of_vma(m: Kernel, vma: Vma) -> dict[str, int]:
+    """What /proc/pid/smaps says of one VMA, in bytes; the kernel prints whole kilobytes."""
+    sums = dict.fromkeys(SMAPS, 0)
+    for haddr, first, last, pmd in vma.mm.populated(vma.start, vma.end):
+        pages = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
         if pmd.table is None:
-            entry = mm.entry(pmd)
-            if entry.state is State.PRESENT or entry.kind.has_pfn:
-                sums["Rss"] += m.pmd_size
-                sums["AnonHugePages"] += m.pmd_size
-            elif entry.kind is SoftLeafType.SWAP:
-                m.rule("6.9")
-                device, offset = m.swap_slot(entry)
-                counts = device.count[offset : offset + m.nr]
-                if m.switches.smaps_pss == "first-slot":
-                    counts = counts[:1] * m.nr
-                sums["Swap"] += m.pmd_size
-                sums["SwapPss"] += sum(m.page_size // max(count, 1) for count in counts)
-            continue
-        for word in pmd.table.words:
-            entry = m.pte_entries[word]
-            if entry.state is State.PRESENT or entry.kind.has_pfn:
-                sums["Rss"] += m.page_size
-            elif entry.kind is SoftLeafType.SWAP:
-                sums["Swap"] += m.page_size
-                device, slot = m.swap_slot(entry)
-                sums["SwapPss"] += m.page_size // max(device.count[slot], 1)
+            _account_pmd(m, vma, pmd, sums)
+        else:
+            _account_ptes(m, vma, pmd.table, pages, sums)
+    sums["Pss"] >>= _PSS_SHIFT
+    sums["Pss_Dirty"] >>= _PSS_SHIFT
+    sums["SwapPss"] >>= _PSS_SHIFT
+    sums["Locked"] >>= _PSS_SHIFT
     return sums
+
+
+def _account(m: Kernel, vma: Vma, sums: dict[str, int], folio: Folio, count: int, pages: int, *, dirty: bool) -> None:
+    """`smaps_account` of pages that have the same folio, count of mappings and dirty bit."""
+    size, pss = pages * m.page_size, pages * ((m.page_size << _PSS_SHIFT) // count)
+    dirty |= folio.dirty
+    sums["Rss"] += size
+    sums["Anonymous"] += size
+    sums["Pss"] += pss
+    sums["Pss_Dirty"] += pss if dirty else 0
+    sums["Locked"] += pss if vma.locked else 0
+    sums["LazyFree"] += size if folio.lazyfree and not dirty else 0
+    sums[f"{'Private' if count == 1 else 'Shared'}_{'Dirty' if dirty else 'Clean'}"] += size
+
+
+def _account_pmd(m: Kernel, vma: Vma, pmd: Pmd, sums: dict[str, int]) -> None:
+    entry = m.pmd_entries[pmd.word]
+    if entry.kind is SoftLeafType.SWAP:
+        m.rule("6.9")
+        device, offset = m.swap_slot(entry)
+        counts = device.count[offset : offset + m.nr]
+        if m.switches.smaps_pss == "first-slot":
+            counts = counts[:1] * m.nr
+        sums["Swap"] += m.pmd_size
+        sums["SwapPss"] += sum((m.page_size << _PSS_SHIFT) // max(count, 1) for count in counts)
+    elif entry.state is State.PRESENT:
+        sums["AnonHugePages"] += m.pmd_size
+        folio = m.mem_map[m.words.pfn(pmd.word)]
+        for count, pages in Counter(folio.mapcount).items():
+            _account(m, vma, sums, folio, folio.entire_mapcount + count, pages, dirty=bool(pmd.bits & DIRTY))
+    elif entry.kind.has_pfn:
+        sums["AnonHugePages"] += m.pmd_size
+        folio, _page = softleaf_to_folio(m, entry)
+        _account(m, vma, sums, folio, 1, m.nr, dirty=False)
+
+
+def _account_ptes(m: Kernel, vma: Vma, table: PteTable, pages: range, sums: dict[str, int]) -> None:
+    entries, mem_map, pfn_of = m.pte_entries, m.mem_map, m.words.pfn
+    none, zero = m.words.pte_none, m.zero_pte
+    alike: Counter[tuple[Folio, int, bool]] = Counter()
+    for word, bits in zip(table.words[pages.start : pages.stop], table.bits[pages.start : pages.stop], strict=True):
+        if word in (none, zero):
+            continue
+        entry = entries[word]
+        if entry.state is State.PRESENT:
+            pfn = pfn_of(word)
+            folio = mem_map[pfn]
+            alike[folio, folio.entire_mapcount + folio.mapcount[pfn - folio.pfn], bool(bits & DIRTY)] += 1
+        elif entry.kind is SoftLeafType.SWAP:
+            device, slot = m.swap_slot(entry)
+            sums["Swap"] += m.page_size
+            sums["SwapPss"] += (m.page_size << _PSS_SHIFT) // max(device.count[slot], 1)
+        elif entry.kind.has_pfn:
+            alike[softleaf_to_folio(m, entry)[0], 1, False] += 1
+    for (folio, count, dirty), number in alike.items():
+        _account(m, vma, sums, folio, count, number, dirty=dirty)

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from pmdswp.model.state.failures import KernelError
 from pmdswp.model.state.kernel import Kernel
-from pmdswp.model.state.mm import Mm
-from pmdswp.model.syscalls.mmap import changing, merge_vmas
+from pmdswp.model.state.mm import Mm, Vma
+from pmdswp.model.syscalls.mmap import change_vmas
 from pmdswp.model.syscalls.mprotect import change_uffd_wp
 
 __all__ = ["uffd_register", "uffd_writeprotect"]
 
 
 def uffd_register(m: Kernel, mm: Mm, address: int, end: int, *, wp: bool) -> None:
-    """UFFDIO_REGISTER. EINVAL for write-protection where the architecture has no bit for it."""
-    if wp and not m.uffd_bit:
+    """UFFDIO_REGISTER of what is mapped in a range, for missing pages or for write-protection.
+
+    EINVAL if nothing is mapped there, and for write-protection where the architecture has no bit for it.
+    """
+    if (wp and not m.uffd_bit) or not mm.overlaps(address, end):
         raise KernelError("EINVAL")
-    for vma, _start, _stop in changing(m, mm, address, end, lambda vma: vma.uffd and vma.uffd_wp >= wp):
-        vma.uffd = True
-        vma.uffd_wp |= wp
-    merge_vmas(mm)
+    m.rule("B.7")
+
+    def change(vma: Vma) -> None:
+        if not (vma.uffd_wp if wp else vma.uffd_missing):
+            vma.uffd_wp, vma.uffd_missing = wp, not wp
+
+    change_vmas(m, mm, address, end, change)
 
 
 def uffd_writeprotect(m: Kernel, mm: Mm, address: int, end: int, *, protect: bool) -> None:
-    """UFFDIO_WRITEPROTECT."""
-    ranges = mm.vma_ranges(address, end)
-    if not all(vma.uffd_wp for vma, _start, _stop in ranges):
+    """UFFDIO_WRITEPROTECT up to the first VMA that is not registered for it; ENOENT if there is one, or no VMA."""
+    ranges = mm.overlaps(address, end)
+    m.rule("B.7")
+    for vma, start, stop in ranges:
+        if not vma.uffd_wp:
+            raise KernelError("ENOENT")
+        change_uffd_wp(m, vma, start, stop, protect=protect)
+    if not ranges:
         raise KernelError("ENOENT")
-    change_uffd_wp(m, mm, address, end, protect=protect)

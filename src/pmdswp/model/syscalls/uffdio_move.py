@@ -10,11 +10,12 @@ from pmdswp.model.mechanisms.split import race_before_lock, split_folio, split_h
 from pmdswp.model.mechanisms.swap import swap_cache_add_folio, swap_pmd_cache_lookup
 from pmdswp.model.mechanisms.swapin import swap_read_folio
 from pmdswp.model.mechanisms.swapout import reclaim_folio
+from pmdswp.model.mechanisms.zeropage import is_zero_pte
 from pmdswp.model.state.failures import FailPoint, KernelBug, KernelError
 from pmdswp.model.state.kernel import Kernel, replaceable
 from pmdswp.model.state.memory import CacheClass, Folio, SwapDevice
 from pmdswp.model.state.mm import Mm, Vma
-from pmdswp.model.state.pgtable import DIRTY, UFFD, WRITE, Pmd, PteTable
+from pmdswp.model.state.pgtable import DIRTY, UFFD, WRITE, YOUNG, Pmd, PteTable
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
 __all__ = ["move_pages", "move_pages_huge_pmd"]
@@ -27,10 +28,13 @@ def move_pages(m: Kernel, mm: Mm, dst: int, src: int, length: int) -> int:
 
     -EAGAIN never leaves the kernel: the step is tried again.
     """
-    src_vma, dst_vma = mm.find_vma(src), mm.find_vma(dst)
+    src_vma, dst_vma = mm.vma_at(src), mm.vma_at(dst)
+    m.rule("B.6")
+    if src_vma is None or dst_vma is None:
+        raise KernelError("ENOENT")
     if not dst_vma.uffd or src + length > src_vma.end or dst + length > dst_vma.end:
         raise KernelError("EINVAL")
-    if not src_vma.write or not dst_vma.write or (src < dst + length and dst < src + length):
+    if not src_vma.write or not dst_vma.write or src_vma.locked != dst_vma.locked:
         raise KernelError("EINVAL")
     moved = retries = 0
     while moved < length:
@@ -64,6 +68,8 @@ def _move_step(m: Kernel, src_vma: Vma, dst_vma: Vma, *, src: int, dst: int, len
         if whole and dst_entry.state is State.NONE:
             move_pages_huge_pmd(m, dst_vma, src_pmd, dst_pmd, dst)
             return m.pmd_size
+        if entry.state is State.PRESENT and not m.mem_map[m.words.pfn(src_pmd.word)].exclusive:
+            raise KernelError("EBUSY")
         m.rule("2.7")
         split_huge_pmd(m, mm, src_pmd)
         raise KernelError("EAGAIN")
@@ -202,10 +208,13 @@ def _move_pages_pte(m: Kernel, dst_vma: Vma, source: PteTable, table: PteTable, 
     if entry.kind is SoftLeafType.MARKER or entry.kind.is_device_private:
         raise KernelError("EFAULT")
     bits = 0
-    if entry.state is State.PRESENT:
+    if is_zero_pte(m, word):
+        bits = YOUNG
+    elif entry.state is State.PRESENT:
         folio = _exclusive_page(m, m.words.pfn(word))
         folio_add_new_anon_rmap(folio, dst_vma, dst, exclusive=True)
-        bits = source.bits[i] & ~UFFD | DIRTY | m.soft_dirty_bit | (WRITE if dst_vma.write else 0)
+        # new of the old page: dirty if it was, and soft-dirty so that the move is noticed
+        bits = WRITE | YOUNG | m.soft_dirty_bit | (m.dirty_bits if source.bits[i] & DIRTY else 0)
         word = m.words.mk_pte(folio.pfn)
     elif entry.kind is SoftLeafType.SWAP:
         _move_swap_pte(m, dst_vma, dst, entry)
@@ -220,11 +229,14 @@ def _move_pages_pte(m: Kernel, dst_vma: Vma, source: PteTable, table: PteTable, 
 def _exclusive_page(m: Kernel, pfn: int) -> Folio:
     """The single page to move, split off its folio if need be."""
     folio = m.mem_map[pfn]
-    if not folio.exclusive >> (pfn - folio.pfn) & 1 or m.fails(FailPoint.PINNED):
+    if not folio.exclusive & 1 or m.fails(FailPoint.PINNED):
         raise KernelError("EBUSY")
     if folio.nr > 1 and not split_folio(m, folio):
         raise KernelError("EBUSY")
-    return m.mem_map[pfn]
+    folio = m.mem_map[pfn]
+    if not folio.exclusive:
+        raise KernelError("EBUSY")
+    return folio
 
 
 def _move_swap_pte(m: Kernel, dst_vma: Vma, dst: int, entry: Entry) -> None:
