@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import starmap
-from operator import and_
+from itertools import compress
+from operator import eq
 from pathlib import Path
 from typing import NamedTuple
 
 from pmdswp.arch import Arch, get
-from pmdswp.errors import UnsupportedError
+from pmdswp.errors import DecodeError, UnsupportedError
 from pmdswp.model.conform.player import NOBODY, Outcome, Player, UnknownOperationError
 from pmdswp.model.conform.trace import KINDS, PRESENT, SMAPS, SWAPPED, Header, History, Step, View, read
 from pmdswp.model.state.failures import KernelBug
@@ -35,13 +36,15 @@ EVENTS = {
 _NOT_COMPARED = {"LazyFree"}
 """What hangs together with batches of the kernel's LRU lists."""
 
-_LARGE = 1 << 6
-_SCANNED = 0b11011010
-"""The categories of PAGEMAP_SCAN that the guest program asks for: written, present, swapped, huge, soft-dirty."""
+_TOLD = 8
+"""How many things that differ after a step are told; more than that say little."""
 
 
 class Difference(NamedTuple):
-    """Something that a kernel and the model saw otherwise: in which history, at which step, what and how."""
+    """Where a history first goes another way on the model: at which step, what differs then, and how.
+
+    What differs is told as a list with semicolons, and so is what the kernel has and what the model has.
+    """
 
     history: str
     step: int
@@ -77,14 +80,17 @@ class Report:
         }
 
 
-def conform(path: Path, *, base: str | None = None, histories: Sequence[str] | None = None) -> Report:
+def conform(
+    path: Path, *, arch: Arch | None = None, base: str | None = None, histories: Collection[str] | None = None
+) -> Report:
     """Play a trace on the model, compare after every step, and follow no history beyond its first difference.
 
-    `base` is the base kernel, that of the trace if not given; `histories` names those to play, all if not given.
+    `arch` and `base` are the architecture and the base kernel, those of the trace if not given; `histories` names those
+    to play, all if not given.
     """
     report = Report(str(path))
     with read(path) as (header, found):
-        arch, base = _arch(header), base or _base(header)
+        arch, base = _checked(arch or _arch(header), header), base or _base(header)
         for history in found:
             if histories is None or history.name.split()[0] in histories:
                 _History(arch, base, header, history, report).follow()
@@ -93,17 +99,23 @@ def conform(path: Path, *, base: str | None = None, histories: Sequence[str] | N
 
 def _arch(header: Header) -> Arch:
     arch = get(header.machine)
-    if header.page_size != arch.page_size:
-        arch = get(header.machine, page_size=header.page_size)
-    if header.pmd_size != arch.pmd_size:
-        raise UnsupportedError(f"a huge page of {header.pmd_size:#x} bytes is not one of {arch!r}")
+    return arch if header.page_size == arch.page_size else get(header.machine, page_size=header.page_size)
+
+
+def _checked(arch: Arch, header: Header) -> Arch:
+    """`UnsupportedError` for an architecture whose pages are of another size than those of the trace."""
+    if (arch.page_size, arch.pmd_size) != (header.page_size, header.pmd_size):
+        sizes = f"pages of {header.page_size:#x} and huge pages of {header.pmd_size:#x} bytes"
+        raise UnsupportedError(f"the trace has {sizes}, which {arch!r} has not")
     return arch
 
 
 def _base(header: Header) -> str:
     """The base that a release is nearest to."""
-    major, minor, *_ = (int(number) for number in header.release.split("-")[0].split(".")[:2])
-    return "7.3" if (major, minor) >= (7, 0) else "6.12"
+    numbers = re.match(r"(\d+)\.(\d+)", header.release)
+    if numbers is None:
+        raise DecodeError(f"{header.release!r} is not a release of the kernel; --base says which base it is like")
+    return "7.3" if tuple(map(int, numbers.groups())) >= (7, 0) else "6.12"
 
 
 class _History:
@@ -135,9 +147,8 @@ class _History:
                 continue
             self.report.steps += 1
             found = list(self._compare(step, outcome, events))
-            for what, kernel, model in found:
-                self._differs(number, what, kernel, model)
             if found:
+                self._differs(number, *map("; ".join, zip(*found[:_TOLD], strict=True)))
                 return
         self.report.agree += 1
         for rule in sorted(self.player.m.rules_used):
@@ -158,12 +169,11 @@ class _History:
         if set(step.views) != set(self.player.processes):
             return
         views = {
-            number: (step.views[number], self.player.view(process))
-            for number, process in self.player.processes.items()
+            number: (step.views[number], self.player.view(process)) for number, process in self.player.processes.items()
         }
         for number, (kernel, model) in views.items():
             yield from self._compare_views(number, kernel, model)
-        if all(map(_same_states, views.values())):
+        if all(_same_states(kernel, model) for kernel, model in views.values()):
             yield from self._compare_places(step.operation.split()[0], views)
         self.before = views
 
@@ -175,18 +185,20 @@ class _History:
     def _compare_views(self, number: int, kernel: View, model: View) -> Iterator[tuple[str, str, str]]:
         pages = len(model.pages)
         self.report.comparisons += len(KINDS) * pages
-        for what, mask in KINDS.items():
-            here, there = ([page & mask for page in view.pages] for view in (kernel, model))
-            if here != there:
-                wrong = [i for i in range(pages) if here[i] != there[i]]
+        for what, mask in KINDS.items() if kernel.pages != model.pages else ():
+            wrong = [i for i in range(pages) if (kernel.pages[i] ^ model.pages[i]) & mask]
+            if wrong:
                 first = wrong[0]
-                yield f"{what} p{number} pages {_runs(wrong)}", f"{here[first]:#x}", f"{there[first]:#x}"
-        shown = [i for i in range(pages) if model.tokens[i] != -1 and kernel.tokens[i] != -1]
-        self.report.comparisons += len(shown)
-        wrong = [i for i in shown if kernel.tokens[i] != model.tokens[i]]
-        if wrong and _same_states((kernel, model)):
-            first = wrong[0]
-            yield f"content p{number} pages {_runs(wrong)}", f"{kernel.tokens[first]:#x}", f"{model.tokens[first]:#x}"
+                here, there = f"{kernel.pages[first] & mask:#x}", f"{model.pages[first] & mask:#x}"
+                yield f"{what} p{number} pages {_runs(wrong)}", here, there
+        if kernel.tokens != model.tokens and _same_states(kernel, model):
+            pairs = enumerate(zip(kernel.tokens, model.tokens, strict=True))
+            wrong = [i for i, (here, there) in pairs if here not in (there, -1) and there != -1]
+            if wrong:
+                first = wrong[0]
+                here, there = f"{kernel.tokens[first]:#x}", f"{model.tokens[first]:#x}"
+                yield f"content p{number} pages {_runs(wrong)}", here, there
+        self.report.comparisons += pages - model.tokens.count(-1)
         for name, printed, summed in zip(SMAPS, kernel.smaps, model.smaps, strict=True):
             if name not in _NOT_COMPARED:
                 yield from self._equal(f"{name} p{number}", f"{printed} kB", f"{summed} kB")
@@ -197,46 +209,58 @@ class _History:
     ) -> Iterator[tuple[str, str, str]]:
         self.report.comparisons += 1
         if kernel != model:
-            only_kernel, only_model = ([one for one in a if one not in b] for a, b in ((kernel, model), (model, kernel)))
+            only_kernel, only_model = (
+                [one for one in a if one not in b] for a, b in ((kernel, model), (model, kernel))
+            )
             yield f"scan p{number}", _regions(only_kernel), _regions(only_model)
 
-    def _compare_places(
-        self, operation: str, views: Mapping[int, tuple[View, View]]
-    ) -> Iterator[tuple[str, str, str]]:
+    def _compare_places(self, operation: str, views: Mapping[int, tuple[View, View]]) -> Iterator[tuple[str, str, str]]:
         """Which pages share a frame or a slot, whether pages kept theirs, and whether slots are in a row."""
         for what, state in (("frame", PRESENT), ("slot", SWAPPED)):
-            kernel, model = (_partition(views, side, state) for side in (0, 1))
-            self.report.comparisons += len(model)
-            if kernel != model:
-                key = next(key for key in model if kernel.get(key) != model[key])
-                yield f"{what} sharing p{key[0]} page {key[1]}", f"as {kernel.get(key)}", f"as {model[key]}"
+            yield from self._compare_sharing(what, views, state)
             if operation in _MOVES or (state == PRESENT and operation in _RENEWS):
                 continue
-            for number, pair in views.items():
+            for number, now in views.items():
                 if number in self.before:
-                    yield from self._compare_kept(f"{what} kept p{number}", pair, self.before[number], state)
-        for number, (here, there) in views.items():
-            yield from self._compare_rows(number, here, there)
+                    yield from self._compare_kept(f"{what} kept p{number}", now, self.before[number], state)
+        for number, (kernel, model) in views.items():
+            yield from self._compare_rows(number, kernel, model)
+
+    def _compare_sharing(
+        self, what: str, views: Mapping[int, tuple[View, View]], state: int
+    ) -> Iterator[tuple[str, str, str]]:
+        kernel, model = (
+            [value for pair in views.values() for value in _in_state(pair[side], state)] for side in (0, 1)
+        )
+        self.report.comparisons += len(model)
+        if len(set(kernel)) == len(kernel) and len(set(model)) == len(model):
+            return
+        here, there = _partition(kernel), _partition(model)
+        if here != there:
+            where = [
+                (number, i) for number, (_, view) in views.items() for i, page in enumerate(view.pages) if page & state
+            ]
+            wrong = next(i for i, first in enumerate(there) if here[i] != first)
+            yield f"{what} sharing {where[wrong]}", f"as {where[here[wrong]]}", f"as {where[there[wrong]]}"
 
     def _compare_kept(
         self, what: str, now: tuple[View, View], before: tuple[View, View], state: int
     ) -> Iterator[tuple[str, str, str]]:
-        kernel, model = starmap(_Kept, zip(now, before, strict=True))
-        for i in range(len(now[1].pages)):
-            if now[0].pages[i] & before[0].pages[i] & now[1].pages[i] & before[1].pages[i] & state:
-                self.report.comparisons += 1
-                if kernel.at(i) != model.at(i):
-                    yield f"{what} page {i}", str(kernel.at(i)), str(model.at(i))
-                    return
+        self.report.comparisons += len(now[1].pages)
+        kernel, model = (list(map(eq, now[side].values, before[side].values)) for side in (0, 1))
+        for i in range(len(model)) if kernel != model else ():
+            there = now[0].pages[i] & before[0].pages[i] & now[1].pages[i] & before[1].pages[i] & state
+            if there and kernel[i] != model[i]:
+                yield f"{what} page {i}", str(kernel[i]), str(model[i])
+                return
 
     def _compare_rows(self, number: int, kernel: View, model: View) -> Iterator[tuple[str, str, str]]:
         """What went out as a huge page has its slots in a row, from a multiple of their number on."""
         nr = self.player.m.nr
         for first in range(0, len(model.pages), nr):
-            own = slice(first, first + nr)
-            if all(page & SWAPPED for page in model.pages[own]) and _is_row(model.values[own]):
+            if _is_row(model, first, nr):
                 self.report.comparisons += 1
-                if not _is_row(kernel.values[own]):
+                if not _is_row(kernel, first, nr):
                     yield f"row of slots p{number} page {first}", "not in a row", "in a row"
 
 
@@ -245,37 +269,31 @@ _RENEWS = {"pageout", "swapoff", "munmap", "mmap", "dontneed", "free", "collapse
 """Operations after which a page may be in another frame, or another page in the frame."""
 
 
-class _Kept(NamedTuple):
-    """A process before and after a step, on one side."""
-
-    now: View
-    before: View
-
-    def at(self, i: int) -> bool:
-        """Whether a page is where it was."""
-        return self.now.values[i] == self.before.values[i]
+_STATES = PRESENT | SWAPPED
+_ONLY = {mask: bytes(page & mask for page in range(256)) for mask in (PRESENT, SWAPPED, _STATES)}
+"""For `bytes.translate`: what is left of a page's bits."""
 
 
-def _same_states(pair: tuple[View, View]) -> bool:
-    mask = PRESENT | SWAPPED
-    kernel, model = ([and_(page, mask) for page in view.pages] for view in pair)
-    return kernel == model
+def _same_states(kernel: View, model: View) -> bool:
+    return kernel.pages.translate(_ONLY[_STATES]) == model.pages.translate(_ONLY[_STATES])
 
 
-def _is_row(values: Sequence[int]) -> bool:
-    return values[0] % len(values) == 0 and list(values) == list(range(values[0], values[0] + len(values)))
+def _in_state(view: View, state: int) -> Iterator[int]:
+    """The values of the pages that are in a state."""
+    return compress(view.values, view.pages.translate(_ONLY[state]))
 
 
-def _partition(views: Mapping[int, tuple[View, View]], side: int, state: int) -> dict[tuple[int, int], tuple[int, int]]:
-    """(process, page) -> the first (process, page) in the same frame or slot."""
-    first: dict[int, tuple[int, int]] = {}
-    found = {}
-    for number, pair in views.items():
-        view = pair[side]
-        for i, (page, value) in enumerate(zip(view.pages, view.values, strict=True)):
-            if page & state:
-                found[number, i] = first.setdefault(value, (number, i))
-    return found
+def _is_row(view: View, first: int, nr: int) -> bool:
+    if not all(view.pages[first : first + nr].translate(_ONLY[SWAPPED])):
+        return False
+    values, step = view.values[first : first + nr], view.slot_step
+    return values[0] % (nr * step) < step and values == list(range(values[0], values[0] + nr * step, step))
+
+
+def _partition(values: Sequence[int]) -> list[int]:
+    """For each value the first place that has it."""
+    first: dict[int, int] = {}
+    return [first.setdefault(value, i) for i, value in enumerate(values)]
 
 
 def _runs(pages: Sequence[int]) -> str:

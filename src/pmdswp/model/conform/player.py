@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pmdswp.arch import Arch
-from pmdswp.model.conform.trace import ARMED, DIRTY, EXCLUSIVE, PRESENT, RESIDENT, SMAPS, SWAPPED, Header, View
+from pmdswp.model.conform.trace import ARMED, EXCLUSIVE, PRESENT, RESIDENT, SMAPS, SWAPPED, TOUCHED, Header, View
 from pmdswp.model.play.machine import Machine
 from pmdswp.model.play.process import Process
 from pmdswp.model.state.failures import KernelError
@@ -31,8 +31,24 @@ MOST_PROCESSES = 4
 NOBODY = "nobody"
 """The result of an operation of a process that is not there."""
 
-_FRAME = (1 << 55) - 1
+_FLAGS = 55
+_PAYLOAD = (1 << _FLAGS) - 1
+"""Of a pagemap record: a frame, or a type and a slot."""
+
 _SWP_TYPE_BITS = 5
+
+
+def _known(record: int) -> int:
+    """What a pagemap record says of a page."""
+    return (
+        (PRESENT | RESIDENT if record & PM_PRESENT else SWAPPED if record & PM_SWAP else 0)
+        | (TOUCHED if record & PM_SOFT_DIRTY else 0)
+        | (EXCLUSIVE if record & PM_MMAP_EXCLUSIVE else 0)
+        | (ARMED if record & PM_UFFD_WP else 0)
+    )
+
+
+_KNOWN = [_known(flags << _FLAGS) for flags in range(1 << 64 - _FLAGS)]
 
 
 class UnknownOperationError(LookupError):
@@ -104,28 +120,19 @@ class Player:
         """What the guest program would see of a process."""
         length = self.pages * self.m.page_size
         records = process.pagemap(self.start, length)
-        pages = [
-            (PRESENT | RESIDENT if record & PM_PRESENT else SWAPPED if record & PM_SWAP else 0)
-            | (DIRTY if record & PM_SOFT_DIRTY else 0)
-            | (EXCLUSIVE if record & PM_MMAP_EXCLUSIVE else 0)
-            | (ARMED if record & PM_UFFD_WP else 0)
-            for record in records
-        ]
-        values = [
-            record & _FRAME if record & PM_PRESENT else (record & _FRAME) >> _SWP_TYPE_BITS for record in records
-        ]
+        pages = bytearray([_KNOWN[record >> _FLAGS] for record in records])
+        values = [record & _PAYLOAD for record in records]
         tokens = [-1] * self.pages
-        for haddr, pmd in process.mm.pmds.items():
+        for haddr in process.mm.pmds:
             first = (haddr - self.start) // self.m.page_size
             if 0 <= first < self.pages:
                 self._contents(process, haddr, first, pages, tokens)
-                del pmd
         regions = process.pagemap_scan(self.start, length)
         size = self.m.page_size
         scan = [((r.start - self.start) // size, (r.end - r.start) // size, r.categories.value) for r in regions]
-        return View(pages, values, tokens, self._sums(process), scan)
+        return View(bytes(pages), values, tokens, self._sums(process), scan, 1 << _SWP_TYPE_BITS)
 
-    def _contents(self, process: Process, haddr: int, first: int, pages: list[int], tokens: list[int]) -> None:
+    def _contents(self, process: Process, haddr: int, first: int, pages: bytearray, tokens: list[int]) -> None:
         """What the pages of a PMD hold, and whether swapped ones are in memory."""
         m, mm = self.m, process.mm
         pmd = mm.pmds[haddr]
@@ -147,10 +154,10 @@ class Player:
                 folio = device.cache[slot]
                 if folio is not None and folio.uptodate:
                     pages[first + i] |= RESIDENT
-                # the guest program reads the device, which has neither zeros, nor what is in zswap or still to be written
-                if slot not in device.zswap and slot not in device.zero and not (folio is not None and folio.dirty):
-                    token = device.contents(slot)
-                    tokens[first + i] = -1 if token is None else token
+                # the guest program reads the device: no zeros, nothing of zswap's, nothing still to be written
+                elsewhere = slot in device.zswap or slot in device.zero or (folio is not None and folio.dirty)
+                token = None if elsewhere else device.contents(slot)
+                tokens[first + i] = -1 if token is None else token
 
     def _sums(self, process: Process) -> list[int]:
         """The fields of smaps in whole kilobytes, VMA by VMA as the kernel prints them, and VmSwap."""

@@ -1,10 +1,10 @@
 """Traces of running kernels: what a guest program saw after each operation of a history.
 
-A trace is text, or that compressed by xz. Its first line says what kernel it is of; then come histories, each begun by
-``H name``. A history is steps: ``o`` the operation, ``r`` its result, ``d`` how event counters changed, ``u`` swap pages
-in use, and for each process ``v`` its VMAs, ``s`` sums of smaps in kilobytes and VmSwap, ``g`` runs of pages as pagemap,
-mincore and the pages themselves have them, ``c`` the regions of PAGEMAP_SCAN. Lines that begin with ``#`` are notes of
-something that went wrong.
+A trace is text, or that compressed by xz. Its first line says what kernel it is of; then come histories, each begun
+by ``H name``. A history is steps: ``o`` the operation, ``r`` its result, ``d`` how event counters changed, ``u`` swap
+pages in use, and for each process ``v`` its VMAs, ``s`` sums of smaps in kilobytes and VmSwap, ``g`` runs of pages as
+pagemap, mincore and the pages themselves have them, ``c`` the regions of PAGEMAP_SCAN. Lines that begin with ``#`` are
+notes of something that went wrong.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ from pmdswp.errors import DecodeError
 
 __all__ = [
     "ARMED",
-    "DIRTY",
     "EXCLUSIVE",
     "KINDS",
     "PRESENT",
     "RESIDENT",
     "SMAPS",
     "SWAPPED",
-    "ZERO",
+    "TOUCHED",
     "Header",
     "History",
     "Step",
@@ -35,14 +34,13 @@ __all__ = [
     "read",
 ]
 
-PRESENT, SWAPPED, DIRTY, EXCLUSIVE, ARMED, RESIDENT, ZERO = (1 << bit for bit in range(7))
-"""What is known of a page: in memory, on swap, soft-dirty, pagemap's bit 56, armed for userfaultfd, resident as mincore
-says, one frame at several addresses."""
+PRESENT, SWAPPED, TOUCHED, EXCLUSIVE, ARMED, RESIDENT = (1 << bit for bit in range(6))
+"""What is known of a page: in memory, on swap, soft-dirty, pagemap's bit 56, armed for userfaultfd, resident."""
 
-KINDS = {"state": PRESENT | SWAPPED, "soft-dirty": DIRTY, "exclusive": EXCLUSIVE, "uffd": ARMED, "mincore": RESIDENT}
+KINDS = {"state": PRESENT | SWAPPED, "soft-dirty": TOUCHED, "exclusive": EXCLUSIVE, "uffd": ARMED, "mincore": RESIDENT}
 """What is compared of a page, and the bits that say it."""
 
-_LETTERS = {"P": PRESENT, "S": SWAPPED, "d": DIRTY, "x": EXCLUSIVE, "u": ARMED, "m": RESIDENT, "z": ZERO}
+_LETTERS = {"P": PRESENT, "S": SWAPPED, "d": TOUCHED, "x": EXCLUSIVE, "u": ARMED, "m": RESIDENT, "z": 0}
 
 SMAPS = (
     "Rss",
@@ -76,15 +74,17 @@ class Header(NamedTuple):
 class View(NamedTuple):
     """What was seen of one process. Pages are numbered from the start of the range that the histories play on.
 
-    `values` has the frame or the slot of a page, `tokens` what it holds, or -1 if that is not known. `scan` are regions
-    as (first, pages, categories).
+    `pages` has a byte of what is known for each page, `values` something that is the same for the same frame and for
+    the same slot, and rises with slots by `slot_step`; `tokens` has what the page holds, or -1 if that is not known.
+    `scan` are regions as (first, pages, categories).
     """
 
-    pages: Sequence[int]
+    pages: bytes
     values: Sequence[int]
     tokens: Sequence[int]
     smaps: Sequence[int]
     scan: Sequence[tuple[int, int, int]]
+    slot_step: int = 1
 
 
 @dataclass(slots=True)
@@ -129,13 +129,20 @@ def _plain(file: IO[bytes]) -> Iterator[Iterable[bytes]]:
         yield text
 
 
+_WITHIN = frozenset("orduvsgc")
+"""What lines of a history begin with."""
+
+_Views = dict[int, dict[str, str]]
+"""Lines of each process since the last step, by what they begin with."""
+
+
 class _Reader:
     def __init__(self, name: str, lines: Iterable[bytes]) -> None:
         self._name = name
         self._lines = iter(lines)
         self._number = 0
         self._pages = 0
-        self._known: dict[str, tuple[list[int], list[int], list[int]]] = {}
+        self._known: dict[str, tuple[bytes, list[int], list[int]]] = {}
 
     def _wrong(self, line: str) -> DecodeError:
         return DecodeError(f"{self._name}:{self._number}: {line[:80]!r} is not a line of a trace")
@@ -151,22 +158,22 @@ class _Reader:
     def header(self) -> Header:
         """The first line."""
         line = next(self._next(), "")
+        first, *words = line.split() or [""]
+        fields = dict(word.partition("=")[::2] for word in words)
         try:
-            first, *words = line.split()
-            fields = dict(word.split("=", 1) for word in words)
             sizes = (int(fields[name]) for name in ("pagesize", "thp", "devpages"))
             header = Header(fields["release"], fields["machine"], *sizes)
-            if first != "BEGIN" or header.page_size <= 0 or header.pmd_size % header.page_size:
-                raise ValueError(line)
         except (ValueError, KeyError):
             raise self._wrong(line) from None
+        if first != "BEGIN" or header.page_size <= 0 or header.pmd_size % header.page_size:
+            raise self._wrong(line)
         self._pages = 4 * header.pmd_size // header.page_size
         return header
 
     def histories(self) -> Iterator[History]:
         """The histories; what is seen of a process that did not change is kept once."""
         history: History | None = None
-        views: dict[int, dict[str, str]] = {}
+        views: _Views = {}
         for line in self._next():
             kind, _, rest = line.partition(" ")
             try:
@@ -176,41 +183,47 @@ class _Reader:
                         yield history
                     self._known.clear()
                     history = History(rest, [])
-                elif kind == "#":
-                    if history is not None and history.steps:
-                        history.steps[-1].notes.append(rest)
-                elif history is None:
-                    raise ValueError(line)
-                elif kind == "o":
-                    self._see(history, views)
-                    history.steps.append(Step(rest))
-                elif kind in ("r", "d", "u"):
-                    self._say(history.steps[-1], kind, rest)
-                elif kind in ("v", "s", "g", "c"):
-                    number, _, words = rest.partition(" ")
-                    views.setdefault(int(number), {})[kind] = words
-                elif kind:
-                    raise ValueError(line)
+                else:
+                    self._take(history, kind, rest, views)
             except (ValueError, KeyError, IndexError):
                 raise self._wrong(line) from None
         if history is not None:
-            self._see(history, views)
+            try:
+                self._see(history, views)
+            except (ValueError, KeyError, IndexError):
+                raise self._wrong("the last history") from None
             yield history
+
+    def _take(self, history: History | None, kind: str, rest: str, views: _Views) -> None:
+        """A line within a history; `ValueError` if there is none such."""
+        if kind == "#":
+            if history is not None and history.steps:
+                history.steps[-1].notes.append(rest)
+        elif kind not in _WITHIN or history is None:
+            raise ValueError(kind)
+        elif kind == "o":
+            self._see(history, views)
+            history.steps.append(Step(rest))
+        elif kind in "rdu":
+            self._say(history.steps[-1], kind, rest)
+        else:
+            number, _, words = rest.partition(" ")
+            views.setdefault(int(number), {})[kind] = words
 
     @staticmethod
     def _say(step: Step, kind: str, rest: str) -> None:
         if kind == "r":
-            step.result, *more = rest.split()
+            step.result, *more = rest.split() or [""]
             for word in more:
                 name, _, value = word.partition("=")
                 if name == "moved":
                     step.moved = int(value)
         elif kind == "d":
-            step.events = {name: int(value) for name, value in (word.split("=") for word in rest.split())}
+            step.events = {name: int(value) for name, _, value in (word.partition("=") for word in rest.split())}
         else:
             step.used = int(rest)
 
-    def _see(self, history: History, views: dict[int, dict[str, str]]) -> None:
+    def _see(self, history: History, views: _Views) -> None:
         """Give what was seen of processes to the last step."""
         for number, lines in views.items():
             pages, values, tokens = self._runs(lines["g"])
@@ -218,25 +231,25 @@ class _Reader:
             if len(sums) != len(SMAPS):
                 raise ValueError(lines["s"])
             regions = [word.replace("+", ":").split(":") for word in lines["c"].split()]
-            scan = [(int(first), int(number), int(found, 16)) for first, number, found in regions]
+            scan = [(int(first), int(length), int(found, 16)) for first, length, found in regions]
             history.steps[-1].views[number] = View(pages, values, tokens, sums, scan)
         views.clear()
 
-    def _runs(self, line: str) -> tuple[list[int], list[int], list[int]]:
+    def _runs(self, line: str) -> tuple[bytes, list[int], list[int]]:
         known = self._known.get(line)
         if known is not None:
             return known
-        pages, values, tokens = ([0] * self._pages, [0] * self._pages, [-1] * self._pages)
+        pages, values, tokens = bytearray(self._pages), [0] * self._pages, [-1] * self._pages
         for word in line.split():
             where, letters, *numbers = word.split(":")
             first, number = map(int, where.split("+"))
             own = slice(first, first + number)
             if number <= 0 or first + number > self._pages:
                 raise ValueError(word)
-            pages[own] = [sum(_LETTERS[letter] for letter in letters)] * number
+            pages[own] = bytes([sum(_LETTERS[letter] for letter in letters)]) * number
             if numbers:
                 value, token = (int(text, 16) for text in numbers)
                 values[own] = [value] * number if "z" in letters else range(value, value + number)
                 tokens[own] = range(token, token + number) if token else [0] * number
-        self._known[line] = pages, values, tokens
-        return pages, values, tokens
+        known = self._known[line] = bytes(pages), values, tokens
+        return known

@@ -232,12 +232,10 @@ def _can_reuse(m: Kernel, folio: Folio) -> bool:
         m.rule("B.10")
         if not m.base.large_reuse or total_mapcount(folio) <= 1 or maybe_mapped_shared(m, folio):
             return False
+    elif folio.ref_count() > 1 + (folio.device is not None):
+        return False
     folio_free_swap(m, folio)
-    return (
-        folio.device is None
-        and folio.ref_count() == max(total_mapcount(folio), 1)
-        and (folio.nr > 1 or folio.ref_count() == 1)
-    )
+    return folio.device is None and (folio.nr > 1 or folio.ref_count() == 1)
 
 
 def _wp_page_copy(m: Kernel, vmf: Vmf, folio: Folio, page: int) -> VmFault:

@@ -30,9 +30,12 @@ def folio_alloc_swap(m: Kernel, folio: Folio) -> bool:
     for device in m.devices:
         if device is None or device.vanishing:
             continue
-        runs = range(device.unit, device.nr_slots, folio.nr)
+        end = device.full_from if folio.nr == 1 else device.nr_slots
+        runs = range(device.unit, end, folio.nr)
         for offset in runs if folio.nr == device.unit else reversed(runs):
             if device.is_free(offset, folio.nr):
+                if folio.nr == 1:
+                    device.full_from = offset
                 if folio.nr == m.nr:
                     m.rule("10.3")
                 swap_cache_add_folio(folio, device, offset)

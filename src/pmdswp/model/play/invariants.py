@@ -195,27 +195,32 @@ class _Walk:
             address = haddr + (i << m.page_shift)
             if vma is None or not vma.start <= address < vma.end:
                 vma = self._vma(process, address, m.page_size)
-            if word == m.zero_pte:
-                token = 0
-                if table.bits[i] & WRITE:
-                    _fail("B.9", f"{process.name} {address:#x}: the shared zero page is writable")
-            elif entry.state is State.PRESENT:
-                anon += 1
-                token = self._page(vma, address, table, i)
-            elif entry.kind is SoftLeafType.SWAP:
+            token = self._pte(vma, address, table, i, entry)
+            if entry.kind is SoftLeafType.SWAP:
                 swap += 1
-                token = self._swap_pte(vma, address, entry)
-            elif entry.kind.has_pfn:
+            elif token is not None and word != m.zero_pte:
                 anon += 1
-                folio, page = softleaf_to_folio(m, entry)
-                token = folio.data[page]
-            else:
-                if not m.lost_data:
-                    _fail("5.14", f"{process.name} {address:#x} is poisoned, but no read has failed")
-                continue
-            if token != wanted:
+            if token is not None and token != wanted:
                 self._expect_page(process, address, token, wanted)
         return anon, swap
+
+    def _pte(self, vma: Vma, address: int, table: PteTable, i: int, entry: Entry) -> int | None:
+        """What the page behind a PTE holds; None if it is poisoned."""
+        m = self.m
+        if entry.raw == m.zero_pte:
+            if table.bits[i] & WRITE:
+                _fail("B.9", f"{vma.mm.name} {address:#x}: the shared zero page is writable")
+            return 0
+        if entry.state is State.PRESENT:
+            return self._page(vma, address, table, i)
+        if entry.kind is SoftLeafType.SWAP:
+            return self._swap_pte(vma, address, entry)
+        if entry.kind.has_pfn:
+            folio, page = softleaf_to_folio(m, entry)
+            return folio.data[page]
+        if not m.lost_data:
+            _fail("5.14", f"{vma.mm.name} {address:#x} is poisoned, but no read has failed")
+        return None
 
     def _page(self, vma: Vma, address: int, table: PteTable, i: int) -> int:
         pfn = self.m.words.pfn(table.words[i])

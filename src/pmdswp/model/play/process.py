@@ -11,7 +11,7 @@ from pmdswp.model.play.world import World
 from pmdswp.model.state.failures import KernelBug, KernelError
 from pmdswp.model.state.mm import ADDRESSES, Mm, Vma, populated
 from pmdswp.model.state.pgtable import DIRTY, WRITE, YOUNG, Pmd
-from pmdswp.model.syscalls.collapse import collapse
+from pmdswp.model.syscalls.collapse import collapse, scan
 from pmdswp.model.syscalls.fork import dup_mmap
 from pmdswp.model.syscalls.madvise import (
     madvise_cold,
@@ -362,13 +362,14 @@ class Process:
             raise KernelError("EINVAL")
 
     def _collapse(self, vma: Vma, haddr: int) -> bool:
-        m, mm = self.machine, self.mm
-        pmd = mm.pmds.get(haddr)
-        if pmd is not None and pmd.table is not None:
+        m = self.machine
+        found = scan(m, vma, haddr)
+        if found == "SCAN_SUCCEED":
             for page in range(haddr, haddr + m.pmd_size, m.page_size):
                 if not self._is_empty(page):
                     self._access(page, write=False)
-        return collapse(m, vma, haddr) in ("SCAN_SUCCEED", "SCAN_PMD_MAPPED")
+            collapse(m, vma, haddr)
+        return found in ("SCAN_SUCCEED", "SCAN_PMD_MAPPED")
 
     # --- looking --------------------------------------------------------------------------------------------
 

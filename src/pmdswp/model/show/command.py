@@ -16,12 +16,14 @@ from typing import NamedTuple
 
 from pmdswp.arch import Arch
 from pmdswp.errors import DecodeError, EncodeError, UnsupportedError, escaped
+from pmdswp.model.conform import compare
 from pmdswp.model.play.selftests import Verdict, run_all
 from pmdswp.model.play.stage import stage
 from pmdswp.model.show.page import page
 from pmdswp.model.show.report import Recording, record, text
+from pmdswp.model.state.base import base_of
 
-__all__ = ["FORMATS", "Play", "play", "selftest"]
+__all__ = ["FORMATS", "Play", "conform", "play", "selftest"]
 
 FORMATS = ("text", "json", "html")
 
@@ -221,3 +223,30 @@ def _record(verdict: Verdict) -> dict[str, object]:
         "failure": verdict.failure,
         "rules": verdict.rules,
     }
+
+
+def conform(paths: Sequence[str], *, arch: Arch | None, base: str | None, as_json: bool) -> int:
+    """Play traces of running kernels on the model and say where it differs; the exit status: 1 if it does.
+
+    `arch` and `base` are those of each trace if not given. `OSError` if a trace cannot be read, `DecodeError` if it is
+    none, `UnsupportedError` if there is no such base or no such architecture.
+    """
+    if base is not None:
+        base_of(base)
+    differs = False
+    for path in paths:
+        report = compare.conform(Path(path), arch=arch, base=base)
+        differs |= bool(report.differ)
+        for line in [json.dumps(report.record())] if as_json else _told(report):
+            sys.stdout.write(f"{line}\n")
+    return int(differs)
+
+
+def _told(report: compare.Report) -> Iterator[str]:
+    cut = "".join(f", {count} cut as {compare.CUTS[reason]}" for reason, count in report.cut.items())
+    yield (
+        f"{escaped(report.file)}: {report.agree} of {report.histories} histories agree to their end{cut}; "
+        f"{report.steps} steps, {report.comparisons:,} comparisons"
+    )
+    for one in report.differ:
+        yield f"  {one.history}, step {one.step}: {one.what}: kernel {one.kernel}, model {one.model}"

@@ -1,8 +1,8 @@
 """What the kernels below the series do differently from one another, each difference with a name, in one place.
 
 A `Base` has a field for each difference, and `DIFFERENCES` says what it is, since when it is so, and where that was
-read or seen. The series' v3 was posted on a tree of the time of 7.2; `BASES["7.2"]` takes for each difference the side that
-is true there, and `Difference.why` says why that is believed.
+read or seen. The series' v3 was posted on a tree of the time of 7.2; `BASES["7.2"]` takes for each difference the side
+that is true there, and `Difference.why` says why that is believed.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Base:
     batch_lazyfree: bool
     merge_keeps_soft_dirty: bool
     merges_with_untouched: bool
+    collapse_read_only: bool
 
 
 class Difference(NamedTuple):
@@ -140,6 +141,14 @@ DIFFERENCES: tuple[Difference, ...] = (
         "it does not, only the other way round",
         "the source of both: `is_mergeable_anon_vma()`",
         "the source of both",
+        "the newer: read in the source of 7.3, the nearest release at hand",
+    ),
+    Difference(
+        "collapse_read_only",
+        "MADV_COLLAPSE takes a range whatever its pages allow",
+        "it is EINVAL unless a page is there that can be written",
+        "between 6.12 and 7.3",
+        _BOTH,
         "the newer: read in the source of 7.3, the nearest release at hand",
     ),
 )

@@ -109,6 +109,7 @@ class SwapDevice:
         "cache",
         "count",
         "disk",
+        "full_from",
         "nr_slots",
         "stable_writes",
         "synchronous",
@@ -133,6 +134,8 @@ class SwapDevice:
         self.disk: list[int | None] = [None] * self.nr_slots
         self.zswap: dict[int, int] = {}
         self.zero: set[int] = set()
+        self.full_from = self.nr_slots
+        """From this slot on every one is in use."""
 
     def __repr__(self) -> str:
         return f"<SwapDevice {self.type}>"
@@ -166,3 +169,4 @@ class SwapDevice:
         self.zswap.pop(slot, None)
         self.zero.discard(slot)
         self.disk[slot] = None
+        self.full_from = max(self.full_from, slot + 1)

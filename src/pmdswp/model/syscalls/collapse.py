@@ -8,24 +8,36 @@ from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.mm import Vma
 from pmdswp.model.state.pgtable import UFFD, WRITE, YOUNG
 from pmdswp.model.syscalls.walkers import check_pmd_state
+from pmdswp.softleaf import State
 
-__all__ = ["collapse"]
+__all__ = ["collapse", "scan"]
 
 
-def collapse(m: Kernel, vma: Vma, haddr: int) -> str:
-    """`hpage_collapse_scan_pmd` and `collapse_huge_page` of one PMD: the scan's result.
-
-    Every page is there by then: the caller has faulted in what was swapped.
-    """
+def scan(m: Kernel, vma: Vma, haddr: int) -> str:
+    """`hpage_collapse_scan_pmd`: whether one PMD can be collapsed, as a scan result."""
     m.rule("B.12")
-    mm = vma.mm
-    state = check_pmd_state(m, mm, haddr)
+    state = check_pmd_state(m, vma.mm, haddr)
     if state != "SCAN_SUCCEED":
         return state
+    table = vma.mm.pmds[haddr].ptes()
+    writable = False
+    for i, word in enumerate(table.words):
+        if word in (m.words.pte_none, m.zero_pte):
+            if vma.uffd:
+                return "SCAN_EXCEED_NONE_PTE"
+            continue
+        entry = m.pte_entries[word]
+        if table.bits[i] & UFFD if entry.state is State.PRESENT else entry.uffd:
+            return "SCAN_PTE_UFFD_WP"
+        writable |= bool(table.bits[i] & WRITE)
+    return "SCAN_SUCCEED" if writable or m.base.collapse_read_only else "SCAN_PAGE_RO"
+
+
+def collapse(m: Kernel, vma: Vma, haddr: int) -> None:
+    """`collapse_huge_page` of one PMD, in whose table nothing is swapped any more."""
+    mm = vma.mm
     pmd = mm.pmds[haddr]
     table = pmd.ptes()
-    if any(table.bits[i] & UFFD for i in range(m.nr)):
-        return "SCAN_PTE_UFFD_WP"
     tokens = []
     for word in table.words:
         folio = m.folio_of(word)
@@ -39,4 +51,3 @@ def collapse(m: Kernel, vma: Vma, haddr: int) -> str:
     pmd.word = m.words.mk_huge_pmd(folio.pfn)
     pmd.bits = YOUNG | m.dirty_bits | (WRITE if vma.write else 0)
     mm.anonpages += m.nr
-    return "SCAN_SUCCEED"

@@ -84,7 +84,7 @@ def _upgraded(m: Kernel, vma: Vma, bits: int) -> int:
 def _spread_soft_dirty(m: Kernel, table: PteTable, ptes: range) -> None:
     """Runs of PTEs of a folio are changed together: if one is dirty, all become so.
 
-    By one that is not the first of the run they become soft-dirty, too: that is what `pte_mkdirty()` makes of the first.
+    By one that is not the first of the run they become soft-dirty, too: `pte_mkdirty()` makes that of the first.
 
     A run ends where soft-dirty, writable or the uffd bit differ (`folio_pte_batch_flags`).
     """

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from pmdswp.model.mechanisms.migration import softleaf_to_folio
 from pmdswp.model.mechanisms.split import split_huge_pmd
 from pmdswp.model.state.kernel import Kernel
-from pmdswp.model.state.memory import Folio
 from pmdswp.model.state.mm import Mm, Vma
 from pmdswp.model.state.pgtable import DIRTY, SOFT_DIRTY, UFFD, WRITE, Pmd, PteTable, leaf_of
 from pmdswp.softleaf import Entry, SoftLeafType, State
@@ -169,30 +168,35 @@ def _scan(m: Kernel, vma: Vma, start: int, end: int, *, wp_matching: bool) -> It
 
 def _scan_ptes(m: Kernel, vma: Vma, table: PteTable, pages: range, *, wp_matching: bool) -> Iterator[Region]:
     """Runs of pages of the same categories; pages that are not there are left out."""
-    none = m.words.pte_none
-    start = end = pages.start
-    found = Category(0)
-    seen: dict[tuple[Entry | None, int], Category] = {}
-    for address in pages:
-        i = (address & m.pmd_size - 1) >> m.page_shift
-        word = table.words[i]
-        categories = Category(0)
+    none, entries, words, all_bits = m.words.pte_none, m.pte_entries, table.words, table.bits
+    seen: dict[tuple[bool, int], Category] = {}
+    start, found = pages.start, _NOTHING
+    first = (start & m.pmd_size - 1) >> m.page_shift
+    for i in range(first, first + len(pages)):
+        word = words[i]
+        categories = _NOTHING
         if word != none:
-            entry, bits = m.pte_entries[word], table.bits[i]
-            key = (None if entry.state is State.PRESENT else entry, bits)
+            entry, bits = entries[word], all_bits[i]
+            if entry.state is State.PRESENT:
+                key = True, bits
+            else:
+                key = False, -1 if entry.kind is SoftLeafType.MARKER else entry.soft_dirty << 1 | entry.uffd
             known = seen.get(key)
             if known is None:
-                known = seen[key] = Category(0) if entry.kind is SoftLeafType.MARKER else _categories(vma, entry, bits)
+                known = seen[key] = _NOTHING if key[1] < 0 else _categories(vma, entry, bits)
             categories = known
             if wp_matching and Category.WRITTEN in categories:
-                table.words[i], table.bits[i] = _protected(entry, bits, m.arch.pte_swp_mkuffd)
+                words[i], all_bits[i] = _protected(entry, bits, m.arch.pte_swp_mkuffd)
         if categories is not found:
-            if found:
-                yield Region(start, end, found)
-            start, found = address, categories
-        end = address + m.page_size
-    if found:
-        yield Region(start, end, found)
+            here = pages.start + (i - first << m.page_shift)
+            if found is not _NOTHING:
+                yield Region(start, here, found)
+            start, found = here, categories
+    if found is not _NOTHING:
+        yield Region(start, pages.stop, found)
+
+
+_NOTHING = Category(0)
 
 
 def _categories(vma: Vma, entry: Entry, bits: int) -> Category:
@@ -257,17 +261,25 @@ def smaps_of_vma(m: Kernel, vma: Vma) -> dict[str, int]:
     return sums
 
 
-def _account(m: Kernel, vma: Vma, sums: dict[str, int], folio: Folio, count: int, pages: int, *, dirty: bool) -> None:
-    """`smaps_account` of pages that have the same folio, count of mappings and dirty bit."""
-    size, pss = pages * m.page_size, pages * ((m.page_size << _PSS_SHIFT) // count)
-    dirty |= folio.dirty
-    sums["Rss"] += size
-    sums["Anonymous"] += size
-    sums["Pss"] += pss
-    sums["Pss_Dirty"] += pss if dirty else 0
-    sums["Locked"] += pss if vma.locked else 0
-    sums["LazyFree"] += size if folio.lazyfree and not dirty else 0
-    sums[f"{'Private' if count == 1 else 'Shared'}_{'Dirty' if dirty else 'Clean'}"] += size
+class _Alike(NamedTuple):
+    """What smaps tells pages apart by: how often they are mapped, and whether they are dirty or lazily freed."""
+
+    mapped: int
+    dirty: bool
+    lazyfree: bool
+
+
+def _account(m: Kernel, vma: Vma, sums: dict[str, int], alike: Mapping[_Alike, int]) -> None:
+    """`smaps_account` of so many pages of each sort."""
+    for (mapped, dirty, lazyfree), pages in alike.items():
+        size, pss = pages * m.page_size, pages * ((m.page_size << _PSS_SHIFT) // mapped)
+        sums["Rss"] += size
+        sums["Anonymous"] += size
+        sums["Pss"] += pss
+        sums["Pss_Dirty"] += pss if dirty else 0
+        sums["Locked"] += pss if vma.locked else 0
+        sums["LazyFree"] += size if lazyfree and not dirty else 0
+        sums[f"{'Private' if mapped == 1 else 'Shared'}_{'Dirty' if dirty else 'Clean'}"] += size
 
 
 def _account_pmd(m: Kernel, vma: Vma, pmd: Pmd, sums: dict[str, int]) -> None:
@@ -283,31 +295,38 @@ def _account_pmd(m: Kernel, vma: Vma, pmd: Pmd, sums: dict[str, int]) -> None:
     elif entry.state is State.PRESENT:
         sums["AnonHugePages"] += m.pmd_size
         folio = m.mem_map[m.words.pfn(pmd.word)]
-        for count, pages in Counter(folio.mapcount).items():
-            _account(m, vma, sums, folio, folio.entire_mapcount + count, pages, dirty=bool(pmd.bits & DIRTY))
+        dirty = folio.dirty or bool(pmd.bits & DIRTY)
+        of_ptes = Counter(folio.mapcount)
+        alike = {_Alike(folio.entire_mapcount + one, dirty, folio.lazyfree): pages for one, pages in of_ptes.items()}
+        _account(m, vma, sums, alike)
     elif entry.kind.has_pfn:
         sums["AnonHugePages"] += m.pmd_size
-        folio, _page = softleaf_to_folio(m, entry)
-        _account(m, vma, sums, folio, 1, m.nr, dirty=False)
+        _account(m, vma, sums, {_Alike(1, softleaf_to_folio(m, entry)[0].dirty, lazyfree=False): m.nr})
 
 
 def _account_ptes(m: Kernel, vma: Vma, table: PteTable, pages: range, sums: dict[str, int]) -> None:
     entries, mem_map, pfn_of = m.pte_entries, m.mem_map, m.words.pfn
-    none, zero = m.words.pte_none, m.zero_pte
-    alike: Counter[tuple[Folio, int, bool]] = Counter()
+    none, zero, present = m.words.pte_none, m.zero_pte, State.PRESENT
+    alike: dict[tuple[int, bool, bool], int] = {}
+    swapped: dict[int, int] = {}
     for word, bits in zip(table.words[pages.start : pages.stop], table.bits[pages.start : pages.stop], strict=True):
         if word in (none, zero):
             continue
         entry = entries[word]
-        if entry.state is State.PRESENT:
+        if entry.state is present:
             pfn = pfn_of(word)
             folio = mem_map[pfn]
-            alike[folio, folio.entire_mapcount + folio.mapcount[pfn - folio.pfn], bool(bits & DIRTY)] += 1
+            count = folio.entire_mapcount + folio.mapcount[pfn - folio.pfn]
+            key = (count, folio.dirty or bits & DIRTY != 0, folio.lazyfree)
+            alike[key] = alike.get(key, 0) + 1
         elif entry.kind is SoftLeafType.SWAP:
             device, slot = m.swap_slot(entry)
-            sums["Swap"] += m.page_size
-            sums["SwapPss"] += (m.page_size << _PSS_SHIFT) // max(device.count[slot], 1)
+            references = device.count[slot]
+            swapped[references] = swapped.get(references, 0) + 1
         elif entry.kind.has_pfn:
-            alike[softleaf_to_folio(m, entry)[0], 1, False] += 1
-    for (folio, count, dirty), number in alike.items():
-        _account(m, vma, sums, folio, count, number, dirty=dirty)
+            key = (1, softleaf_to_folio(m, entry)[0].dirty, False)
+            alike[key] = alike.get(key, 0) + 1
+    _account(m, vma, sums, {_Alike(*key): number for key, number in alike.items()})
+    for references, number in swapped.items():
+        sums["Swap"] += number * m.page_size
+        sums["SwapPss"] += number * ((m.page_size << _PSS_SHIFT) // max(references, 1))
