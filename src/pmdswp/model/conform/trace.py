@@ -224,7 +224,9 @@ class _Reader:
             step.used = int(rest)
 
     def _see(self, history: History, views: _Views) -> None:
-        """Give what was seen of processes to the last step."""
+        """Give what was seen of processes to the last step, unless the guest program was in trouble by then."""
+        if history.steps and history.steps[-1].notes:
+            views.clear()
         for number, lines in views.items():
             pages, values, tokens = self._runs(lines["g"])
             sums = tuple(map(int, lines["s"].split()))

@@ -74,7 +74,8 @@ def maybe_mapped_shared(m: Kernel, folio: Folio) -> bool:
         return True
     if not m.base.exact_sharing:
         return count > folio.nr or folio.mapcount[0] > 1
-    return max(folio.mapcount) > 1 or len({id(one.vma.mm) for one in mappings(m, folio)}) > 1
+    found = mappings(m, folio)
+    return max(folio.mapcount) > 1 or any(one.vma.mm is not found[0].vma.mm for one in found)
 
 
 def folio_add_new_anon_rmap(folio: Folio, vma: Vma, address: int, *, exclusive: bool) -> None:
@@ -118,8 +119,8 @@ def folio_remove_rmap_pmd(m: Kernel, folio: Folio) -> None:
 def folio_remove_rmap_pte(m: Kernel, folio: Folio, page: int) -> None:
     """A PTE no longer maps a page of the folio."""
     folio.mapcount[page] -= 1
-    if not folio.mapcount[page]:
-        folio.exclusive &= ~(1 << page)
+    if not folio.is_mapped:
+        folio.exclusive = 0
     _folio_put(m, folio)
 
 

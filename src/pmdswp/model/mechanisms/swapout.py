@@ -15,9 +15,10 @@ from pmdswp.model.mechanisms.zswap import zswap_store
 from pmdswp.model.state.failures import FailPoint, KernelBug
 from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.memory import Folio
+from pmdswp.model.state.mm import Vma
 from pmdswp.model.state.pgtable import DIRTY, SOFT_DIRTY, UFFD, WRITE
 
-__all__ = ["shrink_folio"]
+__all__ = ["finish_writeback", "reclaim_folio", "reclaim_range", "shrink_folio"]
 
 
 def shrink_folio(m: Kernel, folio: Folio) -> None:
@@ -89,6 +90,18 @@ def _runs(m: Kernel, found: list[Mapped]) -> list[list[Mapped]]:
         else:
             runs.append([one])
     return runs
+
+
+def reclaim_range(m: Kernel, vma: Vma, start: int, end: int) -> None:
+    """Reclaim every folio that a range of a VMA maps, whoever else maps it, unless the VMA is locked."""
+    folios: dict[Folio, None] = {}
+    for haddr, first, last, pmd in vma.mm.populated(start, end) if not vma.locked else ():
+        for i in range(first - haddr >> m.page_shift, last - haddr >> m.page_shift):
+            mapped = m.mapped_page(pmd, i)
+            if mapped is not None:
+                folios[mapped[0]] = None
+    for folio in folios:
+        shrink_folio(m, folio)
 
 
 def reclaim_folio(m: Kernel, folio: Folio) -> None:

@@ -30,7 +30,8 @@ def zswap_store(m: Kernel, folio: Folio) -> bool:
     m.rule("4.6")
     device, offset = folio.swap()
     slots = range(offset, offset + folio.nr)
-    if m.zswap_enabled and not m.fails(FailPoint.COMPRESS):
+    may_store = folio.nr == 1 or m.base.zswap_large
+    if m.zswap_enabled and may_store and not m.fails(FailPoint.COMPRESS):
         device.zswap.update(zip(slots, folio.data, strict=True))
         return True
     for slot in slots:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pmdswp.model.mechanisms.fault import handle_mm_fault
 from pmdswp.model.mechanisms.migration import start_migration
+from pmdswp.model.mechanisms.swapout import reclaim_range
 from pmdswp.model.play.recorder import operation
 from pmdswp.model.play.world import World
 from pmdswp.model.state.failures import KernelBug, KernelError
@@ -313,6 +314,12 @@ class Process:
         """MADV_PAGEOUT."""
         for vma, start, stop in self._advised(address, length, lru=True):
             madvise_pageout(self.machine, vma, start, stop)
+
+    @operation
+    def reclaim(self, address: int, length: int | None = None) -> None:
+        """Memory is short: what a range maps is reclaimed, shared or not, as kswapd and memory cgroups do it."""
+        for vma, start, stop in self._advised(address, length):
+            reclaim_range(self.machine, vma, start, stop)
 
     @operation
     def cold(self, address: int, length: int | None = None) -> None:

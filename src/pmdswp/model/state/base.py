@@ -34,6 +34,8 @@ class Base:
     merge_keeps_soft_dirty: bool
     merges_with_untouched: bool
     collapse_read_only: bool
+    zswap_large: bool
+    register_keeps_wp: bool
 
 
 class Difference(NamedTuple):
@@ -80,8 +82,8 @@ DIFFERENCES: tuple[Difference, ...] = (
     ),
     Difference(
         "mremap_many",
-        "mremap() to a fixed address moves several VMAs at once",
-        "a range of several VMAs is EFAULT, after the target was unmapped",
+        "mremap() to a fixed address moves several VMAs at once, and looks for overlaps before anything else",
+        "a range of several VMAs is EFAULT, after the target was unmapped; a start without VMA is EFAULT first",
         "6.17",
         _BOTH,
         "the newer: 6.17 is before 7.2",
@@ -151,6 +153,22 @@ DIFFERENCES: tuple[Difference, ...] = (
         _BOTH,
         "the newer: read in the source of 7.3, the nearest release at hand",
     ),
+    Difference(
+        "zswap_large",
+        "zswap stores large folios, page by page",
+        "a large folio goes to the disk",
+        "6.13",
+        _BOTH,
+        "the newer: 6.13 is before 7.2, and the series counts on it (rule 4.6)",
+    ),
+    Difference(
+        "register_keeps_wp",
+        "UFFDIO_REGISTER that would take write-protection from a VMA is EBUSY, and changes nothing",
+        "the new mode takes the place of the old one",
+        "7.3, with userfaultfd's read-write protection",
+        _BOTH,
+        "the older: read-write protection is not in the tree that v3 sits on",
+    ),
 )
 """Every difference, in the order of the fields of `Base`."""
 
@@ -158,7 +176,11 @@ _NEW = dict.fromkeys((difference.name for difference in DIFFERENCES), True)
 _OLD = dict.fromkeys(_NEW, False)
 
 BASES: Mapping[str, Base] = MappingProxyType(
-    {"6.12": Base("6.12", **_OLD), "7.2": Base("7.2", **_NEW), "7.3": Base("7.3", **_NEW)}
+    {
+        "6.12": Base("6.12", **_OLD),
+        "7.2": Base("7.2", **(_NEW | {"register_keeps_wp": False})),
+        "7.3": Base("7.3", **_NEW),
+    }
 )
 """The bases by name: the two that were seen, and the one that the series' v3 sits on."""
 

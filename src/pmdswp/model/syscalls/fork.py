@@ -28,6 +28,8 @@ def dup_mmap(m: Kernel, parent: Mm, child: Mm) -> None:
         copy.uffd_missing = copy.uffd_wp = copy.locked = False
         child.vmas.append(copy)
     for vma in parent.vmas:
+        if vma.anon_vma is None:
+            continue
         for haddr, _start, _end, pmd in parent.populated(vma.start, vma.end):
             if parent.entry(pmd).state is not State.NONE:
                 _copy_pmd(m, vma, child, haddr, pmd)
@@ -39,6 +41,7 @@ def _copy_pmd(m: Kernel, vma: Vma, child: Mm, haddr: int, pmd: Pmd) -> None:
         split_huge_pmd(m, vma.mm, pmd)
         entry = vma.mm.entry(pmd)
     if entry.state is State.TABLE:
+        child.table_at(child.pmd(haddr))
         start, end = max(haddr, vma.start), min(haddr + m.pmd_size, vma.end)
         for i in range(start - haddr >> m.page_shift, end - haddr >> m.page_shift):
             _copy_pte(m, child, haddr, pmd, i)

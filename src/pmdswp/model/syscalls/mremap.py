@@ -24,9 +24,10 @@ def mremap(m: Kernel, mm: Mm, address: int, end: int, new_address: int, *, moved
     if not fixed:
         new_address = unmapped_area(m, mm, size + m.pmd_size) + (address & m.pmd_size - 1)
     user_range(m, new_address, size)
-    if new_address < end and address < new_address + size:
-        raise KernelError("EINVAL")
     vma = mm.vma_at(address)
+    overlap = new_address < end and address < new_address + size
+    if overlap and (vma is not None or m.base.mremap_many):
+        raise KernelError("EINVAL")
     if vma is None:
         raise KernelError("EFAULT")
     if vma.end >= end:

@@ -14,11 +14,15 @@ __all__ = ["uffd_register", "uffd_writeprotect"]
 def uffd_register(m: Kernel, mm: Mm, address: int, end: int, *, wp: bool) -> None:
     """UFFDIO_REGISTER of what is mapped in a range, for missing pages or for write-protection.
 
-    EINVAL if nothing is mapped there, and for write-protection where the architecture has no bit for it.
+    EINVAL if nothing is mapped there, and for write-protection where the architecture has no bit for it. What is
+    registered already for another mode changes to the new one, or is EBUSY (`Base.register_keeps_wp`).
     """
     if (wp and not m.uffd_bit) or not mm.overlaps(address, end):
         raise KernelError("EINVAL")
     m.rule("B.7")
+    if not wp and m.base.register_keeps_wp and any(vma.uffd_wp for vma, _start, _stop in mm.overlaps(address, end)):
+        m.rule("B.10")
+        raise KernelError("EBUSY")
 
     def change(vma: Vma) -> None:
         if not (vma.uffd_wp if wp else vma.uffd_missing):
