@@ -87,7 +87,7 @@ def test_an_example_is_a_program_too(path: Path) -> None:
 def test_the_trace_tells_every_step(run: Run) -> None:
     plain, traced = run.play(GOOD), run.play(GOOD, "--trace")
     assert "mmap(" not in plain.out
-    assert "p1 mmap(pmds=1, pages=0, address=0): ok" in traced.out
+    assert "p1 mmap(pmds=1, pages=0, address=0, huge=True): ok" in traced.out
 
 
 def test_options_choose_the_configuration_of_machines_that_name_none(run: Run) -> None:

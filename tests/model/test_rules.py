@@ -32,7 +32,8 @@ def _played(name: str) -> frozenset[str]:
 
 def test_there_is_a_rule_for_every_number() -> None:
     numbered = [f"{patch}.{number}" for patch, count in COUNTS.items() for number in range(1, count + 1)]
-    assert set(RULES) == {*numbered, *(f"G{number}" for number in range(1, 11)), *(f"S.{n}" for n in range(1, 5))}
+    general = (f"G{number}" for number in range(1, 11))
+    assert set(RULES) == {*numbered, *general, *(f"S.{n}" for n in range(1, 5)), *(f"B.{n}" for n in range(1, 13))}
 
 
 def test_rules_stand_in_the_order_of_the_series() -> None:

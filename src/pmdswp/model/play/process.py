@@ -359,14 +359,17 @@ class Process:
 
     @operation
     def collapse(self, address: int, length: int | None = None) -> None:
-        """MADV_COLLAPSE of every whole PMD in a range; EINVAL if one cannot be."""
-        m = self.machine
-        failed = False
+        """MADV_COLLAPSE of every whole PMD in a range; EINVAL if one cannot be, or could not in a VMA so small."""
+        m, size = self.machine, self.machine.pmd_size
         for vma, start, stop in self._advised(address, length):
-            for haddr in range(-(-start // m.pmd_size) * m.pmd_size, stop & -m.pmd_size, m.pmd_size):
-                failed |= not self._collapse(vma, haddr)
-        if failed:
-            raise KernelError("EINVAL")
+            if vma.end // size <= -(-vma.start // size):
+                raise KernelError("EINVAL")
+            whole = range(-(-start // size) * size, stop // size * size, size)
+            if whole.start > whole.stop and not m.base.collapse_lenient:
+                raise KernelError("EINVAL")
+            collapsed = [self._collapse(vma, haddr) for haddr in whole]
+            if not all(collapsed):
+                raise KernelError("EINVAL")
 
     def _collapse(self, vma: Vma, haddr: int) -> bool:
         m = self.machine

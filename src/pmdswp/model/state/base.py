@@ -33,7 +33,7 @@ class Base:
     batch_lazyfree: bool
     merge_keeps_soft_dirty: bool
     merges_with_untouched: bool
-    collapse_read_only: bool
+    collapse_lenient: bool
     zswap_large: bool
     register_keeps_wp: bool
 
@@ -146,9 +146,9 @@ DIFFERENCES: tuple[Difference, ...] = (
         "the newer: read in the source of 7.3, the nearest release at hand",
     ),
     Difference(
-        "collapse_read_only",
-        "MADV_COLLAPSE takes a range whatever its pages allow",
-        "it is EINVAL unless a page is there that can be written",
+        "collapse_lenient",
+        "MADV_COLLAPSE takes a range whatever its pages allow, and has nothing to do within one PMD",
+        "it is EINVAL unless a page is there that can be written, and so is a range within one PMD",
         "between 6.12 and 7.3",
         _BOTH,
         "the newer: read in the source of 7.3, the nearest release at hand",

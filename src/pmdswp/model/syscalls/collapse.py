@@ -30,7 +30,7 @@ def scan(m: Kernel, vma: Vma, haddr: int) -> str:
         if table.bits[i] & UFFD if entry.state is State.PRESENT else entry.uffd:
             return "SCAN_PTE_UFFD_WP"
         writable |= bool(table.bits[i] & WRITE)
-    return "SCAN_SUCCEED" if writable or m.base.collapse_read_only else "SCAN_PAGE_RO"
+    return "SCAN_SUCCEED" if writable or m.base.collapse_lenient else "SCAN_PAGE_RO"
 
 
 def collapse(m: Kernel, vma: Vma, haddr: int) -> None:

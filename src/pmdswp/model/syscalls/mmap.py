@@ -128,10 +128,15 @@ def merge_vma(m: Kernel, vma: Vma) -> None:
     """`vma_merge`: a VMA that is new or was changed becomes one with the neighbours that differ in nothing."""
     mm = vma.mm
     before = next((other for other in mm.vmas if other.end == vma.start), None)
-    if before is not None and _can_merge(m, before, vma, vma):
-        vma = _merged(m, before, vma, vma)
     after = next((other for other in mm.vmas if other.start == vma.end), None)
-    if after is not None and _can_merge(m, vma, after, vma):
+    to_left = before is not None and _can_merge(m, before, vma, vma)
+    to_right = after is not None and _can_merge(m, vma, after, vma)
+    if before is not None and after is not None and to_left and to_right:
+        # the neighbours have to go together, too
+        to_right = before.anon_vma is after.anon_vma or before.anon_vma is None or after.anon_vma is None
+    if before is not None and to_left:
+        vma = _merged(m, before, vma, vma)
+    if after is not None and to_right:
         _merged(m, vma, after, vma)
 
 

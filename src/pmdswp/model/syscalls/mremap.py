@@ -83,7 +83,7 @@ def move_page_tables(m: Kernel, vma: Vma, old: int, new: int, length: int) -> No
             if stop - start == size and (pmd.table is None or not vma.uffd):
                 _move_pmd(m, vma, pmd, target)
             else:
-                if pmd.table is None:
+                if stop - start < size:
                     m.rule("6.20", "2.7")
                 split_huge_pmd(m, mm, pmd)
                 _move_ptes(m, vma, pmd, target, old=old + start - new, new=start, length=stop - start)
