@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from operator import eq
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pmdswp.arch import Arch, get
 from pmdswp.errors import DecodeError, UnsupportedError
 from pmdswp.model.conform.player import NOBODY, Outcome, Player, UnknownOperationError
-from pmdswp.model.conform.trace import KINDS, PRESENT, SMAPS, SWAPPED, Header, History, Step, View, read
+from pmdswp.model.conform.trace import KINDS, PRESENT, SMAPS, SWAPPED, Header, History, Step, View, Wanted, read
 from pmdswp.model.state.failures import KernelBug
 
 __all__ = ["CUTS", "Difference", "Report", "conform"]
@@ -80,20 +80,17 @@ class Report:
         }
 
 
-def conform(
-    path: Path, *, arch: Arch | None = None, base: str | None = None, histories: Collection[str] | None = None
-) -> Report:
+def conform(path: Path, *, arch: Arch | None = None, base: str | None = None, wanted: Wanted | None = None) -> Report:
     """Play a trace on the model, compare after every step, and follow no history beyond its first difference.
 
-    `arch` and `base` are the architecture and the base kernel, those of the trace if not given; `histories` names those
-    to play, all if not given.
+    `arch` and `base` are the architecture and the base kernel, those of the trace if not given; `wanted` says which
+    histories to play, all if not given.
     """
     report = Report(str(path))
-    with read(path) as (header, found):
+    with read(path, wanted) as (header, found):
         arch, base = _checked(arch or _arch(header), header), base or _base(header)
         for history in found:
-            if histories is None or history.name.split()[0] in histories:
-                _History(arch, base, header, history, report).follow()
+            _History(arch, base, header, history, report).follow()
     return report
 
 

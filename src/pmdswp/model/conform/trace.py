@@ -10,9 +10,10 @@ notes of something that went wrong.
 from __future__ import annotations
 
 import lzma
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -31,6 +32,7 @@ __all__ = [
     "History",
     "Step",
     "View",
+    "Wanted",
     "read",
 ]
 
@@ -107,15 +109,19 @@ class History(NamedTuple):
     steps: list[Step]
 
 
+Wanted = Callable[[int, str], bool]
+"""Whether a history is wanted, by its number from 0 and its name."""
+
+
 @contextmanager
-def read(path: Path) -> Iterator[tuple[Header, Iterator[History]]]:
-    """Open a trace: its header, and its histories one after the other.
+def read(path: Path, wanted: Wanted | None = None) -> Iterator[tuple[Header, Iterator[History]]]:
+    """Open a trace: its header, and the histories that are wanted, all if nothing says which, one after the other.
 
     `DecodeError` that names the line for what is no trace, `OSError` if the file cannot be read.
     """
     with path.open("rb") as file, _plain(file) as text:
         reader = _Reader(path.name, text)
-        yield reader.header(), reader.histories()
+        yield reader.header(), reader.histories(wanted)
 
 
 @contextmanager
@@ -170,11 +176,13 @@ class _Reader:
         self._pages = 4 * header.pmd_size // header.page_size
         return header
 
-    def histories(self) -> Iterator[History]:
+    def histories(self, wanted: Wanted | None) -> Iterator[History]:
         """The histories; what is seen of a process that did not change is kept once."""
+        number = -1
         history: History | None = None
         views: _Views = {}
-        for line in self._next():
+        # the last history ends where another would begin
+        for line in chain(self._next(), ["H"]):
             kind, _, rest = line.partition(" ")
             try:
                 if kind == "H":
@@ -182,17 +190,13 @@ class _Reader:
                         self._see(history, views)
                         yield history
                     self._known.clear()
-                    history = History(rest, [])
-                else:
+                    number += 1
+                    name = rest.partition(" ")[0]
+                    history = History(rest, []) if wanted is None or wanted(number, name) else None
+                elif number < 0 or history is not None:
                     self._take(history, kind, rest, views)
             except (ValueError, KeyError, IndexError):
                 raise self._wrong(line) from None
-        if history is not None:
-            try:
-                self._see(history, views)
-            except (ValueError, KeyError, IndexError):
-                raise self._wrong("the last history") from None
-            yield history
 
     def _take(self, history: History | None, kind: str, rest: str, views: _Views) -> None:
         """A line within a history; `ValueError` if there is none such."""

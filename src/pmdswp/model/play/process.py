@@ -26,7 +26,7 @@ from pmdswp.model.syscalls.mlock import mlock
 from pmdswp.model.syscalls.mmap import madvise_hugepage, mmap_region, unmap, unmapped_area, user_range
 from pmdswp.model.syscalls.mprotect import clear_refs_soft_dirty, mprotect
 from pmdswp.model.syscalls.mremap import mremap
-from pmdswp.model.syscalls.pagemap import Region, pagemap_read, pagemap_scan, smaps
+from pmdswp.model.syscalls.pagemap import PM_UFFD_WP, Region, pagemap_read, pagemap_scan, smaps
 from pmdswp.model.syscalls.uffd import uffd_register, uffd_writeprotect
 from pmdswp.model.syscalls.uffdio_move import move_pages
 from pmdswp.model.syscalls.walkers import check_pmd_state, hmm_range, queue_folios
@@ -236,10 +236,25 @@ class Process:
                 self._populate(vma, page)
 
     def _populate(self, vma: Vma, page: int) -> None:
-        """`faultin_page`: what the page holds does not change, but an empty one gets a frame."""
-        if not vma.write and self._is_empty(page):
-            handle_mm_fault(self.machine, vma, page, write=False)
-        self._access(page, write=vma.write, token=None)
+        """`faultin_page`: what the page holds does not change, but an empty one gets a frame.
+
+        A signal is for who touches memory; `mlock` says ENOMEM instead.
+        """
+        m = self.machine
+        if not vma.write and self._is_empty(page) and handle_mm_fault(m, vma, page, write=False).signal:
+            raise KernelError("ENOMEM")
+        waits = m.uffd_sigbus and vma.uffd_wp and vma.write and self._is_armed(page)
+        try:
+            self._access(page, write=vma.write and not waits)
+        except KernelError:
+            raise KernelError("ENOMEM") from None
+        if waits:
+            raise KernelError("ENOMEM")
+
+    def _is_armed(self, page: int) -> bool:
+        """Whether userfaultfd waits for the next write to a page."""
+        [record] = pagemap_read(self.machine, self.mm, page, page + self.machine.page_size, privileged=False)
+        return bool(record & PM_UFFD_WP)
 
     @operation
     def munlock(self, address: int, length: int | None = None) -> None:

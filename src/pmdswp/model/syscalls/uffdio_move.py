@@ -40,6 +40,7 @@ def move_pages(m: Kernel, mm: Mm, dst: int, src: int, length: int) -> int:
     while moved < length:
         try:
             moved += _move_step(m, src_vma, dst_vma, src=src + moved, dst=dst + moved, length=length - moved)
+            retries = 0
         except KernelError as error:
             if error.errno_name == "EAGAIN":
                 retries += 1
@@ -231,11 +232,9 @@ def _exclusive_page(m: Kernel, pfn: int) -> Folio:
     folio = m.mem_map[pfn]
     if not folio.exclusive & 1 or m.fails(FailPoint.PINNED):
         raise KernelError("EBUSY")
-    if folio.nr > 1 and not split_folio(m, folio):
-        raise KernelError("EBUSY")
-    folio = m.mem_map[pfn]
-    if not folio.exclusive:
-        raise KernelError("EBUSY")
+    if folio.nr > 1:
+        # to be looked at again: a page of zeros is the shared zero page then
+        raise KernelError("EAGAIN" if split_folio(m, folio) else "EBUSY")
     return folio
 
 
