@@ -234,9 +234,8 @@ class _History:
             return
         here, there = _partition(kernel), _partition(model)
         if here != there:
-            where = [
-                (number, i) for number, (_, view) in views.items() for i, page in enumerate(view.pages) if page & state
-            ]
+            seen = ((number, model_view) for number, (_, model_view) in views.items())
+            where = [f"p{number} {i}" for number, view in seen for i, page in enumerate(view.pages) if page & state]
             wrong = next(i for i, first in enumerate(there) if here[i] != first)
             yield f"{what} sharing {where[wrong]}", f"as {where[here[wrong]]}", f"as {where[there[wrong]]}"
 

@@ -112,10 +112,6 @@ class Player:
         """The end of a process."""
         self.processes.pop(number).exit()
 
-    def used(self) -> int:
-        """How many swap pages are in use."""
-        return sum(device.slots_in_use() for device in self.m.devices if device is not None)
-
     def view(self, process: Process) -> View:
         """What the guest program would see of a process."""
         length = self.pages * self.m.page_size
@@ -124,9 +120,7 @@ class Player:
         values = [record & _PAYLOAD for record in records]
         tokens = [-1] * self.pages
         for haddr in process.mm.pmds:
-            first = (haddr - self.start) // self.m.page_size
-            if 0 <= first < self.pages:
-                self._contents(process, haddr, first, pages, tokens)
+            self._contents(process, haddr, (haddr - self.start) // self.m.page_size, pages, tokens)
         regions = process.pagemap_scan(self.start, length)
         size = self.m.page_size
         scan = [((r.start - self.start) // size, (r.end - r.start) // size, r.categories.value) for r in regions]
@@ -235,7 +229,7 @@ def _swapoff(player: Player) -> None:
 
 
 def _swapon(player: Player) -> None:
-    if not any(device is not None for device in player.m.devices):
+    if player.m.devices == [None]:
         player.m.swapon(player.clusters, synchronous=True)
 
 

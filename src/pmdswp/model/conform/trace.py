@@ -159,7 +159,7 @@ class _Reader:
                 self._number += 1
                 yield line.decode("ascii").rstrip("\n")
         except (lzma.LZMAError, EOFError, UnicodeDecodeError):
-            raise DecodeError(f"{self._name}:{self._number + 1}: not text, nor text compressed by xz") from None
+            raise DecodeError(f"{self._name}:{max(self._number, 1)}: not text, nor text compressed by xz") from None
 
     def header(self) -> Header:
         """The first line."""
