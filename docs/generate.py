@@ -30,6 +30,7 @@ from pmdswp.revisions import KERNELS
 
 REFERENCE = Path(__file__).parent / "reference"
 SCENARIOS = Path(__file__).parents[1] / "tests" / "model"
+SEEN = Path(__file__).parents[1] / "tests" / "conformance" / "seen.json"
 
 SINCE = (
     "`Since` is the release, and the commit, that put a field at these bits with this meaning; the series is not "
@@ -73,7 +74,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "peers.md", _markdown(peers_page.page())
     yield "hazards.md", _markdown(_hazards())
     yield "command-line.md", _markdown(_command_line())
-    yield "model-rules.md", _markdown(reference(_played(newest["x86_64"])))
+    yield "model-rules.md", _markdown(reference(_played(newest["x86_64"]), _seen()))
     yield "model-errors.md", _scenarios("errors").page()
 
 
@@ -86,6 +87,12 @@ def _played(arch: Arch) -> dict[str, list[str]]:
     runs |= {name: set(cases.rules_of(name, arch)) for name in cases.CASES}
     telling = sorted(runs, key=lambda name: len(runs[name]))
     return {rule: [name for name in telling if rule in runs[name]] for rule in set().union(*runs.values())}
+
+
+def _seen() -> dict[str, tuple[str, str]]:
+    """Which rules running kernels were seen to obey: the kernel, and a history (`tests/conformance/seen.py`)."""
+    record = json.loads(SEEN.read_text(encoding="utf-8"))
+    return {rule: (" ".join(trace.split("-")[:2]), history) for rule, (trace, history) in record.items()}
 
 
 def _scenarios(name: str) -> ModuleType:

@@ -13,7 +13,7 @@ from enum import Flag, auto
 from types import MappingProxyType
 from typing import NamedTuple
 
-__all__ = ["ASSERTED", "RULES", "SECTIONS", "UNPLAYED", "Evidence", "Rule", "order"]
+__all__ = ["ASSERTED", "REFUTED", "RULES", "SECTIONS", "UNPLAYED", "Evidence", "Refuted", "Rule", "order"]
 
 
 class Evidence(Flag):
@@ -276,3 +276,34 @@ UNPLAYED: Mapping[str, str] = MappingProxyType(
 
 ASSERTED = frozenset({"2.9", "9.20"})
 """Rules about what several operations amount to: no step obeys them by itself, a scenario asserts them."""
+
+
+class Refuted(NamedTuple):
+    """Something that the model did once, and that running kernels were seen not to do.
+
+    `rule` says what it does now; `history` is one in which the difference shows.
+    """
+
+    rule: str
+    believed: str
+    history: str
+
+
+REFUTED: tuple[Refuted, ...] = (
+    Refuted("B.1", "MADV_PAGEOUT reclaims all that a range maps, also what others map.", "fork-present-pageout"),
+    Refuted("B.2", "MADV_COLD of a part of a huge page passes over it.", "cold"),
+    Refuted("B.2", "MADV_FREE of a part of a huge page, or of a large folio, passes over it.", "free-present-part"),
+    Refuted("B.3", "A lazily freed page that was written to since goes out by the next reclaim.", "free-present-write"),
+    Refuted("10.12", "A clean huge page after MADV_FREE is discarded without being split.", "free-present"),
+    Refuted("B.4", "Splitting a huge PMD leaves soft-dirty as it is.", "split-soft-dirty"),
+    Refuted("B.5", "mremap of a whole table of PTEs makes each of them soft-dirty.", "mremap-soft-dirty"),
+    Refuted("B.6", "UFFDIO_MOVE of a part of a shared huge page splits it, and is refused then.", "move-shared-part"),
+    Refuted("B.7", "madvise and UFFDIO_REGISTER do nothing where the range has a hole.", "register-holes"),
+    Refuted("B.7", "mprotect does nothing where the range has a hole.", "mprotect-hole"),
+    Refuted("B.7", "UFFDIO_WRITEPROTECT does nothing if a VMA is not registered.", "uffd-half-registered"),
+    Refuted("B.8", "New memory stays apart from what is beside it, and leaves soft-dirty there alone.", "clear-mmap"),
+    Refuted("B.9", "Pages of zeros of a folio that is split keep their frames.", "shared-zero-page"),
+    Refuted("B.11", "No memory is locked.", "mlock"),
+    Refuted("B.12", "MADV_COLLAPSE finds nothing to do.", "collapse-swapped"),
+)
+"""What was believed and is refuted."""
