@@ -16,7 +16,7 @@ import peers_page
 from pmdswp.arch import ARCHITECTURES, Arch, Level
 from pmdswp.cli import COMMANDS, EXIT_STATUS, command_parser
 from pmdswp.config import show
-from pmdswp.model.play.selftests import SELFTESTS, run
+from pmdswp.model.play.selftests import SERIES, run
 from pmdswp.model.show.reference import reference
 from pmdswp.render import markdown
 from pmdswp.render.comparison import comparison, limit_table
@@ -82,7 +82,10 @@ def _played(arch: Arch) -> dict[str, list[str]]:
     """Which selftests and cases obey each rule of the model: they are run."""
     cases = _scenarios("cases")
     runs = {
-        name: {rule for zswap in (False, True) for rule in run(name, arch, zswap=zswap).rules} for name in SELFTESTS
+        name: {rule for zswap in (False, True) for rule in run(name, arch, zswap=zswap, series=version).rules}
+        for version, tests in SERIES.items()
+        for name in tests
+        if version == "v3" or name not in SERIES["v3"]
     }
     runs |= {name: set(cases.rules_of(name, arch)) for name in cases.CASES}
     telling = sorted(runs, key=lambda name: len(runs[name]))

@@ -15,5 +15,5 @@ cached_rules_of = cache(rules_of)
 
 @cache
 def verdicts(arch: Arch) -> tuple[selftests.Verdict, ...]:
-    """Of every selftest, with zswap off and on."""
-    return tuple(selftests.run_all(arch))
+    """Of every selftest of v3 and of v7, with zswap off and on."""
+    return (*selftests.run_all(arch), *selftests.run_all(arch, "v7"))

@@ -35,6 +35,7 @@ def add_arguments(parser: Parser) -> None:
         metavar="ARCH",
         help="architecture (default: x86_64 for machines that name none; selftest: all; conform: that of the trace)",
     )
+    parser.add_argument("--series", choices=("v3", "v7"), help="selftest: the version of the series (default: v3)")
     parser.add_argument("--base", metavar="BASE", help="conform: the base kernel, 6.12 or 7.3 (default: the trace's)")
     parser.add_argument("--trace", action="store_true", help="show every step; selftest: what each one shows")
     parser.add_argument("--format", choices=FORMATS, help=f"of run (default: {FORMATS[0]})")
@@ -49,6 +50,8 @@ def run(options: argparse.Namespace) -> int:
     given = given_options(options)
     if options.base is not None and options.action != "conform":
         raise UnsupportedError(f"{options.action} takes no --base")
+    if options.series is not None and options.action != "selftest":
+        raise UnsupportedError(f"{options.action} takes no --series")
     if options.action == "conform":
         return _conform(options, given)
     if options.action == "selftest" and options.paths:
@@ -63,7 +66,9 @@ def run(options: argparse.Namespace) -> int:
         raise UnsupportedError("selftest takes no --format and no --output")
     names = list(ARCHITECTURES) if options.arch is None else [options.arch]
     arches = [get_with(name, given) for name in names]
-    return command.selftest(arches, verbose=options.trace, as_json=options.json, complain=complain)
+    return command.selftest(
+        arches, series=options.series or "v3", verbose=options.trace, as_json=options.json, complain=complain
+    )
 
 
 def _conform(options: argparse.Namespace, given: Mapping[str, object]) -> int:

@@ -18,7 +18,7 @@ from pmdswp.model.state.mm import Vma
 from pmdswp.model.state.pgtable import DIRTY, UFFD, WRITE, YOUNG, Pmd
 from pmdswp.softleaf import SoftLeafType, State
 
-__all__ = ["handle_mm_fault"]
+__all__ = ["do_uffd_rwp", "handle_mm_fault"]
 
 
 class _Next(enum.Enum):
@@ -138,6 +138,8 @@ def _map_swapped_in(m: Kernel, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, *, 
         exclusive = False
     m.rule("9.10", "9.11", "9.14", "9.15", "9.17", "9.19")
     set_huge_pmd(m, vma, haddr, pmd, folio, bits=entry_bits(entry) | YOUNG, exclusive=exclusive)
+    if vma.uffd_rwp and entry.uffd:
+        m.rule("9.18")
     may_drop = device.synchronous or vma.locked or (write and folio.ref_count() == 1 + m.nr)
     if may_drop and folio_free_swap(m, folio):
         m.rule("9.16")
@@ -158,6 +160,8 @@ def _map_swapped_in(m: Kernel, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, *, 
 def _do_huge_pmd_wp_page(m: Kernel, vma: Vma, pmd: Pmd) -> VmFault | _Next:
     """A write to a huge page that is mapped read-only."""
     folio = m.mem_map[m.words.pfn(pmd.word)]
+    if vma.uffd_rwp and pmd.bits & UFFD:
+        return VmFault.DONE
     if vma.uffd_wp and pmd.bits & UFFD:
         m.event("UFFD_WP")
         pmd.bits &= ~UFFD
@@ -173,3 +177,12 @@ def _do_huge_pmd_wp_page(m: Kernel, vma: Vma, pmd: Pmd) -> VmFault | _Next:
         folio.exclusive = 1
     pmd.bits |= WRITE | DIRTY | YOUNG | m.soft_dirty_bit
     return VmFault.DONE
+
+
+def do_uffd_rwp(m: Kernel, pmd: Pmd, i: int) -> None:
+    """An access to a page that is protected against reads too: an event, which the monitor resolves at once."""
+    m.event("UFFD_RWP")
+    if pmd.table is None:
+        pmd.bits &= ~UFFD
+    else:
+        pmd.table.bits[i] &= ~UFFD

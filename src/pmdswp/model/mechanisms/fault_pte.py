@@ -188,7 +188,7 @@ def _swapin_direct(m: Kernel, vmf: Vmf, entry: Entry, device: SwapDevice, slot: 
 def may_map_writable(m: Kernel, vma: Vma, entry: Entry) -> bool:
     """Whether nobody waits for the next write to what was swapped: neither userfaultfd nor soft-dirty tracking."""
     awaits_soft_dirty = m.soft_dirty_bit and not vma.soft_dirty and not entry.soft_dirty
-    return vma.write and not (vma.uffd_wp and entry.uffd) and not awaits_soft_dirty
+    return vma.write and not (vma.is_armed and entry.uffd) and not awaits_soft_dirty
 
 
 def _maps_all_of(m: Kernel, vmf: Vmf, entry: Entry, folio: Folio) -> bool:
@@ -209,6 +209,8 @@ def _maps_all_of(m: Kernel, vmf: Vmf, entry: Entry, folio: Folio) -> bool:
 def _do_wp_page(m: Kernel, vmf: Vmf) -> VmFault:
     """A write to a page that is mapped read-only: reuse it if nobody else can see it, else copy it."""
     table, i = vmf.table, vmf.i
+    if vmf.vma.uffd_rwp and table.bits[i] & UFFD:
+        return VmFault.DONE
     if vmf.vma.uffd_wp and table.bits[i] & UFFD:
         m.event("UFFD_WP")
         table.bits[i] &= ~UFFD

@@ -100,10 +100,7 @@ def _reusable_anon_vma(vma: Vma) -> AnonVma | None:
     for other, left, right in ((after, vma, after), (before, before, vma)):
         if other is None or left is None or right is None or other.anon_vma is None or other.is_fork_child:
             continue
-        alike = all(
-            getattr(left, name) == getattr(right, name) for name in ("uffd_missing", "uffd_wp", "locked", "huge")
-        )
-        if alike and left.linear_index(left.end) == right.pgoff:
+        if left.has_flags_of(right, but=("read", "write")) and left.linear_index(left.end) == right.pgoff:
             return other.anon_vma
     return None
 

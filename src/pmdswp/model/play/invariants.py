@@ -132,7 +132,7 @@ class _Walk:
         self.entire[folio] = self.entire.get(folio, 0) + 1
         vma = self._vma(process, haddr, m.pmd_size)
         self._anchored(vma, haddr, folio, 0)
-        if pmd.bits & WRITE and (not folio.exclusive or not vma.write or (vma.uffd_wp and pmd.bits & UFFD)):
+        if pmd.bits & WRITE and (not folio.exclusive or not vma.write or (vma.is_armed and pmd.bits & UFFD)):
             _fail("9.11", f"{process.name} {haddr:#x} is writable")
         self._expect(process, haddr, folio.data)
 
@@ -234,7 +234,7 @@ class _Walk:
         counts[page] += 1
         self._anchored(vma, address, folio, page)
         bits = table.bits[i]
-        if bits & WRITE and (not folio.exclusive >> page & 1 or not vma.write or (vma.uffd_wp and bits & UFFD)):
+        if bits & WRITE and (not folio.exclusive >> page & 1 or not vma.write or (vma.is_armed and bits & UFFD)):
             _fail("9.11", f"{vma.mm.name} {address:#x} is writable")
         return folio.data[page]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Self
+from typing import Self, get_args
 
 from pmdswp.arch import Arch
+from pmdswp.errors import UnsupportedError
 from pmdswp.model.mechanisms.migration import finish_migration
 from pmdswp.model.mechanisms.split import split_folio
 from pmdswp.model.mechanisms.swapin import read_swap_cache_async
@@ -16,7 +17,7 @@ from pmdswp.model.play.earlier import REPLACED, reintroduced
 from pmdswp.model.play.process import Process
 from pmdswp.model.play.recorder import operation
 from pmdswp.model.play.stage import architecture, enter
-from pmdswp.model.play.world import World
+from pmdswp.model.play.world import Series, World
 from pmdswp.model.state.base import DEFAULT_BASE, base_of
 from pmdswp.model.state.failures import KernelBug, KernelError
 from pmdswp.model.state.memory import SwapDevice
@@ -30,9 +31,10 @@ class Machine(World[Process]):
     """A kernel with the series, its processes and one swap device.
 
     `arch` is a name or a configured `Arch`, x86_64 if not given. `pmd_swap=False` is the same kernel without PMD swap
-    entries: swap-out always splits. `base` is the kernel below the series (`pmdswp.model.state.base`). `errors`
-    reintroduces errors of earlier versions. `trace=False` records no steps. `clusters` is the size of the first swap
-    device in swap ranges of PMD size; `synchronous` and `stable_writes` are its flags.
+    entries: swap-out always splits. `base` is the kernel below the series (`pmdswp.model.state.base`), `series` its
+    version, "v3" or "v7", as far as they are known to differ. `errors` reintroduces errors of earlier versions.
+    `trace=False` records no steps. `clusters` is the size of the first swap device in swap ranges of PMD size;
+    `synchronous` and `stable_writes` are its flags.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Machine(World[Process]):
         switches: Switches | None = None,
         errors: Iterable[str] = (),
         base: str = DEFAULT_BASE,
+        series: Series = "v3",
         pmd_swap: bool = True,
         trace: bool = True,
         zswap: bool = False,
@@ -57,6 +60,9 @@ class Machine(World[Process]):
             zswap=zswap,
             tracing=trace,
         )
+        if series not in get_args(Series):
+            raise UnsupportedError(f"no series {series!r}; allowed: {', '.join(get_args(Series))}")
+        self.series = series
         self.errors = reintroduced(errors)
         for error, functions in REPLACED.items():
             if error in self.errors:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pmdswp.model.mechanisms.fault import handle_mm_fault
+from pmdswp.model.mechanisms.fault import do_uffd_rwp, handle_mm_fault
 from pmdswp.model.mechanisms.migration import start_migration
 from pmdswp.model.mechanisms.swapout import reclaim_range
 from pmdswp.model.play.recorder import operation
 from pmdswp.model.play.world import World
 from pmdswp.model.state.failures import KernelBug, KernelError
 from pmdswp.model.state.mm import ADDRESSES, Mm, Vma, populated
-from pmdswp.model.state.pgtable import DIRTY, WRITE, YOUNG, Pmd
+from pmdswp.model.state.pgtable import DIRTY, UFFD, WRITE, YOUNG, Pmd
 from pmdswp.model.syscalls.collapse import collapse, scan
 from pmdswp.model.syscalls.fork import dup_mmap
 from pmdswp.model.syscalls.madvise import (
@@ -27,7 +27,7 @@ from pmdswp.model.syscalls.mmap import madvise_hugepage, mmap_region, unmap, unm
 from pmdswp.model.syscalls.mprotect import clear_refs_soft_dirty, mprotect
 from pmdswp.model.syscalls.mremap import mremap
 from pmdswp.model.syscalls.pagemap import PM_UFFD_WP, Region, pagemap_read, pagemap_scan, smaps
-from pmdswp.model.syscalls.uffd import uffd_register, uffd_writeprotect
+from pmdswp.model.syscalls.uffd import Mode, uffd_register, uffd_writeprotect
 from pmdswp.model.syscalls.uffdio_move import move_pages
 from pmdswp.model.syscalls.walkers import check_pmd_state, hmm_range, queue_folios
 
@@ -159,6 +159,9 @@ class Process:
             if mapped is None:
                 if not write and self._reads_zeros(pmd, i):
                     return 0
+            elif vma.uffd_rwp and mapped[2] & UFFD:
+                do_uffd_rwp(m, pmd, i)
+                continue
             elif not write or mapped[2] & WRITE:
                 folio, page, _bits = mapped
                 mm.set_bits(pmd, i, YOUNG | DIRTY if write else YOUNG)
@@ -268,14 +271,27 @@ class Process:
             clear_refs_soft_dirty(self.machine, self.mm)
 
     @operation
-    def uffd_register(self, address: int, length: int | None = None, *, wp: bool = False) -> None:
-        """UFFDIO_REGISTER for missing pages or, with `wp`, for write-protection, in the place of what was before."""
-        uffd_register(self.machine, self.mm, address, self._end(address, length), wp=wp)
+    def uffd_register(self, address: int, length: int | None = None, *, wp: bool = False, rwp: bool = False) -> None:
+        """UFFDIO_REGISTER for missing pages or, with `wp`, for write-protection, in the place of what was before.
+
+        `rwp` is for read-write protection, which is there from v4 of the series on (`Machine(series="v7")`).
+        """
+        if rwp and (wp or self.machine.series == "v3"):
+            raise KernelError("EINVAL")
+        mode: Mode = "uffd_rwp" if rwp else "uffd_wp" if wp else "uffd_missing"
+        uffd_register(self.machine, self.mm, address, self._end(address, length), mode=mode)
 
     @operation
     def uffd_writeprotect(self, address: int, length: int | None = None, *, protect: bool = True) -> None:
         """UFFDIO_WRITEPROTECT. A write to an armed page is an event UFFD_WP, which the monitor resolves at once."""
-        uffd_writeprotect(self.machine, self.mm, address, self._end(address, length), protect=protect)
+        end = self._end(address, length)
+        uffd_writeprotect(self.machine, self.mm, address, end, mode="uffd_wp", protect=protect)
+
+    @operation
+    def uffd_rwprotect(self, address: int, length: int | None = None, *, protect: bool = True) -> None:
+        """Read-write protection. An access to an armed page is an event UFFD_RWP, which a monitor resolves at once."""
+        end = self._end(address, length)
+        uffd_writeprotect(self.machine, self.mm, address, end, mode="uffd_rwp", protect=protect)
 
     # --- moving ---------------------------------------------------------------------------------------------
 

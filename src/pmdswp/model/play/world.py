@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, Protocol, Self, TypeVar
 
 from pmdswp.arch import Arch
 from pmdswp.model.play.trace import Step
@@ -13,7 +13,10 @@ from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.mm import Mm
 from pmdswp.model.state.switches import Switches
 
-__all__ = ["CURRENT_STAGE", "Actor", "Stage", "World"]
+__all__ = ["CURRENT_STAGE", "Actor", "Series", "Stage", "World"]
+
+Series = Literal["v3", "v7"]
+"""Versions of the series: v3, and v7, whose base has read-write protection by userfaultfd."""
 
 
 class Actor(Protocol):
@@ -41,6 +44,8 @@ class World(Kernel, Generic[_A]):
         self.trace: list[Step] = []
         self.tracing = tracing
         self.in_step = False
+        self.series: Series = "v3"
+        """The version of the series."""
         self._next_process = 1
 
     @property

@@ -19,6 +19,7 @@ from pmdswp.errors import DecodeError, EncodeError, UnsupportedError, escaped
 from pmdswp.model.conform import compare
 from pmdswp.model.play.selftests import Verdict, run_all
 from pmdswp.model.play.stage import stage
+from pmdswp.model.play.world import Series
 from pmdswp.model.show.page import page
 from pmdswp.model.show.report import Recording, record, text
 from pmdswp.model.state.base import base_of
@@ -188,14 +189,14 @@ def _line(path: str, error: BaseException) -> int:
     return lines[-1] if lines else 0
 
 
-def selftest(arches: Sequence[Arch], *, verbose: bool, as_json: bool, complain: Complain) -> int:
+def selftest(arches: Sequence[Arch], *, series: Series, verbose: bool, as_json: bool, complain: Complain) -> int:
     """Run the selftests on these architectures and say what came of them; the exit status: 1 if one failed."""
     for arch in arches:
         if not arch.has_pmd_swap:
             raise UnsupportedError(f"{arch!r} has no PMD swap entries to test")
     failed = 0
     for arch in arches:
-        verdicts = list(run_all(arch))
+        verdicts = list(run_all(arch, series))
         for verdict in verdicts:
             if verdict.failure is not None:
                 failed += 1

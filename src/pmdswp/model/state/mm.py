@@ -63,6 +63,7 @@ class Vma:
         "soft_dirty",
         "start",
         "uffd_missing",
+        "uffd_rwp",
         "uffd_wp",
         "write",
     )
@@ -78,6 +79,7 @@ class Vma:
         self.huge = True
         self.uffd_missing = False
         self.uffd_wp = False
+        self.uffd_rwp = False
         self.locked = False
         self.anon_vma: AnonVma | None = None
         self.chain: list[AnonVma] = []
@@ -88,7 +90,12 @@ class Vma:
     @property
     def uffd(self) -> bool:
         """Whether userfaultfd knows the VMA, in whatever mode."""
-        return self.uffd_missing or self.uffd_wp
+        return self.uffd_missing or self.uffd_wp or self.uffd_rwp
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether the uffd bit of its pages means that userfaultfd waits for something."""
+        return self.uffd_wp or self.uffd_rwp
 
     def linear_index(self, address: int) -> int:
         """`linear_page_index`: where a page stands in the anonymous object."""
@@ -130,7 +137,7 @@ class Vma:
         return other
 
 
-_FLAGS = ("read", "write", "uffd_missing", "uffd_wp", "locked", "huge")
+_FLAGS = ("read", "write", "uffd_missing", "uffd_wp", "uffd_rwp", "locked", "huge")
 """What neighbours must have alike to become one."""
 
 _ATTRIBUTES = (*_FLAGS, "soft_dirty", "anon_vma")

@@ -269,7 +269,6 @@ UNPLAYED: Mapping[str, str] = MappingProxyType(
         "6.6": "the model has no NUMA hinting",
         "6.8": "the model does not clear referenced bits",
         "9.8": "the model has no memory errors",
-        "9.18": "userfaultfd's read-write protection is not in the tree that v3 sits on",
     }
 )
 """Rules that no run of the model obeys, and why."""

@@ -25,7 +25,7 @@ def dup_mmap(m: Kernel, parent: Mm, child: Mm) -> None:
             copy.anon_vma = own
             copy.chain.append(own)
             own.vmas.append(copy)
-        copy.uffd_missing = copy.uffd_wp = copy.locked = False
+        copy.uffd_missing = copy.uffd_wp = copy.uffd_rwp = copy.locked = False
         child.vmas.append(copy)
     for vma in parent.vmas:
         if vma.anon_vma is None:

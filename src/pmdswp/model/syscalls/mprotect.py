@@ -78,7 +78,7 @@ def _is_exclusive(m: Kernel, pmd: Pmd, i: int) -> bool:
 def _upgraded(m: Kernel, vma: Vma, bits: int) -> int:
     """`can_change_private_pte_writable` of an exclusive page: writable unless somebody waits for the next write."""
     awaits = m.soft_dirty_bit and not vma.soft_dirty and not bits & SOFT_DIRTY
-    return bits if awaits or not vma.write or (vma.uffd_wp and bits & UFFD) else bits | WRITE
+    return bits if awaits or not vma.write or (vma.is_armed and bits & UFFD) else bits | WRITE
 
 
 def _spread_soft_dirty(m: Kernel, table: PteTable, ptes: range) -> None:

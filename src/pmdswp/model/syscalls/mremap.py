@@ -64,7 +64,7 @@ def _move_vma(m: Kernel, mm: Mm, address: int, end: int, new_address: int) -> No
         move_page_tables(m, new, new_address, address, size)
         unmap(m, mm, new_address, new_address + size)
         raise
-    new.uffd_missing = new.uffd_wp = False
+    new.uffd_missing = new.uffd_wp = new.uffd_rwp = False
     unmap(m, mm, address, end)
     merge_vma(m, new)
 
