@@ -167,6 +167,15 @@ def oracle(session: nox.Session) -> None:
 
 
 @nox.session
+def conformance(session: nox.Session) -> None:
+    """Record traces of Debian's kernels anew, in QEMU, and compare (ten minutes), or what ``-- --help`` says.
+
+    ``-- --random 100 --seed 7`` draws histories; ``-- --native`` plays on this machine's kernel, if root may swap.
+    """
+    run(session, "conformance.record", *session.posargs, PYTHONPATH="tests")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Speed against what one would otherwise write, as ratios of one run; ``-- --update`` writes it into the docs."""
     if not session.posargs:

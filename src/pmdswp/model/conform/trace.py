@@ -138,6 +138,8 @@ def _plain(file: IO[bytes]) -> Iterator[Iterable[bytes]]:
 _WITHIN = frozenset("orduvsgc")
 """What lines of a history begin with."""
 
+_UNREAD = (1 << 64) - 1
+
 _Views = dict[int, dict[str, str]]
 """Lines of each process since the last step, by what they begin with."""
 
@@ -256,6 +258,7 @@ class _Reader:
             if numbers:
                 value, token = (int(text, 16) for text in numbers)
                 values[own] = [value] * number if "z" in letters else range(value, value + number)
-                tokens[own] = range(token, token + number) if token else [0] * number
+                # what could not be read is all ones
+                tokens[own] = range(token, token + number) if 0 < token < _UNREAD else [-(token == _UNREAD)] * number
         known = self._known[line] = bytes(pages), values, tokens
         return known
