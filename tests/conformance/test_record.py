@@ -75,3 +75,15 @@ def test_the_guest_program_compiles_without_a_warning(tmp_path: Path) -> None:
     command = ["gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", str(record.GUEST)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler")
+@pytest.mark.parametrize("name", ["soft_dirty_run", "bit_56_of_huge_page"])
+def test_the_observations_can_be_compiled_and_run(name: str, tmp_path: Path) -> None:
+    """What they print is the running kernel's affair."""
+    source = record.ROOT / "examples" / "observations" / f"{name}.c"
+    command = ["gcc", "-Wall", "-Wextra", "-Werror", "-o", str(tmp_path / name), str(source)]
+    assert subprocess.run(command, check=False).returncode == 0
+    done = subprocess.run([str(tmp_path / name)], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0
+    assert "expected" in done.stdout
