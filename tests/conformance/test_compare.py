@@ -14,7 +14,8 @@ from pmdswp.cli import main
 from pmdswp.errors import DecodeError, UnsupportedError
 from pmdswp.model.conform import compare
 from pmdswp.model.conform.compare import CUTS, Report, conform
-from pmdswp.model.conform.trace import SMAPS, read
+from pmdswp.model.conform.player import Player
+from pmdswp.model.conform.trace import SMAPS, Header, read
 from pmdswp.model.play.process import Process
 from pmdswp.model.state.failures import KernelBug
 
@@ -280,6 +281,18 @@ def test_the_command_refuses_what_it_cannot_do(
     assert err.count("\n") == 1
 
 
+def test_what_the_player_does_beside() -> None:
+    """No more than four processes, swapon where swap is on, memory without huge pages."""
+    player = Player(pmdswp.get("x86_64"), "7.3", Header("7.3", "x86_64", 4096, 2 << 20, 65536))
+    for operation in ("mmap 0 0 2048 1", "nohuge 0 0 512", "write 0 0 1 7", "swapon", *["fork 0"] * 3):
+        assert player.play(operation).result == "ok"
+    assert player.play("fork 0").result == ""
+    assert list(player.processes) == [0, 1, 2, 3]
+    assert player.processes[0].mm.anonpages == 1
+
+
 def test_other_actions_take_no_base(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["model", "run", "x.py", "--series", "v7"]) == 2
+    assert capsys.readouterr().err == "pmdswp: run takes no --series\n"
     assert main(["model", "selftest", "--base", "7.3"]) == 2
     assert capsys.readouterr().err == "pmdswp: selftest takes no --base\n"

@@ -9,6 +9,7 @@ import pytest
 from model.scenes import ARCH, swapped_out
 from pmdswp.errors import UnsupportedError
 from pmdswp.model import FailPoint, KernelBug, KernelError, Machine, Process, Violation, check
+from pmdswp.model.mechanisms.split import split_folio
 from pmdswp.model.state.base import BASES, DEFAULT_BASE, DIFFERENCES, Base, base_of
 from pmdswp.model.state.pgtable import SOFT_DIRTY, UFFD, WRITE, Pmd, leaf_of
 from pmdswp.model.syscalls.pagemap import PM_MMAP_EXCLUSIVE, PM_PRESENT, PM_SWAP, Category
@@ -406,3 +407,82 @@ def test_a_page_that_stays_armed_does_not_become_writable() -> None:
         assert p.mm.pmd(a).bits & (UFFD | WRITE) == UFFD
         p.uffd_writeprotect(a, protect=False)
         assert p.mm.pmd(a).bits & (UFFD | WRITE) == WRITE
+
+
+def test_a_huge_page_that_is_protected_against_reads_stays_so_when_it_is_written() -> None:
+    """Swapped in by the write, and an event only after that."""
+    with Machine("x86_64", series="v7", synchronous=True) as m:
+        scene = swapped_out(m)
+        child = scene.p.fork()
+        scene.p.uffd_register(scene.a, rwp=True)
+        scene.p.uffd_rwprotect(scene.a)
+        scene.p.write(scene.a)
+        assert m.events["UFFD_RWP"] == 1
+        assert child.read(scene.a) == scene.written[0]
+
+
+def test_a_neighbour_lends_its_anon_vma(m: Machine) -> None:
+    p = m.process()
+    a = p.mmap(pmds=2)
+    p.write(a)
+    p.mprotect(a, write=False)
+    p.write(a + m.pmd_size)
+    p.mprotect(a, write=True)
+    assert len(p.mm.vmas) == 1
+    check(m)
+
+
+def test_zeros_of_a_locked_vma_keep_their_frames(m: Machine) -> None:
+    p = m.process()
+    a = p.mmap(pmds=1)
+    p.write(a)
+    p.uffd_register(a)
+    child = p.fork()
+    child.exit()
+    [vma] = p.mm.vmas
+    [folio] = m.folios()
+    vma.locked = True
+    assert split_folio(m, folio)
+    assert p.mm.anonpages == m.nr
+    check(m)
+
+
+def test_mlock_of_memory_that_userfaultfd_waits_for_maps_nothing() -> None:
+    with Machine(ARCH) as m:
+        m.uffd_sigbus = True
+        p = m.process()
+        a = p.mmap(pages=2)
+        p.mprotect(a, 2 * m.page_size, write=False)
+        p.uffd_register(a, 2 * m.page_size)
+        with refused("ENOMEM"):
+            p.mlock(a, 2 * m.page_size)
+
+
+def test_what_was_freed_lazily_may_be_zeros_in_a_huge_page_too(m: Machine) -> None:
+    p, a, written = filled(m)
+    p.free(a)
+    p.pageout(a)
+    token = p.write(a)
+    p.collapse(a)
+    check(m)
+    assert p.read_all(a) == [token, *[0] * (m.nr - 1)]
+    assert len(written) == m.nr
+
+
+def test_free_of_a_part_of_a_large_folio_that_ptes_map_splits_it(m: Machine) -> None:
+    p, a, written = filled(m)
+    p.munmap(a, m.page_size)
+    assert len(m.folios()) == 1
+    p.free(a + m.page_size, m.page_size)
+    assert len(m.folios()) == m.nr - 1
+    assert p.read_all(a + 2 * m.page_size, m.pmd_size - 2 * m.page_size) == written[2:]
+
+
+def test_pages_of_a_broken_disk_count_for_nothing() -> None:
+    m = Machine(ARCH)
+    scene = swapped_out(m)
+    m.fail_next(FailPoint.READ_IO, m.nr + 1)
+    m.swapoff()
+    assert not any(scene.p.smaps().values())
+    with refused("SIGBUS"):
+        scene.p.collapse(scene.a)

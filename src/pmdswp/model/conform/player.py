@@ -19,7 +19,7 @@ from pmdswp.model.syscalls.pagemap import (
     PM_UFFD_WP,
     smaps_of_vma,
 )
-from pmdswp.softleaf import SoftLeafType, State
+from pmdswp.softleaf import State
 
 __all__ = ["NOBODY", "Outcome", "Player", "UnknownOperationError"]
 
@@ -142,7 +142,7 @@ class Player:
                 pfn = m.words.pfn(word)
                 folio = None if word == m.zero_pte else m.mem_map[pfn]
                 tokens[first + i] = 0 if folio is None else folio.data[pfn - folio.pfn]
-            elif entry.kind is SoftLeafType.SWAP:
+            else:  # swapped: nothing migrates, and no read fails
                 swp_type, slot = leaf_of(entry)
                 device = m.device(swp_type)
                 folio = device.cache[slot]

@@ -126,11 +126,10 @@ def _cold_or_pageout(m: Kernel, vma: Vma, start: int, end: int, *, pageout: bool
     m.rule("B.1")
     for haddr, first, last, pmd in vma.mm.populated(start, end):
         folios: dict[Folio, None] = {}
-        if pmd.table is None and _cold_huge_pmd(m, vma.mm, pmd, folios, whole=last - first == m.pmd_size):
-            pass
-        elif pmd.table is not None:
+        is_huge = pmd.table is None and _cold_huge_pmd(m, vma.mm, pmd, folios, whole=last - first == m.pmd_size)
+        if not is_huge:
             ptes = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
-            _cold_ptes(m, pmd.table, ptes, folios, pageout=pageout)
+            _cold_ptes(m, pmd.ptes(), ptes, folios, pageout=pageout)
         if pageout:
             for folio in folios:
                 shrink_folio(m, folio)
