@@ -422,14 +422,16 @@ def test_a_huge_page_that_is_protected_against_reads_stays_so_when_it_is_written
 
 
 def test_a_neighbour_lends_its_anon_vma(m: Machine) -> None:
-    p = m.process()
-    a = p.mmap(pmds=2)
-    p.write(a)
+    """New memory beside pages that cannot be written shares their anon_vma, so that both merge once they are alike."""
+    p, a, written = filled(m)
     p.mprotect(a, write=False)
+    p.mmap(pmds=1, address=a + m.pmd_size)
     p.write(a + m.pmd_size)
+    assert len(p.mm.vmas) == 2
     p.mprotect(a, write=True)
     assert len(p.mm.vmas) == 1
     check(m)
+    assert p.read_all(a) == written
 
 
 def test_zeros_of_a_locked_vma_keep_their_frames(m: Machine) -> None:
