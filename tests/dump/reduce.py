@@ -23,6 +23,7 @@ from pmdswp.dump import Dump
 from pmdswp.dump.btf import Btf
 from pmdswp.dump.drgn import Core
 from pmdswp.dump.elf import Span, write_vmcore
+from pmdswp.dump.image import kallsyms
 from pmdswp.dump.vmcoreinfo import symbol_in
 from pmdswp.identify.vmcoreinfo import ABSENT_SYMBOLS, EMPTY_TABLES, PRESENT_SYMBOLS
 from pmdswp.walk import ReadError
@@ -90,25 +91,6 @@ def kept_symbols(symbols: dict[str, int], low: int) -> list[tuple[int, str]]:
 def tables_of_symbols(symbols: dict[str, int], low: int, order: str) -> dict[str, bytes]:
     """The tables of kallsyms with the symbols that are kept."""
     return kallsyms(kept_symbols(symbols, low & -(1 << 21)), order)
-
-
-def kallsyms(symbols: list[tuple[int, str]], order: str) -> dict[str, bytes]:
-    """The tables of kallsyms: every token is one character."""
-    names = b""
-    for _, name in symbols:
-        text = b"T" + name.encode()
-        size = bytes([len(text)]) if len(text) < 128 else bytes([len(text) & 127 | 128, len(text) >> 7])
-        names += size + text
-    base = symbols[0][0]
-    tokens = b"".join(bytes([number, 0]) for number in range(256))
-    return {
-        "kallsyms_num_syms": struct.pack(f"{order}I", len(symbols)),
-        "kallsyms_names": names,
-        "kallsyms_token_table": tokens,
-        "kallsyms_token_index": struct.pack(f"{order}256H", *range(0, 512, 2)),
-        "kallsyms_offsets": struct.pack(f"{order}{len(symbols)}I", *(address - base for address, _ in symbols)),
-        "kallsyms_relative_base": struct.pack(f"{order}Q", base),
-    }
 
 
 # --- types --------------------------------------------------------------------------------------------------

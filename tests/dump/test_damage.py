@@ -17,6 +17,7 @@ from pmdswp.cli import main
 pytest.importorskip("drgn", reason="dumps are read by drgn")
 
 from pmdswp.dump import Dump, Process
+from pmdswp.dump.image import DATA, TABLES
 from pmdswp.walk import ReadError
 
 X86 = pmdswp.get("x86_64", kernel="6.12")
@@ -34,7 +35,7 @@ def test_vmas_of_a_kernel_before_maple_trees_are_a_list(tmp_path: Path) -> None:
     kernel = FakeKernel(pmdswp.get("x86_64", kernel="5.15"), structures=BEFORE_MAPLE)
     second = kernel.vma(0x3000, 0x5000)
     first = kernel.vma(0x1000, 0x2000)
-    kernel.set("vm_area_struct", first, "vm_next", second)
+    kernel.store("vm_area_struct", first, "vm_next", second)
     kernel.process(1, "init", swapped(kernel, mmap=first))
     dump = Dump.open(kernel.write(tmp_path / "vmcore"))
     assert [(area.start, area.stop) for area in dump.areas(dump.processes[0])] == [(0x1000, 0x2000), (0x3000, 0x5000)]
@@ -131,20 +132,20 @@ def test_without_symbols_the_roots_of_x86_are_found_in_memory(
     node = kernel.alloc(4096)
     kernel.info_symbols["node_data"] = kernel.alloc(64) - kernel.linear + kernel.image
     kernel.number(kernel.info_symbols["node_data"] - kernel.image + kernel.linear, node)
-    kernel.number(node + 8, 1)
+    kernel.number(node + 8, TABLES // 4096)
     kernel.number(node + 16, (64 << 20) // 4096)
     kernel.info |= {"LENGTH(node_data)": 2, "OFFSET(pglist_data.node_start_pfn)": 8}
     kernel.info |= {"OFFSET(pglist_data.node_spanned_pages)": 16}
-    kernel._map()
+    kernel.map()
     own = bytes(kernel.memory.memory[kernel.memory.root][2048:])
     users = [address for address in kernel.memory.memory if address != roots[0]]
     pgd = kernel.structures["mm_struct"]["pgd"][0]
     mine = int.from_bytes(kernel.data[first - kernel.linear + pgd : first - kernel.linear + pgd + 8], "little")
-    first_root = mine - kernel.image + 0x10000000
+    first_root = mine - kernel.image + DATA
     for root in (first_root, tables.root, empty.root):
         assert root in users
         kernel.memory.memory[root][2048:] = own
-    kernel._map = lambda: None  # type: ignore[method-assign]
+    kernel.map = lambda: None  # type: ignore[method-assign]
     path = kernel.write(tmp_path / "vmcore", without=["symbols"])
     dump = Dump.open(path)
     assert [process.root for process in dump.processes] == [first_root, tables.root]
@@ -219,11 +220,9 @@ def test_tables_that_are_not_there_are_told_of_and_the_rest_is_read(
 ) -> None:
     kernel = FakeKernel(X86)
     tables = kernel.tables()
-    for i in range(10):
-        tables.put(VA + i * X86.pmd_size, X86.encode_pte(0, i + 1))
     kernel.process(1, "init", kernel.mm(tables))
-    places = [X86.pmd.table_address(step.word or 0) for step in pmds(kernel, tables.root)]
-    kernel.memory.lost.update(places[:7])
+    places = [tables.put(VA + i * X86.pmd_size, X86.encode_pte(0, i + 1)) for i in range(10)]
+    kernel.lost.update(places[:7])
     path = kernel.write(tmp_path / "vmcore")
     assert main(["dump", str(path), "--only", "swap", "--json"]) == 1
     captured = capsys.readouterr()
@@ -236,12 +235,6 @@ def test_tables_that_are_not_there_are_told_of_and_the_rest_is_read(
     assert "is not in the dump, or cannot be read: the way ends" in capsys.readouterr().out
     assert main(["dump", str(path), "--json", "--summary"]) == 1
     assert json.loads(capsys.readouterr().out)["unread"] == 7
-
-
-def pmds(kernel: FakeKernel, root: int) -> list[pmdswp.walk.Step]:  # type: ignore[name-defined]
-    from pmdswp.walk import walk  # noqa: PLC0415
-
-    return [step for step in walk(X86, kernel.memory.read, root, 0, 1 << 47) if step.level == "pmd"]
 
 
 def test_a_table_that_leads_to_itself_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -304,9 +297,9 @@ def test_a_mount_in_a_mount_has_a_whole_path(tmp_path: Path) -> None:
     kernel = FakeKernel(X86)
     top = kernel.make("mount")
     root = kernel.make("dentry", d_name__name=kernel.string("/"))
-    kernel.set("dentry", root, "d_parent", root)
-    kernel.set("mount", top, "mnt_parent", top)
-    kernel.set("mount", top, "mnt", root)
+    kernel.store("dentry", root, "d_parent", root)
+    kernel.store("mount", top, "mnt_parent", top)
+    kernel.store("mount", top, "mnt", root)
     point = kernel.make("dentry", d_parent=root, d_name__name=kernel.string("dev"))
     mount = kernel.make("mount", mnt_parent=top, mnt_mountpoint=point)
     kernel.swapon(max=8, swap_file=kernel.file("mapper", "swap", mount=mount))

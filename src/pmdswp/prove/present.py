@@ -13,7 +13,7 @@ from pmdswp.layout import PresentLayout
 from pmdswp.prove.law import Claim, Law, Word, all_true
 from pmdswp.term import Solver, Term
 
-__all__ = ["PREDICATES", "PRESENT_LAWS", "describe"]
+__all__ = ["PREDICATES", "PRESENT_LAWS", "describe", "is_table"]
 
 PREDICATES = ("none", "present", "leaf", "bad")
 """The helpers that these laws look at and that are those of swap entries too."""
@@ -29,13 +29,14 @@ def _is_page(level: Level, word: Word) -> Any:
     return (level.none(word) == False) & (level.present(word) != False) & (level.leaf(word) != False)  # noqa: E712
 
 
-def _is_table(level: Level, word: Word) -> Any:
+def is_table(level: Level, word: Word) -> Any:
+    """That a word reads as a pointer to a table."""
     return (level.none(word) == False) & (level.present(word) != False) & (level.leaf(word) == False)  # noqa: E712
 
 
 def _is_present(level: Level, word: Word) -> Any:
     """That a word reads as what attributes are of: a page, at levels that have none a table."""
-    return _is_table(level, word) if level.page_layout is None else _is_page(level, word)
+    return is_table(level, word) if level.page_layout is None else _is_page(level, word)
 
 
 def _any_present(level: Level, solver: Solver) -> tuple[Word, PresentLayout]:
@@ -106,7 +107,7 @@ def _tables(level: Level, solver: Solver) -> Iterator[Claim]:
     address = _any_address(solver, layout.address_mask)
     word: Word = level.table_word(address)
     sound = (layout.stray_bits(word) == 0) & ((address & _unaligned(level) != 0) | (_is_bad(level, word) == False))  # noqa: E712
-    is_seen = _is_table(level, word) != level.exceptions["seen"](word)
+    is_seen = is_table(level, word) != level.exceptions["seen"](word)
     yield Claim(word, is_seen & sound & (level.table_address(word) == address))
 
 

@@ -7,6 +7,7 @@ from functools import partial
 
 from pmdswp.arch import Level
 from pmdswp.prove.law import Claim, Law, Word
+from pmdswp.prove.present import is_table
 from pmdswp.term import Solver
 from pmdswp.walk import entry_index
 
@@ -18,7 +19,7 @@ def _indices(level: Level, solver: Solver) -> Iterator[Claim]:
     va: Word = solver.word("va")
     total: Word = va & level.arch.page_size - 1
     for below in tables[tables.index(level) :]:
-        index: Word = entry_index(below, va)  # type: ignore[arg-type]  # a Term
+        index: Word = entry_index(below, va)
         yield Claim(va, index < below.entries)
         # a sum, and no union: bits that two levels took would carry
         total = total + (index << below.shift)
@@ -27,9 +28,7 @@ def _indices(level: Level, solver: Solver) -> Iterator[Claim]:
 
 def _next_table(level: Level, solver: Solver) -> Iterator[Claim]:
     word: Word = solver.word("word")
-    solver.assume(level.none(word) == False)  # noqa: E712
-    solver.assume(level.present(word) != False)  # noqa: E712
-    solver.assume(level.leaf(word) == False)  # noqa: E712
+    solver.assume(is_table(level, word))
     layout = level.require_table_layout()
     # loongarch64 looks at more bits than a kernel sets
     solver.assume(layout.stray_bits(word) == 0)  # type: ignore[arg-type]  # a Term
