@@ -14,6 +14,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -154,6 +155,8 @@ def test_every_python_session_goes_as_shown(path: Path, monkeypatch: pytest.Monk
 @PAGES
 def test_every_command_prints_what_is_shown(path: Path, run: Run) -> None:
     for command, output in _samples(path):
+        if command.startswith("pmdswp dump") and find_spec("drgn") is None:
+            pytest.skip("dumps are read by drgn")
         assert run(command) == output, command
 
 
