@@ -328,3 +328,210 @@ def test_a_process_by_its_memory(tmp_path: Path) -> None:
     assert dump.lookup(process, VA)[-1].word == X86.encode_pte(0, 0x321)
     assert str(process) == f"root {process.root:#x}"
     assert str(Process(3, "a\x1b", 0)) == "process 3 a\\x1b"
+
+
+def lost_page(kernel: FakeKernel) -> int:
+    """An address in a page of its own, to be lost."""
+    kernel.alloc(1, 4096)
+    place = kernel.alloc(4096, 4096)
+    kernel.alloc(1, 4096)
+    return place
+
+
+def test_a_tree_whose_nodes_lead_to_themselves_ends(tmp_path: Path) -> None:
+    kernel = FakeKernel(X86)
+    place = kernel.alloc(512)
+    root = place | 3 << 3 | 2 | 4
+    kernel.store("maple_arange_64", place, "slot", [root] * 10)
+    kernel.store("maple_arange_64", place, "pivot", [0x1000 * i for i in range(1, 10)])
+    kernel.process(1, "init", swapped(kernel, mm_mt__ma_root=root))
+    dump = Dump.open(kernel.write(tmp_path / "vmcore"))
+    assert list(dump.areas(dump.processes[0])) == []
+    assert any("is there twice" in note for note in dump.notes)
+
+
+def test_an_internal_entry_of_a_tree_is_no_vma(tmp_path: Path) -> None:
+    kernel = FakeKernel(X86)
+    kernel.process(1, "init", swapped(kernel, mm_mt__ma_root=0x406))
+    dump = Dump.open(kernel.write(tmp_path / "vmcore"))
+    assert list(dump.areas(dump.processes[0])) == []
+
+
+def test_structures_that_are_not_there_are_noted(tmp_path: Path) -> None:
+    kernel = FakeKernel(X86)
+    lost = lost_page(kernel)
+    kernel.process(1, "no-mm", lost)
+    kernel.process(2, "no-pgd", kernel.make("mm_struct", pgd=lost + 0x10000000))
+    kernel.process(3, "no-signal", 0, signal=lost)
+    kernel.process(4, "no-vma", swapped(kernel, mm_mt__ma_root=lost))
+    unnamed = kernel.vma(0x1000, 0x2000, lost)
+    kernel.process(5, "no-file", swapped(kernel, mm_mt__ma_root=unnamed))
+    kernel.swapon(max=3, bdev=lost)
+    dentry = kernel.make("dentry", d_parent=lost, d_name__name=kernel.string("half"))
+    mount = kernel.make("mount")
+    file = kernel.make("file", f_path__mnt=mount + 16, f_path__dentry=dentry)
+    kernel.swapon(max=3, swap_file=file)
+    dump = Dump.open(kernel.write(tmp_path / "vmcore", lost=[lost]))
+    assert [process.pid for process in dump.processes] == [4, 5]
+    assert list(dump.areas(dump.processes[0])) == []
+    assert [area.file for area in dump.areas(dump.processes[1])] == [None]
+    assert [device.name for device in dump.devices.values()] == ["(unknown)", ".../half"]
+    assert sum("is left out" in note for note in dump.notes) == 2
+    assert any("the VMAs of process 4 cannot all be had" in note for note in dump.notes)
+
+
+def test_a_task_that_is_half_there_is_left_out(tmp_path: Path) -> None:
+    kernel = FakeKernel(X86)
+    # the links at the end of a page, the rest on the next one, which is lost
+    place = lost_page(kernel) - 48
+    for name, value in (("tgid", 9), ("mm", 0)):
+        kernel.store("task_struct", place, name, value)
+    kernel.tasks.append(place)
+    kernel.process(10, "sleep", swapped(kernel))
+    dump = Dump.open(kernel.write(tmp_path / "vmcore", lost=[place + 48]))
+    assert [process.pid for process in dump.processes] == [10]
+    assert any("a process is left out" in note for note in dump.notes)
+
+
+@pytest.mark.parametrize("name", ["init_task", "swap_info"])
+def test_a_symbol_that_is_not_there_is_noted(tmp_path: Path, name: str) -> None:
+    kernel = FakeKernel(X86)
+    kernel.process(1, "init", swapped(kernel))
+    address = kernel.symbols.pop(name)
+    kernel.symbols[f"other_{name}"] = address
+    path = kernel.path = tmp_path / "vmcore"  # type: ignore[attr-defined]
+    kernel._link = lambda: None  # type: ignore[method-assign]
+    dump = Dump.open(kernel.write(path))
+    assert dump.processes == ()
+    assert dump.devices == {}
+    assert any(name in note for note in dump.notes)
+
+
+def test_a_list_of_which_both_ends_are_broken_is_noted(tmp_path: Path) -> None:
+    kernel = FakeKernel(X86)
+    lost, other = lost_page(kernel), lost_page(kernel)
+    offset = kernel.structures["task_struct"]["tasks"][0]
+    kernel.number(kernel.init_task + offset, lost)
+    kernel.number(kernel.init_task + offset + 8, other)
+    kernel._link = lambda: None  # type: ignore[method-assign]
+    dump = Dump.open(kernel.write(tmp_path / "vmcore", lost=[lost, other]))
+    assert dump.processes == ()
+    assert any("from its other end" in note for note in dump.notes)
+
+
+def test_a_list_that_is_too_long_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pmdswp.dump.kernel._MOST", 3)
+    kernel = FakeKernel(X86)
+    for pid in range(1, 9):
+        kernel.process(pid, "many", swapped(kernel))
+    dump = Dump.open(kernel.write(tmp_path / "vmcore"))
+    assert len(dump.processes) == 3
+    assert any("the rest was left out" in note for note in dump.notes)
+
+
+@pytest.mark.parametrize(
+    ("stop", "message"), [(-1, "has -"), (0, "has 0 bytes"), (2, "cannot be read: BTF of 2 bytes is cut off")]
+)
+def test_btf_of_a_wrong_size_is_noted(tmp_path: Path, stop: int, message: str) -> None:
+    kernel = FakeKernel(X86)
+    place = kernel.alloc(64)
+    kernel.put(place, b"\x9f\xeb\1\0")
+    kernel.symbols["__start_BTF"] = kernel.symbol_of(place)
+    kernel.symbols["__stop_BTF"] = kernel.symbols["__start_BTF"] + stop
+    dump = Dump.open(kernel.write(tmp_path / "vmcore", without=["btf"]))
+    assert dump.kernel is None
+    assert any(message in note for note in dump.notes)
+
+
+def test_a_pmd_that_cannot_be_split_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arch = pmdswp.get("x86_64")
+    kernel = FakeKernel(arch)
+    tables = kernel.tables()
+    tables.put(VA, arch.encode_pmd(0, 0x201), "pmd")
+    kernel.process(1, "init", kernel.mm(tables))
+    path = kernel.write(tmp_path / "vmcore")
+    assert main(["dump", str(path), "--only", "swap", "--split", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 1
+    assert "cannot be split" in captured.err
+
+
+def test_what_each_kind_means_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arch = pmdswp.get("x86_64", kernel="6.12", thp=False)
+    kernel = FakeKernel(arch)
+    kernel.swapon(max=0x100, swap_file=kernel.file("swap"))
+    tables = kernel.tables()
+    first = 0x10000000
+    tables.put(first, 0x200, "pmd")
+    pages = {
+        0x2000000: arch.encode_pte(0, 0x1234),
+        0x2001000: arch.encode_pte(arch.swp_types[pmdswp.SoftLeafType.MARKER], 0),  # type: ignore[arg-type]
+        0x2002000: arch.encode_pte(arch.swp_types[pmdswp.SoftLeafType.MARKER], 4),  # type: ignore[arg-type]
+        0x2003000: arch.pte.make(0x77, {"protnone"} & set(arch.pte.attribute_names)),
+    }
+    for va, word in pages.items():
+        tables.put(va, word)
+    kernel.process(1, "init", kernel.mm(tables))
+    path = str(kernel.write(tmp_path / "vmcore"))
+    said = []
+    for va in (first, *pages):
+        assert main(["dump", path, "--va", hex(va)]) == 0
+        said.append(capsys.readouterr().out.splitlines()[-1].strip())
+    assert said[0].startswith("neither empty nor present")
+    assert said[1].endswith("the device has 0x100 slots only")
+    assert said[2] == "a marker of no known kind"
+    assert said[4].startswith("present: the address is in page frame 0x77")
+
+
+def test_vmcoreinfo_without_the_way_to_the_kernels_tables() -> None:
+    from pmdswp.dump.translation import Translation  # noqa: PLC0415
+
+    def read(_physical: int, size: int) -> bytes:
+        return bytes(size)
+
+    for info, message in (
+        ("", "no SYMBOL"),
+        ("SYMBOL(swapper_pg_dir)=ffffffff81000000\n", "does not say where"),
+        ("SYMBOL(swapper_pg_dir)=ffffffff81000000\nphys_base=100000\n", "is not mapped"),
+    ):
+        with pytest.raises(ReadError, match=message):
+            Translation(X86, info, read).physical(0xFFFF888000000000)
+    arch = pmdswp.get("riscv64", kernel="6.12")
+    with pytest.raises(ReadError, match="does not say where"):
+        Translation(arch, "SYMBOL(swapper_pg_dir)=ffffffff81000000\n", read).physical(0xFF60000000000000)
+
+
+def test_a_running_kernel_that_may_not_be_read_is_an_error() -> None:
+    from pmdswp.dump.drgn import Core  # noqa: PLC0415
+
+    class Program:
+        def set_kernel(self) -> None:
+            raise PermissionError("kcore")
+
+    import drgn  # noqa: PLC0415
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drgn, "Program", Program)
+        with pytest.raises(ReadError, match="/proc/kcore: kcore"):
+            Core.running()
+
+
+def test_a_dump_of_an_unknown_machine_is_tried_as_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import drgn  # noqa: PLC0415
+
+    from pmdswp.dump.drgn import Core  # noqa: PLC0415
+
+    kernel = FakeKernel(pmdswp.get("arm64", kernel="6.12"))
+    path = kernel.write(tmp_path / "vmcore")
+    program = drgn.Program
+
+    def unsure(platform: object = None, **given: object) -> object:
+        if platform is None:
+            raise LookupError("no name of the architecture")
+        return program(platform, **given)
+
+    monkeypatch.setattr(drgn, "Program", unsure)
+    assert Core.open(path).machine == "arm64"
+    assert Core.open(path, machine="arm64").machine == "arm64"
+    with pytest.raises(ReadError, match="no name of the architecture"):
+        Core.open(tmp_path / "nowhere")

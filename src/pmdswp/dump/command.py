@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import IO, Any, NamedTuple
 
 from pmdswp.dump.explanation import explain
@@ -201,8 +201,7 @@ def _progress(what: str) -> Iterator[Callable[[int], object]]:
     """What shows how far it is, on one line of standard error, where that is a terminal and nothing else goes there."""
     stream = sys.stderr
     if stream is None or not stream.isatty() or sys.stdout.isatty():
-        with nullcontext():
-            yield lambda _: None
+        yield lambda _: None
         return
 
     def show(done: int) -> None:

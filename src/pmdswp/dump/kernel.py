@@ -17,7 +17,8 @@ Note = Callable[[str], object]
 DAMAGED = (ReadError, LookupError)
 """What ends a way through the kernel's memory: it is not there, or this kernel has no such structure."""
 
-_LIVE_BTF = "/sys/kernel/btf/vmlinux"
+_PREV = 8
+"""Where `list_head` has the pointer to the item before: behind the one to the next."""
 _MOST = 1 << 22
 """Items of one list, or nodes of one tree, before it is taken for a circle: as many as there can be processes."""
 _MOST_BTF = 1 << 28
@@ -107,7 +108,7 @@ class Kernel:
         except ReadError as error:
             self.note(f"a list of struct {structure} is broken: {error}")
             try:
-                yield from self._along(head, self.member("list_head", "prev").offset, offset, seen)
+                yield from self._along(head, _PREV, offset, seen)
             except ReadError as other:
                 self.note(f"and so it is from its other end: {other}")
 

@@ -15,13 +15,12 @@ _TYPES = {1: "maple_range_64", 2: "maple_range_64", 3: "maple_arange_64"}
 _LEAF = 1
 _NODE = 256
 """Bytes of a node, at a multiple of them; the bits below say what it is."""
-_DEEPEST = 32
 
 
 def maple_entries(kernel: Kernel, root: int) -> Iterator[int]:
     """The pointers in a maple tree, in order, by the value of `ma_root`. What cannot be read is noted and left out."""
     if _is_node(root):
-        yield from _in_node(kernel, root, MASK64, 0)
+        yield from _in_node(kernel, root, MASK64, set())
     elif root and not root & 3:
         yield root
 
@@ -31,13 +30,15 @@ def _is_node(entry: int) -> bool:
     return entry & 3 == 2 and entry > 4096
 
 
-def _in_node(kernel: Kernel, node: int, last: int, depth: int) -> Iterator[int]:
-    """What is in a node and below it; `last` is the last index that it covers."""
+def _in_node(kernel: Kernel, node: int, last: int, seen: set[int]) -> Iterator[int]:
+    """What is in a node and below it; `last` is the last index that it covers, `seen` has the nodes come by."""
     kind, place = node >> 3 & 0xF, node & -_NODE
     structure = _TYPES.get(kind)
-    if structure is None or depth > _DEEPEST:
-        kernel.note(f"a node of a maple tree at {place:#x} has type {kind}, at depth {depth}: it was left out")
+    if structure is None or place in seen:
+        why = "is there twice" if place in seen else f"has type {kind}"
+        kernel.note(f"a node of a maple tree at {place:#x} {why}: it was left out")
         return
+    seen.add(place)
     try:
         pivots, slots = (kernel.items(structure, place, name) for name in ("pivot", "slot"))
     except ReadError as error:
@@ -49,7 +50,7 @@ def _in_node(kernel: Kernel, node: int, last: int, depth: int) -> Iterator[int]:
             # behind the last pivot there is one slot more
             pivot = last
         if kind != _LEAF and slot:
-            yield from _in_node(kernel, slot, pivot, depth + 1)
+            yield from _in_node(kernel, slot, pivot, seen)
         elif slot and not slot & 3:
             yield slot
         if pivot >= last:

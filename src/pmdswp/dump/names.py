@@ -29,23 +29,22 @@ def name_of_file(kernel: Kernel, file: int) -> str | None:
         return None
     parts: list[str] = []
     try:
-        mount = mnt - kernel.member("mount", "mnt").offset
-        for _ in range(_DEEPEST):
+        inside = kernel.member("mount", "mnt").offset
+        mount = mnt - inside
+        while len(parts) < _DEEPEST:
             parent = kernel.get("dentry", dentry, "d_parent")
-            if dentry not in (parent, kernel.get("vfsmount", mount + kernel.member("mount", "mnt").offset, "mnt_root")):
+            if dentry not in (parent, kernel.get("vfsmount", mount + inside, "mnt_root")):
                 parts.append(_name(kernel, dentry))
                 dentry = parent
                 continue
             above = kernel.get("mount", mount, "mnt_parent")
             if above == mount:
-                break
+                # a pipe or a socket has no name in its file system
+                return f"/{'/'.join(reversed(parts))}"
             dentry, mount = kernel.get("mount", mount, "mnt_mountpoint"), above
     except DAMAGED:
-        return "/".join(("...", *reversed(parts))) if parts else None
-    if not parts:
-        # a pipe, a socket: a file of no folder has its own name only
-        return "/"
-    return f"/{'/'.join(reversed(parts))}"
+        pass
+    return "/".join(("...", *reversed(parts))) if parts else None
 
 
 def _name(kernel: Kernel, dentry: int) -> str:
