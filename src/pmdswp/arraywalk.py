@@ -79,8 +79,8 @@ def tables(arch: Arch, read: Read, root: int, start: int = 0, stop: int | None =
     """All tables on the way to the addresses from `start` on and below `stop`; those above come before those below.
 
     Without `stop` the walk goes on to the last address that the tables have a place for. Only entries that cover some
-    of the range are read. A `Step` without a word stands for a table, or a part of one, that could not be read or was
-    gone through `MOST_VISITS` times already; where it is, `words` has empty ones. `root` and errors are those of
+    of the range are read. A `Step` without a word stands for a table, or a part of one, that could not be read, where
+    `words` has empty ones; or for a table that was gone through `MOST_VISITS` times already. `root` and errors are those of
     `pmdswp.walk.lookup`.
     """
     address, levels = root_table(arch, read, root)
@@ -106,8 +106,12 @@ class _Walk(NamedTuple):
     def go(self, levels: Sequence[Level], whole: _Table) -> Iterator[Tables | Step]:
         """The tables of a level, of which each is `whole`, as far as they are wanted, and those below."""
         level, rest = levels[0], levels[1:]
-        for part in _parts(level, whole, self.wanted):
-            found, problems = _read(level, self.read, part, self.visits)
+        for some in _parts(level, whole, self.wanted):
+            part, refused = self._once_more(level, some)
+            yield from refused
+            if not part.va.size:
+                continue
+            found, problems = _read(level, self.read, part)
             yield from problems
             columns = array.decode(self.arch, level.name, found)
             yield Tables(level, part.va, part.address, found, columns)
@@ -119,6 +123,19 @@ class _Walk(NamedTuple):
                 below = cast("Words", level.table_address(cast("int", words)))
                 va = part.va[rows] + (places.astype(np.uint64) << np.uint64(level.shift))
                 yield from self.go(rest, _Table(va, below, rest[0].entries))
+
+    def _once_more(self, level: Level, part: _Table) -> tuple[_Table, list[Step]]:
+        """The tables that were not gone through too often yet, and a step for each of the others."""
+        is_allowed = []
+        for address in part.address.tolist():
+            self.visits[address] += 1
+            is_allowed.append(self.visits[address] <= MOST_VISITS)
+        if all(is_allowed):
+            return part, []
+        size = part.entries << level.shift
+        rows = zip(part.va.tolist(), part.address.tolist(), is_allowed, strict=True)
+        refused = [Step(va, level.name, size, address, None, None) for va, address, allowed in rows if not allowed]
+        return _Table(part.va[is_allowed], part.address[is_allowed], part.entries), refused
 
 
 def _parts(level: Level, whole: _Table, wanted: range) -> Iterator[_Table]:
@@ -147,20 +164,17 @@ def _cut(level: Level, va: int, address: int, wanted: range) -> Iterator[_Table]
         yield _Table(_words([place]), _words([address + first * level.entry_size]), last - first + 1)
 
 
-def _read(level: Level, read: Read, part: _Table, visits: Counter[int]) -> tuple[Words, list[Step]]:
+def _read(level: Level, read: Read, part: _Table) -> tuple[Words, list[Step]]:
     """The words of tables, and what could not be read of them."""
     size = part.entries * level.entry_size
     dtype = np.dtype(np.uint64).newbyteorder(level.byteorder)
-    addresses = part.address.tolist()
-    visits.update(addresses)
-    if all(visits[address] <= MOST_VISITS for address in addresses):
-        try:
-            data = b"".join(read_whole(read, start, count * size) for start, count in _runs(part.address, size))
-        except UNREADABLE:
-            pass
-        else:
-            return np.frombuffer(data, dtype).reshape(-1, part.entries), []
-    return _read_apart(level, read, part, visits)
+    try:
+        data = b"".join(read_whole(read, start, count * size) for start, count in _runs(part.address, size))
+    except UNREADABLE:
+        data, problems = _read_apart(level, read, part)
+    else:
+        problems = []
+    return np.frombuffer(data, dtype).reshape(-1, part.entries), problems
 
 
 def _runs(addresses: Words, size: int) -> Iterator[tuple[int, int]]:
@@ -171,24 +185,21 @@ def _runs(addresses: Words, size: int) -> Iterator[tuple[int, int]]:
         yield int(addresses[start]), stop - start
 
 
-def _read_apart(level: Level, read: Read, part: _Table, visits: Counter[int]) -> tuple[Words, list[Step]]:
-    """The words of tables read one by one, and in pieces; an empty word where nothing could be read."""
+def _read_apart(level: Level, read: Read, part: _Table) -> tuple[bytes, list[Step]]:
+    """Tables read one by one, and in pieces; empty words where nothing could be read."""
     width, problems = level.entry_size, []
     empty = level.to_bytes(level.empty)
     found = []
     for va, address in zip(part.va.tolist(), part.address.tolist(), strict=True):
         for start, stop in _pieces(address, part.entries * width):
             try:
-                if visits[address] > MOST_VISITS:
-                    raise LookupError
                 found.append(read_whole(read, start, stop - start))
             except UNREADABLE:
                 count, before = (stop - start) // width, (start - address) // width
                 found.append(empty * count)
                 place = va + (before << level.shift) & MASK64
                 problems.append(Step(place, level.name, count << level.shift, start, None, None))
-    dtype = np.dtype(np.uint64).newbyteorder(level.byteorder)
-    return np.frombuffer(b"".join(found), dtype).reshape(-1, part.entries), _joined(level, problems)
+    return b"".join(found), _joined(level, problems)
 
 
 def _pieces(address: int, size: int) -> Iterator[tuple[int, int]]:

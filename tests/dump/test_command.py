@@ -221,3 +221,63 @@ def test_no_memory_of_a_process_is_printed(run: Any) -> None:
     for record in map(json.loads, run("--json")):
         assert record["state"] in State.__members__
         assert set(record) == set(COLUMNS)
+
+
+@pytest.mark.parametrize("arguments", [["--summary", "--json"], ["--json"]])
+def test_progress_is_shown_on_a_terminal_that_shows_nothing_else(
+    x86: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pmdswp.dump.command._EVERY", 100)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert main(["dump", x86, *arguments]) == 0
+    captured = capsys.readouterr()
+    assert all(json.loads(line) for line in captured.out.splitlines())
+    assert re.search(r"\rprocess .*: [1-9][0-9,]* entries\x1b\[K", captured.err)
+    assert captured.err.endswith("\r\x1b[K")
+
+
+def test_parquet_is_not_for_a_terminal(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert "parquet is not for a terminal" in run("--parquet", status=2)[-1]
+
+
+def test_parquet_on_standard_output(x86: str, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    code = f"import sys; from pmdswp.cli import main; sys.exit(main(['dump', {x86!r}, '--only', 'swap', '--parquet']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    (tmp_path / "a").write_bytes(done.stdout)
+    assert parquet.read_table(tmp_path / "a").num_rows == 1202
+    # without a record it is a file all the same
+    code = code.replace("'swap'", "'bad'")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    (tmp_path / "a").write_bytes(done.stdout)
+    assert parquet.read_table(tmp_path / "a").num_rows == 0
+
+
+def test_many_records_are_written_in_several_row_groups(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr("pmdswp.dump.records._BATCH", 500)
+    run("--parquet", "-o", str(tmp_path / "a"), "--only", "swap")
+    assert parquet.ParquetFile(tmp_path / "a").num_row_groups == 3
+
+
+def test_an_address_of_every_process_is_explained(run: Any) -> None:
+    text = "\n".join(run("--va", "0x400000"))
+    assert text.count("address 0x400000 of process ") == 5
+    assert "\n\naddress" in text
+
+
+def test_ctrl_c_ends_the_command_without_a_traceback(
+    x86: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def interrupted(*_: object, **_more: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pmdswp.dump.command.summarise", interrupted)
+    assert main(["dump", x86]) == 130
+    monkeypatch.setattr("pmdswp.dump.command.records", interrupted)
+    assert main(["dump", x86, "--csv", "-o", str(tmp_path / "a")]) == 130
+    assert "Traceback" not in capsys.readouterr().err
+    assert (tmp_path / "a").read_text(encoding="utf-8").startswith("pid,comm,va")

@@ -467,7 +467,7 @@ def test_what_each_kind_means_is_said(tmp_path: Path, capsys: pytest.CaptureFixt
         0x2000000: arch.encode_pte(0, 0x1234),
         0x2001000: arch.encode_pte(arch.swp_types[pmdswp.SoftLeafType.MARKER], 0),  # type: ignore[arg-type]
         0x2002000: arch.encode_pte(arch.swp_types[pmdswp.SoftLeafType.MARKER], 4),  # type: ignore[arg-type]
-        0x2003000: arch.pte.make(0x77, {"protnone"} & set(arch.pte.attribute_names)),
+        0x2003000: arch.pte.make(0x77, {"protnone", "global"}),
     }
     for va, word in pages.items():
         tables.put(va, word)

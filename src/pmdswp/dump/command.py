@@ -23,6 +23,10 @@ from pmdswp.walk import Step
 __all__ = ["DumpRequest", "command"]
 
 
+_EVERY = 4096
+"""Records after which progress is shown."""
+
+
 class DumpRequest(NamedTuple):
     """What ``pmdswp dump`` is asked for."""
 
@@ -156,7 +160,7 @@ def _record(asked: _Asked, process: Process, write: Write) -> None:
     with _progress(f"process {process.pid}") as advance:
         for count, record in enumerate(records(dump, process, found, split=asked.request.split), start=1):
             write(record)
-            if count % 4096 == 0:
+            if count % _EVERY == 0:
                 advance(count)
 
 
