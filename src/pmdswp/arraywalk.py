@@ -80,8 +80,8 @@ def tables(arch: Arch, read: Read, root: int, start: int = 0, stop: int | None =
 
     Without `stop` the walk goes on to the last address that the tables have a place for. Only entries that cover some
     of the range are read. A `Step` without a word stands for a table, or a part of one, that could not be read, where
-    `words` has empty ones; or for a table that was gone through `MOST_VISITS` times already. `root` and errors are those of
-    `pmdswp.walk.lookup`.
+    `words` has empty ones; or for a table that was gone through `MOST_VISITS` times already. `root` and errors are
+    those of `pmdswp.walk.lookup`.
     """
     address, levels = root_table(arch, read, root)
     visits: Counter[int] = Counter()

@@ -535,3 +535,50 @@ def test_a_dump_of_an_unknown_machine_is_tried_as_each(tmp_path: Path, monkeypat
     assert Core.open(path, machine="arm64").machine == "arm64"
     with pytest.raises(ReadError, match="no name of the architecture"):
         Core.open(tmp_path / "nowhere")
+
+
+class Blind:
+    """A program of drgn's that finds nothing by page tables: only what is in the kernel's image."""
+
+    def __init__(self, program: object, image: int) -> None:
+        self._program, self._image = program, image
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._program, name)
+
+    def __getitem__(self, name: str) -> object:
+        return self._program[name]  # type: ignore[index]
+
+    def read(self, address: int, size: int, physical: bool = False) -> object:  # noqa: FBT002
+        if not physical and address < self._image:
+            raise LookupError("no translation")
+        return self._program.read(address, size, physical)  # type: ignore[attr-defined]
+
+
+def test_what_drgn_does_not_find_is_found_by_our_own_translation(tmp_path: Path) -> None:
+    from pmdswp.dump.drgn import Core  # noqa: PLC0415
+
+    kernel = FakeKernel(X86)
+    vma = kernel.vma(0x1000, 0x2000, kernel.file("bin", "true"))
+    kernel.process(1, "init", swapped(kernel, mm_mt__ma_root=vma))
+    core = Core.open(kernel.write(tmp_path / "vmcore"))
+    assert core.symbols
+    core.program = Blind(core.program, kernel.image)
+    with pytest.raises(ReadError, match="no translation"):
+        core.read(vma, 8)
+    dump = Dump(core)
+    assert [process.comm for process in dump.processes] == ["init"]
+    assert [area.file for area in dump.areas(dump.processes[0])] == ["/bin/true"]
+    with pytest.raises(ReadError, match="is not mapped"):
+        core.read(kernel.linear - (1 << 30), 8)
+
+
+@pytest.mark.parametrize("name", ["x86_64", "s390x"])
+def test_symbols_that_drgn_cannot_read_are_read_by_our_own_translation(tmp_path: Path, name: str) -> None:
+    from pmdswp.dump.drgn import Core  # noqa: PLC0415
+
+    kernel = FakeKernel(pmdswp.get(name, kernel="6.12"))
+    kernel.process(1, "init", swapped(kernel, 0x10000000))
+    core = Core.open(kernel.write(tmp_path / "vmcore"))
+    core._symbols = {}
+    assert [process.comm for process in Dump(core).processes] == ["init"]

@@ -29,6 +29,9 @@ MACHINES: Mapping[str, str] = {
 
 _UPPER_HALF = 1 << 63
 
+Physical = Callable[[int], tuple[int, int]]
+"""The physical address of a virtual one, and how many bytes from there on are one behind the other; or `ReadError`."""
+
 
 def _drgn() -> Any:
     try:
@@ -56,6 +59,7 @@ class Core:
             is_little = program.platform.flags & self._drgn.PlatformFlags.IS_LITTLE_ENDIAN
             self.byteorder = "little" if is_little else "big"
         self.vmcoreinfo = self._vmcoreinfo()
+        self._physical: Physical | None = None
         self.translates = self._can_translate()
         """Whether drgn reads the kernel's virtual memory; else `translate_by` is to make that so."""
         self._symbols: dict[str, int] | None = None
@@ -130,7 +134,20 @@ class Core:
         try:
             return bytes(self.program.read(address, size))
         except (self._fault, ValueError, OverflowError, OSError, LookupError, NotImplementedError) as error:
+            if self._physical is not None:
+                return self._read_by(self._physical, address, size)
             raise ReadError(f"kernel memory at {address:#x}: {error}") from None
+
+    def _read_by(self, physical: Physical, address: int, size: int) -> bytes:
+        """Bytes of the kernel's virtual memory by a translation of our own."""
+        data = b""
+        try:
+            while len(data) < size:
+                place, length = physical(address + len(data))
+                data += self.read_physical(place, min(length, size - len(data)))
+        except ReadError as error:
+            raise ReadError(f"kernel memory at {address:#x}: {error}") from None
+        return data
 
     def _can_translate(self) -> bool:
         """Whether something in the kernel's image can be read, which no filter leaves out."""
@@ -144,24 +161,27 @@ class Core:
                 return True
         return False
 
-    def translate_by(self, physical: Callable[[int], tuple[int, int]]) -> None:
-        """Let the kernel's virtual memory be read by `physical`, where drgn has no translation of its own.
+    def fall_back_on(self, physical: Physical) -> None:
+        """Let what drgn does not find in the kernel's virtual memory be looked for by `physical`.
 
         It gives the physical address of a virtual one, and how many bytes from there on are one behind the other.
         """
+        self._physical = physical
+
+    def translate_by(self, physical: Physical) -> None:
+        """Let drgn itself read the kernel's virtual memory by `physical`, where its own translation does not work."""
 
         def read(address: int, count: int, _offset: int, _physical: bool) -> bytes:  # noqa: FBT001
-            data = b""
-            while len(data) < count:
-                try:
-                    place, size = physical(address + len(data))
-                    data += self.read_physical(place, min(size, count - len(data)))
-                except (ReadError, LookupError) as error:
-                    raise self._fault(str(error), address + len(data)) from None
-            return data
+            try:
+                return self._read_by(physical, address, count)
+            except ReadError as error:
+                raise self._fault(str(error), address) from None
 
         self.translates = True
-        self.program.add_memory_segment(_UPPER_HALF, _UPPER_HALF, read)
+        self._symbols = None
+        # s390x alone has no two halves
+        start = 0 if self.machine == "s390x" else _UPPER_HALF
+        self.program.add_memory_segment(start, _UPPER_HALF, read)
 
     # --- symbols and types ----------------------------------------------------------------------------------
 

@@ -44,8 +44,7 @@ class Dump:
         self._tell = note
         self.arch = self._identified(machine, dict(options or {}))
         self.translation = Translation(self.arch, core.vmcoreinfo, core.read_physical)
-        if not core.translates:
-            core.translate_by(self.translation.physical)
+        core.fall_back_on(self.translation.physical)
 
     @classmethod
     def open(

@@ -10,6 +10,7 @@ from pathlib import Path
 from pmdswp.dump.drgn import Core
 from pmdswp.dump.kernel import DAMAGED, Kernel, types_of
 from pmdswp.dump.translation import Translation
+from pmdswp.dump.vmcoreinfo import symbol_in
 from pmdswp.errors import IdentifyError, PmdSwpError
 from pmdswp.identify.evidence import Clues
 from pmdswp.identify.kconfig import read_config
@@ -43,7 +44,9 @@ def read_core(clues: Clues, core: Core) -> None:
     if core.machine != "unknown":
         clues.machine(core.machine, "the dump's platform")
     read_vmcoreinfo(clues, core.vmcoreinfo)
-    if not core.translates:
+    # drgn may read the kernel's image, and not by its page tables
+    leads_to_symbols = symbol_in(core.vmcoreinfo, "kallsyms_names") is not None
+    if not core.translates or (leads_to_symbols and not core.symbols):
         with suppress(PmdSwpError):
             core.translate_by(Translation(clues.identified().arch, core.vmcoreinfo, core.read_physical).physical)
     read_addresses(clues, core.symbols)
