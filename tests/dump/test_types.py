@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -185,3 +186,30 @@ def test_a_task_is_as_good_as_its_memory(tmp_path: Path) -> None:
     task_struct = prog.struct_type("task_struct", 512, (member,))
     pointer = drgn.Object(prog, prog.pointer_type(task_struct), task)
     assert plugin.explain(pointer, 0x1000).startswith("address 0x1000 of process 1 init")
+
+
+RUNNING = Path("/sys/kernel/btf/vmlinux")
+
+
+@pytest.mark.skipif(not os.access(RUNNING, os.R_OK), reason="the running kernel has no BTF to read")
+def test_the_running_kernel_has_what_is_looked_for() -> None:
+    found = Btf(RUNNING.read_bytes())
+    for structure in (
+        "list_head",
+        "task_struct",
+        "signal_struct",
+        "vm_area_struct",
+        "file",
+        "dentry",
+        "vfsmount",
+        "mount",
+    ):
+        for path in MEMBERS[structure]:
+            assert found.member(structure, path).offset < found.size(structure)
+    assert found.member("list_head", "prev") == Member(8, 8)
+    assert found.member("task_struct", "comm").items == 16
+    if b"mm_mt" in RUNNING.read_bytes():
+        assert (found.member("maple_range_64", "pivot").items, found.member("maple_arange_64", "slot").items) == (
+            15,
+            10,
+        )
