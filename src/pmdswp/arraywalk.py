@@ -147,7 +147,7 @@ def _parts(level: Level, whole: _Table, wanted: range) -> Iterator[_Table]:
     start = 0
     while start < count:
         if not is_inside[start]:
-            yield from _cut(level, int(whole.va[start]), int(whole.address[start]), wanted)
+            yield _cut(level, int(whole.va[start]), int(whole.address[start]), wanted)
             start += 1
             continue
         outside = np.flatnonzero(~is_inside[start : start + most])
@@ -156,12 +156,12 @@ def _parts(level: Level, whole: _Table, wanted: range) -> Iterator[_Table]:
         start = min(stop, count)
 
 
-def _cut(level: Level, va: int, address: int, wanted: range) -> Iterator[_Table]:
+def _cut(level: Level, va: int, address: int, wanted: range) -> _Table:
+    """The entries of a table that are wanted, of which there are some."""
     first = max(0, wanted.start - va) >> level.shift
     last = min(level.entries - 1, wanted.stop - 1 - va >> level.shift)
-    if first <= last:
-        place = va + (first << level.shift) & MASK64
-        yield _Table(_words([place]), _words([address + first * level.entry_size]), last - first + 1)
+    place = va + (first << level.shift) & MASK64
+    return _Table(_words([place]), _words([address + first * level.entry_size]), last - first + 1)
 
 
 def _read(level: Level, read: Read, part: _Table) -> tuple[Words, list[Step]]:

@@ -281,3 +281,16 @@ def test_ctrl_c_ends_the_command_without_a_traceback(
     assert main(["dump", x86, "--csv", "-o", str(tmp_path / "a")]) == 130
     assert "Traceback" not in capsys.readouterr().err
     assert (tmp_path / "a").read_text(encoding="utf-8").startswith("pid,comm,va")
+
+
+def test_a_summary_of_a_process_without_softleaves_names_none(run: Any) -> None:
+    lines = run("--summary", "--pid", "1")
+    assert not any("pages in these processes" in line or " pte " in line for line in lines)
+    assert any(line.startswith("none of these pages are on /dev/ram0, /dev/ram1") for line in lines)
+
+
+def test_part_of_a_table_is_no_run(run: Any) -> None:
+    [record] = map(
+        json.loads, run("--summary", "--json", "--pid", "146", "--va", f"{SWAPPED:#x}-{SWAPPED + 0x3000:#x}")
+    )
+    assert (record["kinds"], record["runs"]) == ({"pte": {"SWAP": 3}}, 0)

@@ -16,7 +16,8 @@ from pmdswp.cli import main
 
 pytest.importorskip("drgn", reason="dumps are read by drgn")
 
-from pmdswp.dump import Dump, Process
+from pmdswp.dump import Dump
+from pmdswp.dump.explanation import explain
 from pmdswp.dump.image import DATA, TABLES
 from pmdswp.walk import ReadError
 
@@ -327,7 +328,7 @@ def test_a_process_by_its_memory(tmp_path: Path) -> None:
     assert (process.pid, process.mm) == (None, mm)
     assert dump.lookup(process, VA)[-1].word == X86.encode_pte(0, 0x321)
     assert str(process) == f"root {process.root:#x}"
-    assert str(Process(3, "a\x1b", 0)) == "process 3 a\\x1b"
+    assert str(process._replace(pid=3, comm="a\x1b")) == "process 3 a\\x1b"
 
 
 def lost_page(kernel: FakeKernel) -> int:
@@ -582,3 +583,152 @@ def test_symbols_that_drgn_cannot_read_are_read_by_our_own_translation(tmp_path:
     core = Core.open(kernel.write(tmp_path / "vmcore"))
     core._symbols = {}
     assert [process.comm for process in Dump(core).processes] == ["init"]
+
+
+def test_folders_that_lead_to_each_other_end(tmp_path: Path) -> None:
+    kernel = FakeKernel(X86)
+    one, other = (kernel.make("dentry", d_name__name=kernel.string(name)) for name in ("a", "b"))
+    kernel.store("dentry", one, "d_parent", other)
+    kernel.store("dentry", other, "d_parent", one)
+    mount = kernel.make("mount")
+    kernel.swapon(max=1, swap_file=kernel.make("file", f_path__mnt=mount + 16, f_path__dentry=one))
+    dump = Dump.open(kernel.write(tmp_path / "vmcore"))
+    assert str(dump.device(0)).startswith(".../b/a/b/a")
+
+
+def test_a_thread_of_which_half_is_there_is_passed_over(tmp_path: Path) -> None:
+    kernel = FakeKernel(X86)
+    signal = kernel.make("signal_struct")
+    head = signal + kernel.structures["signal_struct"]["thread_head"][0]
+    offset = kernel.structures["task_struct"]["thread_node"][0]
+    lost = lost_page(kernel)
+    thread = lost + 4096 - offset
+    kernel.number(head, thread + offset)
+    kernel.number(thread + offset, head)
+    kernel.process(1, "threads", 0, signal=signal)
+    kernel.process(2, "no-signal", 0)
+    dump = Dump.open(kernel.write(tmp_path / "vmcore", lost=[lost]))
+    assert dump.processes == ()
+
+
+def test_an_entry_that_covers_more_than_a_vma_has_the_first_of_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arch = pmdswp.get("x86_64")
+    kernel = FakeKernel(arch)
+    tables = kernel.tables()
+    for i in (1, 3):
+        tables.put(VA + i * arch.pmd_size, arch.encode_pmd(0, 0x200 * i), "pmd")
+    areas = [(VA, VA + 0x1000), (VA + arch.pmd_size + 0x3000, VA + arch.pmd_size + 0x4000)]
+    root = kernel.maple([(start, stop, kernel.vma(start, stop)) for start, stop in areas])
+    kernel.process(1, "init", kernel.mm(tables, mm_mt__ma_root=root))
+    path = str(kernel.write(tmp_path / "vmcore"))
+    assert main(["dump", path, "--only", "swap", "--json"]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [record["vma"] for record in records] == [f"{areas[1][0]:#x}-{areas[1][1]:#x} rw-p", None]
+    # half a table is no run
+    assert main(["dump", path, "--summary", "--va", f"{VA + arch.pmd_size:#x}-{VA + arch.pmd_size + 0x1000:#x}"]) == 0
+    assert "1 pmd SWAP" in capsys.readouterr().out
+
+
+def test_a_tree_that_ends_with_the_last_address(tmp_path: Path) -> None:
+    kernel = FakeKernel(X86)
+    areas = [(0, 0x1000), (0x1000, 0x2000), (0xFFFFFFFFFFFFF000, 1 << 64)]
+    root = kernel.maple([(start, stop, kernel.vma(start, stop & (1 << 64) - 1)) for start, stop in areas])
+    kernel.process(1, "init", swapped(kernel, mm_mt__ma_root=root))
+    dump = Dump.open(kernel.write(tmp_path / "vmcore"))
+    assert [area.start for area in dump.areas(dump.processes[0])] == [start for start, _ in areas]
+
+
+def test_an_image_has_its_limits() -> None:
+    kernel = FakeKernel(pmdswp.get("x86_64", kernel="6.12", max_physmem_bits=None))
+    with pytest.raises(UnsupportedError, match="room for 16777216 bytes"):
+        kernel.alloc(1 << 30)
+    with pytest.raises(UnsupportedError, match="no level 'p4d'"):
+        kernel.memory.put(0, 1, "p4d")
+    assert "MAX_PHYSMEM_BITS" not in FakeKernel(kernel.arch).vmcoreinfo()
+
+
+def test_places_of_pages_are_remembered_and_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pmdswp.dump.translation._KEPT", 1)
+    kernel = FakeKernel(pmdswp.get("riscv64", kernel="6.12"))
+    for pid in (1, 2):
+        kernel.alloc(1, 4096)
+        kernel.process(pid, "init", swapped(kernel))
+    assert [process.pid for process in Dump.open(kernel.write(tmp_path / "vmcore")).processes] == [1, 2]
+
+
+def test_pages_like_a_root_table_and_others(tmp_path: Path) -> None:
+    from pmdswp.dump.roots import _is_root  # noqa: PLC0415
+
+    own = bytes(80) + b"kernel.." + bytes(1960)
+    used = b"user...." + bytes(2040)
+    assert _is_root(used + own, own)
+    assert not _is_root(bytes(2048) + own, own)
+    assert not _is_root(used + bytes(2048), own)
+    more = bytearray(own)
+    more[0:16] = b"another.and more"
+    assert _is_root(used + more, own)
+    more[16:24] = b"too many"
+    assert not _is_root(used + more, own)
+    # a kernel without NUMA has one node, by another name
+    kernel = FakeKernel(X86)
+    node = kernel.alloc(64)
+    kernel.number(node + 8, DATA // 4096)
+    kernel.number(node + 16, 16)
+    kernel.info_symbols["contig_page_data"] = node
+    kernel.info |= {"OFFSET(pglist_data.node_start_pfn)": 8, "OFFSET(pglist_data.node_spanned_pages)": 16}
+    dump = Dump.open(kernel.write(tmp_path / "vmcore", without=["symbols"]))
+    assert dump.processes == ()
+    assert any("root tables are looked for" in note for note in dump.notes)
+
+
+def test_the_running_kernel_is_a_dump_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import drgn  # noqa: PLC0415
+
+    from pmdswp.dump.drgn import Core  # noqa: PLC0415
+
+    kernel = FakeKernel(X86)
+    kernel.process(1, "init", swapped(kernel))
+    program = Core.open(kernel.write(tmp_path / "vmcore")).program
+
+    class Running:
+        def set_kernel(self) -> None:
+            """The program is that of a dump already."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(program, name)
+
+        def __getitem__(self, name: str) -> object:
+            return program[name]
+
+    monkeypatch.setattr(drgn, "Program", Running)
+    assert Core.running().machine == "x86_64"
+    with pytest.raises(ReadError):
+        Core.open(tmp_path / "nowhere", machine="arm64")
+
+
+def test_a_line_for_a_table_that_is_not_there(tmp_path: Path) -> None:
+    from pmdswp.dump.explanation import step_line, vma_lines  # noqa: PLC0415
+
+    kernel = FakeKernel(X86)
+    tables = kernel.tables()
+    marker, hwpoison = (X86.swp_types[kind] for kind in (pmdswp.SoftLeafType.MARKER, pmdswp.SoftLeafType.HWPOISON))
+    assert isinstance(marker, int)
+    assert isinstance(hwpoison, int)
+    tables.put(VA, X86.encode_pte(marker, 1))
+    tables.put(VA + 0x1000, X86.encode_pte(hwpoison, 0x44))
+    tables.put(VA + 0x2000, X86.encode_pte(3, 1))
+    place = tables.put(VA + X86.pmd_size, X86.encode_pte(0, 1))
+    kernel.lost.add(place // (1 << 20) * (1 << 20))
+    vma = kernel.vma(VA, VA + 2 * X86.pmd_size)
+    kernel.process(1, "init", kernel.mm(tables, mm_mt__ma_root=vma))
+    dump = Dump.open(kernel.write(tmp_path / "vmcore"))
+    [process] = dump.processes
+    lines = [step_line(dump, step) for step in dump.walk(process)]
+    assert lines[-1].endswith("cannot be read")
+    assert list(vma_lines(dump, process))[1].endswith("1 pte HWPOISON, 1 pte MARKER, 1 pte SWAP, 1 unreadable")
+    text = "\n".join(line for va in (VA, VA + 0x1000, VA + 0x2000) for line in explain(dump, process, va))
+    assert "no page, and a write to it goes to userfaultfd" in text
+    assert "the page has a hardware error: who touches it gets SIGBUS; page frame 0x44" in text
+    assert "slot 0x1 of swap type 3, of which the name is not known" in text

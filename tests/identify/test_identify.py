@@ -160,6 +160,11 @@ def test_entries_that_contradict_each_other(old: str, new: str, facts: tuple[str
     assert all(fact in str(caught.value) for fact in facts), caught.value
 
 
+def test_a_vmcoreinfo_of_no_architecture_is_refused() -> None:
+    with pytest.raises(IdentifyError, match="nothing here says which architecture"):
+        identify.from_vmcoreinfo("OSRELEASE=6.12.0\nPAGESIZE=4096\n")
+
+
 @pytest.mark.parametrize("line", ["PAGESIZE=4k", "PAGESIZE=0xzz", "NUMBER(pgtable_l5_enabled)=?", "SIZE(swap_info)="])
 def test_what_is_not_a_number_is_refused(line: str) -> None:
     with pytest.raises(IdentifyError, match="in VMCOREINFO is not a number"):

@@ -46,6 +46,7 @@ def test_a_walk_finds_the_words_of_the_model(name: str, tmp_path: Path) -> None:
         parent.pageout(address, 2 * m.pmd_size)
         child = parent.fork()
         child.write(address)
+        child.dontneed(address + 2 * m.pmd_size)
         write_vmcore(m, tmp_path / "vmcore")
         wanted = words_of(m)
         areas = {p.name: [(vma.start, vma.end) for vma in p.mm.vmas] for p in m.processes}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -107,3 +109,9 @@ def test_a_range_that_is_empty_has_no_tables() -> None:
     arch = pmdswp.get("x86_64")
     memory = Memory(arch)
     assert list(tables(arch, memory.read, memory.root, 5, 5)) == []
+
+
+def test_without_numpy_the_extra_is_named() -> None:
+    code = "import sys; sys.modules['numpy'] = None; import pmdswp.arraywalk"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "pip install 'pmdswp[array]'" in done.stderr

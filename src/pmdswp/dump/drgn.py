@@ -52,12 +52,10 @@ class Core:
         self._drgn = _drgn()
         self.program: Any = program
         self._fault = self._drgn.FaultError
-        name = "UNKNOWN" if program.platform is None else program.platform.arch.name
+        name = program.platform.arch.name
         self.machine = MACHINES.get(name, name.lower())
-        self.byteorder: Literal["little", "big"] = "big" if self.machine == "s390x" else "little"
-        if program.platform is not None:
-            is_little = program.platform.flags & self._drgn.PlatformFlags.IS_LITTLE_ENDIAN
-            self.byteorder = "little" if is_little else "big"
+        is_little = program.platform.flags & self._drgn.PlatformFlags.IS_LITTLE_ENDIAN
+        self.byteorder: Literal["little", "big"] = "little" if is_little else "big"
         self.vmcoreinfo = self._vmcoreinfo()
         self._physical: Physical | None = None
         self.translates = self._can_translate()
@@ -206,10 +204,7 @@ class Core:
             found = index(self.program, None, None, False)
         except errors:
             # without that table, what debug information has is there to be asked for
-            try:
-                found = self.program.symbols()
-            except errors:
-                return
+            found = self.program.symbols()
         for symbol in found:
             yield symbol.name, symbol.address
 

@@ -93,21 +93,22 @@ class PageTables:
         top = self.tables[0].shift + self.tables[0].index_bits
         if top < 64 and va >> top not in (0, MASK64 >> top):
             raise UnsupportedError(f"address {va:#x} is beyond the {top} bits that these page tables translate")
+        if all(level.name != name for level in self.tables):
+            raise UnsupportedError(f"these page tables have no level {name!r}")
         address = self.root
-        for level, below in zip(self.tables, (*self.tables[1:], self.tables[-1]), strict=True):
-            place = entry_index(level, va) * level.entry_size
-            table = self.memory[address]
-            if level.name == name:
-                table[place : place + level.entry_size] = level.to_bytes(word)
-                return address + place
+        last = [level.name for level in self.tables].index(name)
+        for level, below in zip(self.tables[:last], self.tables[1:], strict=False):
+            table, place = self.memory[address], entry_index(level, va) * level.entry_size
             old = level.from_bytes(bytes(table[place : place + level.entry_size]))
             if level.none(old):
-                new = self.new(below)
-                table[place : place + level.entry_size] = level.to_bytes(level.make_table(new))
-                address = new
+                address = self.new(below)
+                table[place : place + level.entry_size] = level.to_bytes(level.make_table(address))
             else:
                 address = level.table_address(old)
-        raise UnsupportedError(f"these page tables have no level {name!r}")
+        level = self.tables[last]
+        place = entry_index(level, va) * level.entry_size
+        self.memory[address][place : place + level.entry_size] = level.to_bytes(word)
+        return address + place
 
 
 class KernelImage:

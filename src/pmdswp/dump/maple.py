@@ -44,14 +44,11 @@ def _in_node(kernel: Kernel, node: int, last: int, seen: set[int]) -> Iterator[i
     except ReadError as error:
         kernel.note(f"a node of a maple tree: {error}")
         return
-    for i, slot in enumerate(slots):
-        pivot = pivots[i] if i < len(pivots) else last
-        if not pivot and i:
-            # behind the last pivot there is one slot more
-            pivot = last
+    # behind the last pivot there is one slot more, which goes on to the last index, as does the last one of all
+    ends = [pivot if pivot or not i else last for i, pivot in enumerate([*pivots, last])]
+    used = 1 + min(i for i, end in enumerate(ends) if end >= last)
+    for slot, end in zip(slots[:used], ends[:used], strict=True):
         if kind != _LEAF and slot:
-            yield from _in_node(kernel, slot, pivot, seen)
+            yield from _in_node(kernel, slot, end, seen)
         elif slot and not slot & 3:
             yield slot
-        if pivot >= last:
-            return

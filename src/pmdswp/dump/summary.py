@@ -63,7 +63,7 @@ class Summary:
             self.flags.update({flag: count for flag in FLAGS if flags & Flags[flag.upper()]})
         if name == "pmd":
             self.pmd_entries += int(np.count_nonzero(is_leaf))
-        elif name == "pte" and columns.state.shape[1] == arch.hpage_pmd_nr:
+        elif columns.state.shape[1] == arch.hpage_pmd_nr:
             self.runs += _runs(arch, found, is_swap.all(axis=1))
 
 

@@ -41,8 +41,7 @@ def read_core(clues: Clues, core: Core) -> None:
 
     Where drgn does not translate the kernel's addresses, it is taught to, as soon as it is known which kernel it is.
     """
-    if core.machine != "unknown":
-        clues.machine(core.machine, "the dump's platform")
+    clues.machine(core.machine, "the dump's platform")
     read_vmcoreinfo(clues, core.vmcoreinfo)
     # drgn may read the kernel's image, and not by its page tables
     leads_to_symbols = symbol_in(core.vmcoreinfo, "kallsyms_names") is not None
