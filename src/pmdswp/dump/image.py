@@ -17,6 +17,7 @@ from pmdswp.arch import Arch, Level
 from pmdswp.dump.elf import Span, write_vmcore
 from pmdswp.errors import UnsupportedError
 from pmdswp.formula import MASK64
+from pmdswp.softleaf import LevelName
 from pmdswp.walk import entry_index
 
 __all__ = ["MEMBERS", "KernelImage", "Members", "PageTables", "btf", "kallsyms"]
@@ -88,7 +89,7 @@ class PageTables:
         tables.root = self.new(self.tables[0])
         return tables
 
-    def put(self, va: int, word: int, name: str = "pte") -> int:
+    def put(self, va: int, word: int, name: LevelName = "pte") -> int:
         """Store a word for an address at a level; where it is. `UnsupportedError` if the tables do not reach it."""
         top = self.tables[0].shift + self.tables[0].index_bits
         if top < 64 and va >> top not in (0, MASK64 >> top):
