@@ -203,7 +203,7 @@ def test_a_dump_that_says_nothing_is_read_by_options(tmp_path: Path, capsys: pyt
     path = kernel.write(tmp_path / "vmcore", without=["symbols"])
     assert main(["dump", str(path)]) == 2
     capsys.readouterr()
-    arguments = ["--arch", "x86_64", "--kernel", "6.12", "--root", hex(tables.root), "--only", "swap", "--json"]
+    arguments = ["--kernel", "6.12", "--root", hex(tables.root), "--only", "swap", "--json"]
     assert main(["dump", str(path), *arguments]) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["offset"] == "0x5"
@@ -732,3 +732,39 @@ def test_a_line_for_a_table_that_is_not_there(tmp_path: Path) -> None:
     assert "no page, and a write to it goes to userfaultfd" in text
     assert "the page has a hardware error: who touches it gets SIGBUS; page frame 0x44" in text
     assert "slot 0x1 of swap type 3, of which the name is not known" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "runs"),
+    [
+        ({}, 1),
+        ({7: (0, 0x407, False)}, 0),
+        ({7: (1, 0x207, False)}, 0),
+        ({7: (0, 0x207, True)}, 0),
+        ({511: None}, 0),
+    ],
+)
+def test_a_run_is_what_one_pmd_entry_could_hold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[int, tuple[int, int, bool] | None], runs: int
+) -> None:
+    kernel = FakeKernel(X86)
+    tables = kernel.tables()
+    for i in range(512):
+        entry = change.get(i, (0, 0x200 + i, False))
+        if entry is not None:
+            swp_type, offset, exclusive = entry
+            tables.put(VA + i * 4096, X86.encode_pte(swp_type, offset, exclusive=exclusive))
+        # beside it one that is not aligned
+        tables.put(VA + X86.pmd_size + i * 4096, X86.encode_pte(0, 0x401 + i))
+    kernel.process(1, "init", kernel.mm(tables))
+    assert main(["dump", str(kernel.write(tmp_path / "vmcore")), "--summary", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"] == runs
+
+
+def test_a_thread_of_the_kernels_has_no_memory_of_its_own(tmp_path: Path) -> None:
+    kernel = FakeKernel(X86)
+    mm = swapped(kernel)
+    kernel.process(1, "init", mm)
+    kernel.process(2, "borrower", mm, flags=0x200000)
+    dump = Dump.open(kernel.write(tmp_path / "vmcore"))
+    assert [process.pid for process in dump.processes] == [1]

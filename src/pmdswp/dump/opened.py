@@ -37,7 +37,8 @@ class Dump:
     ) -> None:
         """What drgn has opened. `options` of `pmdswp.get` win over what the dump says; `note` is told of each note.
 
-        With a `machine` and a kernel among the options, a dump that does not say what it is of can be read.
+        With a kernel among the options, a dump that does not say what it is of can be read. `machine`: the name of the
+        architecture, where that is not known either.
         """
         self.core = core
         self.notes: list[str] = []
@@ -70,10 +71,10 @@ class Dump:
             read_core(clues, self.core)
             found = clues.identified().arch
         except PmdSwpError as error:
-            if machine is None or "kernel" not in options:
+            if "kernel" not in options:
                 raise
             self.note(f"the dump does not say which kernel it is of: {error}")
-            return get_with(machine, options)
+            return get_with(machine or self.core.machine, options)
         if not options:
             return found
         return get_with(found.name, {**dict(found.config.chosen), "kernel": found.release, **options})
