@@ -32,6 +32,7 @@ COMMANDS = {
     "prove": "prove the laws of the codec for every word (needs the extra `prove`)",
     "check-tree": "ask a kernel source tree, compiled here, what its entries are",
     "vectors": "list or print what compiled kernels computed",
+    "gdb-script": "the path of a script to source in gdb: commands and printers for page-table words",
     "model": "play scenarios, or the selftests, on the model of the series (v3)",
     "arches": "the architectures and their options",
 }
@@ -103,7 +104,7 @@ def _reason(error: OSError) -> str:
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Command]:
-    listing = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
+    listing = "\n".join(f"  {name:<11} {text}" for name, text in COMMANDS.items())
     top = Parser(
         prog="pmdswp",
         description=f"{(pmdswp.__doc__ or '').partition(chr(10))[0]}\n\ncommands:\n{listing}",
