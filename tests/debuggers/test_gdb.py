@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -20,6 +21,7 @@ from walk.memory import Memory
 pytestmark = pytest.mark.debuggers
 
 HERE = Path(__file__).parent
+HOW_TO = HERE.parents[1] / "docs" / "how-to" / "gdb.md"
 ARM64_PLACE = 0x40200000
 ARM64_CODE = (
     # x0 to x2 from behind the code; TTBR0_EL1, TTBR1_EL1, TCR_EL1; wait
@@ -128,15 +130,11 @@ def test_a_word_is_explained_by_its_type_or_by_the_level_asked_for(gdb: Gdb, wor
 
 
 def test_the_function_gives_text_also_in_a_program_that_runs(gdb: Gdb, words: str) -> None:
-    commands = (
-        "break look",
-        "run",
-        'printf "%s\\n", $pswp(vmf->orig_pte)',
-        'print $pswp(vmf->pmd->pmd, "pmd")',
-        "kill",
-    )
-    output = gdb(*commands, arguments=(words,))
-    assert "\nSWAP type 1 offset 0xf3 exclusive soft_dirty uffd\n" in output
+    conditions = [f'break look if $_regex($pswp(vmf->{word}), "MIG.*")' for word in ("orig_pte", "pmd[0]")]
+    asked = ("run", "print $pswp(vmf->orig_pte)", 'print $pswp(vmf->pmd->pmd, "pmd")', "kill")
+    output = gdb(*conditions, *asked, arguments=(words,))
+    assert "\nBreakpoint 2, look " in output
+    assert '= "SWAP type 1 offset 0xf3 exclusive soft_dirty uffd"\n' in output
     assert '= "MIGRATION_READ_EXCLUSIVE type 26 pfn 0x5c00 dirty uffd"\n' in output
 
 
@@ -179,20 +177,40 @@ def machine(memory: Memory, path: Path, cr4: int) -> str:
 
 
 TO_LONG_MODE = ("set architecture i386:x86-64", "stepi 14")
+UPPER = 0x7F1234567000
 
 
-@pytest.mark.parametrize("la57", [False, True])
-def test_walks_on_a_machine_in_qemu_agree_with_its_mmu(gdb: Gdb, tmp_path: Path, la57: bool) -> None:
-    arch = pmdswp.get("x86_64", la57=la57)
+def mapped(arch: Arch, upper: int = UPPER) -> Memory:
+    """Page tables with pages, swap entries, and the code of the machine."""
     memory = Memory(arch)
-    upper = 0x7F123456_7000 if not la57 else 0xF3_7F123456_7000
-    # the code of the machine is at the end of the lower 4 GiB
+    # the code is at the end of the lower 4 GiB
     memory.put(0xFFE00000, arch.pmd.make(0xFFE00, {"write", "exec"}), "pmd")
     memory.put(0x40000000, arch.pmd.make(0x1200, {"write", "user"}), "pmd")
     memory.put(0x80000000, arch.encode_pmd(3, 0x1000, exclusive=True), "pmd")
     memory.put(upper, arch.pte.make(0x1234, {"user"}))
     for page in range(16):
         memory.put(upper + 0x10000 + page * 4096, arch.encode_pte(1, 0x500 + page, soft_dirty=True))
+    return memory
+
+
+def vmcore(path: Path, arch: Arch) -> str:
+    """A core file with one swap entry, which is at other addresses than in physical memory."""
+    memory = Memory(arch)
+    memory.put(0x7F0000201000, arch.encode_pte(2, 0x500, exclusive=True))
+    la57 = arch.config.option("la57") is True
+    text = f"OSRELEASE=6.12.117+deb13-amd64\nPAGESIZE=4096\nNUMBER(pgtable_l5_enabled)={la57:d}\n"
+    status = bytearray(336)
+    struct.pack_into("<i", status, 32, 1)
+    registers = qemu_note(memory.root | 5, 0x1020 if la57 else 0x20)
+    notes = note(b"CORE", 1, bytes(status)) + registers + note(b"VMCOREINFO", 0, text.encode())
+    path.write_bytes(core_file(notes, {(memory.root, memory.root + DIRECT_MAP): memory.image()}))
+    return str(path)
+
+
+@pytest.mark.parametrize("la57", [False, True])
+def test_walks_on_a_machine_in_qemu_agree_with_its_mmu(gdb: Gdb, tmp_path: Path, la57: bool) -> None:
+    upper = 0xF3_7F123456_7000 if la57 else UPPER
+    memory = mapped(pmdswp.get("x86_64", la57=la57), upper)
     output = gdb(
         machine(memory, tmp_path, 0x1020 if la57 else 0x20),
         "pswp-walk 0",
@@ -290,16 +308,8 @@ def test_walks_on_arm64_in_qemu_go_by_the_registers(gdb: Gdb, tmp_path: Path, ar
 
 def test_a_vmcore_is_walked_by_its_headers_and_notes(gdb: Gdb, tmp_path: Path) -> None:
     arch = pmdswp.get("x86_64", kernel="6.12", la57=True)
-    memory = Memory(arch)
-    va = 0x7F0000201000
-    memory.put(va, arch.encode_pte(2, 0x500, exclusive=True))
-    text = b"OSRELEASE=6.12.117+deb13-amd64\nPAGESIZE=4096\nNUMBER(pgtable_l5_enabled)=1\n"
-    status = bytearray(336)
-    struct.pack_into("<i", status, 32, 1)
-    notes = note(b"CORE", 1, bytes(status)) + qemu_note(memory.root | 5, 0x1020) + note(b"VMCOREINFO", 0, text)
-    path = tmp_path / "vmcore"
-    path.write_bytes(core_file(notes, {(memory.root, memory.root + DIRECT_MAP): memory.image()}))
-    output = gdb("pswp-config", f"pswp-walk {va:#x}", "pswp-walk -r 0x7000000 0", arguments=("-core", str(path)))
+    path = vmcore(tmp_path / "vmcore", arch)
+    output = gdb("pswp-config", "pswp-walk 0x7f0000201000", "pswp-walk -r 0x7000000 0", arguments=("-core", path))
     assert "kernel            6.12.117+deb13-amd64: OSRELEASE in VMCOREINFO\n" in output
     assert "memory            physical, by the program headers of the vmcore\n" in output
     assert "SWAP type 2 offset 0x500 exclusive\n" in output
@@ -318,3 +328,28 @@ def test_entries_that_are_big_endian_in_a_little_endian_kernel_are_shown_as_it_c
     assert number == "0xffffffffffe180e"
     assert shown.startswith("0x0e18feffffffff0f ")
     assert "\npte 0x0e18feffffffff0f  " in output
+
+
+def sessions() -> list[list[str]]:
+    """The sessions of the how-to: what is shown from each prompt to the next."""
+    blocks = re.findall(r"^```text\n(.*?)^```$", HOW_TO.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [block.split("(gdb) ")[1:] for block in blocks]
+
+
+def replayed(gdb: Gdb, session: list[str], *before: str, arguments: tuple[str, ...] = ()) -> list[str]:
+    """What gdb says to the commands of a session."""
+    commands = [part.partition("\n")[0] for part in session]
+    marked = [word for command in commands for word in ("echo (gdb) \\n", command)]
+    output = gdb(*before, *marked, "echo (gdb) \\n", arguments=arguments)
+    *answers_, _ = output.split("(gdb) \n")[1:]
+    return [f"{command}\n{answer}" for command, answer in zip(commands, answers_, strict=True)]
+
+
+def test_the_sessions_of_the_how_to_go_as_shown(gdb: Gdb, words: str, tmp_path: Path) -> None:
+    first, second, machine_, dump = sessions()
+    assert replayed(gdb, first, arguments=(words,)) == first
+    assert replayed(gdb, second, arguments=(words,)) == second
+    arch = pmdswp.get("x86_64")
+    assert replayed(gdb, machine_, machine(mapped(arch), tmp_path, 0x20), *TO_LONG_MODE) == machine_
+    path = vmcore(tmp_path / "vmcore", pmdswp.get("x86_64"))
+    assert replayed(gdb, dump, arguments=("-core", path)) == dump

@@ -206,9 +206,9 @@ class PswpConfig(gdb.Command):
 
 
 class PswpFunction(gdb.Function):
-    r"""What a page-table word is, as text: $pswp(VALUE [, LEVEL]).
+    """What a page-table word is, as text: $pswp(VALUE [, LEVEL]).
 
-    VALUE and LEVEL are those of the command pswp: printf "%s\n", $pswp(vmf->orig_pte)
+    VALUE and LEVEL are those of the command pswp. For a breakpoint: if $_regex($pswp(vmf->orig_pte), "MIGRATION.*").
     """
 
     def __init__(self) -> None:

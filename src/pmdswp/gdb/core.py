@@ -66,8 +66,8 @@ def read_core(file: BinaryIO) -> Core:
     if (start[4], *struct.unpack_from(f"{order}H", start, 16)) != _CORE_64:
         raise DecodeError("an ELF file, but not a 64-bit core file")
     entry_size, count = struct.unpack_from(f"{order}HH", start, 54)
-    file.seek(*struct.unpack_from(f"{order}Q", start, 32))
-    headers = file.read(entry_size * count)
+    (offset,) = struct.unpack_from(f"{order}Q", start, 32)
+    headers = _read(file, offset, entry_size * count)
     if len(headers) < entry_size * count or entry_size < _HEADER:
         raise DecodeError(f"the file ends before its {count} program headers do")
     segments: list[Segment] = []
@@ -79,11 +79,18 @@ def read_core(file: BinaryIO) -> Core:
             # gdb has zeros where the file has less than the memory
             segments.append(Segment(physical, virtual, in_file))
         elif what == _PT_NOTE:
-            file.seek(place)
-            for owner, kind, data in _notes(file.read(min(in_file, _LONGEST)), order):
+            for owner, kind, data in _notes(_read(file, place, min(in_file, _LONGEST)), order):
                 vmcoreinfo = data.decode(errors="replace") if owner == b"VMCOREINFO" else vmcoreinfo
                 registers.extend(_registers(owner, kind, data, order))
     return Core(tuple(sorted(segments)), vmcoreinfo, tuple(registers))
+
+
+def _read(file: BinaryIO, offset: int, size: int) -> bytes:
+    """What the file has there, which may be less, or nothing at an offset that no file can have."""
+    if offset >> 63:
+        return b""
+    file.seek(offset)
+    return file.read(size)
 
 
 def _registers(owner: bytes, kind: int, data: bytes, order: str) -> Iterator[Mapping[str, int]]:

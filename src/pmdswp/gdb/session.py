@@ -18,7 +18,7 @@ from pmdswp.identify.vmcoreinfo import read_release, read_vmcoreinfo
 from pmdswp.render.text import Palette, describe, describe_leaf, entry_block
 from pmdswp.render.walks import range_listing, way
 from pmdswp.softleaf import LEVELS, LevelName, SoftLeaf
-from pmdswp.walk import Read, ReadError, lookup, walk
+from pmdswp.walk import Read, lookup, walk
 
 __all__ = ["LEAF_TYPES", "LEVEL_TYPES", "Session", "Target", "Word"]
 
@@ -95,9 +95,13 @@ class Session:
 
         Other options are still what the target says of them, if it is of this architecture. None: all of them are.
         """
+        before = self._chosen
         self._chosen = None if machine is None else (find(machine).name, dict(options))
-        # what cannot be is refused now
-        self.identified()
+        try:
+            self.identified()
+        except PmdSwpError:
+            self._chosen = before
+            raise
 
     def identified(self, va: int = 0) -> Identified:
         """The configuration, with the evidence for each option. `va`: registers may be others for other addresses."""
@@ -227,19 +231,17 @@ class Session:
         """How physical memory is read, in words, and that."""
         core = self._core_headers()
         if core is not None and core.segments:
-            return "physical, by the program headers of the vmcore", self._read_core
+            target = self._target
+            return (
+                "physical, by the program headers of the vmcore",
+                lambda physical, size: target.read(core.place(physical, size), size),
+            )
         # an empty answer is that of a stub which does not know the packet
         if self._target.packet(f"q{_PHYSICAL}"):
             return "physical, by QEMU's stub", self._read_qemu
         raise UnsupportedError(
             "physical memory cannot be read here: that needs QEMU's stub, an ELF vmcore, or /proc/kcore"
         )
-
-    def _read_core(self, physical: int, size: int) -> bytes:
-        core = self._core_headers()
-        if core is None:
-            raise ReadError("the vmcore is gone")
-        return self._target.read(core.place(physical, size), size)
 
     def _read_qemu(self, physical: int, size: int) -> bytes:
         before = self._target.packet(f"q{_PHYSICAL}")
