@@ -22,7 +22,7 @@ from walk.memory import Memory
 DIRECT_MAP = 0xFFFF888000000000
 VA = 0x7F0000201000
 ASSUMED = "kernel pmd-swap-v3 is assumed: `pswp-config ARCH --kernel RELEASE` says which it is"
-NO_MEMORY = "physical memory cannot be read here: that needs QEMU's stub, an ELF vmcore, or /proc/kcore"
+NO_MEMORY = "physical memory cannot be read here: that needs QEMU's stub or an ELF vmcore"
 
 
 def value_of(lines: Iterable[str], name: str) -> str:

@@ -239,9 +239,7 @@ class Session:
         # an empty answer is that of a stub which does not know the packet
         if self._target.packet(f"q{_PHYSICAL}"):
             return "physical, by QEMU's stub", self._read_qemu
-        raise UnsupportedError(
-            "physical memory cannot be read here: that needs QEMU's stub, an ELF vmcore, or /proc/kcore"
-        )
+        raise UnsupportedError("physical memory cannot be read here: that needs QEMU's stub or an ELF vmcore")
 
     def _read_qemu(self, physical: int, size: int) -> bytes:
         before = self._target.packet(f"q{_PHYSICAL}")
