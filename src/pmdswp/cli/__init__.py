@@ -29,6 +29,7 @@ COMMANDS = {
     "identify": "which kernel a vmcore, a .config, a kernel log or this machine is of, option by option",
     "layout": "what each bit of a swap entry means",
     "scan": "summarise a raw file of page tables of any size (needs the extra `scan`)",
+    "pagemap": "how much of what a process has in swap one PMD entry for each range could stand for",
     "prove": "prove the laws of the codec for every word (needs the extra `prove`)",
     "check-tree": "ask a kernel source tree, compiled here, what its entries are",
     "vectors": "list or print what compiled kernels computed",
@@ -42,7 +43,7 @@ COMMANDS = {
 EXIT_STATUS = {
     0: "everything asked for was answered",
     1: "part of the input could not be read and the rest was; a proof found something; a tree differs; a scenario or a "
-    "selftest failed",
+    "selftest failed; a process ended",
     2: "arguments or input are bad: one line on standard error says why",
     129: "SIGHUP, where what was written so far is complete (scan)",
     130: "Ctrl-C",
