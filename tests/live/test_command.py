@@ -64,6 +64,11 @@ def test_a_process_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == (WHOLE, "")
 
 
+def test_the_how_to_shows_it() -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "pagemap.md"
+    assert f"```text\n{WHOLE}```\n" in page.read_text(encoding="utf-8")
+
+
 @pytest.mark.usefixtures("proc")
 def test_ranges_are_listed_if_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pagemap", "7", "--ranges"]) == 0
