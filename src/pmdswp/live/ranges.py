@@ -93,7 +93,7 @@ def judge(arch: Arch, words: Sequence[int]) -> Verdict:
     elif any(base % nr for _, base in bases):
         breaks.add("alignment")
     breaks.update(_flags([word for _, word in swap]))
-    return Verdict(len(swap), _sorted(breaks), devices, others)
+    return Verdict(len(swap), _sorted(breaks), dict(devices), dict(others))
 
 
 def _missing(words: Sequence[int], entries: int) -> list[str]:
