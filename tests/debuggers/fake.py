@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pmdswp.walk import ReadError
 
@@ -26,11 +27,15 @@ class FakeTarget:
     path: str | None = None
     kernel: str | None = None
     thread: int = 0
+    order: Literal["little", "big"] = "little"
     mode: str = "0"
     modes: list[str] = field(default_factory=list)
 
     def architecture(self) -> str:
         return self.name
+
+    def byteorder(self) -> Literal["little", "big"]:
+        return self.order
 
     def register(self, name: str) -> int | None:
         return self.registers.get(name)

@@ -29,6 +29,9 @@ ARM64_CODE = (
     *(0xD5182000, 0xD5182021, 0xD5182042),
     *(0x14000000, 0),
 )
+RISCV64_PLACE = 0x80000000
+RISCV64_CODE = (0x00000297, 0x0102B283, 0x18029073, 0x0000006F)
+"""satp from behind the code; wait."""
 DIRECT_MAP = 0xFFFF888000000000
 
 Gdb = Callable[..., str]
@@ -304,6 +307,55 @@ def test_walks_on_arm64_in_qemu_go_by_the_registers(gdb: Gdb, tmp_path: Path, ar
     assert output.count(f"pte  {place:#x}  {arch.encode_pte(2, 0x777, exclusive=True):#018x}") == 2
     assert output.count("SWAP type 2 offset 0x777 exclusive\n") == 2
     assert f"root {memory.root:#x}: TTBR1_EL1\n" in output
+
+
+@pytest.mark.parametrize(("bits", "mode"), [(39, 8), (48, 9), (57, 10)])
+def test_walks_on_riscv64_in_qemu_have_the_levels_that_satp_says(
+    gdb: Gdb, tmp_path: Path, bits: int, mode: int
+) -> None:
+    qemu = program("qemu-system-riscv64")
+    memory = Memory(pmdswp.get("riscv64", va_bits=bits), base=RISCV64_PLACE + 0x1000000)
+    place = memory.put(0x12345000, memory.arch.encode_pte(2, 0x777, exclusive=True))
+    code = struct.pack("<4IQ", *RISCV64_CODE, mode << 60 | memory.root >> 12)
+    (tmp_path / "code.bin").write_bytes(code)
+    (tmp_path / "tables.bin").write_bytes(memory.image())
+    output = gdb(
+        f"target remote | exec {qemu} -M virt -cpu rv64 -m 256 -bios none -nodefaults -display none -S -gdb stdio"
+        f" -device loader,file=code.bin,addr={RISCV64_PLACE:#x},force-raw=on"
+        f" -device loader,file=tables.bin,addr={memory.root:#x},force-raw=on",
+        "stepi 12",
+        "pswp-walk 0x12345000",
+        "kill",
+        with_=program("gdb-multiarch"),
+    )
+    steps = [line.split()[0] for line in output.splitlines() if line.startswith(("pgd", "p4d", "pud", "pmd", "pte"))]
+    assert steps == [level.name for level in memory.tables]
+    assert f"root {memory.root:#x}: satp\n" in output
+    assert f"pte  {place:#x}  " in output
+
+
+def test_walks_on_s390x_in_qemu_begin_at_the_primary_asce(gdb: Gdb, tmp_path: Path) -> None:
+    qemu = program("qemu-system-s390x")
+    memory = Memory(pmdswp.get("s390x"), base=0x1000000)
+    place = memory.put(0x12345000, memory.arch.encode_pte(2, 0x777, exclusive=True))
+    low = bytearray(0x1000)
+    # a PSW for the code, which loads CR1 and waits; a root table of the first kind, with all of its entries
+    low[:8] = bytes.fromhex("0008000080000400")
+    low[0x300:0x308] = struct.pack(">Q", memory.root | 0xF)
+    low[0x400:0x40A] = bytes.fromhex("eb110300002f a7f40000")
+    (tmp_path / "low.bin").write_bytes(low)
+    (tmp_path / "tables.bin").write_bytes(memory.image())
+    remote = (
+        f"target remote | exec {qemu} -L /usr/share/qemu -M s390-ccw-virtio -m 64 -nodefaults -display none -S"
+        f" -gdb stdio -kernel low.bin -device loader,file=tables.bin,addr={memory.root:#x},force-raw=on"
+    )
+    asked = ("stepi 2", "pswp-walk 0x12345000", "kill")
+    multiarch = program("gdb-multiarch")
+    assert "as little-endian: `set endian big`" in gdb(remote, *asked, with_=multiarch)
+    output = gdb("set endian big", remote, *asked, with_=multiarch)
+    assert f"root {memory.root | 0xF:#x}: cr1\n" in output
+    assert f"pte  {place:#x}  " in output
+    assert "SWAP type 2 offset 0x777 exclusive\n" in output
 
 
 def test_a_vmcore_is_walked_by_its_headers_and_notes(gdb: Gdb, tmp_path: Path) -> None:

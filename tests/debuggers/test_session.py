@@ -250,6 +250,14 @@ def test_what_gdb_takes_for_another_machine_is_said() -> None:
     assert session.text(Word(0)) == "NONE"
 
 
+def test_an_s390x_that_gdb_takes_for_little_endian_is_said() -> None:
+    target = FakeTarget(name="s390:64-bit", registers={"cr1": 0x110000F})
+    with pytest.raises(UnsupportedError, match="gdb reads numbers of s390:64-bit as little-endian: `set endian big`"):
+        list(Session(target).config_lines())
+    target.order = "big"
+    assert value_of(Session(target).config_lines(), "root") == "0x110000f: cr1"
+
+
 def test_facts_that_contradict_each_other_are_named(tmp_path: Path) -> None:
     path = tmp_path / "vmcore"
     text = b"OSRELEASE=6.12\nNUMBER(pgtable_l5_enabled)=1\n"

@@ -27,6 +27,9 @@ class GdbTarget:
     def architecture(self) -> str:
         return str(gdb.selected_inferior().architecture().name())
 
+    def byteorder(self) -> Literal["little", "big"]:
+        return "big" if "big endian" in _told("show endian") else "little"
+
     def register(self, name: str) -> int | None:
         if gdb.selected_thread() is None:
             return None
@@ -65,6 +68,9 @@ class GdbTarget:
             return None
 
 
+_target = GdbTarget()
+
+
 def _told(command: str) -> str:
     return str(gdb.execute(command, to_string=True))
 
@@ -73,7 +79,7 @@ def _word(value: Any) -> Word:
     """A value of gdb's, taken out of the structures that the kernel wraps words in."""
     name = value.type.unqualified().name
     known = name if name in LEVEL_TYPES or name in LEAF_TYPES else ""
-    order: Literal["little", "big"] = "big" if "big endian" in _told("show endian") else "little"
+    order = _target.byteorder()
     inner = value
     while inner.type.strip_typedefs().code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION):
         fields = inner.type.strip_typedefs().fields()
@@ -102,7 +108,7 @@ class _ConfigParser(Parser):
         raise gdb.GdbError(message)
 
 
-session = Session(GdbTarget())
+session = Session(_target)
 
 
 def _show(lines: Callable[[], Iterable[str]]) -> None:

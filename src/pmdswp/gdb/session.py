@@ -47,6 +47,9 @@ class Target(Protocol):
     def architecture(self) -> str:
         """Its architecture, by the name that gdb has for it."""
 
+    def byteorder(self) -> Literal["little", "big"]:
+        """The byte order in which it reads numbers of the target."""
+
     def register(self, name: str) -> int | None:
         """The value of a register of the selected CPU; None if it has none of that name."""
 
@@ -122,6 +125,9 @@ class Session:
         machine = _ours(name)
         if machine is None:
             raise UnsupportedError(f"gdb has architecture {name}: `set architecture` or pswp-config says another")
+        if machine == "s390x" and self._target.byteorder() != "big":
+            # so it is by default where gdb has no file of the machine's
+            raise UnsupportedError(f"gdb reads numbers of {name} as little-endian: `set endian big`")
         clues.machine(machine, f"gdb has architecture {name}")
         core = self._core_headers()
         if core is not None:

@@ -80,20 +80,24 @@ def judge(arch: Arch, words: Sequence[int]) -> Verdict:
         known = [word for _, word in entries if not word & _GUARD_BIT]
         breaks.update((HIDDEN, *_flags(known), *(["kind"] if len(known) < len(entries) else [])))
         return Verdict(len(known), _sorted(breaks), {}, {})
-    swap = [(i, word) for i, word in entries if word & _TYPE < arch.max_swapfiles]
-    devices = Counter(word & _TYPE for _, word in swap)
-    others = Counter(word & _TYPE for _, word in entries if word & _TYPE >= arch.max_swapfiles)
+    # type, and above it the slot that page 0 would have: one number for all entries that follow each other
+    runs = [(word & _FRAME) - i * _STEP for i, word in entries]
+    types = Counter(run & _TYPE for run in runs)
+    others = {swp_type: pages for swp_type, pages in types.items() if swp_type >= arch.max_swapfiles}
+    devices = {swp_type: pages for swp_type, pages in types.items() if swp_type not in others}
     if others:
         breaks.add("kind")
+        entries = [(i, word) for i, word in entries if word & _TYPE in devices]
+        runs = [run for run in runs if run & _TYPE in devices]
     if len(devices) > 1:
         breaks.add("devices")
-    bases = {(word & _TYPE, ((word & _FRAME) >> MAX_SWAPFILES_SHIFT) - i) for i, word in swap}
-    if len(bases) > len(devices):
+    starts = set(runs)
+    if len(starts) > len(devices):
         breaks.add("order")
-    elif any(base % nr for _, base in bases):
+    elif any((start >> MAX_SWAPFILES_SHIFT) % nr for start in starts):
         breaks.add("alignment")
-    breaks.update(_flags([word for _, word in swap]))
-    return Verdict(len(swap), _sorted(breaks), dict(devices), dict(others))
+    breaks.update(_flags([word for _, word in entries]))
+    return Verdict(len(entries), _sorted(breaks), devices, others)
 
 
 def _missing(words: Sequence[int], entries: int) -> list[str]:
