@@ -132,7 +132,8 @@ def test_a_range_is_listed_in_runs_with_what_could_not_be_read() -> None:
     memory = Memory(pmdswp.get("x86_64"))
     for page in range(8):
         memory.put(page * 4096, memory.arch.encode_pte(1, 0x500 + page))
-    memory.put(9 * 4096, memory.arch.encode_pte(1, 0x509))
+    # the next slot, but not the next page
+    memory.put(9 * 4096, memory.arch.encode_pte(1, 0x508))
     for huge in range(3):
         memory.put((huge + 4) << 21, memory.arch.encode_pmd(1, (huge + 4) * 512), "pmd")
     lost = memory.put(1 << 30, 0) & ~0xFFF
@@ -203,7 +204,11 @@ def test_a_vmcore_tells_kernel_root_and_memory(tmp_path: Path) -> None:
     assert (lines[0], lines[-1].split("  ")[-1]) == ("root 0x100000: cr3", "SWAP type 2 offset 0x500 exclusive")
     target.thread = 2
     assert value_of(session.config_lines(), "root") == "no register here says where page tables begin"
-    # another target in the same session
+    # other targets in the same session
+    other = tmp_path / "other"
+    other.write_bytes(core_file(note(b"VMCOREINFO", 0, b"OSRELEASE=6.1.5\n"), {}))
+    target.path = str(other)
+    assert value_of(session.config_lines(), "kernel") == "6.1.5: OSRELEASE in VMCOREINFO"
     target.path = None
     assert value_of(session.config_lines(), "kernel") == "pmd-swap-v3: assumed"
 
@@ -228,6 +233,10 @@ def test_what_is_chosen_wins_over_what_the_target_says_and_the_rest_stays() -> N
     assert value_of(lines, "device_private") == "False: by pswp-config"
     assert value_of(lines, "la57") == "True: CR4 is 0x1000"
     assert value_of(lines, "migration") == "True: assumed"
+    # what is assumed of another release does not stay
+    s390x = Session(FakeTarget(name="s390:64-bit", order="big"))
+    s390x.configure("s390x", {"kernel": "6.12"})
+    assert s390x.arch == pmdswp.get("s390x", kernel="6.12")
     session.configure("arm64", {"page_size": 16384})
     assert (session.arch.name, session.arch.page_size) == ("arm64", 16384)
     session.configure(None)
