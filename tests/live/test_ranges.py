@@ -213,12 +213,12 @@ def test_tallies_add_up() -> None:
     one, two, both = Tally(), Tally(), Tally()
     list(examine(RECORDED_ARCH, ROOT, one, []))
     list(examine(RECORDED_ARCH, USER, two, []))
-    one.huge, one.file = Count(1, 512), 3
+    one.huge, one.file, one.shared = Count(1, 512), 3, 4
     both.add_all(one)
     both.add_all(two)
     assert both.pages == one.pages + two.pages
     assert both.breaks["present"] == Count(2, 1020)
     assert both.devices == one.devices
-    assert (both.huge, both.file, both.edge) == (Count(1, 512), 3, 1024)
+    assert (both.huge, both.file, both.shared, both.edge) == (Count(1, 512), 3, 4, 1024)
     with pytest.raises(TypeError):
         one.whole += (1, 2)

@@ -95,9 +95,11 @@ def examine(arch: Arch, memory: Memory, tally: Tally, notes: list[str]) -> Itera
                 raise EndedError(f"its memory was gone at {start:#x}")
             yield from _ranges(arch, area, start, words, tally)
         pages = tally.pages - before
-        # shared memory that is swapped out has no entry in the page tables
-        if pages != area.swap >> arch.page_shift and area.is_anonymous:
-            changed, differ = changed + 1, differ + abs(pages - (area.swap >> arch.page_shift))
+        told = area.swap >> arch.page_shift
+        if not area.is_anonymous:
+            tally.shared += max(0, told - pages)
+        elif pages != told:
+            changed, differ = changed + 1, differ + abs(pages - told)
     if changed:
         notes.append(f"mappings that changed while they were read: {changed}; pages in swap, more or fewer: {differ}")
 

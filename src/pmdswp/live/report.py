@@ -34,6 +34,8 @@ _HIDDEN = "types and slots are not shown to you (that needs CAP_SYS_ADMIN): nobo
 def tally_lines(arch: Arch, title: str, tally: Tally, devices: Sequence[SwapDevice]) -> Iterator[str]:
     """The answer in full, for a process or for several."""
     yield f"{title}: {_amount(arch, tally.pages)} in swap, {tally.pages} pages"
+    if tally.shared:
+        yield f"  beside them {_amount(arch, tally.shared)} of shared memory, which has no entries in page tables"
     if not tally.pages:
         return
     for number, pages in sorted(tally.devices.items()):
@@ -49,7 +51,7 @@ def tally_lines(arch: Arch, title: str, tally: Tally, devices: Sequence[SwapDevi
         yield from _rows([["what breaks ranges", "ranges", "in swap", "alone", "in swap", ""], *_breaks(arch, tally)])
     yield ""
     yield _HIDDEN if not tally.devices else _UNSEEN
-    if len(devices) > 1 or any(number >= len(devices) for number in tally.devices):
+    if tally.devices and (len(devices) > 1 or max(tally.devices) >= len(devices)):
         yield CAVEAT
 
 
@@ -137,6 +139,7 @@ def record(arch: Arch, found: Found, devices: Sequence[SwapDevice]) -> dict[str,
         "breaks": {name: {**tally.breaks[name]._asdict(), "alone": tally.alone[name]._asdict()} for name in BREAKS},
         "edge": tally.edge,
         "file": tally.file,
+        "shared": tally.shared,
         "already_pmd": tally.huge.ranges,
         "devices": [
             {"type": number, "name": _name(devices, number), "pages": pages}

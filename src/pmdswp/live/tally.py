@@ -51,7 +51,9 @@ class Tally:
     edge: int = 0
     """Pages of anonymous memory outside of whole PMD-sized ranges: at the ends of mappings."""
     file: int = 0
-    """Pages of private mappings of files, and of shared memory, as far as pagemap shows them."""
+    """Pages of private mappings of files."""
+    shared: int = 0
+    """Pages of shared memory, by smaps: page tables have no entries for them, and `pages` does not count them."""
     huge: Count = _NONE
     """Ranges of which PAGEMAP_SCAN says that a PMD swap entry stands for them already, where the kernel has such."""
     devices: Counter[int] = field(default_factory=Counter)
@@ -91,6 +93,7 @@ class Tally:
         self.huge += other.huge
         self.edge += other.edge
         self.file += other.file
+        self.shared += other.shared
         self.devices.update(other.devices)
         self.others.update(other.others)
         _add(self.breaks, other.breaks)
