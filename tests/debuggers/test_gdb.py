@@ -92,7 +92,7 @@ def answers(output: str) -> Iterator[str]:
 
 
 def test_values_of_the_kernels_types_are_shown_with_what_they_are(gdb: Gdb, words: str) -> None:
-    names = ("pte", "empty", "pmds[1]", "pud", "p4d", "entry", "leaf", "pmds", "pair")
+    names = ("pte", "empty", "pmds[1]", "pud", "p4d", "entry", "leaf", "pgd", "pmds", "pair")
     shown = list(answers(gdb(*(f"print {name}" for name in names), arguments=(words,))))
     assert shown == [
         "0x0ffffffffffe180e SWAP type 1 offset 0xf3 exclusive soft_dirty uffd",
@@ -102,6 +102,7 @@ def test_values_of_the_kernels_types_are_shown_with_what_they_are(gdb: Gdb, word
         "<x86_64 kernel 7.3 has no level 'p4d': this configuration folds it>",
         "0x0400000000000123 SWAP type 1 offset 0x123",
         "0x78000000000f0000 DEVICE_EXCLUSIVE type 30 pfn 0xf0000",
+        "0x0000000000104067 TABLE at 0x104000 write young dirty exec user",
         (
             "{0xd7ffefffff47fe04 MIGRATION_READ_EXCLUSIVE type 26 pfn 0x5c00 dirty uffd, "
             "0x8000000012e001e7 PRESENT pfn 0x12e00 write young dirty user global huge}"
@@ -146,6 +147,7 @@ def test_the_function_gives_text_also_in_a_program_that_runs(gdb: Gdb, words: st
     [
         ("pswp", "pswp [-l LEVEL] EXPRESSION"),
         ("pswp pair", "a struct pair is not a word of 64 bits"),
+        ("pswp halves", "a struct halves is not a word of 64 bits"),
         ("pswp pmds", "a pmd_t [2] is not a word: Cannot convert value to long."),
         ("pswp nothing", 'No symbol "nothing" in current context.'),
         ("pswp -l none 1", "no level 'none'; allowed: 'pte', 'pmd', 'pud', 'p4d', 'pgd'"),
@@ -197,15 +199,16 @@ def mapped(arch: Arch, upper: int = UPPER) -> Memory:
 
 
 def vmcore(path: Path, arch: Arch) -> str:
-    """A core file with one swap entry, which is at other addresses than in physical memory."""
+    """A core file of two CPUs with one swap entry, which is at other addresses than in physical memory."""
     memory = Memory(arch)
     memory.put(0x7F0000201000, arch.encode_pte(2, 0x500, exclusive=True))
     la57 = arch.config.option("la57") is True
     text = f"OSRELEASE=6.12.117+deb13-amd64\nPAGESIZE=4096\nNUMBER(pgtable_l5_enabled)={la57:d}\n"
-    status = bytearray(336)
-    struct.pack_into("<i", status, 32, 1)
-    registers = qemu_note(memory.root | 5, 0x1020 if la57 else 0x20)
-    notes = note(b"CORE", 1, bytes(status)) + registers + note(b"VMCOREINFO", 0, text.encode())
+    cr4 = 0x1020 if la57 else 0x20
+    statuses = [bytes(32) + struct.pack("<i", pid) + bytes(300) for pid in (1, 2)]
+    registers = qemu_note(memory.root | 5, cr4) + qemu_note(0x7000000, cr4)
+    notes = b"".join(note(b"CORE", 1, status) for status in statuses) + registers
+    notes += note(b"VMCOREINFO", 0, text.encode())
     path.write_bytes(core_file(notes, {(memory.root, memory.root + DIRECT_MAP): memory.image()}))
     return str(path)
 
@@ -226,6 +229,7 @@ def test_walks_on_a_machine_in_qemu_agree_with_its_mmu(gdb: Gdb, tmp_path: Path,
         "pswp-walk 0x80005000",
         "monitor gva2gpa 0x80005000",
         f"pswp-range 0x40000000 {upper + 0x100000:#x}",
+        "pswp-range 0x80000000 +0x1000",
         "kill",
     )
     assert "cr3: CR0 has paging off; give a physical address: -r ROOT\n" in output
@@ -248,6 +252,7 @@ def test_walks_on_a_machine_in_qemu_agree_with_its_mmu(gdb: Gdb, tmp_path: Path,
         [f"{upper + 0x10000:#x}", "pte", "16"],
     ]
     assert listed[4].endswith("SWAP type 1 offset 0x500 soft_dirty, then +1 each")
+    assert output.count("\n0x80000000 ") == 2
 
 
 def test_the_stub_goes_on_to_read_as_it_did(gdb: Gdb, tmp_path: Path) -> None:
@@ -361,11 +366,19 @@ def test_walks_on_s390x_in_qemu_begin_at_the_primary_asce(gdb: Gdb, tmp_path: Pa
 def test_a_vmcore_is_walked_by_its_headers_and_notes(gdb: Gdb, tmp_path: Path) -> None:
     arch = pmdswp.get("x86_64", kernel="6.12", la57=True)
     path = vmcore(tmp_path / "vmcore", arch)
-    output = gdb("pswp-config", "pswp-walk 0x7f0000201000", "pswp-walk -r 0x7000000 0", arguments=("-core", path))
+    asked = ("pswp-config", "pswp-walk 0x7f0000201000", "pswp-walk -r 0x7000000 0", "thread 2", "pswp-walk 0x1000")
+    output = gdb(*asked, arguments=("-core", path))
     assert "kernel            6.12.117+deb13-amd64: OSRELEASE in VMCOREINFO\n" in output
     assert "memory            physical, by the program headers of the vmcore\n" in output
     assert "SWAP type 2 offset 0x500 exclusive\n" in output
-    assert output.endswith("0x0: unknown, as a table on the way cannot be read\n")
+    assert "root 0x7000000: given\n" in output
+    assert "0x0: unknown, as a table on the way cannot be read\n" in output
+    # the other CPU has other tables
+    assert "root 0x7000000: cr3\n" in output
+    # a file that was cut off, whatever its headers say
+    os.truncate(path, Path(path).stat().st_size - (1 << 12))
+    cut = gdb("pswp-walk 0x7f0000201000", arguments=("-core", path))
+    assert cut.endswith("0x7f0000201000: unknown, as a table on the way cannot be read\n")
 
 
 def test_where_there_is_no_target_words_are_read_as_told(gdb: Gdb) -> None:

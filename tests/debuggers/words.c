@@ -2,13 +2,14 @@
 
 typedef struct { unsigned long pte; } pte_t;
 typedef struct { unsigned long pmd; } pmd_t;
-typedef struct { unsigned long pgd; } pgd_t;
+typedef union { unsigned long pgd; unsigned int halves[2]; } pgd_t;
 typedef struct { pgd_t pgd; } p4d_t;
 typedef struct { unsigned long pud; } pud_t;
 typedef struct { unsigned long val; } swp_entry_t;
 typedef swp_entry_t softleaf_t;
 struct fault { pte_t orig_pte; pmd_t *pmd; };
 struct pair { unsigned long first, second; };
+struct halves { unsigned int first, second; };
 
 struct { struct { char sysname[65], nodename[65], release[65]; } name; } init_uts_ns = {
 	{ "Linux", "(none)", "7.3.4" }
@@ -22,6 +23,8 @@ p4d_t p4d = { { 0x103067UL } };
 swp_entry_t entry = { 0x0400000000000123UL };
 softleaf_t leaf = { 0x78000000000f0000UL };
 struct pair pair = { 1, 2 };
+struct halves halves = { 1, 2 };
+pgd_t pgd = { 0x104067UL };
 
 static unsigned long look(struct fault *vmf)
 {

@@ -82,7 +82,7 @@ def _word(value: Any) -> Word:
     order = _target.byteorder()
     inner = value
     while inner.type.strip_typedefs().code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION):
-        fields = inner.type.strip_typedefs().fields()
+        fields = [field for field in inner.type.strip_typedefs().fields() if field.type.sizeof == 8]
         if inner.type.sizeof != 8 or not fields:
             raise DecodeError(f"a {inner.type} is not a word of 64 bits")
         inner = inner[fields[0]]
