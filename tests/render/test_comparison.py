@@ -166,7 +166,9 @@ def differing(one: Level, other: Level) -> set[int]:
 
 def unused(place: Level) -> set[int]:
     """The bits that a layout leaves unused."""
-    return {bit for field in place.layout or () if field.kind is FieldKind.ZERO for bit in range(field.lsb, field.msb + 1)}
+    return {
+        bit for field in place.layout or () if field.kind is FieldKind.ZERO for bit in range(field.lsb, field.msb + 1)
+    }
 
 
 def _agrees(cell: str, role: Role) -> bool:
