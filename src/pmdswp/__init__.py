@@ -12,7 +12,15 @@ import sys
 
 import pmdswp_command  # noqa: F401  # before the others: `python -m pmdswp` begins with this package
 from pmdswp.arch import Arch, Level, get, kernels, names
-from pmdswp.errors import DecodeError, EncodeError, JoinError, LayoutError, PmdSwpError, UnsupportedError
+from pmdswp.errors import (
+    DecodeError,
+    EncodeError,
+    IdentifyError,
+    JoinError,
+    LayoutError,
+    PmdSwpError,
+    UnsupportedError,
+)
 from pmdswp.layout import Field, FieldKind, Layout
 from pmdswp.softleaf import MARKER_BITS, Entry, SoftLeaf, SoftLeafType, State
 
@@ -24,6 +32,7 @@ __all__ = [
     "Entry",
     "Field",
     "FieldKind",
+    "IdentifyError",
     "JoinError",
     "Layout",
     "LayoutError",

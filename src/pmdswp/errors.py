@@ -10,6 +10,7 @@ from __future__ import annotations
 __all__ = [
     "DecodeError",
     "EncodeError",
+    "IdentifyError",
     "JoinError",
     "LayoutError",
     "PmdSwpError",
@@ -74,6 +75,13 @@ class DecodeError(PmdSwpError, ValueError):
 
 class LayoutError(PmdSwpError, ValueError):
     """The fields of a `pmdswp.Layout` overlap, leave bits out, or hold values that do not fit."""
+
+
+class IdentifyError(PmdSwpError):
+    """What is known of a kernel contradicts itself, or does not say which kernel it is.
+
+    The message names both facts, and where each was found.
+    """
 
 
 class JoinError(PmdSwpError, ValueError):

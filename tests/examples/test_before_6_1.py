@@ -6,7 +6,7 @@ numbers of their types are in test_tables.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import pytest
@@ -193,7 +193,7 @@ class Word(NamedTuple):
 
     name: str
     releases: tuple[str, ...]
-    options: dict[str, object]
+    options: Mapping[str, object]
     leaf: SoftLeaf
     flags: tuple[str, ...]
     word: int

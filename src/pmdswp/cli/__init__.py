@@ -26,6 +26,7 @@ COMMANDS = {
     "encode": "make the word that holds a type, an offset and flags",
     "split": "the PTE words that a PMD word stands for, one a line",
     "join": "the PMD word that a whole run of PTE words stands for",
+    "identify": "which kernel a vmcore, a .config, a kernel log or this machine is of, option by option",
     "layout": "what each bit of a swap entry means",
     "scan": "summarise a raw file of page tables of any size (needs the extra `scan`)",
     "prove": "prove the laws of the codec for every word (needs the extra `prove`)",

@@ -6,12 +6,12 @@ import argparse
 from collections.abc import Iterable
 from typing import NoReturn
 
-from pmdswp.arch import ARCHITECTURES, Arch, get_with, option_examples
+from pmdswp.arch import ARCHITECTURES, Arch, find, get_with, option_examples
 from pmdswp.cli.output import complain, one_line
 from pmdswp.config import Switch
 from pmdswp.errors import UnsupportedError
 from pmdswp.softleaf import FLAGS
-from pmdswp.words import excerpt
+from pmdswp.words import excerpt, printable
 
 __all__ = ["Parser", "add_arch", "add_level", "add_options", "arch_of", "given_options", "note", "one_format"]
 
@@ -49,12 +49,15 @@ def add_level(parser: Parser, *more: str) -> None:
 
 
 def add_options(parser: Parser, *, flags_of_entry: bool = False) -> None:
-    """Every option of `pmdswp.get` that some architecture has; what is not given stays absent.
+    """``--like``, and every option of `pmdswp.get` that some architecture has; what is not given stays absent.
 
     `flags_of_entry`: the command has flags of an entry under the names of options, such as ``--soft-dirty``. The
     option can then be turned off only (``--no-soft-dirty``).
     """
     group = parser.add_argument_group("kernel and configuration (see `pmdswp arches` for values and defaults)")
+    group.add_argument(
+        "--like", metavar="PATH", help="as the kernel that `pmdswp identify PATH` finds; other options win over it"
+    )
     for name, option in option_examples().items():
         flag, dest, text = f"--{name.replace('_', '-')}", f"{_OPTION}{name}", _where(name) + option.help
         if isinstance(option, Switch) and flags_of_entry and name in FLAGS:
@@ -85,8 +88,23 @@ def _number_or_none(text: str) -> int | None:
 
 
 def given_options(options: argparse.Namespace) -> dict[str, object]:
-    """The options of `pmdswp.get` among the arguments."""
-    return {name.removeprefix(_OPTION): value for name, value in vars(options).items() if name.startswith(_OPTION)}
+    """The options of `pmdswp.get` among the arguments, on top of those of ``--like``."""
+    given = {name.removeprefix(_OPTION): value for name, value in vars(options).items() if name.startswith(_OPTION)}
+    if options.like is None:
+        return given
+    return {**_options_like(options), **given}
+
+
+def _options_like(options: argparse.Namespace) -> dict[str, object]:
+    """The options of the kernel that a file is of, which must be of the architectures among the arguments."""
+    from pmdswp import identify  # noqa: PLC0415  # few commands are asked for it
+
+    found = identify.from_file(options.like).arch
+    arch = getattr(options, "arch", None)
+    for name in [arch] if arch is not None else getattr(options, "arches", []):
+        if find(name).name != found.name:
+            raise UnsupportedError(f"--like {printable(options.like)} is of {found.name}, and not of {name}")
+    return {**dict(found.config.chosen), "kernel": found.release}
 
 
 def arch_of(options: argparse.Namespace) -> Arch:

@@ -1,0 +1,76 @@
+"""From a kernel log to options: what lines of any boot and any oops say of the kernel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pmdswp.identify.evidence import Clues
+from pmdswp.identify.vmcoreinfo import read_release
+
+__all__ = ["LINES", "Line", "read_log"]
+
+_LA57 = 1 << 12
+"""The bit of CR4."""
+
+
+class Line(NamedTuple):
+    """A pattern that lines of a kernel log have, and what to do with one that has it: clues, the match, and where."""
+
+    pattern: re.Pattern[str]
+    use: Callable[[Clues, re.Match[str], str], None]
+
+
+def _machine(name: str) -> Callable[[Clues, re.Match[str], str], None]:
+    return lambda clues, match, where: clues.machine(name, f"{where}: {match[0].strip()}")
+
+
+def _release(clues: Clues, match: re.Match[str], where: str) -> None:
+    read_release(clues, match[1], where)
+
+
+def _pages(clues: Clues, match: re.Match[str], where: str) -> None:
+    clues.tell("page_size", int(match[1]) << 10, f"{where}: {match[1]}{match[2]}")
+    clues.tell("va_bits", int(match[3]), f"{where}: {match[3]}-bit VAs")
+
+
+def _ppc(clues: Clues, match: re.Match[str], where: str) -> None:
+    clues.machine("ppc64", f"{where}: {match[0]}")
+    clues.tell("page_size", int(match[1]) << 10, f"{where}: PAGE_SIZE={match[1]}K")
+    clues.tell("mmu", match[2].lower(), f"{where}: MMU={match[2]}")
+
+
+def _cr4(clues: Clues, match: re.Match[str], where: str) -> None:
+    clues.tell("la57", int(match[1], 16) & _LA57 != 0, f"{where}: bit 12 of CR4 {match[1]}")
+
+
+def _pti(clues: Clues, match: re.Match[str], where: str) -> None:
+    clues.tell("pti", value=True, why=f"{where}: {match[0].strip()}")
+
+
+LINES = (
+    Line(re.compile(r"\bLinux version (\d\S+)"), _release),
+    Line(re.compile(r"\bComm: .*?\b(?:Not t|T)ainted\b.*?\s(\d+\.\d+\S*) #"), _release),
+    Line(re.compile(r"\b(?:swapper )?pgtable: (\d+)([kK] page(?:s|size)), (\d+)-bit VAs"), _pages),
+    Line(re.compile(r"\bPAGE_SIZE=(\d+)K MMU=(Radix|Hash)\b"), _ppc),
+    Line(re.compile(r"\bCR4: ([0-9a-f]{16})\b"), _cr4),
+    Line(re.compile(r"\bSMP (?:DEBUG_PAGEALLOC |KASAN )*PTI\b"), _pti),
+    Line(re.compile(r"\b(?:EIP: |EAX: [0-9a-f]{8}\b)"), _machine("i386")),
+    Line(re.compile(r"\b(?:RIP: |RAX: [0-9a-f]{16}\b|RSP: [0-9a-f]{4}:)"), _machine("x86_64")),
+    Line(re.compile(r"\b(?:pstate: [0-9a-f]{8}|x29: [0-9a-f]{16})"), _machine("arm64")),
+    Line(re.compile(r"\bepc : [0-9a-f]{16}\b"), _machine("riscv64")),
+    Line(re.compile(r"\b(?:Krnl|User) PSW : "), _machine("s390x")),
+    Line(re.compile(r"\bNIP:  [0-9a-f]{16}\b"), _machine("ppc64")),
+    Line(re.compile(r"\bERA: [0-9a-f]{16}\b"), _machine("loongarch64")),
+)
+"""What of a kernel log says which kernel wrote it."""
+
+
+def read_log(clues: Clues, text: str) -> None:
+    """Gather what the lines say."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        for one in LINES:
+            match = one.pattern.search(line)
+            if match is not None:
+                one.use(clues, match, f"line {number}")
