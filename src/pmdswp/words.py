@@ -28,6 +28,7 @@ __all__ = [
     "Row",
     "WordReader",
     "excerpt",
+    "hex_word",
     "parse_word",
     "printable",
     "row_of",
@@ -68,6 +69,13 @@ def parse_word(text: str) -> int:
             raise DecodeError(f"{excerpt(text)} is not within 64 bits")
         raise DecodeError(f"{excerpt(text)} is not a word: 0x and hex digits, or 16 bare hex digits")
     return check_word(int(found[1], 16), DecodeError)
+
+
+def hex_word(text: str) -> int:
+    """The word that a text means if it is known to be hex, with 0x or without; `DecodeError` for any other text."""
+    digits = text.strip().rstrip(",")
+    is_bare = re.fullmatch(r"[0-9a-f]{1,16}", digits, re.IGNORECASE) is not None
+    return int(digits, 16) if is_bare else parse_word(digits)
 
 
 def words_in_hex(arch: Arch, text: str) -> list[int]:
