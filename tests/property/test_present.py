@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -273,7 +273,7 @@ def test_above_the_pmd_no_softleaf_is_read_or_written(level: Level) -> None:
 def test_helpers_answer_for_arrays_as_for_each_word(level: Level, data: st.DataObject) -> None:
     words = data.draw(st.lists(ps.words(level.arch, level.name), min_size=1, max_size=20))
     array = np.array(words, dtype=np.uint64)
-    helpers = [level.pfn, level.plain, level.none, level.present, level.leaf]
+    helpers: list[Callable[[int], int]] = [level.pfn, level.plain, level.none, level.present, level.leaf]
     helpers += [*level.attribute_tests.values(), *level.setters.values(), *level.clearers.values()]
     helpers += [level.page_address] if level.page_layout is not None else []
     helpers += [level.table_address] if level.table_layout is not None else []
@@ -295,7 +295,12 @@ def _fresh(name: str) -> Arch:
 def test_who_asks_about_swap_entries_alone_compiles_nothing_more(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[object] = []
     install = pmdswp.arch.present._install
-    monkeypatch.setattr(pmdswp.arch.present, "_install", lambda owner: (compiled.append(owner), install(owner)))
+
+    def noted(owner: type[Arch]) -> None:
+        compiled.append(owner)
+        install(owner)
+
+    monkeypatch.setattr(pmdswp.arch.present, "_install", noted)
     arch = _fresh(name)
     for level in (arch.pte, arch.pmd):
         word = level.encode(1, 0x200)
@@ -323,7 +328,7 @@ def test_threads_that_ask_at_once_for_the_first_time_get_the_same_answers(name: 
 
         def ask(number: int, arch: Arch = arch, barrier: Barrier = barrier) -> object:
             barrier.wait()
-            answers = {
+            answers: dict[int, Callable[[], object]] = {
                 0: lambda: arch.pmd_pfn(word),
                 1: lambda: arch.pmd.attributes(word),
                 2: lambda: arch.tables == expected.tables,

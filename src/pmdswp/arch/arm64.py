@@ -283,7 +283,13 @@ def _wrprotect(v: Formula) -> Formula:
     return ((v | (hw_dirty << SW_DIRTY)) & (MASK64 ^ bits(WRITE))) | bits(RDONLY)
 
 
+def _sees_protnone(config: Config, level: LevelName) -> bool:
+    """Whether the kernel takes a PROT_NONE page for a leaf: pmd_leaf() asked for PMD_SECT, which it has not."""
+    return level != "pmd" or config.has(ARM64_PMD_LEAF)
+
+
 def _attributes(config: Config, level: LevelName) -> dict[str, Attribute | None]:
+    sees_protnone = _sees_protnone(config, level)
     if config.has(ARM64_SWAP_LAYOUT):
         # it has no bit of its own: present, invalid to the CPU, and for nobody
         protnone = Attribute(
@@ -297,8 +303,8 @@ def _attributes(config: Config, level: LevelName) -> dict[str, Attribute | None]
             lambda v: (v & bits(VALID, OLD_PROT_NONE)) == bits(OLD_PROT_NONE),
             lambda v: (v & (MASK64 ^ bits(VALID))) | bits(OLD_PROT_NONE),
             lambda v: (v & (MASK64 ^ bits(OLD_PROT_NONE))) | bits(VALID),
-            set_changes={"global": False},
-            clear_changes={"global": True},
+            set_changes={"global": False} if sees_protnone else {"global": False, "huge": False},
+            clear_changes={"global": True} if sees_protnone else {},
         )
     # what is invalid to the CPU and for nobody is PROT_NONE, however it came to be so
     is_protnone = {"protnone": True} if config.has(ARM64_SWAP_LAYOUT) else {}
@@ -335,7 +341,7 @@ def _attributes(config: Config, level: LevelName) -> dict[str, Attribute | None]
             lambda v: v ^ (((v >> NG) & (v & 1)) << NG),
             lambda v: v | bits(NG),
             # without VALID nothing is global, and nothing makes it so
-            set_changes={"global": False},
+            set_changes={"global": False} if sees_protnone else {},
         ),
     }
 
@@ -356,6 +362,9 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
             table=None if level == "pte" else _table(config),
             upper=upper,
             attributes=_attributes(config, level),
+            exceptions={}
+            if _sees_protnone(config, level)
+            else {"seen": lambda v: (v & bits(VALID, OLD_PROT_NONE, TABLE)) == bits(OLD_PROT_NONE)},
             base=bits(VALID, NG, PXN, UXN) | shared | (bits(TABLE) if level == "pte" else 0),
             table_base=table_base,
         )

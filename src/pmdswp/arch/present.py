@@ -48,11 +48,16 @@ def attributes_of(level: LevelName, facts: PresentFacts, leaf: Callable[[Formula
     return found
 
 
-def present_formulas(architecture: Architecture, config: Config) -> dict[str, Formula]:
-    """Name -> formula over the word ``v`` of every helper for present words that the configuration has."""
+def present_formulas(
+    architecture: Architecture, config: Config, present: Mapping[LevelName, PresentFacts] | None = None
+) -> dict[str, Formula]:
+    """Name -> formula over the word ``v`` of every helper for present words that the configuration has.
+
+    `present`: the facts of its levels, if they are at hand.
+    """
     levels = architecture.facts(config)
     found: dict[str, Formula] = {}
-    for name, facts in architecture.present(config).items():
+    for name, facts in (present or architecture.present(config)).items():
         upper = facts.upper
         if upper is not None:
             v = Formula("v")
@@ -197,7 +202,7 @@ def _install(owner: type[Any]) -> None:
     """Compile the helpers of one configuration, and put them where they belong."""
     architecture, config = owner.architecture, owner.config
     levels = architecture.present(config)
-    formulas = present_formulas(architecture, config)
+    formulas = present_formulas(architecture, config, levels)
     sources = {name: method_source(name, "v", formula) for name, formula in formulas.items()}
     for name, facts in levels.items():
         sources[f"{name}_plain"] = method_source(f"{name}_plain", "v", facts.plain(Formula("v")))

@@ -42,14 +42,17 @@ def run(options: argparse.Namespace) -> int:
     if given and (options.all or options.arch is None):
         raise UnsupportedError("options of one configuration need ARCH, and no --all")
     names = [options.arch] if options.arch is not None else list(ARCHITECTURES)
-    arches = list(prove.distinct(configurations(*names)) if options.all else (get_with(name, given) for name in names))
-    note(arches)
+    if options.all:
+        subjects = list(prove.distinct(configurations(*names)))
+    else:
+        subjects = [prove.Subject.whole(get_with(name, given)) for name in names]
+    note(subject.arch for subject in subjects)
     results: list[ProofResult] = []
-    with _prover(len(arches)) as prove_each:
-        for count, of_arch in enumerate(prove_each(prove.prove, arches), start=1):
-            results.extend(of_arch)
+    with _prover(len(subjects)) as prove_each:
+        for count, of_subject in enumerate(prove_each(prove.Subject.prove, subjects), start=1):
+            results.extend(of_subject)
             if not options.json:
-                print(f"{count:>4}/{len(arches)}  {proof_line(of_arch)}", flush=True)
+                print(f"{count:>4}/{len(subjects)}  {proof_line(of_subject)}", flush=True)
     if options.json:
         print_json({"results": [_record(result) for result in results]})
     else:
