@@ -15,13 +15,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from pmdswp.errors import DecodeError, EncodeError
-from pmdswp.layout import check_word
-from pmdswp.softleaf import SoftLeaf, SoftLeafType
+from pmdswp.layout import Layout, check_word, zero
+from pmdswp.layout import value as bits_of
+from pmdswp.softleaf import MAX_SWAPFILES_SHIFT, LevelName, SoftLeaf, SoftLeafType
 
 if TYPE_CHECKING:
     from pmdswp.arch import Arch
 
-__all__ = ["SwpEntry", "decode", "value"]
+__all__ = ["SwpEntry", "decode", "layout", "value"]
 
 
 class SwpEntry(NamedTuple):
@@ -41,6 +42,18 @@ class SwpEntry(NamedTuple):
     young: bool = False
     dirty: bool = False
     markers: int = 0
+
+
+def layout(arch: Arch) -> Layout:
+    """What the bits of a value mean in that kernel."""
+    shift = arch.swp_type_shift
+    return Layout(
+        (
+            bits_of("offset", 0, shift, "SWP_OFFSET_MASK", "swap offset, or PFN, or marker", masked=False),
+            bits_of("type", shift, MAX_SWAPFILES_SHIFT, "SWP_TYPE_SHIFT", "swap type", masked=False),
+            zero(shift + MAX_SWAPFILES_SHIFT, 64 - shift - MAX_SWAPFILES_SHIFT),
+        )
+    )
 
 
 def value(arch: Arch, leaf: SoftLeaf) -> int:
@@ -66,7 +79,7 @@ def decode(arch: Arch, v: int) -> SwpEntry:
     return entry
 
 
-def _word(arch: Arch, level: str, leaf: SoftLeaf) -> int | None:
+def _word(arch: Arch, level: LevelName, leaf: SoftLeaf) -> int | None:
     """The word of a level that holds the leaf; None if none does."""
     if level not in arch.levels:
         return None

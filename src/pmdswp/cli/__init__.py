@@ -24,6 +24,7 @@ __all__ = ["COMMANDS", "EXIT_STATUS", "command_parser", "main"]
 COMMANDS = {
     "explain": "find and explain every page-table word in a text: a kernel log, a mail, a debugger's output",
     "decode": "say what page-table words are",
+    "which": "say which kernels and options make a word sound, the best first",
     "encode": "make the word that holds a type, an offset and flags",
     "split": "the PTE words that a PMD word stands for, one a line",
     "join": "the PMD word that a whole run of PTE words stands for",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -78,17 +78,25 @@ def answer_of(arch: Arch, reading: Reading | None) -> object:
     return reading
 
 
-def groups(name: str, what: str, raw: int, options: Mapping[str, object]) -> list[Group]:
-    """What the releases of an architecture read, those that agree together.
+def groups(name: str, what: str, raw: int, options: Mapping[str, object], since: str = "") -> list[Group]:
+    """What the releases of an architecture read, those that agree together; `since`: only from that release on.
 
     The first is that on which most releases agree, of the readings that are sound if there are some; of two as many,
     that of newer releases.
     """
     found: dict[object, list[tuple[Run, Reading | None]]] = {}
-    for run in revision_runs(name, options):
+    for run in _from(since, revision_runs(name, options)):
         reading = read(run.arch, what, raw)
         found.setdefault(answer_of(run.arch, reading), []).append((run, reading))
     return sorted(map(_group, found.values()), key=_rank, reverse=True)
+
+
+def _from(since: str, runs: Iterable[Run]) -> Iterator[Run]:
+    first = RELEASES.index(since) if since in RELEASES else 0
+    for run in runs:
+        left = tuple(release for release in run.releases if RELEASES.index(release) >= first)
+        if left:
+            yield run._replace(releases=left)
 
 
 def _group(members: list[tuple[Run, Reading | None]]) -> Group:

@@ -16,6 +16,7 @@ from pmdswp.explain.oddities import Context, oddities
 from pmdswp.explain.soundness import read
 from pmdswp.explain.spotting import Sighting
 from pmdswp.explain.wording import brief_reading
+from pmdswp.revisions import RELEASES
 from pmdswp.softleaf import SoftLeafType
 from pmdswp.swaps import SwapDevice
 from pmdswp.swp_entry import SwpEntry
@@ -159,10 +160,16 @@ class Reader:
 
     def _groups(self, name: str, one: Sighting, options: Mapping[str, object]) -> list[Group]:
         assert one.raw is not None  # noqa: S101  # the caller asked
-        key = (name, one.what, one.raw, tuple(sorted(options.items())))
+        since = self._printed_since(one.line)
+        key = (name, one.what, one.raw, since, tuple(sorted(options.items())))
         if key not in self._cache:
-            self._cache[key] = groups(name, one.what, one.raw, options)
+            self._cache[key] = groups(name, one.what, one.raw, options, since)
         return self._cache[key]
+
+    def _printed_since(self, line: int) -> str:
+        """The first release that prints lines as those near a value."""
+        near = [one.since for one in self._seen if one.since in RELEASES and abs(one.line - line) <= _SAME_REPORT]
+        return max(near, key=RELEASES.index, default="")
 
     def _level_assumed(self, arch: Arch, one: Sighting) -> Doubt:
         assert one.raw is not None  # noqa: S101  # the caller asked
@@ -204,6 +211,9 @@ class Reader:
         name = names.get(found.leaf.swp_type)
         return slot if name is None else {**slot, "device": name}
 
+
+_SAME_REPORT = 5
+"""Lines that one report has of page tables."""
 
 _NEAR = 200
 """Lines within which what a text says of an architecture wins over what alone prints such a line."""

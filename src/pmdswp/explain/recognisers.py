@@ -213,11 +213,19 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         wraps=False,
     ),
     Recogniser(
+        "tables of a bad page map",
+        _search(rf"^\s*pgd:(?P<pgd>{_K})(?:\s+p4d:(?P<p4d>{_K}))?(?:\s+pud:(?P<pud>{_K}))?(?:\s+pmd:(?P<pmd>{_K}))?"),
+        ("pgd:",),
+        "pgd:11394a067 p4d:11394a067 pud:100f96067 pmd:102c68067",
+        prints="any kernel, behind a line of Bad page map",
+        since="6.18",
+    ),
+    Recogniser(
         "label",
         _search(rf"(?<![\w.*>]){_LEVEL}[:=]\s?(?P<value>{_H})"),
         ("pte", "pmd", "pud", "p4d", "pgd"),
         "BUG: Bad page map in process a  pte:fffffffffffff600 pmd:102c68067",
-        prints="Bad page map; since 6.18 all levels; arm64, and riscv64 since 6.14, in an oops: pgd=, p4d=, ...",
+        prints="Bad page map (also with `pmd:` or `pud:` alone, since 6.18); arm64 and riscv64 in an oops (pgd=, p4d=, ...)",
         lead=_search(r"Bad\s+page\s+map\s+in\s+process\s"),
     ),
     Recogniser(

@@ -24,7 +24,7 @@ class Sighting(NamedTuple):
 
     `source`: the name of the recogniser, or "row of a dump". `is_assumed`: the line does not say of which level it is.
     `raw` is None of a place on a swap device (`device`, `slot`) without a word. `is_narrow`: of a 32-bit kernel.
-    `said`: what the kernel says of it in that line.
+    `said`: what the kernel says of it in that line; `since`: the first release that prints such a line.
     """
 
     line: int
@@ -38,6 +38,7 @@ class Sighting(NamedTuple):
     slot: int | None = None
     is_narrow: bool = False
     said: str = ""
+    since: str = ""
 
 
 class Unread(NamedTuple):
@@ -180,6 +181,7 @@ class _Spotter:
                 slot=None if slot is None else int(slot),
                 is_narrow=one.is_narrow,
                 said=said,
+                since=one.since,
             )
 
     def _is_swap(self, at: int, value: str) -> bool:
