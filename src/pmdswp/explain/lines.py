@@ -27,7 +27,7 @@ _PREFIX = re.compile(
             |\d{4}-\d\d-\d\d[T\ ]\d\d:\d\d:\d\d[\d.,:+Z-]*)                 # journald, ISO
           \s+\S+\s+(?:kernel|\w+\[\d+\])(?:\[\d+\])?:\s*
         )?
-        (?:\[\s*\d+\.\d{3,9}\]\s?(?:\[\s*[A-Za-z]+\d+[^\]]{0,24}\]\s?)?     # since boot, and the caller
+        (?:\[\s*\d+\.\d{1,9}\]\s?(?:\[\s*[A-Za-z]+\d+[^\]]{0,24}\]\s?)?     # since boot, and the caller
           |\[[A-Z][a-z]{2}\s[A-Z][a-z]{2}\s+\d+\s\d\d:\d\d:\d\d\s\d{4}\]\s? # dmesg -T
         )?""",
     re.VERBOSE,

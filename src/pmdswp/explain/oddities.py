@@ -6,7 +6,6 @@ Most of it is looked for only where something speaks against the word already: a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from pmdswp import pagemap, swp_entry
 from pmdswp.arch import Arch
@@ -26,17 +25,50 @@ FEW_BITS = 2
 """So many bits can have flipped."""
 
 
-class Context(NamedTuple):
-    """What is known beside the value: swap devices, the other values; whether the architecture is assumed."""
+class Context:
+    """What is known beside a value: the swap devices, and the other values of the text."""
 
-    devices: Sequence[SwapDevice]
-    seen: Sequence[Sighting]
-    arch_is_assumed: bool
-    sighting: Sighting
+    def __init__(self, devices: Sequence[SwapDevice], seen: Sequence[Sighting]) -> None:
+        self.devices, self.seen = devices, seen
+        self._said_bad = [one for one in seen if one.said.startswith("Bad") and one.raw is not None]
+        self._labelled = [one for one in seen if one.source == "label" and one.raw is not None]
+        self._are_short = all(one.raw is None or not one.raw >> 32 for one in seen)
+        self._narrow: dict[Arch, bool] = {}
+
+    def said_bad(self, arch: Arch, leaf: SoftLeaf) -> Sighting | None:
+        """Where the kernel says of an entry that it is of no device, or beyond one."""
+        return next((one for one in self._said_bad if swp_entry.decode(arch, one.raw or 0).leaf == leaf), None)
+
+    def near(self, one: Finding) -> Iterator[Sighting]:
+        """The values of a text that are of the same kind, in lines not far away."""
+        if self._places is None:
+            self._places = {}
+            for place, other in enumerate(self.seen):
+                self._places.setdefault(other.line, place)
+        place = self._places.get(one.line, 0)
+        for other in self.seen[max(place - _AROUND, 0) : place + _AROUND]:
+            if other.what == one.what and other.raw is not None and other.raw != one.raw:
+                yield other
+
+    _places: dict[int, int] | None = None
+
+    def may_be_narrow(self, arch: Arch) -> bool:
+        """Whether no word has more than 32 bits, and some that have a label make no sense as 64-bit ones."""
+        if arch not in self._narrow:
+            readings = (read(arch, one.what, one.raw or 0) for one in self._labelled) if self._are_short else ()
+            self._narrow[arch] = any(reading is not None and not is_sound(arch, reading) for reading in readings)
+        return self._narrow[arch]
 
 
-def oddities(found: Finding, context: Context) -> Iterator[Doubt]:
-    """The doubts about the word of a finding that was read."""
+_AROUND = 512
+"""Values before and behind another that are compared with it."""
+
+
+def oddities(found: Finding, context: Context, *, is_assumed: bool, may_be_narrow: bool) -> Iterator[Doubt]:
+    """The doubts about the word of a finding that was read.
+
+    `is_assumed`: its level is; `may_be_narrow`: nothing says that it is not a 32-bit kernel's.
+    """
     arch, reading, raw = found.arch, found.reading, found.raw
     if arch is None or reading is None or raw is None:
         return
@@ -51,9 +83,12 @@ def oddities(found: Finding, context: Context) -> Iterator[Doubt]:
         yield from _near_other(arch, found, context)
     if word is not None:
         yield from _of_bytes(arch, found, word, is_odd=is_odd or _is_said_bad(found))
-    yield from _another_kind(arch, found, context, is_odd=is_odd)
-    if context.arch_is_assumed:
-        yield from _narrow(arch, found, context)
+    yield from _another_kind(arch, found, is_odd=is_odd, is_assumed=is_assumed)
+    if may_be_narrow and found.source == "label" and context.may_be_narrow(arch):
+        yield Doubt(
+            "32-bit",
+            "no word of the text has more than 8 digits: it can be of a 32-bit kernel, and those are not covered",
+        )
 
 
 def _word(reading: Reading) -> int | None:
@@ -75,7 +110,7 @@ def _of_devices(arch: Arch, found: Finding, context: Context, known: Sequence[Do
     if found.kind is not SoftLeafType.SWAP or found.leaf is None:
         return
     leaf = found.leaf
-    said = next((one for one in context.seen if one.said.startswith("Bad") and _is_of(arch, one, leaf)), None)
+    said = context.said_bad(arch, leaf)
     if said is not None:
         where = "the kernel says so" if said.line == found.line else f"line {said.line} says so"
         if "file" in said.said:
@@ -96,10 +131,6 @@ def _of_devices(arch: Arch, found: Finding, context: Context, known: Sequence[Do
     is_told = said is not None or any(doubt.code == "offset-beyond-device" for doubt in known)
     if last is not None and leaf.offset > last and not is_told:
         yield Doubt("offset-beyond-device", f"{device.name} has no slot {leaf.offset:#x}: the last one is {last:#x}")
-
-
-def _is_of(arch: Arch, one: Sighting, leaf: SoftLeaf) -> bool:
-    return one.raw is not None and swp_entry.decode(arch, one.raw).leaf == leaf
 
 
 # --- a few bits ---------------------------------------------------------------------------------------------
@@ -142,9 +173,8 @@ def _near_other(arch: Arch, found: Finding, context: Context) -> Iterator[Doubt]
     reading = found.reading
     if not isinstance(reading, Entry):
         return
-    for one in context.seen:
-        if one.what != found.what or one.raw is None or one.raw == reading.raw:
-            continue
+    for one in context.near(found):
+        assert one.raw is not None  # noqa: S101
         bits = one.raw ^ reading.raw
         other = read(arch, one.what, one.raw)
         if bits.bit_count() <= FEW_BITS and isinstance(other, Entry) and _is_full(arch, other):
@@ -276,12 +306,12 @@ _TEXT = 4
 """Characters that are a text."""
 
 
-def _another_kind(arch: Arch, found: Finding, context: Context, *, is_odd: bool) -> Iterator[Doubt]:
+def _another_kind(arch: Arch, found: Finding, *, is_odd: bool, is_assumed: bool) -> Iterator[Doubt]:
     """Whether a word reads better as a `swp_entry_t`, or as a word of pagemap."""
     raw, reading = found.raw, found.reading
     if raw is None or not isinstance(reading, Entry) or reading.state is State.NONE or found.what not in ("pte", "pmd"):
         return
-    if not (is_odd or context.sighting.is_assumed):
+    if not (is_odd or is_assumed):
         return
     entry = swp_entry.decode(arch, raw)
     if entry.kind is SoftLeafType.SWAP and 0 < entry.leaf.offset <= LAST_SLOT and entry.leaf.swp_type > 0:
@@ -296,17 +326,4 @@ def _another_kind(arch: Arch, found: Finding, context: Context, *, is_odd: bool)
     if is_odd and is_likely and is_sound(arch, word):
         yield Doubt(
             "looks-like-pagemap", f"as a word of pagemap it is {brief_reading(arch, word)}: --level pagemap reads it so"
-        )
-
-
-def _narrow(arch: Arch, found: Finding, context: Context) -> Iterator[Doubt]:
-    """Whether words that make no sense can be those of a 32-bit kernel: none of the text is longer."""
-    if found.source != "label":
-        return
-    readings = [read(arch, one.what, one.raw) for one in context.seen if one.source == "label" and one.raw is not None]
-    are_short = all(one.raw is None or not one.raw >> 32 for one in context.seen)
-    if are_short and any(reading is not None and not is_sound(arch, reading) for reading in readings):
-        yield Doubt(
-            "32-bit",
-            "no word of the text has more than 8 digits: it can be of a 32-bit kernel, and those are not covered",
         )

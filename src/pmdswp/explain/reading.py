@@ -64,24 +64,30 @@ class Reader:
     ) -> None:
         self._given, self._evidence = given, evidence
         self._devices = devices
-        self._seen = seen
+        # the kernel has one name for both
+        self._may_be_narrow = given.arch is not None and given.arch.lower() == "x86"
+        self._context = Context(devices, seen)
+        self._printers = [one for one in seen if one.arch is not None]
+        self._dated = [one for one in seen if one.since in RELEASES]
+        self._on_devices = [one for one in seen if one.device is not None and one.raw is not None]
         self._cache: dict[object, list[Group]] = {}
 
     # --- which kernel ---------------------------------------------------------------------------------------
 
     def arch_name(self, line: int, printer: str | None = None) -> tuple[str, Fact | None, bool]:
         """The architecture at a line, what says so, and whether it is assumed. It may be a 32-bit one."""
-        if self._given.arch is not None:
-            return self._given.arch, None, False
         fact = self._evidence.nearest("arch", line)
+        if self._given.arch is not None:
+            if self._may_be_narrow and fact is not None and is_narrow(str(fact.value)):
+                return str(fact.value), fact, False
+            return self._given.arch, None, False
         if fact is not None and not (printer is not None and abs(fact.line - line) > _NEAR):
             return str(fact.value), fact, False
         if printer is not None:
             return printer, None, False
         # lines that only one architecture prints
-        near = [one for one in self._seen if one.arch is not None]
-        if near:
-            return str(min(near, key=lambda one: abs(one.line - line)).arch), None, False
+        if self._printers:
+            return str(min(self._printers, key=lambda one: abs(one.line - line)).arch), None, False
         return DEFAULT_ARCH, None, True
 
     def kernel_name(self, line: int) -> Fact | None:
@@ -129,8 +135,8 @@ class Reader:
         if one.is_assumed:
             doubts.append(self._level_assumed(kernel.arch, one))
         found = _with(found, arch=kernel.arch, reading=kernel.reading)
-        context = Context(self._devices, self._seen, is_assumed, one)
-        doubts.extend(oddities(found, context))
+        may_be_narrow = is_assumed or self._may_be_narrow
+        doubts.extend(oddities(found, self._context, is_assumed=one.is_assumed, may_be_narrow=may_be_narrow))
         return _with(found, doubts=tuple(doubts), **self._device(found))
 
     def _read(self, name: str, one: Sighting) -> _Kernel:
@@ -168,7 +174,7 @@ class Reader:
 
     def _printed_since(self, line: int) -> str:
         """The first release that prints lines as those near a value."""
-        near = [one.since for one in self._seen if one.since in RELEASES and abs(one.line - line) <= _SAME_REPORT]
+        near = [one.since for one in self._dated if abs(one.line - line) <= _SAME_REPORT]
         return max(near, key=RELEASES.index, default="")
 
     def _level_assumed(self, arch: Arch, one: Sighting) -> Doubt:
@@ -204,7 +210,7 @@ class Reader:
         if found.device is not None:
             return slot
         names = {device.type: device.name for device in self._devices}
-        for one in self._seen:
+        for one in self._on_devices:
             # crash names the device beside a word
             if one.device is not None and one.raw == found.raw and one.slot == found.leaf.offset:
                 names[found.leaf.swp_type] = one.device

@@ -225,7 +225,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         _search(rf"(?<![\w.*>]){_LEVEL}[:=]\s?(?P<value>{_H})"),
         ("pte", "pmd", "pud", "p4d", "pgd"),
         "BUG: Bad page map in process a  pte:fffffffffffff600 pmd:102c68067",
-        prints="Bad page map (also with `pmd:` or `pud:` alone, since 6.18); arm64 and riscv64 in an oops (pgd=, p4d=, ...)",
+        prints="Bad page map (since 6.18 also with `pmd:` or `pud:` alone); arm64 and riscv64 in an oops (pgd=, p4d=)",
         lead=_search(r"Bad\s+page\s+map\s+in\s+process\s"),
     ),
     Recogniser(
