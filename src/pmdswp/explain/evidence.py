@@ -17,7 +17,10 @@ from pmdswp.identify.vmcoreinfo import machine_of_release
 
 __all__ = ["Evidence", "Fact", "evidence_of", "is_narrow"]
 
-_NARROW_NAMES = frozenset((*NARROW, "686", "686-pae", "armmp"))
+_NARROW_NAME = "a 32-bit kernel"
+"""What such an architecture is called where the text does not say which it is."""
+
+_NARROW_NAMES = frozenset((*NARROW, "686", "686-pae", "armmp", _NARROW_NAME))
 
 
 def is_narrow(name: str) -> bool:
@@ -74,7 +77,14 @@ _OTHER_LINES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\bCFAR: [0-9a-f]{16}\b|\b[LB]E PAGE_SIZE="), "ppc64"),
     (re.compile(r"\bBADV: [0-9a-f]{16}\b|\bERA: [0-9a-f]{16}\b"), "loongarch64"),
     (re.compile(r"\bEIP is at\b|\bEAX: [0-9a-f]{8} EBX: "), "i386"),
-    (re.compile(r"\bpc : \[<[0-9a-f]{8}>\]\s+lr : \[<[0-9a-f]{8}>\]"), "arm32"),
+    (
+        # addresses of 8 digits: those that kernels print have all digits of a pointer
+        re.compile(
+            r"\[<[0-9a-f]{8}>\]|\baddr:[0-9a-f]{8} vm_flags:|\bTASK: [0-9a-f]{8}  \[THREAD_INFO|\bepc   : [0-9a-f]{8}\b"
+            r"|\bStack ?: (?:[0-9a-f]{8} ){4}|\bNIP:  [0-9a-f]{8} LR: "
+        ),
+        _NARROW_NAME,
+    ),
 )
 """Lines that kernels of one architecture alone print, beside those of `pmdswp.identify`."""
 
@@ -89,7 +99,8 @@ _MACHINE = re.compile(
 
 _HINT = re.compile(
     r"Linux |Comm: |pgtable: |PAGE_SIZE=|CR4: |PTI|E[A-Z]{2}: |R[A-Z]{2}: |pstate: |x29: |epc : |PSW : |NIP: |ERA: "
-    r"|EFLAGS|abort|ESR = |badaddr|TEID|ASCE|CFAR|BADV|EIP|pc : |RELEASE: |MACHINE: |Kernel: "
+    r"|EFLAGS|abort|ESR = |badaddr|TEID|ASCE|CFAR|BADV|EIP|\[<[0-9a-f]|addr:|TASK: |Stack ?: |RELEASE: |MACHINE: "
+    r"|Kernel: "
 )
 """What is in each line that says something; the patterns themselves cost more."""
 

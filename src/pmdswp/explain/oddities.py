@@ -199,21 +199,31 @@ def _is_full(arch: Arch, entry: Entry) -> bool:
 def _inverted(arch: Arch, found: Finding, context: Context) -> Iterator[Doubt]:
     """x86 stores the address of a page that was made not-present inverted: no swap entry has so high an offset."""
     reading = found.reading
-    if arch.name != "x86_64" or not isinstance(reading, Entry) or reading.kind is not SoftLeafType.SWAP:
+    if arch.name != "x86_64" or not isinstance(reading, Entry):
         return
-    level = arch.level(reading.level)
-    layout = level.page_layout
-    if layout is None or reading.leaf is None or reading.leaf.offset <= LAST_SLOT:
+    layout = arch.level(reading.level).page_layout
+    is_present = reading.state is State.PRESENT and (reading.pfn or 0) >> (_physmem_bits(arch) - arch.page_shift) != 0
+    is_swap = reading.kind is SoftLeafType.SWAP and reading.leaf is not None and reading.leaf.offset > LAST_SLOT
+    if layout is None or not (is_swap or is_present):
         return
     address = (reading.raw ^ MASK64) & layout.address_mask
     software = (reading.raw >> 52) & 0x7F
-    if not software and not address >> (arch.max_physmem_bits or 46) and address >> arch.page_shift:
+    if not software and not address >> _physmem_bits(arch) and address >> arch.page_shift:
         pfn = address >> arch.page_shift
-        yield Doubt(
-            "inverted-pfn",
-            "it reads as a mapping of the kernel that was made not-present, whose address is stored inverted: pfn "
-            f"{pfn:#x}{_near_tables(arch, pfn, context)}",
+        what = (
+            "it is present, and its address is one that was stored inverted while it was not: pfn "
+            if is_present
+            else "it reads as a mapping of the kernel that was made not-present, whose address is stored inverted: pfn "
         )
+        yield Doubt("inverted-pfn", f"{what}{pfn:#x}{_near_tables(arch, pfn, context)}")
+
+
+def _physmem_bits(arch: Arch) -> int:
+    return arch.max_physmem_bits or _PHYSMEM_BITS
+
+
+_PHYSMEM_BITS = 46
+"""Of x86_64 with 4 levels of tables."""
 
 
 def _near_tables(arch: Arch, pfn: int, context: Context) -> str:

@@ -96,6 +96,17 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         prints="kernels before 2.6.29, and vendors' ones",
     ),
     Recogniser(
+        "old arm64 oops",
+        _search(
+            r"\*pgd=(?P<pgd>[0-9a-f]{16})(?!\w)(?:,\s+\*pud=(?P<pud>[0-9a-f]{16}))?(?:,\s+\*pmd=(?P<pmd>[0-9a-f]{16}))?"
+            r"(?:,\s+\*pte=(?P<pte>[0-9a-f]{16}))?"
+        ),
+        ("*pgd=",),
+        "[000e1028] *pgd=0000000000000000, *pud=0000000000000000",
+        prints="arm64 kernels before 4.18, in an oops",
+        arch="arm64",
+    ),
+    Recogniser(
         "32-bit tables",
         _search(rf"\*(?P<level>pde|pdpt|pgd|pte|ppte|pmd|pud|p4d)\s?=\s?(?P<value>{_K})"),
         ("*p",),
