@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pmdswp import pagemap, swp_entry
-from pmdswp.arch import Arch, Level
+from pmdswp.arch import Arch, Level, get_with
+from pmdswp.config import Value
+from pmdswp.errors import UnsupportedError
 from pmdswp.explain.finding import Doubt, Reading
 from pmdswp.pagemap import Pagemap
 from pmdswp.softleaf import LEVELS, Entry, LevelName, SoftLeaf, SoftLeafType, State
 from pmdswp.swp_entry import SwpEntry
 
-__all__ = ["LAST_SLOT", "flaws", "is_sound", "level_of", "read"]
+__all__ = ["LAST_SLOT", "NUMBERS", "flaws", "is_sound", "level_of", "read"]
 
 LAST_SLOT = (1 << 32) - 1
 """The highest slot that a swap device can have: its header counts pages in 32 bits (union swap_header)."""
@@ -75,9 +77,37 @@ def _of_word(arch: Arch, entry: Entry) -> Iterator[Doubt]:
         yield Doubt("kind-not-at-level", f"a {level.label} is empty or present, and this is neither")
     elif entry.state is State.SOFTLEAF and entry.level == "pmd" and entry.kind not in arch.pmd_kinds:
         held = ", ".join(kind.name for kind in arch.pmd_kinds) or "no softleaf"
-        yield Doubt("kind-not-at-level", f"no PMD of kernel {arch.kernel} holds {entry.kind.name}: {held}")
+        text = f"no PMD of kernel {arch.kernel} holds {entry.kind.name}, but: {held}"
+        yield Doubt("kind-not-at-level", f"{text}{_with_other_numbers(arch, entry)}")
     if entry.state in (State.PRESENT, State.TABLE) and entry.pfn is not None and "special" not in entry.attributes:
         yield from _beyond_memory(arch, entry.pfn)
+
+
+NUMBERS: tuple[Mapping[str, Value], ...] = (
+    {"device_private": False},
+    {"memory_failure": False},
+    {"device_private": False, "memory_failure": False},
+    {"migration": False},
+    {"pte_marker": False},
+)
+"""Options that decide the numbers of special types."""
+
+
+def _with_other_numbers(arch: Arch, entry: Entry) -> str:
+    """By which options a PMD entry is of a kind that PMDs hold, in words; empty if by none."""
+    known = arch.architecture.options
+    for options in NUMBERS:
+        if not all(name in known for name in options):
+            continue
+        try:
+            other = get_with(arch.name, {**dict(arch.config.chosen), **options})
+        except UnsupportedError:
+            continue
+        kind = other.pmd.decode(entry.raw).kind
+        if kind in other.pmd_kinds:
+            shown = ", ".join(f"{name}={value}" for name, value in options.items())
+            return f"; of a kernel with {shown} it is {kind.name}"
+    return ""
 
 
 def _of_leaf(arch: Arch, reading: Entry | SwpEntry) -> Iterator[Doubt]:
@@ -96,9 +126,11 @@ def _of_leaf(arch: Arch, reading: Entry | SwpEntry) -> Iterator[Doubt]:
             yield Doubt(
                 "stray-bits", f"{what} {'not known to' if unknown else 'set, as in none of'} kernel {arch.kernel}"
             )
-    elif kind.has_pfn:
-        above = arch.numbering.swp_pfn_bits + (2 if arch.migration_ad and kind.is_migration else 0)
-        yield from _beyond_memory(arch, leaf.offset if leaf.offset >> above else reading.pfn or 0)
+    elif kind.has_pfn and arch.max_physmem_bits is not None:
+        # where the young and dirty bits are, and which kinds have them, hangs on options that may not be known
+        bits = max(arch.max_physmem_bits, _PHYSMEM_BITS.get(arch.name, 0))
+        if leaf.offset >> (bits - arch.page_shift + 2):
+            yield _no_memory(leaf.offset, bits)
 
 
 def _beyond_any_device(leaf: SoftLeaf) -> Iterator[Doubt]:
@@ -111,6 +143,12 @@ def _beyond_any_device(leaf: SoftLeaf) -> Iterator[Doubt]:
 def _beyond_memory(arch: Arch, pfn: int) -> Iterator[Doubt]:
     bits = arch.max_physmem_bits
     if bits is not None and pfn >> (bits - arch.page_shift):
-        yield Doubt(
-            "pfn-beyond-memory", f"pfn {pfn:#x} is beyond the 2^{bits} bytes of memory that the kernel can have"
-        )
+        yield _no_memory(pfn, bits)
+
+
+def _no_memory(pfn: int, bits: int) -> Doubt:
+    return Doubt("pfn-beyond-memory", f"pfn {pfn:#x} is beyond the 2^{bits} bytes of memory that the kernel can have")
+
+
+_PHYSMEM_BITS = {"x86_64": 52, "arm64": 52, "riscv64": 56, "s390x": 53, "ppc64": 51, "loongarch64": 48}
+"""MAX_PHYSMEM_BITS at most, whatever the options."""

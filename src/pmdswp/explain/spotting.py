@@ -81,6 +81,7 @@ class _Spotter:
         self._lines, self._arch_at = lines, arch_at
         self._records = [one for one in recognisers if not one.is_list]
         self._lists = recognisers
+        self._unhinted = [one for one in recognisers if not one.hints]
         hints = sorted({re.escape(hint) for one in recognisers for hint in one.hints})
         self._hint = re.compile("|".join(hints)) if hints else re.compile("(?!)")
         self._taken: dict[int, list[tuple[int, int]]] = {}
@@ -118,8 +119,9 @@ class _Spotter:
                 yield Sighting(line.number, _cut(line.text), "pagemap", int(below[1], 16), "pagemap")
                 self._heading_left += 1
                 return
-        for one in self._records if line.is_record else self._lists:
-            if (one.is_last and found) or not (not one.hints or any(hint in line.text for hint in one.hints)):
+        asked = self._records if line.is_record else self._lists
+        for one in asked if self._hint.search(line.text) else self._unhinted:
+            if (one.is_last and found) or (one.hints and not any(hint in line.text for hint in one.hints)):
                 continue
             if one.wraps and joined is None:
                 joined = self._joined(at)

@@ -17,7 +17,7 @@ from pmdswp.config import Value, show
 from pmdswp.errors import UnsupportedError
 from pmdswp.explain.finding import Doubt, Reading
 from pmdswp.explain.kernels import answer_of, span
-from pmdswp.explain.soundness import flaws, read
+from pmdswp.explain.soundness import NUMBERS, flaws, read
 from pmdswp.revisions import RELEASES, revisions
 from pmdswp.softleaf import NR_SWAP_TYPES, Entry
 from pmdswp.swp_entry import SwpEntry
@@ -135,15 +135,6 @@ def _answers(name: str, what: str, raw: int, *, with_options: bool) -> Iterator[
                 yield _Answered(arch, what, reading, tuple(options.items()), releases)
 
 
-_NUMBERS: tuple[Mapping[str, Value], ...] = (
-    {"device_private": False},
-    {"memory_failure": False},
-    {"device_private": False, "memory_failure": False},
-    {"migration": False},
-    {"pte_marker": False},
-)
-"""Options that decide the numbers of special types."""
-
 _MOST_SPECIAL = 12
 """More special types than any kernel has."""
 
@@ -156,7 +147,7 @@ def _option_sets(one: _Answered) -> Iterator[Mapping[str, Value]]:
     known = one.arch.architecture.options
     leaf = one.reading.leaf
     if leaf is not None and leaf.swp_type >= NR_SWAP_TYPES - _MOST_SPECIAL:
-        yield from (options for options in _NUMBERS if all(name in known for name in options))
+        yield from (options for options in NUMBERS if all(name in known for name in options))
     if isinstance(one.reading, SwpEntry):
         return
     for name in (name for name in _LAYOUTS if name in known):
