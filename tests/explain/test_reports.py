@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pmdswp import SoftLeafType, State
-from pmdswp.explain import Finding, explain, findings
+from pmdswp.explain import Code, Finding, explain, findings
 
 
 def read(text: str, arch: str | None = None, kernel: str | None = None) -> list[Finding]:
@@ -14,7 +14,7 @@ def read(text: str, arch: str | None = None, kernel: str | None = None) -> list[
     return list(said.findings)
 
 
-def hard(found: Finding) -> set[str]:
+def hard(found: Finding) -> set[Code]:
     """The doubts about the word itself."""
     return set(found.codes) - {"kernel-assumed", "arch-assumed", "level-assumed", "vendor-kernel"}
 

@@ -28,7 +28,7 @@ def summary(found: Sequence[Finding]) -> Iterator[str]:
         yield f"Devices: {CAVEAT}."
     odd = [one for one in found if one.is_odd]
     if not odd and not any(one.said for one in found):
-        yield "Nothing speaks against any of them."
+        yield "Nothing speaks against it." if len(found) == 1 else "Nothing speaks against any of them."
 
 
 def _values(count: int) -> str:
@@ -120,25 +120,33 @@ def _sound_after_all(found: Sequence[Finding]) -> Iterator[str]:
             yield "The marker is a sound one: the walk that complained takes it for something else, which is its bug."
 
 
+_UNSOUND = {"stray-bits", "kind-not-at-level", "pfn-beyond-memory", "offset-beyond-device"}
+"""Doubts that another kernel may not have."""
+
 _NAMES = {"arch-assumed": "--arch", "kernel-assumed": "--kernel", "level-assumed": "--level"}
 
 
 def next_steps(found: Sequence[Finding]) -> Iterator[str]:
-    """What to do next."""
+    """What to do next, each a sentence."""
     codes = {code for one in found for code in one.codes}
     if codes & {"near-empty", "near-other"}:
-        yield "test the memory (memtest86+, EDAC counters), and see whether reports come from one machine only"
+        yield "Next: test the memory (memtest86+, EDAC counters); see whether reports come from one machine only."
     if codes & set(_WRITTEN_OVER):
-        yield "look for the writer: boot with page_table_check=on debug_pagealloc=on slub_debug=FZPU, or with KASAN"
+        yield "Next: look for the writer: page_table_check=on debug_pagealloc=on slub_debug=FZPU, or KASAN, may find it."
     if "32-bit" in codes:
-        yield "take the headers of that kernel: its words have another form"
+        yield "Next: take the headers of that kernel: its words have another form."
     missing = [option for code, option in _NAMES.items() if code in codes]
     if missing:
-        yield f"say what had to be assumed: {', '.join(missing)}"
+        yield f"Next: say what had to be assumed: {', '.join(missing)}."
     odd = next(
-        (one for one in found if one.is_odd and one.raw is not None and one.what in ("pte", "pmd") and one.arch), None
+        (
+            one
+            for one in found
+            if set(one.codes) & _UNSOUND and one.raw is not None and one.what in ("pte", "pmd") and one.arch
+        ),
+        None,
     )
     if odd is not None and odd.raw is not None and odd.arch is not None:
-        yield f"see which kernels make it sound: pmdswp which {odd.raw:#x} --arch {odd.arch.name} --level {odd.what}"
-    if any(one.kind is SoftLeafType.SWAP and one.device is None for one in found):
-        yield "name the swap devices: --swaps FILE with the text of /proc/swaps"
+        yield f"Next: see who makes it sound: pmdswp which {odd.raw:#x} --arch {odd.arch.name} --level {odd.what}"
+    if any(one.kind is SoftLeafType.SWAP and one.device is None and not one.is_odd for one in found):
+        yield "Next: name the swap devices: --swaps FILE with the text of /proc/swaps."

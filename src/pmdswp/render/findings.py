@@ -13,6 +13,7 @@ from pmdswp.explain.summary import next_steps, summary
 from pmdswp.explain.wording import brief_reading
 from pmdswp.render.records import Json, hexadecimal, marker_names, stray_bits
 from pmdswp.render.text import Palette, entry_block
+from pmdswp.render.values import value_block
 from pmdswp.softleaf import Entry, SoftLeafType
 from pmdswp.swp_entry import SwpEntry
 
@@ -119,19 +120,23 @@ def explanation_lines(said: Explanation, palette: Palette, *, ruler: bool | None
     """
     for found in said.findings:
         yield finding_line(found)
-        is_word = isinstance(found.reading, Entry) and found.arch is not None
-        if is_word and (len(said.findings) == 1 if ruler is None else ruler):
-            assert found.arch is not None  # noqa: S101
-            assert isinstance(found.reading, Entry)  # noqa: S101
-            yield from entry_block(found.arch, found.reading, palette)
-            yield ""
-    yield from _doubts(said.findings)
-    sentences = list(summary(said.findings))
-    if sentences:
+        if len(said.findings) == 1 if ruler is None else ruler:
+            yield from _block(found, palette)
+    parts = (_doubts(said.findings), summary(said.findings), next_steps(said.findings))
+    for lines in filter(None, map(list, parts)):
         yield ""
-        yield from sentences
-    for step in next_steps(said.findings):
-        yield f"Next: {step}."
+        yield from lines
+
+
+def _block(found: Finding, palette: Palette) -> Iterator[str]:
+    """The bits of a word, between empty lines."""
+    if found.arch is None or found.reading is None:
+        return
+    yield ""
+    if isinstance(found.reading, Entry):
+        yield from entry_block(found.arch, found.reading, palette)
+    else:
+        yield from value_block(found.arch, found.reading, palette)
 
 
 def _doubts(found: Sequence[Finding]) -> Iterator[str]:
@@ -140,8 +145,6 @@ def _doubts(found: Sequence[Finding]) -> Iterator[str]:
     for one in found:
         for doubt in one.doubts:
             lines.setdefault(doubt, []).append(one.line)
-    if lines:
-        yield ""
     for doubt, numbers in lines.items():
         shown = [str(number) for number in dict.fromkeys(numbers) if number]
         where = f" (line {', '.join(shown[:_FEW])}{'...' if len(shown) > _FEW else ''})" if shown else ""
