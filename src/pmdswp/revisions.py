@@ -461,7 +461,7 @@ LOONGARCH_PRESENT_INVALID = _change(
     "ddc1729b07cc",
     subject="LoongArch: Let pmd_present() return true when splitting pmd",
     arches=_LOONGARCH64,
-    remark="in stable updates too, from about 6.1.53 and 6.3.10 (inferred): 6.1 as of its last update has it, 6.2 not",
+    remark="which updates of 6.1 and 6.3 took it is inferred: 6.1 as of its last update has it, 6.2 not",
     backports=(Backport("6.1", 53, lacks=49), Backport("6.3", 10, lacks=0)),
 )
 LOONGARCH_HARDWARE_DIRTY = _change(

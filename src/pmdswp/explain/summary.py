@@ -132,7 +132,7 @@ def next_steps(found: Sequence[Finding]) -> Iterator[str]:
     if codes & {"near-empty", "near-other"}:
         yield "Next: test the memory (memtest86+, EDAC counters); see whether reports come from one machine only."
     if codes & set(_WRITTEN_OVER):
-        yield "Next: look for the writer: page_table_check=on debug_pagealloc=on slub_debug=FZPU, or KASAN, may find it."
+        yield "Next: look for the writer: page_table_check=on debug_pagealloc=on slub_debug=FZPU, or KASAN."
     if "32-bit" in codes:
         yield "Next: take the headers of that kernel: its words have another form."
     missing = [option for code, option in _NAMES.items() if code in codes]

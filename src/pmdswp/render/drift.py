@@ -59,13 +59,22 @@ def change_table(changes: Sequence[Change]) -> Table:
             (
                 change.tag,
                 commits(change) or DASH,
-                marked(change.what + (f"; {change.remark}" if change.remark else "")),
+                marked("; ".join(filter(None, (change.what, change.remark, _backports(change))))),
                 change.effect.value,
                 "inferred" if change.inferred else "source, log or mail",
             )
             for change in changes
         ),
     )
+
+
+def _backports(change: Change) -> str:
+    """The older kernels that have a change too; those between which an option parts the remark names."""
+    found = []
+    for one in (one for one in change.backports if not one.by_option):
+        name = f"{one.series} builds of {one.vendor} from {one.since}" if one.vendor else f"{one.series}.{one.since}"
+        found.append(name if one.lacks == one.since - 1 else f"{name} at the latest")
+    return f"also in {', '.join(found)}" if found else ""
 
 
 def revision_table(names: Sequence[str]) -> Table:
