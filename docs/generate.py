@@ -16,6 +16,7 @@ import peers_page
 from pmdswp.arch import ARCHITECTURES, Arch
 from pmdswp.cli import COMMANDS, EXIT_STATUS, command_parser
 from pmdswp.config import show
+from pmdswp.explain.recognisers import GROUPS, RECOGNISERS
 from pmdswp.model.reference import reference
 from pmdswp.model.selftests import SELFTESTS, run
 from pmdswp.render import markdown
@@ -75,6 +76,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "peers.md", _markdown(peers_page.page())
     yield "hazards.md", _markdown(_hazards())
     yield "command-line.md", _markdown(_command_line())
+    yield "recognisers.md", _markdown(_recognisers())
     yield "model-rules.md", _markdown(reference(_played(newest["x86_64"])))
     yield "model-errors.md", _scenarios("errors").page()
 
@@ -260,6 +262,38 @@ Every command that takes ARCH takes the options of `pmdswp.get` too, those that 
 `pmdswp encode` the flags `--soft-dirty` and `--uffd` set the bit in the word; `--no-soft-dirty` and `--no-uffd` say
 what the kernel lacks.)
 """
+
+
+def _recognisers() -> Section:
+    """What `pmdswp explain` finds in a text: a generated table of the recognisers."""
+    rows = tuple(
+        (
+            one.name,
+            code(one.example),
+            marked(one.prints),
+            one.since and f"{one.since}",
+            code(one.arch) if one.arch else "",
+        )
+        for one in RECOGNISERS
+    )
+    groups = Table(("Group", "What it holds"), tuple((code(name), marked(text)) for name, text in GROUPS.items()))
+    return Section(
+        "Lines that are recognised",
+        (
+            Paragraph(marked(" ".join(_RECOGNISERS.split()))),
+            Table(("Kind", "Such a line", "What prints it", "Since", "Architecture"), rows),
+        ),
+        (Section("Groups of a pattern", (Paragraph(marked(" ".join(_GROUPS.split()))), groups)),),
+    )
+
+
+_RECOGNISERS = """
+`pmdswp explain` looks for these lines in a text, in this order. It also reads the rows of memory dumps: gdb's `x/gx` and
+`x/8xb`, crash's `rd`, `xxd`, `hexdump`, `od`. Prefixes of logs, quoting of mails and colours do not matter, and neither
+does where a mail program broke a line. Where lines are printed since a release, older ones are not asked what a value is.
+"""
+
+_GROUPS = """A recogniser (`pmdswp.explain.Recogniser`) is a pattern whose named groups say what they hold."""
 
 
 def _command_line() -> Section:
