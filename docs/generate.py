@@ -288,9 +288,9 @@ def _recognisers() -> Section:
 
 
 _RECOGNISERS = """
-`pmdswp explain` looks for these lines in a text, in this order. It also reads the rows of memory dumps: gdb's `x/gx` and
-`x/8xb`, crash's `rd`, `xxd`, `hexdump`, `od`. Prefixes of logs, quoting of mails and colours do not matter, and neither
-does where a mail program broke a line. Where lines are printed since a release, older ones are not asked what a value is.
+`pmdswp explain` looks for these lines in a text, in this order. It also reads the rows of memory dumps: gdb's `x/gx`
+and `x/8xb`, crash's `rd`, `xxd`, `hexdump`, `od`. Prefixes of logs, quoting of mails and colours do not matter, and
+neither does where a mail program broke a line. Where a line is printed since a release, older ones are not asked.
 """
 
 _GROUPS = """A recogniser (`pmdswp.explain.Recogniser`) is a pattern whose named groups say what they hold."""
