@@ -127,3 +127,30 @@ def test_a_page_of_an_unknown_release_that_is_text_twice() -> None:
     pte, pmd = findings(log, "x86_64", "4.18")
     assert pte.is_odd
     assert pmd.state is State.NONE
+
+
+def test_the_kernel_is_read_where_a_mail_program_broke_its_line() -> None:
+    log = "pte:67\nCPU: 3 PID: 4711 Comm: x Not tainted\n6.3.5 #1\nRIP: 0033:0x7f"
+    [found] = findings(log)
+    assert found.arch is not None
+    assert found.arch.kernel == "6.3"
+    assert not found.doubts
+
+
+def test_a_kernel_that_only_the_writer_names_is_taken_and_said_to_be() -> None:
+    for mail in ("I run kernel 6.3.5 here", "on Linux 6.3", "Kernel: 6.3.5-arch1-1"):
+        [found] = findings(f"{mail}\npte:67", "x86_64")
+        assert found.arch is not None
+        assert found.arch.kernel == "6.3"
+        assert found.codes == ("kernel-assumed",)
+        assert "line 1 names it" in found.doubts[0].text
+    # what the log itself says counts more
+    [found] = findings("on Linux 6.3\npte:67\nLinux version 6.12.1", "x86_64")
+    assert found.arch is not None
+    assert found.arch.kernel == "6.12"
+
+
+def test_a_frame_with_the_bit_of_encrypted_memory() -> None:
+    [found] = findings("pte:8000800138ba5867", "x86_64", "6.12")
+    assert found.codes == ("pfn-beyond-memory",)
+    assert "bit 47 says that memory is encrypted" in found.doubts[0].text

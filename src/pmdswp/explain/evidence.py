@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from pmdswp import releases
 from pmdswp.arch import NARROW, find
 from pmdswp.config import Value
 from pmdswp.errors import PmdSwpError
@@ -63,7 +64,7 @@ class Evidence(NamedTuple):
 
     def options(self) -> Iterable[str]:
         """The options about which there are facts, without the architecture and the kernel."""
-        return [option for option in self.facts if option not in ("arch", "kernel")]
+        return [option for option in self.facts if option not in ("arch", "kernel", "mentioned")]
 
 
 _OTHER_LINES: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -105,14 +106,40 @@ _HINT = re.compile(
 """What is in each line that says something; the patterns themselves cost more."""
 
 
-def evidence_of(lines: Iterable[Line]) -> Evidence:
+def evidence_of(lines: Sequence[Line]) -> Evidence:
     """What the lines of a text say."""
     facts: dict[str, list[Fact]] = {}
-    for line in lines:
+    for at, line in enumerate(lines):
         if _HINT.search(line.text):
-            for option, value, why in _heard(line):
+            heard = _heard(line)
+            if _NAMES_KERNEL.search(line.text) and not any(option == "kernel" for option, _, _ in heard):
+                heard = _heard(_joined(lines, at))
+            for option, value, why in heard:
                 facts.setdefault(option, []).append(Fact(line.number, option, value, why))
-    return Evidence({option: tuple(found) for option, found in facts.items()})
+    if "kernel" not in facts:
+        facts["mentioned"] = [fact for line in lines for fact in _mentioned(line)]
+    return Evidence({option: tuple(found) for option, found in facts.items() if found})
+
+
+_NAMES_KERNEL = re.compile(r"\bComm: |\bLinux version\b")
+
+
+def _joined(lines: Sequence[Line], at: int) -> Line:
+    """A line with the next one, if a mail program may have broken it there."""
+    line = lines[at]
+    if at + 1 == len(lines) or lines[at + 1].is_record:
+        return line
+    return line._replace(text=f"{line.text} {lines[at + 1].text}")
+
+
+_MENTIONED = re.compile(r"\b(?:[Kk]ernel|[Ll]inux)(?: version)?[:\s]\s*v?(\d+\.\d+(?:\.\d+)?[\w.+~-]*)")
+
+
+def _mentioned(line: Line) -> Iterator[Fact]:
+    """A kernel that the writer of a mail names, which may not be that of the log."""
+    found = _MENTIONED.search(line.text) if "ernel" in line.text or "inux" in line.text else None
+    if found is not None and releases.refusal(found[1].rstrip(".-")) is None:
+        yield Fact(line.number, "mentioned", found[1].rstrip(".-"), f"line {line.number} names it")
 
 
 def _heard(line: Line) -> list[tuple[str, Value, str]]:

@@ -151,6 +151,12 @@ class Reader:
                 arch = arch_of(name, wanted, options)
                 return _Kernel(arch, read(arch, one.what, one.raw), tuple(_of_vendor(arch)))
             why = f"{fact.why if fact is not None else wanted}: {refusal}. "
+        mentioned = self._evidence.nearest("mentioned", one.line)
+        if mentioned is not None and releases.refusal(str(mentioned.value), find(name).name) is None:
+            arch = arch_of(name, str(mentioned.value), options)
+            text = f"the log does not say which kernel wrote it: taken for {mentioned.value}, as {mentioned.why}"
+            doubts = (Doubt("kernel-assumed", text), *_of_vendor(arch))
+            return _Kernel(arch, read(arch, one.what, one.raw), doubts)
         if one.what in ("pagemap", "page_flags", "categories", "asce") and not why:
             return self._timeless(name, options, one)
         best, *others = self._groups(name, one, options)

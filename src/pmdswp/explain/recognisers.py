@@ -264,7 +264,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     ),
     Recogniser(
         "value without a level",
-        re.compile(r"^\s*(?:\$\d+ = )?(?P<word>0[xX][0-9a-fA-F]{9,16}|[0-9a-f]{16}),?\s*$"),
+        re.compile(r"^\s*(?:\$\d+ = )?'?(?P<word>0[xX][0-9a-fA-F]{9,16}|[0-9a-f]{16})'?,?\s*$"),
         (),
         "$1 = 0x7fffffffffbfe0e",
         prints="debuggers, and people: a word alone on a line",

@@ -142,13 +142,21 @@ def _beyond_any_device(leaf: SoftLeaf) -> Iterator[Doubt]:
 
 def _beyond_memory(arch: Arch, pfn: int) -> Iterator[Doubt]:
     bits = arch.max_physmem_bits
-    if bits is not None and pfn >> (bits - arch.page_shift):
-        yield _no_memory(pfn, bits)
+    if bits is None or not pfn >> (bits - arch.page_shift):
+        return
+    doubt = _no_memory(pfn, bits)
+    for bit in _ENCRYPTED if arch.name == "x86_64" else ():
+        if not (pfn ^ 1 << (bit - arch.page_shift)) >> (bits - arch.page_shift):
+            doubt = doubt._replace(text=f"{doubt.text}, unless bit {bit} says that memory is encrypted (SME, SEV)")
+    yield doubt
 
 
 def _no_memory(pfn: int, bits: int) -> Doubt:
     return Doubt("pfn-beyond-memory", f"pfn {pfn:#x} is beyond the 2^{bits} bytes of memory that the kernel can have")
 
+
+_ENCRYPTED = (47, 51)
+"""Bits of a physical address that AMD's processors give to memory encryption; CPUID says which."""
 
 _PHYSMEM_BITS = {"x86_64": 52, "arm64": 52, "riscv64": 56, "s390x": 53, "ppc64": 51, "loongarch64": 48}
 """MAX_PHYSMEM_BITS at most, whatever the options."""

@@ -109,9 +109,11 @@ def _of_the_kernel(found: Sequence[Finding]) -> Iterator[str]:
 def _sound_after_all(found: Sequence[Finding]) -> Iterator[str]:
     """Complaints of the kernel about entries that are sound."""
     for one in found:
-        if one.is_odd or one.state is not State.SOFTLEAF:
+        if one.is_odd:
             continue
-        if one.source == "bad entry of a table":
+        if one.source == "bad entry of a table" and one.state is State.PRESENT:
+            yield f"{one.what.upper()} {one.raw:#x} maps a page: the walk that complained expected a table there."
+        elif one.source == "bad entry of a table" and one.state is State.SOFTLEAF:
             yield (
                 f"{one.what.upper()} {one.raw:#x} is not bad: {one.kind.name} is what this kernel puts there. A walk "
                 "that does not know it met it, most likely in a race."
