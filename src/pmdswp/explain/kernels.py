@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pmdswp.arch import Arch, find, get_with
-from pmdswp.errors import PmdSwpError, UnsupportedError
+from pmdswp.errors import UnsupportedError
 from pmdswp.explain.finding import Reading
 from pmdswp.explain.soundness import is_sound, read
 from pmdswp.pagemap import Pagemap, kind
@@ -33,29 +34,39 @@ class Group(NamedTuple):
     is_sound: bool
 
 
-def arch_of(name: str, kernel: str, options: Mapping[str, object]) -> Arch:
-    """The configuration with as many of the options as that kernel can have: what a text says may be of another one."""
-    try:
-        return get_with(name, {"kernel": kernel, **options})
-    except UnsupportedError as error:
-        if error.option == "kernel" or not options:
-            raise
-        kept = dict(options)
-        kept.pop(error.option if error.option in kept else next(iter(kept)))
-        return arch_of(name, kernel, kept)
+def arch_of(
+    name: str, kernel: str, told: Mapping[str, object], given: Mapping[str, object] = MappingProxyType({})
+) -> Arch:
+    """The configuration with all `given` options, and as many of the `told` ones as that kernel can have.
+
+    What a text tells may be of another kernel. `UnsupportedError` for a kernel that cannot have what is given.
+    """
+    kept = {option: value for option, value in told.items() if option not in given}
+    while True:
+        try:
+            return get_with(name, {"kernel": kernel, **kept, **given})
+        except UnsupportedError as error:
+            if not kept:
+                raise
+            kept.pop(error.option if error.option in kept else next(iter(kept)))
+
+
+_Items = tuple[tuple[str, object], ...]
 
 
 @lru_cache(maxsize=64)
-def _runs(name: str, options: tuple[tuple[str, object], ...]) -> tuple[Run, ...]:
-    return tuple(_make_runs(name, dict(options)))
+def _runs(name: str, told: _Items, given: _Items) -> tuple[Run, ...]:
+    return tuple(_make_runs(name, dict(told), dict(given)))
 
 
-def revision_runs(name: str, options: Mapping[str, object]) -> tuple[Run, ...]:
-    """The released kernels in runs that agree, oldest first, each with its newest release: without the series."""
-    return _runs(find(name).name, tuple(sorted(options.items())))
+def revision_runs(
+    name: str, told: Mapping[str, object], given: Mapping[str, object] = MappingProxyType({})
+) -> tuple[Run, ...]:
+    """The released kernels that can have the given options, in runs that agree, oldest first: without the series."""
+    return _runs(find(name).name, tuple(sorted(told.items())), tuple(sorted(given.items())))
 
 
-def _make_runs(name: str, options: Mapping[str, object]) -> Iterator[Run]:
+def _make_runs(name: str, told: Mapping[str, object], given: Mapping[str, object]) -> Iterator[Run]:
     order = [release for release in RELEASES if release != SERIES]
     for run in revisions(name):
         if run.first == SERIES:
@@ -63,9 +74,8 @@ def _make_runs(name: str, options: Mapping[str, object]) -> Iterator[Run]:
         last = order[-1] if run.last == SERIES else run.last
         names = tuple(order[order.index(run.first) : order.index(last) + 1])
         try:
-            yield Run(arch_of(name, names[-1], options), names)
-        except PmdSwpError:
-            # a kernel before the architecture has what the options ask for
+            yield Run(arch_of(name, names[-1], told, given), names)
+        except UnsupportedError:
             continue
 
 
@@ -78,25 +88,26 @@ def answer_of(arch: Arch, reading: Reading | None) -> object:
     return reading
 
 
-def groups(name: str, what: str, raw: int, options: Mapping[str, object], since: str = "") -> list[Group]:
-    """What the releases of an architecture read, those that agree together; `since`: only from that release on.
+def groups(runs: Sequence[Run], what: str, raw: int, since: str = "") -> list[Group]:
+    """What kernels read, those that agree together; `since`: only from that release on.
 
     The first is that on which most releases agree, of the readings that are sound if there are some; of two as many,
     that of newer releases.
     """
     found: dict[object, list[tuple[Run, Reading | None]]] = {}
-    for run in _from(since, revision_runs(name, options)):
+    for run in _from(since, runs) or runs:
         reading = read(run.arch, what, raw)
         found.setdefault(answer_of(run.arch, reading), []).append((run, reading))
     return sorted(map(_group, found.values()), key=_rank, reverse=True)
 
 
-def _from(since: str, runs: Iterable[Run]) -> Iterator[Run]:
+def _from(since: str, runs: Iterable[Run]) -> list[Run]:
     first = RELEASES.index(since) if since in RELEASES else 0
-    for run in runs:
-        left = tuple(release for release in run.releases if RELEASES.index(release) >= first)
-        if left:
-            yield run._replace(releases=left)
+    left = (
+        run._replace(releases=tuple(release for release in run.releases if RELEASES.index(release) >= first))
+        for run in runs
+    )
+    return [run for run in left if run.releases]
 
 
 def _group(members: list[tuple[Run, Reading | None]]) -> Group:

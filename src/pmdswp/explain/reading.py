@@ -44,7 +44,7 @@ class Given(NamedTuple):
             get_with(name, {"kernel": self.kernel, **self.options})
         elif self.kernel is not None:
             releases.read(self.kernel)
-        elif self.arch is not None and not revision_runs(name, self.options):
+        elif not revision_runs(name, {}, self.options):
             get_with(name, self.options)
 
 
@@ -101,8 +101,7 @@ class Reader:
             fact = self._evidence.nearest(option, line)
             if fact is not None and option in known and option not in self._given.options:
                 told[option] = fact.value
-        # what has to be left out is left out from the front
-        return {**told, **self._given.options}
+        return told
 
     def byte_order_at(self, line: int) -> Arch:
         """An architecture for the byte order of dumps near a line."""
@@ -148,12 +147,12 @@ class Reader:
         if wanted is not None:
             refusal = releases.refusal(wanted, find(name).name)
             if refusal is None or self._given.kernel is not None:
-                arch = arch_of(name, wanted, options)
+                arch = arch_of(name, wanted, options, self._given.options)
                 return _Kernel(arch, read(arch, one.what, one.raw), tuple(_of_vendor(arch)))
             why = f"{fact.why if fact is not None else wanted}: {refusal}. "
         mentioned = self._evidence.nearest("mentioned", one.line)
         if mentioned is not None and releases.refusal(str(mentioned.value), find(name).name) is None:
-            arch = arch_of(name, str(mentioned.value), options)
+            arch = arch_of(name, str(mentioned.value), options, self._given.options)
             text = f"the log does not say which kernel wrote it: taken for {mentioned.value}, as {mentioned.why}"
             doubts = (Doubt("kernel-assumed", text), *_of_vendor(arch))
             return _Kernel(arch, read(arch, one.what, one.raw), doubts)
@@ -175,7 +174,7 @@ class Reader:
         since = self._printed_since(one.line)
         key = (name, one.what, one.raw, since, tuple(sorted(options.items())))
         if key not in self._cache:
-            self._cache[key] = groups(name, one.what, one.raw, options, since)
+            self._cache[key] = groups(revision_runs(name, options, self._given.options), one.what, one.raw, since)
         return self._cache[key]
 
     def _printed_since(self, line: int) -> str:
