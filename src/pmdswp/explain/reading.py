@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from pmdswp import releases
 from pmdswp.arch import Arch, find, get_with
-from pmdswp.errors import PmdSwpError
 from pmdswp.explain.evidence import Evidence, Fact, is_narrow
 from pmdswp.explain.finding import Doubt, Finding, Reading
 from pmdswp.explain.kernels import Group, arch_of, groups, revision_runs, span
@@ -99,7 +98,7 @@ class Reader:
         told: dict[str, object] = {}
         for option in self._evidence.options():
             fact = self._evidence.nearest(option, line)
-            if fact is not None and option in known and option not in self._given.options:
+            if fact is not None and option in known:
                 told[option] = fact.value
         return told
 
@@ -217,7 +216,7 @@ class Reader:
         names = {device.type: device.name for device in self._devices}
         for one in self._on_devices:
             # crash names the device beside a word
-            if one.device is not None and one.raw == found.raw and one.slot == found.leaf.offset:
+            if one.raw == found.raw and one.slot == found.leaf.offset and one.device is not None:
                 names[found.leaf.swp_type] = one.device
         name = names.get(found.leaf.swp_type)
         return slot if name is None else {**slot, "device": name}
@@ -236,10 +235,7 @@ def _with(found: Finding, **changes: object) -> Finding:
 
 def _of_vendor(arch: Arch) -> Iterator[Doubt]:
     """What is to be said of a vendor's kernel; Debian's are known to have the entries of their releases."""
-    try:
-        vendor = releases.read(arch.release).vendor
-    except PmdSwpError:
-        return
+    vendor = releases.read(arch.release).vendor
     if vendor is not None and vendor.name != "debian" and arch.notes:
         yield Doubt("vendor-kernel", " ".join(arch.notes))
 

@@ -110,7 +110,7 @@ class _Spotter:
 
     def _recognised(self, at: int) -> Iterator[Sighting | Unread]:
         line = self._lines[at]
-        found: list[Sighting] = []
+        found: list[Sighting | Unread] = []
         leads: list[Recogniser] = []
         joined: _Joined | None = None
         if self._heading_left and not line.is_record:
@@ -144,7 +144,7 @@ class _Spotter:
         own = [line for n, line in enumerate(rest) if all(one.text and not one.is_record for one in rest[: n + 1])]
         return _Joined([self._lines[at], *own])
 
-    def _values(self, at: int, place: _Joined, one: Recogniser, match: re.Match[str]) -> Iterator[Sighting]:
+    def _values(self, at: int, place: _Joined, one: Recogniser, match: re.Match[str]) -> Iterator[Sighting | Unread]:
         groups = {name: value for name, value in match.groupdict().items() if value is not None}
         level = groups.get("level", "").lower()
         level = _NAMES.get(level, level)
@@ -168,6 +168,8 @@ class _Spotter:
             is_hex = name != "number" or value[:2] in ("0x", "0X")
             raw = int(value, 16 if is_hex else 10)
             if raw > MASK64:
+                number = self._lines[at + index].number
+                yield Unread(number, _cut(self._lines[at + index].text, start), f"{value} is not within 64 bits")
                 continue
             taken.append(span)
             line = self._lines[at + index]
