@@ -17,8 +17,8 @@ from pmdswp.arch import ARCHITECTURES, Arch
 from pmdswp.cli import COMMANDS, EXIT_STATUS, command_parser
 from pmdswp.config import show
 from pmdswp.explain.recognisers import GROUPS, RECOGNISERS
-from pmdswp.model.reference import reference
-from pmdswp.model.selftests import SELFTESTS, run
+from pmdswp.model.play.selftests import SERIES, run
+from pmdswp.model.show.reference import reference
 from pmdswp.render import markdown
 from pmdswp.render.comparison import comparison, limit_table
 from pmdswp.render.document import Block, Diagram, Paragraph, Picture, Section, Table, code, marked
@@ -32,6 +32,7 @@ from pmdswp.softleaf import FORMS
 
 REFERENCE = Path(__file__).parent / "reference"
 SCENARIOS = Path(__file__).parents[1] / "tests" / "model"
+SEEN = Path(__file__).parents[1] / "tests" / "conformance" / "seen.json"
 
 SINCE = (
     "`Since` is the release, and the commit, that put a field at these bits with this meaning; the series is not "
@@ -77,7 +78,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "hazards.md", _markdown(_hazards())
     yield "command-line.md", _markdown(_command_line())
     yield "recognisers.md", _markdown(_recognisers())
-    yield "model-rules.md", _markdown(reference(_played(newest["x86_64"])))
+    yield "model-rules.md", _markdown(reference(_played(newest["x86_64"]), _seen()))
     yield "model-errors.md", _scenarios("errors").page()
 
 
@@ -85,11 +86,20 @@ def _played(arch: Arch) -> dict[str, list[str]]:
     """Which selftests and cases obey each rule of the model: they are run."""
     cases = _scenarios("cases")
     runs = {
-        name: {rule for zswap in (False, True) for rule in run(name, arch, zswap=zswap).rules} for name in SELFTESTS
+        name: {rule for zswap in (False, True) for rule in run(name, arch, zswap=zswap, series=version).rules}
+        for version, tests in SERIES.items()
+        for name in tests
+        if version == "v3" or name not in SERIES["v3"]
     }
     runs |= {name: set(cases.rules_of(name, arch)) for name in cases.CASES}
     telling = sorted(runs, key=lambda name: len(runs[name]))
     return {rule: [name for name in telling if rule in runs[name]] for rule in set().union(*runs.values())}
+
+
+def _seen() -> dict[str, tuple[str, str]]:
+    """Which rules running kernels were seen to obey: the kernel, and a history (`tests/conformance/seen.py`)."""
+    record = json.loads(SEEN.read_text(encoding="utf-8"))
+    return {rule: (" ".join(trace.split("-")[:2]), history) for rule, (trace, history) in record.items()}
 
 
 def _scenarios(name: str) -> ModuleType:

@@ -130,8 +130,7 @@ def compare(names: Sequence[str], format: str) -> str:
 def distinct(names: Iterable[str], *forms: FormName) -> Iterator[tuple[Level, FormName]]:
     """Every layout, of these forms and architectures, that differs from the others in a field or a predicate.
 
-    It is given by the first configuration that has it. Of the releases, those are looked at that differ in swap
-    entries.
+    It is given by the first configuration that has it.
     """
     seen: set[object] = set()
     for arch in configurations(*names, numbers=False):
