@@ -17,7 +17,7 @@ def test_an_s390_oops_on_a_read_only_page() -> None:
 [    1.709851] CPU: 0 PID: 32 Comm: kworker/u2:1 Not tainted 5.17.0-next-20220321 #1
 """
     asce, region3, segment, page = findings(log)
-    assert [one.arch and (one.arch.name, one.arch.kernel) for one in (asce, page)] == [("s390x", "5.17")] * 2
+    assert [(one.arch, one.kernel) for one in (asce, page)] == [("s390x", "5.17")] * 2
     assert (region3.state, segment.state, segment.pfn) == (State.TABLE, State.TABLE, 0x1FFE4)
     assert (page.state, page.pfn) == (State.PRESENT, 0x133B)
     assert "write" not in page.attributes
@@ -48,8 +48,7 @@ def test_a_present_word_with_an_address_stored_inverted() -> None:
 [   57.659526][  T650] RIP: 0010:clear_page_orig+0x12/0x40
 """
     pte = list(findings(log))[-1]
-    assert pte.arch is not None
-    assert pte.arch.kernel == "5.2"
+    assert pte.kernel == "5.2"
     assert set(pte.codes) == {"pfn-beyond-memory", "inverted-pfn"}
     assert "pfn 0x58a67, near" in next(doubt.text for doubt in pte.doubts if doubt.code == "inverted-pfn")
 
@@ -61,8 +60,7 @@ def test_a_swap_entry_one_bit_away_from_none_on_arm64() -> None:
  08:46:59  kernel: pstate: 60400005 (nZCv daif +PAN -UAO)
 """
     [entry] = findings(log)
-    assert entry.arch is not None
-    assert (entry.arch.name, entry.arch.kernel) == ("arm64", "5.10")
+    assert (entry.arch, entry.kernel) == ("arm64", "5.10")
     assert (entry.kind, entry.leaf) == (SoftLeafType.SWAP, (0, 0x10000))
     assert getattr(entry.reading, "pte", None) == 0x1000000
     assert set(entry.codes) == {"no-such-device", "near-empty"}
@@ -118,8 +116,7 @@ def test_the_old_form_of_arm64_is_not_taken_for_that_of_arm() -> None:
     log = "[  625.659782] [000e1028] *pgd=0000000000000000, *pud=0000000000000000\n"
     pgd, pud = findings(log, kernel="4.19")
     assert (pgd.what, pgd.state, pud.what, pud.state) == ("pgd", State.NONE, "pud", State.NONE)
-    assert pgd.arch is not None
-    assert pgd.arch.name == "arm64"
+    assert pgd.arch == "arm64"
 
 
 def test_a_page_of_an_unknown_release_that_is_text_twice() -> None:
@@ -132,25 +129,40 @@ def test_a_page_of_an_unknown_release_that_is_text_twice() -> None:
 def test_the_kernel_is_read_where_a_mail_program_broke_its_line() -> None:
     log = "pte:67\nCPU: 3 PID: 4711 Comm: x Not tainted\n6.3.5 #1\nRIP: 0033:0x7f"
     [found] = findings(log)
-    assert found.arch is not None
-    assert found.arch.kernel == "6.3"
+    assert found.kernel == "6.3"
     assert not found.doubts
 
 
 def test_a_kernel_that_only_the_writer_names_is_taken_and_said_to_be() -> None:
     for mail in ("I run kernel 6.3.5 here", "on Linux 6.3", "Kernel: 6.3.5-arch1-1"):
         [found] = findings(f"{mail}\npte:67", "x86_64")
-        assert found.arch is not None
-        assert found.arch.kernel == "6.3"
+        assert found.kernel == "6.3"
         assert found.codes == ("kernel-assumed",)
         assert "line 1 names it" in found.doubts[0].text
     # what the log itself says counts more
     [found] = findings("on Linux 6.3\npte:67\nLinux version 6.12.1", "x86_64")
-    assert found.arch is not None
-    assert found.arch.kernel == "6.12"
+    assert found.kernel == "6.12"
 
 
 def test_a_frame_with_the_bit_of_encrypted_memory() -> None:
     [found] = findings("pte:8000800138ba5867", "x86_64", "6.12")
     assert found.codes == ("pfn-beyond-memory",)
     assert "bit 47 says that memory is encrypted" in found.doubts[0].text
+
+
+def test_the_last_entry_of_vtop_has_its_level_in_the_table_below_too() -> None:
+    text = """\
+   PMD: ffff80013fffd488 => 68000052200f11
+  PAGE: 52200000  (2MB)
+
+     PTE          PHYSICAL   FLAGS
+68000052200f11    52200000   (VALID|SHARED|AF|PXN|UXN)
+"""
+    first, second = findings(text, "arm64", "5.10")
+    assert (first.what, second.what) == ("pmd", "pmd")
+    assert not second.doubts
+
+
+def test_several_values_in_a_sentence_are_all_found() -> None:
+    text = "the pte was 0x8000000138ba5867 and the pmd is 0x102c68067. swp_entry is 0x18000000002d2d2f"
+    assert [one.what for one in findings(text, "x86_64", "6.6")] == ["pte", "pmd", "swp_entry"]

@@ -57,10 +57,10 @@ class Finding:
     """A value of a text, explained.
 
     `line` (from 1) and `text`: where it is; `what`: one of `pmdswp.explain.WHATS`; `source`: the recogniser. `raw` is
-    None of a place on a swap device that a debugger printed without a word. `arch`: by which it was read; None for a
-    value that was not read, of a 32-bit kernel. `reading`: the decoded value. `device` and `slot`: the swap device and
-    the place on it, where the text says so or a table of devices is known. `kernel`: the name of the kernel that was
-    asked for or found; that of `arch` where it had to be assumed.
+    None of a place on a swap device that a debugger printed without a word. `read_by`: the configuration by which it
+    was read; None for a value that was not read, of a 32-bit kernel. `reading`: the decoded value. `device` and `slot`:
+    the swap device and the place on it, where the text says so or a table of devices is known. `said`: what the kernel
+    says of a swap entry in that line.
     """
 
     line: int
@@ -68,12 +68,22 @@ class Finding:
     what: str
     raw: int | None
     source: str = ""
-    arch: Arch | None = None
+    read_by: Arch | None = None
     reading: Reading | None = None
     device: str | None = None
     slot: int | None = None
     said: str = ""
     doubts: tuple[Doubt, ...] = field(default=())
+
+    @property
+    def arch(self) -> str | None:
+        """The name of the architecture by which it was read; None if it was not."""
+        return None if self.read_by is None else self.read_by.name
+
+    @property
+    def kernel(self) -> str | None:
+        """The release by which it was read; None if it was not."""
+        return None if self.read_by is None else self.read_by.kernel
 
     @property
     def codes(self) -> tuple[Code, ...]:
@@ -98,7 +108,7 @@ class Finding:
     def kind(self) -> SoftLeafType:
         """What a softleaf stands for; NONE of others."""
         if isinstance(self.reading, Pagemap):
-            return SoftLeafType.NONE if self.arch is None else kind(self.arch, self.reading)
+            return SoftLeafType.NONE if self.read_by is None else kind(self.read_by, self.reading)
         if self.reading is not None:
             return self.reading.kind
         return SoftLeafType.SWAP if self.slot is not None else SoftLeafType.NONE
@@ -107,6 +117,11 @@ class Finding:
     def leaf(self) -> SoftLeaf | None:
         """Type and offset of a softleaf."""
         return None if self.reading is None else self.reading.leaf
+
+    @property
+    def type(self) -> int | None:
+        """The type number of a softleaf."""
+        return None if self.leaf is None else self.leaf.swp_type
 
     @property
     def offset(self) -> int | None:
@@ -130,9 +145,9 @@ class Finding:
     @property
     def attributes(self) -> tuple[str, ...]:
         """The attributes of a present entry, as far as they mean something there."""
-        if not isinstance(self.reading, Entry) or self.arch is None:
+        if not isinstance(self.reading, Entry) or self.read_by is None:
             return ()
         told = self.reading.attributes
         if self.reading.state is State.TABLE:
-            told = told.intersection(self.arch.level(self.reading.level).table_attributes)
+            told = told.intersection(self.read_by.level(self.reading.level).table_attributes)
         return tuple(name for name in ATTRIBUTES if name in told)

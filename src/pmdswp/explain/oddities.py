@@ -69,7 +69,7 @@ def oddities(found: Finding, context: Context, *, is_assumed: bool, may_be_narro
 
     `is_assumed`: its level is; `may_be_narrow`: nothing says that it is not a 32-bit kernel's.
     """
-    arch, reading, raw = found.arch, found.reading, found.raw
+    arch, reading, raw = found.read_by, found.reading, found.raw
     if arch is None or reading is None or raw is None:
         return
     doubts = list(flaws(arch, reading))

@@ -132,7 +132,7 @@ class Reader:
             )
         if one.is_assumed:
             doubts.append(self._level_assumed(kernel.arch, one))
-        found = _with(found, arch=kernel.arch, reading=kernel.reading)
+        found = _with(found, read_by=kernel.arch, reading=kernel.reading)
         may_be_narrow = is_assumed or self._may_be_narrow
         doubts.extend(oddities(found, self._context, is_assumed=one.is_assumed, may_be_narrow=may_be_narrow))
         return _with(found, doubts=tuple(doubts), **self._device(found))
@@ -205,7 +205,7 @@ class Reader:
         doubts = kernel.doubts
         if is_assumed:
             doubts = (*doubts, Doubt("arch-assumed", f"read as of {kernel.arch.name}; --arch names another one"))
-        return _with(found, raw=reading.raw, arch=kernel.arch, reading=kernel.reading, doubts=doubts)
+        return _with(found, raw=reading.raw, read_by=kernel.arch, reading=kernel.reading, doubts=doubts)
 
     def _device(self, found: Finding) -> dict[str, object]:
         if found.kind is not SoftLeafType.SWAP or found.leaf is None:

@@ -60,6 +60,7 @@ _UNDER_HEADING = re.compile(
 _LONGEST_HEADING = 80
 _SWAP_CONTEXT = re.compile(r"swp_entry|softleaf|swap_entry|\bentry\b")
 _WHOLE_VAL = re.compile(r"\s*\$\d+ = \{val = (?:0x[0-9a-f]+|\d+)\}\s*$")
+_VTOP, _CRASH_PTE = "crash vtop", "crash pte "
 _BYTE_SHADOW = "Memory state around the buggy address"
 _WRAPPED = 2
 """Lines that may belong to the one before them."""
@@ -87,6 +88,8 @@ class _Spotter:
         self._taken: dict[int, list[tuple[int, int]]] = {}
         self._has_shadow = any(_BYTE_SHADOW in line.text for line in lines)
         self._heading_left = 0
+        # crash's vtop calls the last entry a PTE in the table below, also where it is a PMD
+        self._vtop: dict[int, str] = {}
 
     def line(self, at: int) -> Iterator[Sighting | Unread]:
         line = self._lines[at]
@@ -111,6 +114,7 @@ class _Spotter:
     def _recognised(self, at: int) -> Iterator[Sighting | Unread]:
         line = self._lines[at]
         found: list[Sighting | Unread] = []
+        sure = 0
         leads: list[Recogniser] = []
         joined: _Joined | None = None
         if self._heading_left and not line.is_record:
@@ -121,7 +125,7 @@ class _Spotter:
                 return
         asked = self._records if line.is_record else self._lists
         for one in asked if self._hint.search(line.text) else self._unhinted:
-            if (one.is_last and found) or (one.hints and not any(hint in line.text for hint in one.hints)):
+            if (one.is_last and sure) or (one.hints and not any(hint in line.text for hint in one.hints)):
                 continue
             if one.wraps and joined is None:
                 joined = self._joined(at)
@@ -130,6 +134,7 @@ class _Spotter:
                 if match.start() >= len(line.text):
                     break
                 found.extend(self._values(at, place, one, match))
+            sure = sure if one.is_last else len(found)
             if one.lead is not None and one.lead.search(line.text):
                 leads.append(one)
         yield from found
@@ -172,6 +177,10 @@ class _Spotter:
                 yield Unread(number, _cut(self._lines[at + index].text, start), f"{value} is not within 64 bits")
                 continue
             taken.append(span)
+            if one.name == _VTOP:
+                self._vtop[raw] = what
+            elif one.name.startswith(_CRASH_PTE):
+                what = self._vtop.get(raw, what)
             line = self._lines[at + index]
             yield Sighting(
                 line.number,

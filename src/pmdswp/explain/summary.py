@@ -96,7 +96,7 @@ def _of_the_kernel(found: Sequence[Finding]) -> Iterator[str]:
     unused = [one for one in found if one.said.startswith("Unused") and one.leaf is not None]
     for one in unused:
         assert one.leaf is not None  # noqa: S101
-        nr = one.arch.hpage_pmd_nr if one.arch is not None else 1
+        nr = one.read_by.hpage_pmd_nr if one.read_by is not None else 1
         yield (
             f"Slot {one.leaf.offset:#x} of device {one.leaf.swp_type} is free already (it is in the cluster from "
             f"{one.leaf.offset // nr * nr:#x}): freed twice, or the entry is a stale one."
@@ -149,6 +149,6 @@ def next_steps(found: Sequence[Finding]) -> Iterator[str]:
         None,
     )
     if odd is not None and odd.raw is not None and odd.arch is not None:
-        yield f"Next: see who makes it sound: pmdswp which {odd.raw:#x} --arch {odd.arch.name} --level {odd.what}"
+        yield f"Next: see who makes it sound: pmdswp which {odd.raw:#x} --arch {odd.arch} --level {odd.what}"
     if any(one.kind is SoftLeafType.SWAP and one.device is None and not one.is_odd for one in found):
         yield "Next: name the swap devices: --swaps FILE with the text of /proc/swaps."

@@ -26,7 +26,7 @@ def _hex(number: int | None) -> str | None:
 
 def finding_record(found: Finding) -> Json:
     """A finding with all that is known of it."""
-    arch, leaf, reading = found.arch, found.leaf, found.reading
+    arch, reading = found.read_by, found.reading
     record: dict[str, object] = {
         "line": found.line,
         "text": found.text,
@@ -37,7 +37,7 @@ def finding_record(found: Finding) -> Json:
         "raw": None if found.raw is None else hexadecimal(found.raw),
         "state": None if found.state is None else found.state.name,
         "kind": found.kind.name,
-        "type": None if leaf is None else leaf.swp_type,
+        "type": found.type,
         "offset": _hex(found.offset),
         "pfn": _hex(found.pfn),
         "flags": list(found.flags),
@@ -84,7 +84,7 @@ def finding_line(found: Finding) -> str:
 
 
 def _said(found: Finding) -> str:
-    arch, reading = found.arch, found.reading
+    arch, reading = found.read_by, found.reading
     names = _names(found)
     if names is not None:
         return " ".join(names) or "no flag"
@@ -130,13 +130,13 @@ def explanation_lines(said: Explanation, palette: Palette, *, ruler: bool | None
 
 def _block(found: Finding, palette: Palette) -> Iterator[str]:
     """The bits of a word, between empty lines."""
-    if found.arch is None or found.reading is None:
+    if found.read_by is None or found.reading is None:
         return
     yield ""
     if isinstance(found.reading, Entry):
-        yield from entry_block(found.arch, found.reading, palette)
+        yield from entry_block(found.read_by, found.reading, palette)
     else:
-        yield from value_block(found.arch, found.reading, palette)
+        yield from value_block(found.read_by, found.reading, palette)
 
 
 def _doubts(found: Sequence[Finding]) -> Iterator[str]:
