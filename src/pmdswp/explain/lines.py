@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
-__all__ = ["LONGEST_LINE", "Line", "lines_of"]
+__all__ = ["AROUND", "LONGEST_LINE", "Line", "lines_of"]
 
 LONGEST_LINE = 1 << 13
 """Characters of a line that are read. No kernel and no debugger prints longer ones."""
@@ -32,6 +34,11 @@ _PREFIX = re.compile(
         )?""",
     re.VERBOSE,
 )
+
+AROUND: Mapping[str, re.Pattern[str]] = MappingProxyType(
+    {"escape": _ESCAPE, "control": _CONTROL, "quote": _QUOTE, "prefix": _PREFIX}
+)
+"""What is taken off a line, in this order: the first two wherever they are, the others at its beginning."""
 
 _ENTITIES = (("&gt;", ">"), ("&lt;", "<"), ("&amp;", "&"))
 

@@ -13,17 +13,18 @@ from pmdswp.pagemap import Pagemap
 from pmdswp.softleaf import LEVELS, Entry, LevelName, SoftLeaf, SoftLeafType, State
 from pmdswp.swp_entry import SwpEntry
 
-__all__ = ["LAST_SLOT", "NUMBERS", "flaws", "is_sound", "level_of", "read"]
+__all__ = ["LAST_SLOT", "NUMBERS", "S390_LEVELS", "flaws", "is_sound", "level_of", "read"]
 
 LAST_SLOT = (1 << 32) - 1
 """The highest slot that a swap device can have: its header counts pages in 32 bits (union swap_header)."""
 
-_S390: Mapping[str, LevelName] = {"region1": "pgd", "region2": "p4d", "region3": "pud"}
+S390_LEVELS: Mapping[str, LevelName] = {"region1": "pgd", "region2": "p4d", "region3": "pud"}
+"""What s390 calls its upper levels -> the level."""
 
 
 def level_of(arch: Arch, what: str) -> Level:
     """The level of a page-table word by what it is called. One that is folded is that of the next level above."""
-    wanted = _S390.get(what, what)
+    wanted = S390_LEVELS.get(what, what)
     names = ("pte", "pmd", *(level.name for level in arch.tables))
     return arch.level(next(name for name in LEVELS[LEVELS.index(wanted) :] if name in names))
 

@@ -13,7 +13,7 @@ from pmdswp.explain.recognisers import WHATS, Recogniser
 from pmdswp.formula import MASK64
 from pmdswp.words import row_of, words_of_row
 
-__all__ = ["Sighting", "Unread", "spot"]
+__all__ = ["NAMES", "WRAPPED", "Sighting", "Unread", "spot"]
 
 _SHOWN = 240
 """Characters of a line that a finding keeps."""
@@ -49,7 +49,9 @@ class Unread(NamedTuple):
     why: str
 
 
-_NAMES = {"pml": "pgd", "pml4": "pgd", "val": "swp_entry", "pde": "pmd", "pdpt": "pud", "ppte": "pte"}
+NAMES = {"pml": "pgd", "pml4": "pgd", "val": "swp_entry", "pde": "pmd", "pdpt": "pud", "ppte": "pte"}
+"""What a line calls a level, in lower case -> what it is."""
+
 _ROW = re.compile(r"\s*(?:0x)?[0-9a-f]{6,16}(?: <[^>]*>)?:?\s+(?:0x)?[0-9a-f]{2}", re.IGNORECASE)
 _LIKELY_ROW = re.compile(r"\s*(?:0x)?[0-9a-f]{8,16}(?: <[^>]*>)?:\s+(?:0x[0-9a-f]{4}|[0-9a-f]{16}\b)", re.IGNORECASE)
 _HEADING = re.compile(r"\bpagemap\b", re.IGNORECASE)
@@ -62,7 +64,7 @@ _SWAP_CONTEXT = re.compile(r"swp_entry|softleaf|swap_entry|\bentry\b")
 _WHOLE_VAL = re.compile(r"\s*\$\d+ = \{val = (?:0x[0-9a-f]+|\d+)\}\s*$")
 _VTOP, _CRASH_PTE = "crash vtop", "crash pte "
 _BYTE_SHADOW = "Memory state around the buggy address"
-_WRAPPED = 2
+WRAPPED = 2
 """Lines that may belong to the one before them."""
 
 
@@ -145,14 +147,14 @@ class _Spotter:
 
     def _joined(self, at: int) -> _Joined:
         """The line and those that mail programs may have broken off from it."""
-        rest = self._lines[at + 1 : at + 1 + _WRAPPED]
+        rest = self._lines[at + 1 : at + 1 + WRAPPED]
         own = [line for n, line in enumerate(rest) if all(one.text and not one.is_record for one in rest[: n + 1])]
         return _Joined([self._lines[at], *own])
 
     def _values(self, at: int, place: _Joined, one: Recogniser, match: re.Match[str]) -> Iterator[Sighting | Unread]:
         groups = {name: value for name, value in match.groupdict().items() if value is not None}
         level = groups.get("level", "").lower()
-        level = _NAMES.get(level, level)
+        level = NAMES.get(level, level)
         device, slot = groups.get("device"), groups.get("slot")
         said = match[0] if one.lead is not None and "swp_entry" in groups else ""
         if device is not None and not any(name in groups for name in (*WHATS, "value", "word", "number")):
