@@ -116,6 +116,15 @@ def test_swap_devices_come_from_a_file_of_their_own(run: Run, tmp_path: Path) ->
     assert run.err == "pmdswp: --swaps: no swap device is listed there\n"
 
 
+def test_the_kernel_may_be_that_of_a_file(run: Run) -> None:
+    like = str(LOG.with_name("x86_64-6.12-vmcoreinfo.txt"))
+    assert run("explain", "--like", like, "--word", "fffffffffffff600", "--level", "pte", "--json") == 0
+    [record] = run.records()
+    assert (record["arch"], record["kernel"], record["doubts"][0]["code"]) == ("x86_64", "6.12", "stray-bits")
+    assert run("explain", "--like", like, "--arch", "arm64", "--word", "67") == 2
+    assert "is of x86_64, and not of arm64" in run.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "text", "status", "complaint"),
     [

@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     kernel = given.pop("kernel", None)
     said = explain(
         text,
-        options.arch,
+        options.arch if options.arch is not None or options.like is None else _arch_like(options.like),
         None if kernel is None else str(kernel),
         given,
         devices=None if options.swaps is None else _devices(options.swaps),
@@ -74,6 +74,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 _WHATS: Mapping[str | None, str] = {"entry": "swp_entry"}
+
+
+def _arch_like(path: str) -> str:
+    """The architecture that the kernel of a file is of."""
+    from pmdswp import identify  # noqa: PLC0415  # few are asked for it
+
+    return identify.from_file(path).arch.name
 
 
 def _text(path: str) -> str:
