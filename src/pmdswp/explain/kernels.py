@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -51,19 +50,11 @@ def arch_of(
             kept.pop(error.option if error.option in kept else next(iter(kept)))
 
 
-_Items = tuple[tuple[str, object], ...]
-
-
-@lru_cache(maxsize=64)
-def _runs(name: str, told: _Items, given: _Items) -> tuple[Run, ...]:
-    return tuple(_make_runs(name, dict(told), dict(given)))
-
-
 def revision_runs(
     name: str, told: Mapping[str, object], given: Mapping[str, object] = MappingProxyType({})
 ) -> tuple[Run, ...]:
     """The released kernels that can have the given options, in runs that agree, oldest first: without the series."""
-    return _runs(find(name).name, tuple(sorted(told.items())), tuple(sorted(given.items())))
+    return tuple(_make_runs(find(name).name, told, given))
 
 
 def _make_runs(name: str, told: Mapping[str, object], given: Mapping[str, object]) -> Iterator[Run]:

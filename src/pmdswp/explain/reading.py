@@ -10,7 +10,7 @@ from pmdswp import releases
 from pmdswp.arch import Arch, find, get_with
 from pmdswp.explain.evidence import Evidence, Fact, is_narrow
 from pmdswp.explain.finding import Doubt, Finding, Reading
-from pmdswp.explain.kernels import Group, arch_of, groups, revision_runs, span
+from pmdswp.explain.kernels import Group, Run, arch_of, groups, revision_runs, span
 from pmdswp.explain.oddities import Context, oddities
 from pmdswp.explain.soundness import read
 from pmdswp.explain.spotting import Sighting
@@ -70,6 +70,7 @@ class Reader:
         self._dated = [one for one in seen if one.since in RELEASES]
         self._on_devices = [one for one in seen if one.device is not None and one.raw is not None]
         self._cache: dict[object, list[Group]] = {}
+        self._known_runs: dict[object, tuple[Run, ...]] = {}
 
     # --- which kernel ---------------------------------------------------------------------------------------
 
@@ -173,8 +174,14 @@ class Reader:
         since = self._printed_since(one.line)
         key = (name, one.what, one.raw, since, tuple(sorted(options.items())))
         if key not in self._cache:
-            self._cache[key] = groups(revision_runs(name, options, self._given.options), one.what, one.raw, since)
+            self._cache[key] = groups(self._runs(name, options), one.what, one.raw, since)
         return self._cache[key]
+
+    def _runs(self, name: str, told: Mapping[str, object]) -> tuple[Run, ...]:
+        key = (name, tuple(sorted(told.items())))
+        if key not in self._known_runs:
+            self._known_runs[key] = revision_runs(name, told, self._given.options)
+        return self._known_runs[key]
 
     def _printed_since(self, line: int) -> str:
         """The first release that prints lines as those near a value."""
