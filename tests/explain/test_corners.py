@@ -127,3 +127,32 @@ def test_a_list_says_what_is_wrong_with_it(run: Run, tmp_path: Path) -> None:
 def test_lines_are_kept_as_they_are_where_nothing_is_around_them() -> None:
     [line] = lines_of("  PTE: 1 => 2")
     assert (line.text, line.is_record) == ("  PTE: 1 => 2", False)
+
+
+def test_a_slot_that_the_kernel_says_is_not_there() -> None:
+    [found] = findings("Bad swap offset entry 400000000012345", "x86_64", "6.12")
+    assert found.codes == ("offset-beyond-device",)
+    assert "the kernel says so" in found.doubts[0].text
+
+
+def test_a_device_that_is_not_is_said_once() -> None:
+    table = "Filename Type Size Used Priority\n/dev/sda2 partition 8388604 0 -2\n"
+    [found] = findings(f"{table}Bad swap file entry 1800000000000200", "x86_64", "6.12")
+    assert found.codes == ("no-such-device",)
+
+
+def test_options_of_another_architecture_are_passed_over() -> None:
+    [found] = findings("LE PAGE_SIZE=64K MMU=Radix SMP NR_CPUS=2048\npte:67", "x86_64", "6.12")
+    assert found.doubts == ()
+
+
+def test_the_device_of_one_word_is_not_that_of_another() -> None:
+    first, second = findings("7fffffffd0b6002  /dev/zram0   96847\npte:0ffffffffffbfe08", "x86_64", "6.12")
+    assert (first.device, second.device) == ("/dev/zram0", None)
+
+
+def test_words_of_pagemap_depend_on_the_kernel_by_their_types_alone(run: Run) -> None:
+    assert all(way.is_sound for way in ways(0x4000000000000485, "x86_64", ("pagemap",)))
+    assert run("which", "dffffffe71fbfe02", "--arch", "x86_64", "--level", "pmd") == 0
+    # what is odd and asks for options is in the JSON alone
+    assert "soft_dirty=False" not in run.out

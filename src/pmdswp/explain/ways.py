@@ -53,12 +53,9 @@ class Way(NamedTuple):
     def where(self) -> str:
         """The kernels in words."""
         parts = []
-        plain = set(self.by_default)
         for options, releases in self.kernels.items():
-            left = tuple(release for release in releases if not options or release not in plain)
-            if left:
-                shown = ", ".join(f"{name}={show(value)}" for name, value in options)
-                parts.append(span(left) + (f" with {shown}" if shown else ""))
+            shown = ", ".join(f"{name}={show(value)}" for name, value in options)
+            parts.append(span(releases) + (f" with {shown}" if shown else ""))
         return "; ".join(parts)
 
 

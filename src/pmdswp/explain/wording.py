@@ -13,8 +13,6 @@ __all__ = ["brief_reading"]
 
 def brief_reading(arch: Arch, reading: Reading | None) -> str:
     """What a value is, without the value itself and without what is odd about it; empty for None."""
-    if reading is None:
-        return ""
     if isinstance(reading, Entry):
         return describe(arch, reading).partition(" (")[0]
-    return describe_value(arch, reading)
+    return "" if reading is None else describe_value(arch, reading)
