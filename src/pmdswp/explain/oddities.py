@@ -176,8 +176,10 @@ def _near_other(arch: Arch, found: Finding, context: Context) -> Iterator[Doubt]
     for one in context.near(found):
         assert one.raw is not None  # noqa: S101
         bits = one.raw ^ reading.raw
+        if bits.bit_count() > FEW_BITS:
+            continue
         other = read(arch, one.what, one.raw)
-        if bits.bit_count() <= FEW_BITS and isinstance(other, Entry) and _is_full(arch, other):
+        if isinstance(other, Entry) and _is_full(arch, other):
             where = f"line {one.line}" if one.line != found.line else "the same line"
             yield Doubt("near-other", f"it is {_bits(bits)} away from {one.raw:#x} of {where}, which is sound")
             return
