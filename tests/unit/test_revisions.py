@@ -116,6 +116,7 @@ COMMITS = {
     "3e93d49175a7": ("6.10", True, "s390/pgtable: Switch read and write softbits for puds"),
     "712c5d5f6259": ("6.10", True, "s390/pgtable: Add missing hardware bits for puds, pmds"),
     "ff4a2443ef88": ("6.10", False, "LoongArch: Select THP_SWAP if HAVE_ARCH_TRANSPARENT_HUGEPAGE"),
+    "57fb15c32f4f": ("6.11", True, "powerpc/64s: use contiguous PMD/PUD instead of HUGEPD"),
     "216e04bf1e4d": ("6.11", False, "riscv: mm: Add support for ZONE_DEVICE"),
     "b7a2750ef268": ("6.11", False, "LoongArch: Add ARCH_HAS_PTE_DEVMAP support"),
     "7f955be9f887": ("6.12", True, "arm64: implement PKEYS support"),
