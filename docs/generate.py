@@ -19,6 +19,7 @@ from pmdswp.config import show
 from pmdswp.model.reference import reference
 from pmdswp.model.selftests import SELFTESTS, run
 from pmdswp.render import markdown
+from pmdswp.render.c_header import header
 from pmdswp.render.comparison import comparison, limit_table
 from pmdswp.render.document import Block, Paragraph, Picture, Section, Table, code, marked
 from pmdswp.render.drift import drift, drift_of, type_numbers_of
@@ -65,6 +66,7 @@ def pages() -> Iterator[tuple[str, str]]:
                 yield f"architectures/{picture_name(pictured.level)}", collection([pictured], "svg")
         yield f"kernel-doc/{name}.rst", collection(diagrams, "rst")
         yield f"kernel-doc/{name}.h", collection(diagrams, "ascii")
+        yield f"c/{name}.h", header(arch)
     every = [diagram(arch.level(level), msb0=False) for arch in newest.values() for level in arch.levels]
     yield "layouts.ndjson", collection(every, "json")
     yield "layout.schema.json", json.dumps(layout_schema(), indent=2) + "\n"
