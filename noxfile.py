@@ -104,7 +104,7 @@ def histories(session: nox.Session) -> None:
 @nox.session(tags=["ci"])
 def long(session: nox.Session) -> None:
     """All other tests that take long. A minute."""
-    ignored = (f"--ignore={path}" for path in (REPLAY, *HISTORIES))
+    ignored = (f"--ignore={path}" for path in (REPLAY, *HISTORIES, "tests/c"))
     run(session, "pytest", *IN_PARALLEL, "-m", "long", *ignored, *session.posargs)
 
 
@@ -112,6 +112,15 @@ def long(session: nox.Session) -> None:
 def prove(session: nox.Session) -> None:
     """Every law for every word, on every kernel and option set whose helpers differ. Two minutes."""
     run(session, "pmdswp", "prove", "--all", *session.posargs)
+
+
+@nox.session(tags=["ci"])
+def c(session: nox.Session) -> None:
+    """Every distinct C header, proved and compiled by what is installed; the newest run. Half a minute.
+
+    ``nox -s c -- -m c`` runs those of all published kernels too, which takes a minute more.
+    """
+    run(session, "pytest", *IN_PARALLEL, "-m", "c and not long", "tests/c", *session.posargs)
 
 
 @nox.session(tags=["ci"])

@@ -93,21 +93,22 @@ def _sources(options: argparse.Namespace, format_name: str) -> int:
     if options.compare or options.form != "swap" or options.bits is not None:
         raise UnsupportedError(f"--format {format_name} goes without --compare, --form and --bits")
     levels = _LEVEL_GROUPS.get(options.level or "all", (options.level,))
+    prefix = c_header.PREFIX if options.prefix is None else options.prefix
     given = given_options(options)
     if options.all:
         if given:
             raise UnsupportedError("options of one configuration cannot go with --all")
-        arches = list(c_header.distinct_headers(options.arches, levels))
+        headers = list(c_header.distinct_headers(options.arches, levels, prefix))
     elif options.arches:
         arches = [get_with(name, given) for name in options.arches]
         note(arches)
+        headers = [(arch, c_header.header(arch, levels, prefix)) for arch in arches]
     else:
         raise UnsupportedError("name an architecture, or give --all")
-    if options.output is None and len(arches) > 1:
+    if options.output is None and len(headers) > 1:
         raise UnsupportedError("one header holds one configuration: name one architecture, or a directory with -o")
     directory = _directory(options)
-    for arch in arches:
-        text = c_header.header(arch, levels, c_header.PREFIX if options.prefix is None else options.prefix)
+    for arch, text in headers:
         if directory is None:
             print(text, end="")
         else:

@@ -53,18 +53,22 @@ def header_name(arch: Arch) -> str:
     return f"{arch.name}-{arch.kernel}{options}.h".replace("'", "")
 
 
-def distinct_headers(names: Iterable[str], levels: Iterable[LevelName] = LEVELS) -> Iterator[Arch]:
-    """The configurations of these architectures whose headers differ in more than comments.
+def distinct_headers(
+    names: Iterable[str], levels: Iterable[LevelName] = LEVELS, prefix: str = PREFIX
+) -> Iterator[tuple[Arch, str]]:
+    """The configurations of these architectures whose headers differ in more than comments, with their headers.
 
     Those are left out that differ in numbers only: options such as ``device_private``, one at a time, change no layout
     and no predicate.
     """
-    wanted, seen = tuple(levels), set[tuple[str, ...]]()
+    wanted, seen = tuple(levels), set[str]()
     for arch in configurations(*names, numbers=False):
-        code = tuple(line for line in header(arch, wanted).split("#include", 1)[1].split("\n")[:-2])
+        text = header(arch, wanted, prefix)
+        # what comes before and after names the configuration
+        code = text.split("#include", 1)[1].rsplit("#endif", 1)[0]
         if code not in seen:
             seen.add(code)
-            yield arch
+            yield arch, text
 
 
 def _comment(*paragraphs: str) -> Iterator[str]:
@@ -99,6 +103,12 @@ class _Header:
         self.tables = [level for level in arch.tables if level.name in levels]
         self.swap = [level for level in (arch.pte, arch.pmd) if level.name in levels]
         self.inline = f"static {self.macro}INLINE"
+        self.texts, self.present_texts = expressions(arch), expressions(arch, present=True)
+        self.addresses = {
+            name: formula
+            for name, formula in present_formulas(arch.architecture, symbolic(arch)).items()
+            if name.endswith("_address")
+        }
         self.swp_types = self._swp_types()
         self.names = self._names()
         self.written: set[str] = set()
@@ -248,7 +258,6 @@ class _Header:
 
     def _names(self) -> dict[str, Names]:
         """What the functions of each level call instead of saying it again."""
-        texts = expressions(self.arch)
         always: dict[Tree, str] = {
             name: f"{self.macro}{name.upper()}"
             for name, option in self.arch.architecture.options.items()
@@ -264,7 +273,7 @@ class _Header:
         for level in self.swap:
             known: dict[Tree, str] = {}
             for test in ("none", "present"):
-                node = simpler(tree(texts[f"{level.name}_{test}"]))
+                node = simpler(tree(self.texts[f"{level.name}_{test}"]))
                 known[node] = f"{self.prefix}{level.name}_{test}(v)"
                 known[negation(node)] = f"!{known[node]}"
             if level.layout is not None:
@@ -333,7 +342,7 @@ INLINE_ uint64_t P_swp_offset(uint64_t leaf)
     def _swap_level(self, level: Level) -> Iterator[str]:
         name, label, layout = level.name, level.label, level.layout
         yield from _comment(f"--- {label} ---")
-        texts = {one: text for one, text in expressions(self.arch).items() if one.startswith(f"{name}_")}
+        texts = {one: text for one, text in self.texts.items() if one.startswith(f"{name}_")}
         later = [one for one in texts if "_is_" in one]
         for one in (one for one in texts if one not in later and not one.startswith(f"{name}_swp_")):
             if not one.endswith("_to_arch_swp_entry"):
@@ -382,10 +391,9 @@ INLINE_ uint64_t P_softleaf_to_{name}(uint64_t leaf)
             "--- the kernel's own forms of an entry (__swp_entry and its like), and one PMD as PTEs ---"
         )
         found = {name: (tuple(names.split(", ")), formula) for name, (names, formula) in conversions(self.arch).items()}
-        texts = expressions(self.arch)
         for name in ("pte_to_arch_swp_entry", "pmd_to_arch_swp_entry"):
-            if name in texts:
-                yield from self._function(name, texts[name], _about(name))
+            if name in self.texts:
+                yield from self._function(name, self.texts[name], _about(name))
         for name, (parameters, formula) in found.items():
             yield from self._function(name, formula, _about(name), parameters)
 
@@ -539,12 +547,11 @@ INLINE_ uint64_t P_encode_{name}(uint64_t type, uint64_t offset, unsigned int fl
     def _present(self, level: Level) -> Iterator[str]:
         name = level.name
         yield from _comment(f"--- present {level.label} ---")
-        for one, text in expressions(self.arch, present=True).items():
+        for one, text in self.present_texts.items():
             if one.startswith(f"{name}_"):
                 yield from self._function(one, text, _about(one))
-        found = present_formulas(self.arch.architecture, symbolic(self.arch))
         for one, what in (("page_address", "page that it maps"), ("table_address", "table to which it points")):
-            formula: Formula | None = found.get(f"{name}_{one}")
+            formula = self.addresses.get(f"{name}_{one}")
             if formula is not None:
                 yield from self._function(f"{name}_{one}", formula, f"The physical address, in bytes, of the {what}.")
 
