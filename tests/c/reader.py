@@ -129,7 +129,7 @@ class _Reader:
         if self._tokens[self._place : self._place + 3] == ["(", "void", ")"]:
             self._place += 5
             return self.block()
-        while self._peek(1) not in ("=",):
+        while self._peek(1) != "=":
             assert self._next() in ("const", "uint64_t", "bool", "enum"), "not a declaration"
         self._assign()
         return self.block()

@@ -6,17 +6,17 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from pmdswp.arch import ARCHITECTURES, Level, get_with
+from pmdswp.arch import ARCHITECTURES, Arch, Level, get_with
 from pmdswp.cli.output import complain, palette
 from pmdswp.cli.parser import Parser, add_level, add_options, given_options, note, one_format
 from pmdswp.errors import UnsupportedError
-from pmdswp.render import c_header, formats
+from pmdswp.render import c_header, formats, kernel_test
 from pmdswp.render.text import layout_table
 from pmdswp.softleaf import FORMS, LEVELS, FormName, LevelName
 
 __all__ = ["add_arguments", "run"]
 
-SOURCES = ("c",)
+SOURCES = ("c", "kernel-test")
 """Formats that are programs, a file for each configuration."""
 
 _LEVEL_GROUPS: dict[str, tuple[LevelName, ...]] = {"both": ("pte", "pmd"), "all": LEVELS}
@@ -92,30 +92,52 @@ def _sources(options: argparse.Namespace, format_name: str) -> int:
     """Write C, a file for each configuration."""
     if options.compare or options.form != "swap" or options.bits is not None:
         raise UnsupportedError(f"--format {format_name} goes without --compare, --form and --bits")
+    files = dict(_headers(options) if format_name == "c" else _modules(options))
+    if options.output is None and len(files) > 1:
+        raise UnsupportedError("one file holds one configuration: name one architecture, or a directory with -o")
+    directory = _directory(options)
+    if directory is None:
+        print(*files.values(), sep="", end="")
+        return 0
+    if format_name == "kernel-test":
+        files["Makefile"] = kernel_test.makefile(list(files))
+    for name, text in files.items():
+        path = directory / name
+        path.write_text(text, encoding="utf-8")
+        print(path)
+    return 0
+
+
+def _headers(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """Name and text of each header."""
     levels = _LEVEL_GROUPS.get(options.level or "all", (options.level,))
     prefix = c_header.PREFIX if options.prefix is None else options.prefix
-    given = given_options(options)
     if options.all:
-        if given:
+        if given_options(options):
             raise UnsupportedError("options of one configuration cannot go with --all")
-        headers = list(c_header.distinct_headers(options.arches, levels, prefix))
-    elif options.arches:
-        arches = [get_with(name, given) for name in options.arches]
-        note(arches)
-        headers = [(arch, c_header.header(arch, levels, prefix)) for arch in arches]
+        for arch, text in c_header.distinct_headers(options.arches, levels, prefix):
+            yield c_header.header_name(arch), text
     else:
+        for arch in _configured(options):
+            yield c_header.header_name(arch), c_header.header(arch, levels, prefix)
+
+
+def _modules(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """Name and text of the source of each kernel module."""
+    if options.all or options.level is not None or options.prefix is not None:
+        raise UnsupportedError("--format kernel-test goes without --all, --level and --prefix")
+    for arch in _configured(options):
+        yield kernel_test.source_name(arch), kernel_test.source(arch)
+
+
+def _configured(options: argparse.Namespace) -> list[Arch]:
+    """The architectures that are named, as the options have them."""
+    if not options.arches:
         raise UnsupportedError("name an architecture, or give --all")
-    if options.output is None and len(headers) > 1:
-        raise UnsupportedError("one header holds one configuration: name one architecture, or a directory with -o")
-    directory = _directory(options)
-    for arch, text in headers:
-        if directory is None:
-            print(text, end="")
-        else:
-            path = directory / c_header.header_name(arch)
-            path.write_text(text, encoding="utf-8")
-            print(path)
-    return 0
+    given = given_options(options)
+    arches = [get_with(name, given) for name in options.arches]
+    note(arches)
+    return arches
 
 
 def _wanted(options: argparse.Namespace) -> Iterator[tuple[Level, FormName]]:
@@ -128,11 +150,7 @@ def _wanted(options: argparse.Namespace) -> Iterator[tuple[Level, FormName]]:
             raise UnsupportedError("options of one configuration cannot go with --all")
         yield from ((level, form) for level, form in formats.distinct(options.arches, *forms) if level.name in levels)
         return
-    if not options.arches:
-        raise UnsupportedError("name an architecture, or give --all")
-    arches = [get_with(name, given) for name in options.arches]
-    note(arches)
-    for arch in arches:
+    for arch in _configured(options):
         if options.level not in _LEVEL_GROUPS:
             level = arch.level(options.level)
             yield from ((level, form) for form in (level.forms if options.form == "all" else forms))
