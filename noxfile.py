@@ -168,6 +168,12 @@ def oracle(session: nox.Session) -> None:
     run(session, "oracle.oracle", *(session.posargs or ["--check"]), PYTHONPATH="tests")
 
 
+@nox.session(name="kernel-test")
+def kernel_test(session: nox.Session) -> None:
+    """A kernel's own helpers, asked in a QEMU guest: ``nox -s kernel-test -- BUILD_TREE IMAGE``. Half a minute."""
+    run(session, "kernel_test.guest", *session.posargs, PYTHONPATH="tests")
+
+
 @nox.session
 def bench(session: nox.Session) -> None:
     """Speed against what one would otherwise write, as ratios of one run; ``-- --update`` writes it into the docs."""
