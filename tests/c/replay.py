@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -56,29 +57,23 @@ void each_NAME(const uint64_t *v, uint8_t *memory, uint64_t *back, uint64_t n)
 """
 
 
-class Compiled:
-    """The functions of a header in a shared object."""
+class Replay(ABC):
+    """The functions of a header in some compiled form, beside the library."""
 
-    def __init__(self, arch: Arch, folder: Path, *options: str) -> None:
-        self.arch = arch
-        text = header(arch)
-        self.functions = Header(text).functions
-        loops = "".join(map(_loop, self.functions.values()))
-        source, library = folder / "loops.c", folder / "loops.so"
-        source.write_text(text + loops + _BYTES.replace("NAME", "bytes"), encoding="utf-8")
-        run(compiler("gcc"), *(options or ("-O1",)), "-std=c11", "-shared", "-fPIC", "-o", library, source)
-        self._loaded = ctypes.CDLL(str(library))
+    def __init__(self, arch: Arch, functions: Mapping[str, Function]) -> None:
+        self.arch, self.functions = arch, functions
 
-    def call(self, name: str, *arrays: NDArray[Any]) -> None:
-        """Run a loop over as many words as the first array has."""
-        pointers = (ctypes.c_void_p(one.ctypes.data) for one in arrays)
-        getattr(self._loaded, f"each_{name}")(*pointers, ctypes.c_uint64(arrays[0].size))
-
+    @abstractmethod
     def answers(self, name: str, words: Words, others: Words | None = None) -> Words:
         """What a function says of words, or of pairs of them."""
-        out = np.zeros_like(words)
-        self.call(name, words, words if others is None else others, out)
-        return out
+
+    @abstractmethod
+    def decoded(self, name: str, words: Words) -> array.Columns:
+        """What a function that takes words apart says of them."""
+
+    @abstractmethod
+    def of_bytes(self, words: Words) -> Iterator[str]:
+        """Differences of words in memory."""
 
     def differences(self, words: Words) -> Iterator[str]:
         """Every function whose answer differs, with the first word of which it does."""
@@ -86,29 +81,16 @@ class Compiled:
             short = name.removeprefix(PREFIX)
             if short.startswith("decode_"):
                 yield from self._of_decode(short, words)
-            elif short in ("word_from_bytes", "word_to_bytes"):
-                yield from self._of_bytes(words)
-            else:
+            elif short not in ("word_from_bytes", "word_to_bytes"):
                 given, others, expected = self._expected(short, words)
-                yield from _first(name, given, self.answers(name, given, others), expected)
+                yield from first_difference(name, given, self.answers(name, given, others), expected)
+        yield from self.of_bytes(words)
 
     def _of_decode(self, short: str, words: Words) -> Iterator[str]:
-        level = _level(short)
-        found = array.Columns.empty(words.shape)
-        self.call(f"{PREFIX}{short}", words, *found)
-        expected = array.decode(self.arch, level, words, jit=False)
+        found = self.decoded(f"{PREFIX}{short}", words)
+        expected = array.decode(self.arch, _level(short), words, jit=False)
         for column in found._fields:
-            yield from _first(f"{short}.{column}", words, getattr(found, column), getattr(expected, column))
-
-    def _of_bytes(self, words: Words) -> Iterator[str]:
-        memory, back = np.zeros(words.nbytes, np.uint8), np.zeros_like(words)
-        self.call("bytes", words, memory, back)
-        yield from _first("word_from_bytes", words, back, words)
-        few = words[:SAMPLE]
-        expected = b"".join(self.arch.pte_to_bytes(word) for word in few.tolist())
-        yield from _first(
-            "word_to_bytes", np.arange(len(expected)), memory[: len(expected)], np.frombuffer(expected, np.uint8)
-        )
+            yield from first_difference(f"{short}.{column}", words, getattr(found, column), getattr(expected, column))
 
     def _expected(self, short: str, words: Words) -> tuple[Words, Words | None, Words]:
         """The arguments of a function, and what the library says of them."""
@@ -151,7 +133,7 @@ class Compiled:
         return self._generic(columns.swp_type.astype(np.uint64), columns.offset)
 
     def _of_encode(self, short: str, words: Words) -> tuple[Words, Words, Words]:
-        """The C function takes the flags above the type here; see `_loop`."""
+        """Of functions with flags, these are in the upper half of the word: see `arguments`."""
         arch = self.arch
         level = _level(short)
         layout = arch.layout(level)
@@ -177,6 +159,41 @@ class Compiled:
         return helper
 
 
+class Compiled(Replay):
+    """The functions of a header in a shared object."""
+
+    def __init__(self, arch: Arch, folder: Path, *options: str) -> None:
+        text = header(arch)
+        super().__init__(arch, Header(text).functions)
+        loops = "".join(map(_loop, self.functions.values()))
+        source, library = folder / "loops.c", folder / "loops.so"
+        source.write_text(text + loops + _BYTES.replace("NAME", "bytes"), encoding="utf-8")
+        run(compiler("gcc"), *(options or ("-O1",)), "-std=c11", "-shared", "-fPIC", "-o", library, source)
+        self._loaded = ctypes.CDLL(str(library))
+
+    def _call(self, name: str, *arrays: NDArray[Any]) -> None:
+        """Run a loop over as many words as the first array has."""
+        pointers = (ctypes.c_void_p(one.ctypes.data) for one in arrays)
+        getattr(self._loaded, f"each_{name}")(*pointers, ctypes.c_uint64(arrays[0].size))
+
+    def answers(self, name: str, words: Words, others: Words | None = None) -> Words:
+        out = np.zeros_like(words)
+        self._call(name, words, words if others is None else others, out)
+        return out
+
+    def decoded(self, name: str, words: Words) -> array.Columns:
+        found = array.Columns.empty(words.shape)
+        self._call(name, words, *found)
+        return found
+
+    def of_bytes(self, words: Words) -> Iterator[str]:
+        memory, back = np.zeros(words.nbytes, np.uint8), np.zeros_like(words)
+        self._call("bytes", words, memory, back)
+        yield from first_difference("word_from_bytes", words, back, words)
+        expected = np.frombuffer(b"".join(map(self.arch.pte_to_bytes, words[:SAMPLE].tolist())), np.uint8)
+        yield from first_difference("word_to_bytes", words.repeat(8), memory[: expected.size], expected)
+
+
 def _level(short: str) -> LevelName:
     return "pmd" if "pmd" in short else "pte"
 
@@ -191,10 +208,14 @@ def _loop(function: Function) -> str:
         return ""
     if function.name.startswith(f"{PREFIX}decode_"):
         return _DECODE.replace("NAME", function.name)
-    given = ["v[i]", "other[i]"][: len(function.parameters)]
+    return _LOOP.replace("NAME", function.name).replace("ARGUMENTS", arguments(function, "v[i]", "other[i]"))
+
+
+def arguments(function: Function, word: str, other: str) -> str:
+    """What a function is called with: of those with flags, they are in the upper half of the word."""
     if len(function.parameters) == 3:
-        given = ["v[i] & 0xffffffff", "other[i]", "(unsigned int)(v[i] >> 32)"]
-    return _LOOP.replace("NAME", function.name).replace("ARGUMENTS", ", ".join(given))
+        return f"{word} & 0xffffffff, {other}, (unsigned int)({word} >> 32)"
+    return ", ".join([word, other][: len(function.parameters)])
 
 
 def _listed(values: Iterator[Any]) -> Words:
@@ -235,7 +256,7 @@ _OF_LEAVES: Mapping[str, Callable[[Arch, SoftLeaf], object]] = {
 """What is asked of softleaves, not of words."""
 
 
-def _first(name: str, given: NDArray[Any], here: NDArray[Any], there: NDArray[Any]) -> Iterator[str]:
+def first_difference(name: str, given: NDArray[Any], here: NDArray[Any], there: NDArray[Any]) -> Iterator[str]:
     differing = np.flatnonzero(here != there)
     if differing.size:
         i = differing[0]

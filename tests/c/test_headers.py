@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 
+from c.bpf import Bytecode
 from c.compilers import LANGUAGES, STRICT, bpf_compiler, compiler, run
 from c.formulas import formulas_of
 from c.proof import Known, unproved
@@ -71,6 +72,12 @@ def assert_agrees(arch: Arch, words: Words, *options: str) -> None:
         assert not list(compiled.differences(every))
 
 
+def assert_bytecode_agrees(arch: Arch, words: Words) -> None:
+    with TemporaryDirectory() as folder:
+        bytecode = Bytecode(arch, Path(folder))
+        assert not list(bytecode.differences(np.concatenate([words, present_words(arch)])))
+
+
 @pytest.mark.parametrize("name", names())
 def test_the_newest_headers_are_proved_to_compute_the_formulas(name: str) -> None:
     arch = newest(name)
@@ -129,6 +136,22 @@ def test_the_newest_headers_answer_as_the_library_when_optimised(name: str) -> N
     assert_agrees(newest(name), published_words(_of(name, "7.3")), "-O3", "-march=native")
 
 
+@pytest.mark.c
+def test_bytecode_that_is_wrong_is_found_out(tmp_path: Path) -> None:
+    bytecode = Bytecode(newest("riscv64"), tmp_path)
+    code = bytecode.code["each_pmdswp_pte_swp_type"]
+    [shift] = [i for i, one in enumerate(code) if one.code == 0x77]
+    code[shift] = code[shift]._replace(immediate=6)
+    found = list(bytecode.differences(random_words()))
+    assert any(one.startswith("pmdswp_pte_swp_type(") for one in found)
+
+
+@pytest.mark.c
+@pytest.mark.parametrize("name", names())
+def test_the_newest_headers_are_bytecode_that_answers_as_the_library(name: str) -> None:
+    assert_bytecode_agrees(newest(name), np.concatenate([published_words(_of(name, "7.3")), random_words()]))
+
+
 def _of(name: str, kernel: str) -> str:
     return next(one for one in vectors.files(kernel) if find(vectors.header(one).arch).name == name)
 
@@ -138,4 +161,6 @@ def _of(name: str, kernel: str) -> str:
 @pytest.mark.parametrize("name", vectors.files())
 def test_the_header_of_every_published_kernel_answers_as_the_library(name: str) -> None:
     told = vectors.header(name)
-    assert_agrees(get_with(told.arch, told.options()), published_words(name))
+    arch, words = get_with(told.arch, told.options()), published_words(name)
+    assert_agrees(arch, words)
+    assert_bytecode_agrees(arch, words)

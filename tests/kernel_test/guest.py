@@ -42,7 +42,9 @@ class Guest(NamedTuple):
 
 GUESTS = {
     "x86_64": Guest("qemu-system-x86_64", ("-M", "pc", "-cpu", "max,la57=off"), "ttyS0", "x86_64-linux-gnu-gcc"),
-    "arm64": Guest("qemu-system-aarch64", ("-M", "virt", "-cpu", "neoverse-n1"), "ttyAMA0", "aarch64-linux-gnu-gcc"),
+    "arm64": Guest(
+        "qemu-system-aarch64", ("-M", "virt,gic-version=3", "-cpu", "neoverse-n1"), "ttyAMA0", "aarch64-linux-gnu-gcc"
+    ),
 }
 
 
@@ -93,7 +95,10 @@ def boot(arch: Arch, image: Path, built: Path, folder: Path) -> list[str]:
         check=True,
     )
     text = re.sub(r"^\[ *[\d.]+\] ", "", log.read_text("utf-8", "replace").replace("\r", ""), flags=re.MULTILINE)
-    return text[text.find("KTAP version 1") :].splitlines()
+    lines = text.splitlines()
+    if "KTAP version 1" not in lines:
+        sys.exit("\n".join([*lines[-20:], f"{image}: the guest did not come so far"]))
+    return lines[lines.index("KTAP version 1") :]
 
 
 def _archive(root: Path) -> bytes:
