@@ -246,6 +246,8 @@ MODULE_LICENSE("Dual MIT/GPL");
 _MAKEFILE = """\
 # make -C KERNEL_BUILD_TREE M=$PWD modules
 obj-m := OBJECTS
+# nobody traces these functions, and compilers older than the kernel's do not align them for that
+ccflags-remove-y += $(CC_FLAGS_FTRACE)
 
 # a preprocessor cannot see functions: whether the tree has the series
 ifneq ($(shell grep -ls pmd_is_swap_entry $(srctree)/include/linux/leafops.h),)
