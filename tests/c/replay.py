@@ -99,6 +99,10 @@ class Replay(ABC):
         if short in _OF_LEAVES or (short.startswith("softleaf_to_p") and short != "softleaf_to_pfn"):
             leaves = _leaves(arch)
             return leaves, None, _listed(self._of_leaf(short, _leaf(arch, leaf)) for leaf in leaves.tolist())
+        if short == "kind_of_type":
+            types = words & np.uint64(0xFF)
+            kinds = _listed(arch.softleaf_type(SoftLeaf(number, 1)).value for number in range(256))
+            return types, None, kinds[types]
         if short.startswith("encode_") or short.endswith("_from_swp"):
             return self._of_encode(short, words)
         if short == "pmd_entry_to_pte":

@@ -510,30 +510,37 @@ static PMDSWP_INLINE uint64_t pmdswp_arch_swp_entry_to_pmd(uint64_t e)
 
 /* --- softleaves --- */
 
-/* What a softleaf is; UNKNOWN for a type number that no kernel writes. */
+/*
+ * What a type number stands for; UNKNOWN for one that no kernel writes. From each number upwards it
+ * is something else: no branch, so that compilers do it for many words at once.
+ */
+static PMDSWP_INLINE enum pmdswp_softleaf_type pmdswp_kind_of_type(uint8_t type)
+{
+	int kind = PMDSWP_SOFTLEAF_SWAP;
+
+	kind += (type >= PMDSWP_SWP_MIGRATION_READ) *
+		(PMDSWP_SOFTLEAF_MIGRATION_READ - PMDSWP_SOFTLEAF_SWAP);
+	kind += (type >= PMDSWP_SWP_MIGRATION_READ_EXCLUSIVE) *
+		(PMDSWP_SOFTLEAF_MIGRATION_READ_EXCLUSIVE - PMDSWP_SOFTLEAF_MIGRATION_READ);
+	kind += (type >= PMDSWP_SWP_MIGRATION_WRITE) *
+		(PMDSWP_SOFTLEAF_MIGRATION_WRITE - PMDSWP_SOFTLEAF_MIGRATION_READ_EXCLUSIVE);
+	kind += (type >= PMDSWP_SWP_DEVICE_WRITE) *
+		(PMDSWP_SOFTLEAF_DEVICE_PRIVATE_WRITE - PMDSWP_SOFTLEAF_MIGRATION_WRITE);
+	kind += (type >= PMDSWP_SWP_DEVICE_READ) *
+		(PMDSWP_SOFTLEAF_DEVICE_PRIVATE_READ - PMDSWP_SOFTLEAF_DEVICE_PRIVATE_WRITE);
+	kind += (type >= PMDSWP_SWP_DEVICE_EXCLUSIVE) *
+		(PMDSWP_SOFTLEAF_DEVICE_EXCLUSIVE - PMDSWP_SOFTLEAF_DEVICE_PRIVATE_READ);
+	kind += (type >= PMDSWP_SWP_PTE_MARKER) *
+		(PMDSWP_SOFTLEAF_MARKER - PMDSWP_SOFTLEAF_DEVICE_EXCLUSIVE);
+	kind += (type > 31) *
+		(PMDSWP_SOFTLEAF_UNKNOWN - PMDSWP_SOFTLEAF_MARKER);
+	return (enum pmdswp_softleaf_type)kind;
+}
+
+/* What a softleaf is. */
 static PMDSWP_INLINE enum pmdswp_softleaf_type pmdswp_softleaf_type(uint64_t leaf)
 {
-	const uint64_t type = pmdswp_swp_type(leaf);
-
-	if (leaf == 0)
-		return PMDSWP_SOFTLEAF_NONE;
-	if (type < PMDSWP_MAX_SWAPFILES)
-		return PMDSWP_SOFTLEAF_SWAP;
-	if (type == PMDSWP_SWP_MIGRATION_READ)
-		return PMDSWP_SOFTLEAF_MIGRATION_READ;
-	if (type == PMDSWP_SWP_MIGRATION_READ_EXCLUSIVE)
-		return PMDSWP_SOFTLEAF_MIGRATION_READ_EXCLUSIVE;
-	if (type == PMDSWP_SWP_MIGRATION_WRITE)
-		return PMDSWP_SOFTLEAF_MIGRATION_WRITE;
-	if (type == PMDSWP_SWP_DEVICE_WRITE)
-		return PMDSWP_SOFTLEAF_DEVICE_PRIVATE_WRITE;
-	if (type == PMDSWP_SWP_DEVICE_READ)
-		return PMDSWP_SOFTLEAF_DEVICE_PRIVATE_READ;
-	if (type == PMDSWP_SWP_DEVICE_EXCLUSIVE)
-		return PMDSWP_SOFTLEAF_DEVICE_EXCLUSIVE;
-	if (type == PMDSWP_SWP_PTE_MARKER)
-		return PMDSWP_SOFTLEAF_MARKER;
-	return PMDSWP_SOFTLEAF_UNKNOWN;
+	return leaf == 0 ? PMDSWP_SOFTLEAF_NONE : pmdswp_kind_of_type((uint8_t)pmdswp_swp_type(leaf));
 }
 
 /* Whether the offset of a softleaf holds a page frame number. */
@@ -601,16 +608,15 @@ static PMDSWP_INLINE enum pmdswp_state pmdswp_pte_state(uint64_t v)
 /* A PTE taken apart. */
 static PMDSWP_INLINE struct pmdswp_entry pmdswp_decode_pte(uint64_t v)
 {
-	struct pmdswp_entry entry = { 0, 0, 0, 0, 0 };
+	const enum pmdswp_state state = pmdswp_pte_state(v);
+	const uint64_t kept = state == PMDSWP_STATE_SOFTLEAF ? ~0ULL : 0;
+	struct pmdswp_entry entry;
 
-	entry.state = (uint8_t)pmdswp_pte_state(v);
-	if (entry.state == PMDSWP_STATE_SOFTLEAF) {
-		entry.offset = pmdswp_pte_swp_offset(v);
-		entry.swp_type = (uint8_t)pmdswp_pte_swp_type(v);
-		entry.kind = (uint8_t)pmdswp_softleaf_type(pmdswp_swp_entry(entry.swp_type, entry.offset));
-		if (pmdswp_pte_swp_exclusive(v))
-			entry.flags |= PMDSWP_FLAG_EXCLUSIVE;
-	}
+	entry.state = (uint8_t)state;
+	entry.offset = pmdswp_pte_swp_offset(v) & kept;
+	entry.swp_type = (uint8_t)(pmdswp_pte_swp_type(v) & kept);
+	entry.kind = (uint8_t)(pmdswp_kind_of_type(entry.swp_type) * (entry.offset != 0 || entry.swp_type != 0));
+	entry.flags = (uint8_t)(((pmdswp_pte_swp_exclusive(v) ? PMDSWP_FLAG_EXCLUSIVE : 0)) & kept);
 	return entry;
 }
 
@@ -639,16 +645,15 @@ static PMDSWP_INLINE enum pmdswp_state pmdswp_pmd_state(uint64_t v)
 /* A PMD taken apart. */
 static PMDSWP_INLINE struct pmdswp_entry pmdswp_decode_pmd(uint64_t v)
 {
-	struct pmdswp_entry entry = { 0, 0, 0, 0, 0 };
+	const enum pmdswp_state state = pmdswp_pmd_state(v);
+	const uint64_t kept = state == PMDSWP_STATE_SOFTLEAF ? ~0ULL : 0;
+	struct pmdswp_entry entry;
 
-	entry.state = (uint8_t)pmdswp_pmd_state(v);
-	if (entry.state == PMDSWP_STATE_SOFTLEAF) {
-		entry.offset = pmdswp_pmd_swp_offset(v);
-		entry.swp_type = (uint8_t)pmdswp_pmd_swp_type(v);
-		entry.kind = (uint8_t)pmdswp_softleaf_type(pmdswp_swp_entry(entry.swp_type, entry.offset));
-		if (pmdswp_pmd_swp_exclusive(v))
-			entry.flags |= PMDSWP_FLAG_EXCLUSIVE;
-	}
+	entry.state = (uint8_t)state;
+	entry.offset = pmdswp_pmd_swp_offset(v) & kept;
+	entry.swp_type = (uint8_t)(pmdswp_pmd_swp_type(v) & kept);
+	entry.kind = (uint8_t)(pmdswp_kind_of_type(entry.swp_type) * (entry.offset != 0 || entry.swp_type != 0));
+	entry.flags = (uint8_t)(((pmdswp_pmd_swp_exclusive(v) ? PMDSWP_FLAG_EXCLUSIVE : 0)) & kept);
 	return entry;
 }
 

@@ -399,23 +399,32 @@ INLINE_ uint64_t P_softleaf_to_{name}(uint64_t leaf)
 
     def _kinds(self) -> Iterator[str]:
         yield from _comment("--- softleaves ---")
-        tests = "".join(
-            f"\tif (type == M_SWP_{name})\n\t\treturn M_SOFTLEAF_{kind.name};\n"
-            for name, (_, kind) in self.swp_types.items()
+        steps, before = "", "SWAP"
+        for name, (_, kind) in self.swp_types.items():
+            if kind.name != before:
+                steps += f"\tkind += (type >= M_SWP_{name}) *\n\t\t(M_SOFTLEAF_{kind.name} - M_SOFTLEAF_{before});\n"
+                before = kind.name
+        yield from self._code(
+            "What a type number stands for; UNKNOWN for one that no kernel writes. From each number upwards it is "
+            "something else: no branch, so that compilers do it for many words at once.",
+            f"""
+INLINE_ enum P_softleaf_type P_kind_of_type(uint8_t type)
+{{
+	int kind = M_SOFTLEAF_SWAP;
+
+{steps}	kind += (type > 31) *
+		(M_SOFTLEAF_UNKNOWN - M_SOFTLEAF_{before});
+	return (enum P_softleaf_type)kind;
+}}
+""",
         )
         yield from self._code(
-            "What a softleaf is; UNKNOWN for a type number that no kernel writes.",
-            f"""
+            "What a softleaf is.",
+            """
 INLINE_ enum P_softleaf_type P_softleaf_type(uint64_t leaf)
-{{
-	const uint64_t type = P_swp_type(leaf);
-
-	if (leaf == 0)
-		return M_SOFTLEAF_NONE;
-	if (type < M_MAX_SWAPFILES)
-		return M_SOFTLEAF_SWAP;
-{tests}	return M_SOFTLEAF_UNKNOWN;
-}}
+{
+	return leaf == 0 ? M_SOFTLEAF_NONE : P_kind_of_type((uint8_t)P_swp_type(leaf));
+}
 """,
         )
         yield from self._code(
@@ -501,28 +510,29 @@ INLINE_ enum P_state P_{name}_state(uint64_t v)
 """,
         )
         flags = [flag for flag in FLAGS if level.layout is not None and flag in level.layout.flags]
-        reads = "".join(
-            f"\t\tif (P_{name}_swp_{flag}(v))\n\t\t\tentry.flags |= M_FLAG_{flag.upper()};\n" for flag in flags
+        read = (
+            " |\n\t\t\t       ".join(f"(P_{name}_swp_{flag}(v) ? M_FLAG_{flag.upper()} : 0)" for flag in flags) or "0"
         )
-        filled = (
-            f"""	if (entry.state == M_STATE_SOFTLEAF) {{
-		entry.offset = P_{name}_swp_offset(v);
-		entry.swp_type = (uint8_t)P_{name}_swp_type(v);
-		entry.kind = (uint8_t)P_softleaf_type(P_swp_entry(entry.swp_type, entry.offset));
-{reads}	}}
+        kept = "" if level.layout is None else "\tconst uint64_t kept = state == M_STATE_SOFTLEAF ? ~0ULL : 0;\n"
+        found = (
+            f"""	entry.offset = P_{name}_swp_offset(v) & kept;
+	entry.swp_type = (uint8_t)(P_{name}_swp_type(v) & kept);
+	entry.kind = (uint8_t)(P_kind_of_type(entry.swp_type) * (entry.offset != 0 || entry.swp_type != 0));
+	entry.flags = (uint8_t)(({read}) & kept);
 """
             if level.layout is not None
-            else ""
+            else "\tentry.offset = 0;\n\tentry.swp_type = entry.kind = entry.flags = 0;\n"
         )
         yield from self._code(
             f"A {label} taken apart.",
             f"""
 INLINE_ struct P_entry P_decode_{name}(uint64_t v)
 {{
-	struct P_entry entry = {{ 0, 0, 0, 0, 0 }};
+	const enum P_state state = P_{name}_state(v);
+{kept}	struct P_entry entry;
 
-	entry.state = (uint8_t)P_{name}_state(v);
-{filled}	return entry;
+	entry.state = (uint8_t)state;
+{found}	return entry;
 }}
 """,
         )
