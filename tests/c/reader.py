@@ -74,7 +74,18 @@ def _truth(value: Value) -> Value:
     return value if z3.is_bool(value) else value != 0
 
 
-_LEVELS = (("||",), ("&&",), ("|",), ("^",), ("&",), ("==", "!="), ("<", ">=", "<=", ">"), ("<<", ">>"), ("+", "-"))
+_LEVELS = (
+    ("||",),
+    ("&&",),
+    ("|",),
+    ("^",),
+    ("&",),
+    ("==", "!="),
+    ("<", ">=", "<=", ">"),
+    ("<<", ">>"),
+    ("+", "-"),
+    ("*",),
+)
 """Binary operators, those that bind least first."""
 
 _OPERATIONS: Mapping[str, Any] = {
@@ -91,6 +102,7 @@ _OPERATIONS: Mapping[str, Any] = {
     ">>": z3.LShR,
     "+": lambda x, y: x + y,
     "-": lambda x, y: x - y,
+    "*": lambda x, y: x * y,
 }
 
 

@@ -139,6 +139,15 @@ def test_the_newest_headers_answer_as_the_library_when_optimised(name: str) -> N
 
 
 @pytest.mark.c
+def test_a_header_goes_with_the_types_of_a_kernel(tmp_path: Path) -> None:
+    # as bpftool writes them: another type of the same size than that of stdint.h
+    types = "typedef unsigned long long uint64_t;\ntypedef unsigned char uint8_t;\ntypedef _Bool bool;\n"
+    kernel = f"#define __VMLINUX_H__\n{types}enum {{ false = 0, true = 1 }};\n"
+    [source] = _written(tmp_path / "with.h", kernel + header(newest("arm64")))
+    run(bpf_compiler(), "-target", "bpf", *LANGUAGES["c11"], *STRICT, "-fsyntax-only", source)
+
+
+@pytest.mark.c
 def test_bytecode_that_is_wrong_is_found_out(tmp_path: Path) -> None:
     bytecode = Bytecode(newest("riscv64"), tmp_path)
     code = bytecode.code["each_pmdswp_pte_swp_type"]

@@ -52,8 +52,10 @@
 #ifndef PMDSWP_ARM64_PMD_SWAP_V3_H
 #define PMDSWP_ARM64_PMD_SWAP_V3_H
 
+#if !defined(__KERNEL__) && !defined(__VMLINUX_H__) /* these have the types already */
 #include <stdbool.h>
 #include <stdint.h>
+#endif
 
 #ifdef PMDSWP_PAGE_SHIFT
 #error "two layouts under one prefix: write one of them with another --prefix"

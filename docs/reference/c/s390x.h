@@ -56,8 +56,10 @@
 #ifndef PMDSWP_S390X_PMD_SWAP_V3_H
 #define PMDSWP_S390X_PMD_SWAP_V3_H
 
+#if !defined(__KERNEL__) && !defined(__VMLINUX_H__) /* these have the types already */
 #include <stdbool.h>
 #include <stdint.h>
+#endif
 
 #ifdef PMDSWP_PAGE_SHIFT
 #error "two layouts under one prefix: write one of them with another --prefix"

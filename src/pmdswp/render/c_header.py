@@ -30,7 +30,7 @@ from pmdswp.revisions import UFFD_RENAMED
 from pmdswp.softleaf import FLAGS, LEVELS, Flags, LevelName, SoftLeafType, State
 from pmdswp.vectors.geometry import SPECIAL_TYPES
 
-__all__ = ["PREFIX", "distinct_headers", "header", "header_name"]
+__all__ = ["PREFIX", "distinct_headers", "header", "header_name", "special_types"]
 
 PREFIX = "pmdswp_"
 """What names begin with, unless the user wants another."""
@@ -71,6 +71,17 @@ def distinct_headers(
             yield arch, text
 
 
+def special_types(arch: Arch) -> dict[str, tuple[int, SoftLeafType]]:
+    """The kernel's name of each special type, less SWP_, with its number and its kind, lowest first."""
+    found: dict[str, tuple[int, SoftLeafType]] = {}
+    for kind, number in arch.swp_types.items():
+        known = [name for name, of in SPECIAL_TYPES.items() if of is kind]
+        # where a kind has two numbers, each has a name, which come after the one of both
+        numbers = {known[0]: number} if isinstance(number, int) else dict(zip(known[1:], number, strict=True))
+        found |= {name: (one, kind) for name, one in numbers.items()}
+    return dict(sorted(found.items(), key=lambda item: item[1][0]))
+
+
 def _comment(*paragraphs: str) -> Iterator[str]:
     """Text as a comment, on one line if it fits."""
     lines = [line for text in paragraphs for line in (wrap(plain(text), _WIDTH - 3) or [""])]
@@ -109,7 +120,7 @@ class _Header:
             for name, formula in present_formulas(arch.architecture, symbolic(arch)).items()
             if name.endswith("_address")
         }
-        self.swp_types = self._swp_types()
+        self.swp_types = special_types(arch)
         self.names = self._names()
         self.written: set[str] = set()
 
@@ -164,8 +175,10 @@ class _Header:
 
     def _includes(self) -> Iterator[str]:
         macro = self.macro
+        yield "#if !defined(__KERNEL__) && !defined(__VMLINUX_H__) /* these have the types already */"
         yield "#include <stdbool.h>"
         yield "#include <stdint.h>"
+        yield "#endif"
         yield ""
         yield f"#ifdef {macro}PAGE_SHIFT"
         yield '#error "two layouts under one prefix: write one of them with another --prefix"'
@@ -212,17 +225,6 @@ class _Header:
         yield f"#define {macro}HAS_PMD_SOFTLEAF {int(arch.has_pmd_softleaf)}"
         yield f"#define {macro}HAS_PMD_SWAP {int(arch.has_pmd_swap)}"
         yield f"#define {macro}MIGRATION_AD {int(arch.migration_ad)} /* migration entries keep young and dirty */"
-
-    def _swp_types(self) -> dict[str, tuple[int, SoftLeafType]]:
-        """The kernel's name of each special type, with its number and its kind, lowest first."""
-        found: dict[str, tuple[int, SoftLeafType]] = {}
-        for kind, number in self.arch.swp_types.items():
-            known = [name for name, of in SPECIAL_TYPES.items() if of is kind]
-            if isinstance(number, int):
-                found[known[0]] = (number, kind)
-            else:
-                found.update({name: (one, kind) for name, one in zip(known[1:], number, strict=True)})
-        return dict(sorted(found.items(), key=lambda item: item[1][0]))
 
     def _numbers(self) -> Iterator[str]:
         macro = self.macro

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from pmdswp.arch import Arch, Level
 from pmdswp.config import Address, show
 from pmdswp.errors import UnsupportedError
+from pmdswp.render.c_header import special_types
 from pmdswp.render.document import plain
 from pmdswp.softleaf import FLAGS, LevelName, SoftLeaf, State
-from pmdswp.vectors.geometry import SPECIAL_TYPES
 
 __all__ = ["makefile", "source", "source_name"]
 
@@ -85,12 +85,11 @@ def _entries(level: Level) -> Iterator[int]:
 
 def _pages(level: Level) -> Iterator[int]:
     """Words that map a page, each attribute alone."""
-    if level.page_layout is not None:
-        mask = level.page_layout.address_mask
-        address = 0x123456789ABCDEF << level.shift & mask
-        for changes in ((), *((setter,) for setter in level.setters.values()), tuple(level.clearers.values())):
-            yield level.page_word(address, changes)
-        yield level.page_word(mask, ())
+    mask = level.require_page_layout().address_mask
+    address = 0x123456789ABCDEF << level.shift & mask
+    for changes in ((), *((setter,) for setter in level.setters.values()), tuple(level.clearers.values())):
+        yield level.page_word(address, changes)
+    yield level.page_word(mask, ())
 
 
 class _Data:
@@ -260,9 +259,11 @@ def source(arch: Arch) -> str:
     """The source of the module that tests kernels of one configuration."""
     levels = [_Data(arch, arch.level(name)) for name in ("pte", "pmd")]
     head = _HEAD.replace("ARCH", f"{arch.name}, kernel {arch.kernel}").replace("REPR", plain(repr(arch)))
-    parts = [head]
-    if arch.name in _CONFIG:
-        parts.append(f'#ifndef CONFIG_{_CONFIG[arch.name]}\n#error "this is a test of {arch.name}"\n#endif\n')
+    refusal = f'#error "this is a test of {arch.name}"'
+    parts = [
+        head,
+        *(f"#ifndef CONFIG_{one}\n{refusal}\n#endif\n" for name, one in _CONFIG.items() if name == arch.name),
+    ]
     rows: list[str] = list(_number_rows(arch))
     for data in levels:
         name = data.level.name
@@ -316,10 +317,7 @@ def _row(question: _Question, level: LevelName) -> str:
 def _numbers(arch: Arch) -> Iterator[tuple[str, int]]:
     yield from (("PAGE_SHIFT", arch.page_shift), ("PMD_SHIFT", arch.pmd_shift), ("PTRS_PER_PTE", arch.ptrs_per_pte))
     yield from (("MAX_SWAPFILES", arch.max_swapfiles), ("SWP_PFN_BITS", arch.swp_pfn_bits))
-    for kind, number in arch.swp_types.items():
-        known = [name for name, of in SPECIAL_TYPES.items() if of is kind]
-        if isinstance(number, int) and known[0] != "SWAPIN_ERROR":
-            yield f"SWP_{known[0]}", number
+    yield from ((f"SWP_{name}", number) for name, (number, _) in special_types(arch).items())
 
 
 def _number_rows(arch: Arch) -> Iterator[str]:
