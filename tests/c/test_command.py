@@ -130,6 +130,14 @@ def test_what_cannot_be_is_refused_in_a_line(
     assert complaint in refused(capsys, *arguments)
 
 
+def test_helpers_of_the_uffd_bit_have_their_old_names_in_old_kernels() -> None:
+    old, new = (c_header.header(pmdswp.get("x86_64", kernel=kernel)) for kernel in ("6.12", "7.3"))
+    for name in ("pte_swp_uffd", "pmd_swp_mkuffd", "pte_swp_clear_uffd", "pte_uffd", "pmd_mkuffd"):
+        alias = f"#define pmdswp_{name}_wp pmdswp_{name} /* the name before 7.3 */"
+        assert alias in old
+        assert alias not in new
+
+
 # --- kernel-test ----------------------------------------------------------------------------------------------
 
 

@@ -248,7 +248,7 @@ static PMDSWP_INLINE uint64_t pmdswp_pte_swp_clear_uffd(uint64_t v)
 	return v & ~0x8ULL;
 }
 
-/* Whether the PTE is a marker: no page, but bits that say why (softleaf_markers). */
+/* Whether the PTE is a marker: no page, but bits that say why (softleaf_to_marker). */
 static PMDSWP_INLINE bool pmdswp_pte_is_marker(uint64_t v)
 {
 	return !pmdswp_pte_none(v) &&
@@ -379,7 +379,7 @@ static PMDSWP_INLINE uint64_t pmdswp_pmd_swp_clear_uffd(uint64_t v)
 	return v & ~0x8ULL;
 }
 
-/* Whether the PMD stands for hpage_pmd_nr swap slots; new with the series. */
+/* Whether the PMD stands for HPAGE_PMD_NR swap slots; new with the series. */
 static PMDSWP_INLINE bool pmdswp_pmd_is_swap_entry(uint64_t v)
 {
 	return !pmdswp_pmd_none(v) &&
@@ -452,7 +452,7 @@ static PMDSWP_INLINE uint64_t pmdswp_pmd_to_arch_swp_entry(uint64_t v)
 	return v;
 }
 
-/* The PTE for slot i (0..hpage_pmd_nr - 1) of a PMD softleaf: offset + i, same type, same flags. */
+/* The PTE for slot i (0..HPAGE_PMD_NR - 1) of a PMD softleaf: offset + i, same type, same flags. */
 static PMDSWP_INLINE uint64_t pmdswp_pmd_entry_to_pte(uint64_t v, uint64_t i)
 {
 	return (pmdswp_pmd_swp_type(v) << 6) | ((pmdswp_pmd_swp_offset(v) | i) << 12) | (v & 0xc);
@@ -789,7 +789,7 @@ static PMDSWP_INLINE uint64_t pmdswp_pte_clear_soft_dirty(uint64_t v)
 	return v;
 }
 
-/* The present entry with the uffd bit set. */
+/* The present entry with the uffd bit set (pte_mkuffd_wp before 7.3). */
 static PMDSWP_INLINE uint64_t pmdswp_pte_mkuffd(uint64_t v)
 {
 	const uint64_t w = v | 0x400000000000000ULL;
@@ -797,7 +797,7 @@ static PMDSWP_INLINE uint64_t pmdswp_pte_mkuffd(uint64_t v)
 	return ((w | (((w >> 51) & ((w >> 7) ^ 1) & 1) << 55)) & ~0x8000000000000ULL) | 0x80;
 }
 
-/* The present entry with the uffd bit clear. */
+/* The present entry with the uffd bit clear (pte_clear_uffd_wp before 7.3). */
 static PMDSWP_INLINE uint64_t pmdswp_pte_clear_uffd(uint64_t v)
 {
 	return v & ~0x400000000000000ULL;

@@ -249,7 +249,7 @@ static PMDSWP_INLINE uint64_t pmdswp_pte_swp_clear_uffd(uint64_t v)
 	return v;
 }
 
-/* Whether the PTE is a marker: no page, but bits that say why (softleaf_markers). */
+/* Whether the PTE is a marker: no page, but bits that say why (softleaf_to_marker). */
 static PMDSWP_INLINE bool pmdswp_pte_is_marker(uint64_t v)
 {
 	return !pmdswp_pte_none(v) &&
@@ -380,7 +380,7 @@ static PMDSWP_INLINE uint64_t pmdswp_pmd_swp_clear_uffd(uint64_t v)
 	return v;
 }
 
-/* Whether the PMD stands for hpage_pmd_nr swap slots; new with the series. */
+/* Whether the PMD stands for HPAGE_PMD_NR swap slots; new with the series. */
 static PMDSWP_INLINE bool pmdswp_pmd_is_swap_entry(uint64_t v)
 {
 	return !pmdswp_pmd_none(v) &&
@@ -453,7 +453,7 @@ static PMDSWP_INLINE uint64_t pmdswp_pmd_to_arch_swp_entry(uint64_t v)
 	return v & 0xbfffffffffffffffULL;
 }
 
-/* The PTE for slot i (0..hpage_pmd_nr - 1) of a PMD softleaf: offset + i, same type, same flags. */
+/* The PTE for slot i (0..HPAGE_PMD_NR - 1) of a PMD softleaf: offset + i, same type, same flags. */
 static PMDSWP_INLINE uint64_t pmdswp_pmd_entry_to_pte(uint64_t v, uint64_t i)
 {
 	return pmdswp_pmd_swp_type(v) |
@@ -790,13 +790,13 @@ static PMDSWP_INLINE uint64_t pmdswp_pte_clear_soft_dirty(uint64_t v)
 	return v & ~0x200ULL;
 }
 
-/* The present entry with the uffd bit set. */
+/* The present entry with the uffd bit set (pte_mkuffd_wp before 7.3). */
 static PMDSWP_INLINE uint64_t pmdswp_pte_mkuffd(uint64_t v)
 {
 	return v;
 }
 
-/* The present entry with the uffd bit clear. */
+/* The present entry with the uffd bit clear (pte_clear_uffd_wp before 7.3). */
 static PMDSWP_INLINE uint64_t pmdswp_pte_clear_uffd(uint64_t v)
 {
 	return v;

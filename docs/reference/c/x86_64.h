@@ -248,7 +248,7 @@ static PMDSWP_INLINE uint64_t pmdswp_pte_swp_clear_uffd(uint64_t v)
 	return v & ~0x4ULL;
 }
 
-/* Whether the PTE is a marker: no page, but bits that say why (softleaf_markers). */
+/* Whether the PTE is a marker: no page, but bits that say why (softleaf_to_marker). */
 static PMDSWP_INLINE bool pmdswp_pte_is_marker(uint64_t v)
 {
 	return !pmdswp_pte_none(v) &&
@@ -378,7 +378,7 @@ static PMDSWP_INLINE uint64_t pmdswp_pmd_swp_clear_uffd(uint64_t v)
 	return v & ~0x4ULL;
 }
 
-/* Whether the PMD stands for hpage_pmd_nr swap slots; new with the series. */
+/* Whether the PMD stands for HPAGE_PMD_NR swap slots; new with the series. */
 static PMDSWP_INLINE bool pmdswp_pmd_is_swap_entry(uint64_t v)
 {
 	return !pmdswp_pmd_none(v) &&
@@ -452,7 +452,7 @@ static PMDSWP_INLINE uint64_t pmdswp_pmd_to_arch_swp_entry(uint64_t v)
 	return v;
 }
 
-/* The PTE for slot i (0..hpage_pmd_nr - 1) of a PMD softleaf: offset + i, same type, same flags. */
+/* The PTE for slot i (0..HPAGE_PMD_NR - 1) of a PMD softleaf: offset + i, same type, same flags. */
 static PMDSWP_INLINE uint64_t pmdswp_pmd_entry_to_pte(uint64_t v, uint64_t i)
 {
 	return (pmdswp_pmd_swp_type(v) << 59) |
@@ -802,7 +802,7 @@ static PMDSWP_INLINE uint64_t pmdswp_pte_clear_soft_dirty(uint64_t v)
 	return v & ~0x800ULL;
 }
 
-/* The present entry with the uffd bit set. */
+/* The present entry with the uffd bit set (pte_mkuffd_wp before 7.3). */
 static PMDSWP_INLINE uint64_t pmdswp_pte_mkuffd(uint64_t v)
 {
 	const uint64_t w = (v | 0x400) & ~0x2ULL;
@@ -811,7 +811,7 @@ static PMDSWP_INLINE uint64_t pmdswp_pte_mkuffd(uint64_t v)
 	return (w ^ (bit << 6)) | (bit << 58);
 }
 
-/* The present entry with the uffd bit clear. */
+/* The present entry with the uffd bit clear (pte_clear_uffd_wp before 7.3). */
 static PMDSWP_INLINE uint64_t pmdswp_pte_clear_uffd(uint64_t v)
 {
 	return v & ~0x400ULL;

@@ -93,15 +93,21 @@ def _comment(*paragraphs: str) -> Iterator[str]:
     yield " */"
 
 
-_PYTHON = (" `DecodeError` beyond 64 bits.", " (`pte_mkuffd_wp` before 7.3)", " (`pte_clear_uffd_wp` before 7.3)")
+_IN_C = {
+    "True": "true",
+    "False": "false",
+    "hpage_pmd_nr": "HPAGE_PMD_NR",
+    "softleaf_markers": "softleaf_to_marker",
+}
+"""What is called otherwise here than in Python."""
 
 
 def _about(name: str) -> str:
     """What a helper is for, in the words of `Arch`."""
     text = (getdoc(getattr(Arch, name)) or "").split("\n\n", 1)[0]
-    for part in _PYTHON:
-        text = text.replace(part, "")
-    return " ".join(text.replace("True", "true").replace("False", "false").split())
+    for there, here in _IN_C.items():
+        text = text.replace(there, here)
+    return " ".join(text.split())
 
 
 class _Header:
@@ -301,6 +307,8 @@ class _Header:
         yield from c_function(
             f"{self.inline} {self.prefix}{name}", parameters, formula, names._replace(expressions=known)
         )
+        if name.endswith("uffd") and not self.arch.config.has(UFFD_RENAMED):
+            yield f"#define {self.prefix}{name}_wp {self.prefix}{name} /* the name before 7.3 */"
 
     def _code(self, about: str, text: str) -> Iterator[str]:
         """A function that is no formula: `P_` stands for the prefix of names, `M_` for that of macros."""
@@ -356,8 +364,6 @@ INLINE_ uint64_t P_swp_offset(uint64_t leaf)
         yield from self._function(f"{name}_swp_offset", layout.offset.get(v), f"The offset field of a swap {label}.")
         for one in (one for one in texts if one.startswith(f"{name}_swp_")):
             yield from self._function(one, texts[one], _about(one))
-            if "uffd" in one and not self.arch.config.has(UFFD_RENAMED):
-                yield f"#define {self.prefix}{one}_wp {self.prefix}{one} /* the name before 7.3 */"
         for one in later:
             yield from self._function(one, texts[one], _about(one))
         yield from self._code(
