@@ -24,6 +24,7 @@ PROGRAMS = ENVIRONMENT / "bin"
 SITE = "docs/_build/html"
 
 IN_PARALLEL = ("--numprocesses=logical", "--dist=worksteal")
+CONFORMANCE = "tests/conformance"
 HISTORIES = tuple(f"tests/model/test_{name}.py" for name in ("histories", "differential", "errors"))
 REPLAY = "tests/vectors"
 TRUTH = (
@@ -102,9 +103,15 @@ def histories(session: nox.Session) -> None:
 
 
 @nox.session(tags=["ci"])
+def traces(session: nox.Session) -> None:
+    """Every history that was seen of running kernels, on the model. Half a minute."""
+    run(session, "pytest", *IN_PARALLEL, "-m", "long", CONFORMANCE, *session.posargs)
+
+
+@nox.session(tags=["ci"])
 def long(session: nox.Session) -> None:
     """All other tests that take long. A minute."""
-    ignored = (f"--ignore={path}" for path in (REPLAY, *HISTORIES, "tests/c"))
+    ignored = (f"--ignore={path}" for path in (REPLAY, CONFORMANCE, *HISTORIES, "tests/c"))
     run(session, "pytest", *IN_PARALLEL, "-m", "long", *ignored, *session.posargs)
 
 
@@ -172,6 +179,15 @@ def oracle(session: nox.Session) -> None:
 def kernel_test(session: nox.Session) -> None:
     """A kernel's own helpers, asked in a QEMU guest: ``nox -s kernel-test -- BUILD_TREE IMAGE``. Half a minute."""
     run(session, "kernel_test.guest", *session.posargs, PYTHONPATH="tests")
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """Record traces of Debian's kernels anew, in QEMU, and compare (ten minutes), or what ``-- --help`` says.
+
+    ``-- --random 100 --seed 7`` draws histories; ``-- --native`` plays on this machine's kernel, if root may swap.
+    """
+    run(session, "conformance.record", *session.posargs, PYTHONPATH="tests")
 
 
 @nox.session

@@ -13,24 +13,26 @@ from types import ModuleType
 from typing import cast
 
 import peers_page
-from pmdswp.arch import ARCHITECTURES, Arch, Level
+from pmdswp.arch import ARCHITECTURES, Arch
 from pmdswp.cli import COMMANDS, EXIT_STATUS, command_parser
 from pmdswp.config import show
-from pmdswp.model.reference import reference
-from pmdswp.model.selftests import SELFTESTS, run
+from pmdswp.model.play.selftests import SERIES, run
+from pmdswp.model.show.reference import reference
 from pmdswp.render import markdown
 from pmdswp.render.c_header import header
 from pmdswp.render.comparison import comparison, limit_table
-from pmdswp.render.document import Block, Paragraph, Picture, Section, Table, code, marked
+from pmdswp.render.document import Block, Diagram, Paragraph, Picture, Section, Table, code, marked
 from pmdswp.render.drift import drift, drift_of, type_numbers_of
 from pmdswp.render.formats import collection, diagram
-from pmdswp.render.records import layout_schema
-from pmdswp.render.tables import field_table, hazard_blocks, predicate_table, title
+from pmdswp.render.records import entry_schema, layout_schema
+from pmdswp.render.tables import attribute_table, field_table, hazard_blocks, predicate_table, title
 from pmdswp.render.variants import distinct_variants, fullest
 from pmdswp.revisions import KERNELS
+from pmdswp.softleaf import FORMS
 
 REFERENCE = Path(__file__).parent / "reference"
 SCENARIOS = Path(__file__).parents[1] / "tests" / "model"
+SEEN = Path(__file__).parents[1] / "tests" / "conformance" / "seen.json"
 
 SINCE = (
     "`Since` is the release, and the commit, that put a field at these bits with this meaning; the series is not "
@@ -58,24 +60,25 @@ def pages() -> Iterator[tuple[str, str]]:
     """Path below `REFERENCE` -> text of every generated file."""
     newest = {name: fullest(name, KERNELS[-1]) for name in ARCHITECTURES}
     for name, arch in newest.items():
-        diagrams = [diagram(arch.level(level)) for level in reversed(arch.levels)]
+        diagrams = _forms(arch)
         yield f"architectures/{name}.md", _markdown(_architecture(arch))
-        for level in arch.levels:
-            for _, other in distinct_variants(name, lambda arch, level=level: arch.layout(level)):  # type: ignore[misc]
-                pictured = diagram(other.level(level))
-                yield f"architectures/{picture_name(pictured.level)}", collection([pictured], "svg")
+        for one in diagrams:
+            for _, other in _variants(one):
+                pictured = diagram(other.level(one.level.name), one.form)
+                yield f"architectures/{picture_name(pictured)}", collection([pictured], "svg")
         yield f"kernel-doc/{name}.rst", collection(diagrams, "rst")
         yield f"kernel-doc/{name}.h", collection(diagrams, "ascii")
         yield f"c/{name}.h", header(arch)
-    every = [diagram(arch.level(level), msb0=False) for arch in newest.values() for level in arch.levels]
+    every = [one._replace(msb0=False) for arch in newest.values() for one in _forms(arch)]
     yield "layouts.ndjson", collection(every, "json")
     yield "layout.schema.json", json.dumps(layout_schema(), indent=2) + "\n"
+    yield "entry.schema.json", json.dumps(entry_schema(), indent=2) + "\n"
     yield "comparison.md", _markdown(comparison())
     yield "drift.md", _markdown(drift())
     yield "peers.md", _markdown(peers_page.page())
     yield "hazards.md", _markdown(_hazards())
     yield "command-line.md", _markdown(_command_line())
-    yield "model-rules.md", _markdown(reference(_played(newest["x86_64"])))
+    yield "model-rules.md", _markdown(reference(_played(newest["x86_64"]), _seen()))
     yield "model-errors.md", _scenarios("errors").page()
 
 
@@ -83,11 +86,20 @@ def _played(arch: Arch) -> dict[str, list[str]]:
     """Which selftests and cases obey each rule of the model: they are run."""
     cases = _scenarios("cases")
     runs = {
-        name: {rule for zswap in (False, True) for rule in run(name, arch, zswap=zswap).rules} for name in SELFTESTS
+        name: {rule for zswap in (False, True) for rule in run(name, arch, zswap=zswap, series=version).rules}
+        for version, tests in SERIES.items()
+        for name in tests
+        if version == "v3" or name not in SERIES["v3"]
     }
     runs |= {name: set(cases.rules_of(name, arch)) for name in cases.CASES}
     telling = sorted(runs, key=lambda name: len(runs[name]))
     return {rule: [name for name in telling if rule in runs[name]] for rule in set().union(*runs.values())}
+
+
+def _seen() -> dict[str, tuple[str, str]]:
+    """Which rules running kernels were seen to obey: the kernel, and a history (`tests/conformance/seen.py`)."""
+    record = json.loads(SEEN.read_text(encoding="utf-8"))
+    return {rule: (" ".join(trace.split("-")[:2]), history) for rule, (trace, history) in record.items()}
 
 
 def _scenarios(name: str) -> ModuleType:
@@ -118,7 +130,8 @@ def _architecture(arch: Arch) -> Section:
         ),
         (
             *_layouts(arch),
-            Section("Predicates", tuple(_predicates(name))),
+            Section("Predicates", tuple(_predicates(arch))),
+            Section("Attributes", tuple(_attributes(arch))),
             Section("Known hazards", tuple(_hazards_of(arch))),
             Section("Sizes and limits", (_of_one(limit_table([name])),)),
             Section("Type numbers", (type_numbers_of(name),)),
@@ -128,34 +141,76 @@ def _architecture(arch: Arch) -> Section:
     )
 
 
+def _forms(arch: Arch) -> list[Diagram]:
+    """The layouts of a configuration: swap entries first, then pages from the PTE up, then tables, each layout once."""
+    found: dict[object, Diagram] = {}
+    levels = list(reversed(arch.tables))
+    for form in FORMS:
+        for level in reversed(levels) if form == "swap" else levels:
+            if form in level.forms:
+                found.setdefault((form, level.forms[form]), diagram(level, form))
+    return list(found.values())
+
+
+def _variants(one: Diagram) -> list[tuple[str, Arch]]:
+    """The geometries that have another layout in place of one, by what they do not share."""
+
+    def layout(arch: Arch) -> object:
+        here = [level for level in arch.tables if level.name == one.level.name]
+        return here[0].forms.get(one.form) if here else None
+
+    # a picture of pages or tables for each page size would be of the same bits, but for where the address begins
+    if one.form != "swap":
+        return [("", one.level.arch)]
+    return [(variant, arch) for variant, arch in distinct_variants(one.level.arch.name, layout) if layout(arch)]
+
+
 def _layouts(arch: Arch) -> Iterator[Section]:
-    """The layouts at both levels, for each page size that has its own."""
-    for level in reversed(arch.levels):
-        for variant, other in distinct_variants(arch.name, lambda arch, level=level: arch.layout(level)):  # type: ignore[misc]
-            shown = other.level(level)
+    """The layouts of every form, and those of swap entries for each page size that has its own."""
+    for one in _forms(arch):
+        for variant, other in _variants(one):
+            shown = diagram(other.level(one.level.name), one.form)
+            also = [
+                level.label
+                for level in reversed(arch.tables)
+                if one.form != "swap" and level.forms.get(one.form) == one.level.forms[one.form]
+            ]
+            labels = " and ".join(filter(None, [", ".join(also[:-1]), also[-1]])) if also else shown.level.label
             yield Section(
-                f"Swap {shown.label}" + (f" with {variant}" if variant else ""),
+                f"{one.form.capitalize()} {labels}" + (f" with {variant}" if variant else ""),
                 (
-                    Picture(f"The bits of the {title(shown)}", picture_name(shown)),
-                    field_table(shown, msb0=other.architecture.msb0),
+                    Picture(f"The bits of the {title(shown.level, shown.form)}", picture_name(shown)),
+                    field_table(shown.level, shown.form, msb0=other.architecture.msb0),
                 ),
             )
 
 
-def picture_name(level: Level) -> str:
+def picture_name(one: Diagram) -> str:
     """The file of a picture."""
-    arch = level.arch
+    arch = one.level.arch
+    form = "" if one.form == "swap" else f"-{one.form}"
     size = "" if arch == fullest(arch.name, arch.kernel) else f"-{arch.page_size // 1024}k"
-    return f"{arch.name}-{level.name}{size}.svg"
+    return f"{arch.name}-{one.level.name}{form}{size}.svg"
 
 
-def _predicates(name: str) -> Iterator[Block]:
+def _predicates(arch: Arch) -> Iterator[Block]:
     for level in ("pmd", "pte"):
-        variants = distinct_variants(name, lambda arch, level=level: predicate_table(arch.level(level)))  # type: ignore[misc]
-        for variant, arch in variants:
+        variants = distinct_variants(arch.name, lambda arch, level=level: predicate_table(arch.level(level)))  # type: ignore[misc]
+        for variant, other in variants:
             if variant:
-                yield Paragraph(f"{arch.level(level).label} with {variant}:")
-            yield predicate_table(arch.level(level))
+                yield Paragraph(f"{other.level(level).label} with {variant}:")
+            yield predicate_table(other.level(level))
+    for upper in reversed(arch.tables[:-2]):
+        yield predicate_table(upper)
+
+
+def _attributes(arch: Arch) -> Iterator[Block]:
+    """What the helpers for present words compute, level by level; levels that have none are left out."""
+    yield Paragraph("What the kernel's helpers compute of a present word `v`; `huge` is `pmd_leaf` or its like.")
+    for level in reversed(arch.tables):
+        if level.attribute_names:
+            yield Paragraph(f"{level.label}:")
+            yield attribute_table(level)
 
 
 def _of_one(table: Table) -> Table:

@@ -31,7 +31,7 @@ def predicates(level: Level) -> tuple[str, ...]:
     if level.name == "pte":
         own: tuple[str, ...] = ("none", "present", "is_marker")
     else:
-        own = ("none", "present", "leaf", "trans_huge", "bad")
+        own = ("none", "present", "leaf", *(("trans_huge",) if level.name == "pmd" else ()), "bad")
     if not level.holds_softleaf:
         return own
     valid = ("is_valid_softleaf",) if level.name == "pmd" else ()

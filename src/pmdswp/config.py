@@ -433,7 +433,7 @@ def resolve(arch: str, options: Mapping[str, Option], given: Mapping[str, object
 
 def telling_values(arch: str, options: Mapping[str, Option]) -> dict[str, tuple[Value, ...]]:
     """Option -> its examples, the default first; of the releases, those that differ on the architecture."""
-    kernels = tuple(revision.name for revision in reversed(revisions(arch)))
+    kernels = tuple(revision.name for revision in reversed(revisions(arch, present=True)))
     return {name: kernels if name == "kernel" else option.examples for name, option in options.items()}
 
 

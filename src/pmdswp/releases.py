@@ -187,6 +187,10 @@ _ABI = re.compile(r"-\d")
 """Behind update 0: the number of an ABI or a build, in a name that keeps the 0 through all updates."""
 
 
+_BEFORE_L1TF = re.compile(r"v?4\.18(?:\.0|(?:\.0)?-rc\d+\+?)")
+"""The kernel as it came out, and its candidates; vendors' builds of 4.18.0 are later ones."""
+
+
 class Release(NamedTuple):
     """A kernel by its name.
 
@@ -247,6 +251,11 @@ def refusal(text: object, arch: str | None = None) -> str | None:
     series = f"{int(found['major'])}.{int(found['minor'])}"
     if series not in AGES:
         return _unknown(series)
+    if arch == "x86_64" and _BEFORE_L1TF.fullmatch(found[0]):
+        return (
+            f"{found[0]} stored type and offset at other places, and the offset not inverted: stable updates from "
+            "4.18.1 on are covered, and 4.18 stands for the last of them"
+        )
     if AGES[series] < AGES[releases_of(arch)[0]]:
         return f"{arch} came with {FIRST_RELEASES[arch or '']}; allowed: releases from there on"
     return None

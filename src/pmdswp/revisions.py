@@ -461,7 +461,7 @@ LOONGARCH_PRESENT_INVALID = _change(
     "ddc1729b07cc",
     subject="LoongArch: Let pmd_present() return true when splitting pmd",
     arches=_LOONGARCH64,
-    remark="in stable updates too, from about 6.1.53 and 6.3.10 (inferred): 6.1 as of its last update has it, 6.2 not",
+    remark="which updates of 6.1 and 6.3 took it is inferred: 6.1 as of its last update has it, 6.2 not",
     backports=(Backport("6.1", 53, lacks=49), Backport("6.3", 10, lacks=0)),
 )
 LOONGARCH_HARDWARE_DIRTY = _change(
@@ -729,6 +729,13 @@ DEVMAP_REMOVED = _change(
     remark="pmd_trans_huge() of x86_64 and ppc64 excluded it; without it s390x may have device-private memory, "
     "which is read in the dependencies of 6.17 and compiled in 7.3 only",
 )
+DEVMAP_BIT_REMOVED = _change(
+    "present entries without a DEVMAP bit",
+    "6.17",
+    arches=("arm64", "riscv64", "loongarch64"),
+    effect=Effect.PRESENT,
+    remark="with the commit that removed it from swap entries of the others",
+)
 S390_PMD_SOFTLEAF = _change(
     "PMD softleaves on s390",
     "6.17",
@@ -896,13 +903,13 @@ def releases_of(arch: str | None = None) -> tuple[str, ...]:
     return RELEASES[AGES[FIRST_RELEASES.get(arch or "", RELEASES[0])] :]
 
 
-def revisions(arch: str | None = None) -> tuple[Revision, ...]:
-    """The runs of releases that agree on the architecture of that name, or on all architectures; oldest first."""
-    telling = [
-        change
-        for change in CHANGES
-        if change.effect in (Effect.BITS, Effect.NAMES) and (arch is None or change.concerns(arch))
-    ]
+def revisions(arch: str | None = None, *, present: bool = False) -> tuple[Revision, ...]:
+    """The runs of releases that agree on the architecture of that name, or on all architectures; oldest first.
+
+    They agree on swap entries, and with `present` on present entries too.
+    """
+    effects = (Effect.BITS, Effect.NAMES, *((Effect.PRESENT,) if present else ()))
+    telling = [change for change in CHANGES if change.effect in effects and (arch is None or change.concerns(arch))]
 
     def alike(release: str) -> list[bool]:
         return [AGES[release] >= AGES[one.since] if _is_option(one) else has(release, one) for one in telling]

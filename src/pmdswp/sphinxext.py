@@ -2,8 +2,9 @@
 
 ``.. pmdswp-layout:: ARCH`` is the table of a layout, ``.. pmdswp-diagram:: ARCH`` its picture,
 ``.. pmdswp-compare:: [ARCH...]`` the comparison tables, and ``.. pmdswp-word:: ARCH WORD`` a decoded word. All but the
-comparison take ``:level:`` (pte or pmd, the default) and every option of `pmdswp.get`, with dashes:
-``:kernel: 7.3``, ``:page-size: 16384``, ``:la57: true``. `docs/how-to/document-your-layout.md` shows them.
+comparison take ``:level:`` (pmd is the default) and every option of `pmdswp.get`, with dashes: ``:kernel: 7.3``,
+``:page-size: 16384``, ``:la57: true``. Table and picture take ``:form:`` (swap, which is the default, page or table).
+`docs/how-to/document-your-layout.md` shows them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from pmdswp import __version__
 from pmdswp.arch import ARCHITECTURES, Arch, Level, get_with, option_examples
@@ -23,6 +24,7 @@ from pmdswp.render.document import Block, Diagram, Paragraph, Section
 from pmdswp.render.svg import svg
 from pmdswp.render.tables import layout_section, title
 from pmdswp.render.text import Palette, entry_block
+from pmdswp.softleaf import FORMS, LEVELS, FormName
 from pmdswp.words import parse_word
 
 try:
@@ -66,7 +68,11 @@ def _text(text: str) -> str:
 
 
 def _level(text: str) -> str:
-    return directives.choice(text, ("pte", "pmd"))
+    return directives.choice(text, LEVELS)
+
+
+def _form(text: str) -> str:
+    return directives.choice(text, FORMS)
 
 
 def _readers() -> dict[str, Callable[[str], object]]:
@@ -88,7 +94,7 @@ class _Directive(SphinxDirective):
     """What the directives share: an architecture with its options, and documents made of RST."""
 
     required_arguments = 1
-    option_spec: ClassVar[OptionSpec] = {"level": _level, **_readers()}
+    option_spec: ClassVar[OptionSpec] = {"level": _level, "form": _form, **_readers()}
 
     @property
     def arch(self) -> Arch:
@@ -101,6 +107,11 @@ class _Directive(SphinxDirective):
     def level(self) -> Level:
         """The level asked for."""
         return self.arch.level(self.options.get("level", "pmd"))
+
+    @property
+    def form(self) -> FormName:
+        """The form of the words asked for."""
+        return cast("FormName", self.options.get("form", "swap"))
 
     def run(self) -> list[nodes.Node]:
         """The nodes; what the library refuses is an error at the directive."""
@@ -134,14 +145,18 @@ class _Directive(SphinxDirective):
 
 
 class LayoutDirective(_Directive):
-    """The table of fields; ``:with:`` adds diagram, predicates, geometry, types, hazards, or all of them."""
+    """The table of fields; ``:with:`` adds diagram, predicates and the like, or all of them.
+
+    A swap entry has geometry, types and hazards too, a present one attributes.
+    """
 
     option_spec: ClassVar[OptionSpec] = {**_Directive.option_spec, "with": _text}
 
     def content_nodes(self) -> Iterator[nodes.Node]:
-        section = layout_section(self.level)
+        section = layout_section(self.level, self.form)
         _, picture, fields = section.blocks
-        more = dict(zip(("predicates", "geometry", "types", "hazards"), section.sections, strict=True))
+        names = ("predicates", "geometry", "types", "hazards") if self.form == "swap" else ("predicates", "attributes")
+        more = dict(zip(names, section.sections, strict=False))
         wanted = self.options.get("with", "").split()
         for name in wanted:
             _known(name, "with", ("diagram", *more, "all"))
@@ -158,7 +173,7 @@ class DiagramDirective(_Directive):
     """The picture of a layout."""
 
     def content_nodes(self) -> Iterator[nodes.Node]:
-        yield from self.block_nodes(formats.diagram(self.level))
+        yield from self.block_nodes(formats.diagram(self.level, self.form))
 
 
 class ComparisonDirective(_Directive):
@@ -172,7 +187,7 @@ class ComparisonDirective(_Directive):
     def content_nodes(self) -> Iterator[nodes.Node]:
         names = self.arguments[0].split() if self.arguments else list(ARCHITECTURES)
         sections = comparison([get_with(name, {}).name for name in names]).sections
-        tables = dict(zip(("fields", "limits", "levels", "types", "revisions"), sections, strict=True))
+        tables = dict(zip(("fields", "attributes", "limits", "levels", "types", "revisions"), sections, strict=True))
         wanted: list[str] = self.options["tables"].split() if "tables" in self.options else list(tables)
         for name in wanted:
             yield from self.section_nodes(tables[_known(name, "tables", tables)])

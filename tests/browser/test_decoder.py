@@ -7,6 +7,7 @@ import random
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib import resources
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ import pmdswp
 from browser.reader import Reader
 from data_files import VECTOR_SAMPLE
 from levels import ask, predicates
-from pmdswp import Arch, EncodeError, cli
+from pmdswp import Arch, EncodeError, cli, softleaf
 from pmdswp.arch import get_with
 from pmdswp.render.records import entry_record
 from pmdswp.softleaf import FLAGS, LevelName
@@ -27,11 +28,12 @@ from vectors import records
 pytestmark = pytest.mark.browser
 
 LEVELS: tuple[LevelName, ...] = ("pte", "pmd")
+ADDRESSES = ("invalid_pte_table", "invalid_pmd_table", "invalid_pud_table")
 SEED = 20260501
 
 DECODE_ALL = """
-    return arguments[0].map(({arch, options, level, words, address}) =>
-        words.map((word) => pmdswp.decode(arch, options, level, word, address)));
+    return arguments[0].map(({arch, options, level, words}) =>
+        words.map((word) => pmdswp.decode(arch, options, level, word)));
 """
 ENCODE_ALL = """
     return arguments[0].map(({arch, options, level, fields}) => {
@@ -44,6 +46,10 @@ ENCODE_ALL = """
 """
 
 
+SAMPLES = "return [...document.querySelectorAll('.sample')].map((b) => [b.textContent, b.title])"
+"""What gives the names and the words of the samples."""
+
+
 class Job(NamedTuple):
     """Words to decode, in one configuration and at one level."""
 
@@ -54,14 +60,12 @@ class Job(NamedTuple):
 
     def as_json(self) -> dict[str, object]:
         # JavaScript's own numbers are doubles, so words and addresses go as text
-        options = dict(self.options)
-        address = options.pop("invalid_pte_table", None)
+        options = {name: hex(self.arch.config.number(name)) for name in self.options if name in ADDRESSES}
         return {
             "arch": self.arch.name,
-            "options": options,
+            "options": {**self.options, **options},
             "level": self.level,
             "words": [hex(word) for word in self.words],
-            **({} if address is None else {"address": hex(self.arch.config.number("invalid_pte_table"))}),
         }
 
     def expected(self, word: int) -> dict[str, object]:
@@ -70,7 +74,7 @@ class Job(NamedTuple):
         return {
             **entry_record(self.arch, place.decode(word)),
             "predicates": {f"{self.level}_{name}": ask(place, name, word) for name in predicates(place)},
-            "hazards": [hazard.entries for hazard in self.arch.level(self.level).misread(word)],
+            "hazards": [hazard.entries for hazard in place.misread(word)] if place.holds_softleaf else [],
         }
 
 
@@ -121,10 +125,21 @@ def test_words_of_every_file_of_vectors_decode_as_in_the_library(reader: Reader)
 
 def _random_words(chance: random.Random, arch: Arch, level: LevelName) -> Iterator[int]:
     """Any words; and where there are entries: entries, then the same with a bit flipped."""
-    yield from (chance.getrandbits(64), chance.getrandbits(12), 0, arch.pmd.empty)
+    place = arch.level(level)
+    yield from (chance.getrandbits(64), chance.getrandbits(12), 0, place.empty)
+    for _ in range(3):
+        if place.table_layout is not None:
+            yield place.make_table(place.table_layout.address_mask & chance.getrandbits(64)) ^ (
+                1 << chance.randrange(64)
+            )
+        if place.page_layout is not None:
+            frame = (place.page_layout.address_mask & chance.getrandbits(64)) >> arch.page_shift
+            wanted = [name for name in place.attribute_names if chance.random() < 0.4]
+            with suppress(EncodeError):
+                yield place.make(frame, wanted)
+            yield (place.base | place.page_layout.put_address(frame << arch.page_shift)) ^ (1 << chance.randrange(64))
     if level not in arch.levels:
         return
-    place = arch.level(level)
     for _ in range(3):
         flags = {flag: chance.random() < 0.3 for flag in place.require_layout().flags}
         offset = chance.choice(
@@ -138,16 +153,20 @@ def _random_words(chance: random.Random, arch: Arch, level: LevelName) -> Iterat
 def _sampled_configurations(data: Any, chance: random.Random) -> Iterator[tuple[Arch, dict[str, Any]]]:
     """Configurations of the page's data, as many of each architecture where it has them, with some physical memory."""
     for name, arch in data["arches"].items():
-        listed = [option["name"] for option in arch["options"] if "values" in option]
+        listed = [option["name"] for option in arch["options"] if "values" in option and "of_present" not in option]
+        of_present = [option["name"] for option in arch["options"] if "of_present" in option]
         keys = sorted(arch["configurations"])
         for key in chance.sample(keys, min(len(keys), 55)):
             options: dict[str, Any] = dict(zip(listed, json.loads(key), strict=True))
+            views = data["views"][arch["configurations"][key][-1]]
+            options.update(zip(of_present, json.loads(chance.choice(sorted(views))), strict=True))
             page_shift = int(options["page_size"]).bit_length() - 1
             options["max_physmem_bits"] = chance.choice((None, chance.randint(page_shift + 1, 64)))
             if chance.random() < 0.3:
                 del options["max_physmem_bits"]
-            if any(option["form"] == "address" for option in arch["options"]):
-                options["invalid_pte_table"] = chance.getrandbits(64 - page_shift) << page_shift
+            for option in arch["options"]:
+                if option["form"] == "address":
+                    options[option["name"]] = chance.getrandbits(64 - page_shift) << page_shift
             yield get_with(name, options), options
 
 
@@ -158,11 +177,12 @@ def test_random_words_of_random_configurations_decode_as_in_the_library(reader: 
     sampled = list(_sampled_configurations(data, chance))
     assert len(sampled) >= 300
     jobs = [
-        Job(arch, options, level, list(_random_words(chance, arch, level)))
+        Job(arch, options, level.name, list(_random_words(chance, arch, level.name)))
         for arch, options in sampled
-        for level in LEVELS
+        for level in arch.tables
     ]
-    assert compare(reader, jobs) >= 5000
+    assert {job.level for job in jobs} == set(softleaf.LEVELS)
+    assert compare(reader, jobs) >= 15000
 
 
 def _fields(arch: Arch) -> Iterator[dict[str, Any]]:
@@ -215,7 +235,8 @@ def test_the_page_encodes_and_refuses_as_the_library(reader: Reader) -> None:
         (("arm64", {"soft_dirty": True}, "pmd", {}), "arm64 cannot have soft_dirty=true; allowed: false"),
         (("s390x", {"mmu": "hash"}, "pmd", {}), "s390x has no option 'mmu'; allowed: kernel, page_size, "),
         (("arm64", {"max_physmem_bits": 3}, "pte", {}), "arm64 cannot have max_physmem_bits=3; allowed: "),
-        (("x86_64", {}, "pud", {"type": 0, "offset": 0}), "no level 'pud'; allowed: pte, pmd"),
+        (("x86_64", {}, "p4d", {"type": 0, "offset": 0}), "no level 'p4d'; allowed: pte, pmd, pud, pgd"),
+        (("x86_64", {}, "pud", {"type": 0, "offset": 0}), "x86_64 kernel pmd-swap-v3 has no software leaf in a PUD"),
         (("s390", {"kernel": "6.12"}, "pmd", {"type": 0, "offset": 0}), "s390x kernel 6.12 has no software leaf in a"),
         (("x86", {}, "pmd", {"type": "two", "offset": 0}), "type 'two' is not a number"),
         (("x86", {}, "pmd", {"type": 2, "offset": "077"}), "offset '077' is not a number"),
@@ -400,8 +421,8 @@ def test_a_link_followed_in_the_open_page_is_read_too(reader: Reader) -> None:
             "The link asks for what cannot be: soft_dirty cannot be 'true', false is taken.",
         ),
         (
-            "#arch=arm64&kernel=5.4&level=pud",
-            "The link asks for what cannot be: there is no level 'pud', pmd is taken; ",
+            "#arch=arm64&kernel=5.4&level=p4d",
+            "The link asks for what cannot be: there is no level 'p4d', pmd is taken; ",
         ),
         (
             "#arch=s390x&mmu=radix&max_physmem_bits=x",
@@ -457,6 +478,75 @@ def test_without_a_layout_the_word_is_still_told_apart(reader: Reader) -> None:
     assert reader.text("verdict").startswith("SWAP")
 
 
+def test_the_layout_is_that_of_what_the_kernel_takes_the_word_for(reader: Reader) -> None:
+    arch = pmdswp.get("x86_64")
+    reader.open()
+    for word, field in (
+        (arch.encode_pmd(1, 0x200), "offset"),
+        (arch.pmd.make(0x200, ["write", "user"]), "pat"),
+        (arch.pmd.make_table(0x5000), "address"),
+    ):
+        reader.paste("word", hex(word))
+        state = arch.decode_pmd(word)
+        layout = arch.pmd.layout_of(state)
+        assert layout is not None
+        assert field in {one.name for one in layout}
+        for one in layout:
+            label = reader.find(f"bit-{one.lsb}").get_attribute("aria-label") or ""
+            assert f", {one.name}" in label
+        rows = reader.run("return document.querySelectorAll('#fields tbody tr').length")
+        assert rows == len(layout.fields)
+        assert reader.find("attributes-panel").is_displayed() == (state.leaf is None)
+
+
+def test_a_prot_none_page_is_turned_back(reader: Reader) -> None:
+    arch = pmdswp.get("x86_64")
+    word = arch.pte.make(0x123, ["protnone", "global"])
+    reader.open(f"#arch=x86_64&level=pte&word={word:#x}")
+    assert reader.text("verdict").splitlines()[0].startswith("PRESENT pfn 0x123 ")
+    assert "protnone" in reader.text("verdict")
+    assert "stored inverted" in reader.text("layout-note")
+    assert "0x123000" in reader.text("fields")
+    assert reader.find("bit-45").get_attribute("aria-pressed") == "true"
+
+
+def test_the_selector_has_the_levels_that_the_configuration_has(reader: Reader) -> None:
+    reader.open()
+    for name, options in (("x86_64", {}), ("x86_64", {"la57": True}), ("arm64", {}), ("riscv64", {}), ("ppc64", {})):
+        arch = get_with(name, options)
+        reader.open(f"#arch={name}&{'&'.join(f'{key}=true' for key in options)}")
+        shown = reader.run("return [...document.querySelectorAll('#level option')].map((one) => one.value)")
+        assert shown == [level.name for level in reversed(arch.tables)]
+    reader.open("#arch=x86_64&la57=true&level=p4d&word=0x1230067")
+    assert reader.text("verdict").startswith("TABLE at 0x1230000 ")
+    assert "✓ true p4d_present" in reader.text("predicates")
+    assert "✓ true write" in reader.text("attributes")
+    assert not reader.find("build-panel").is_displayed()
+    reader.click("option-la57")
+    assert reader.chosen("level") == "pmd"
+    assert "level is now pmd" in reader.text("notice")
+
+
+def test_samples_of_present_words_are_what_they_are_called(reader: Reader) -> None:
+    reader.open()
+    states = {"page": "PRESENT", "read-only page": "PRESENT", "PROT_NONE page": "PRESENT", "table": "TABLE"}
+    seen: set[str] = set()
+    for name in pmdswp.names():
+        reader.choose("arch", name)
+        for level in reversed(pmdswp.get(name).tables):
+            reader.choose("level", level.name)
+            samples = reader.run(
+                "return [...document.querySelectorAll('.sample')].map((b) => [b.textContent, b.title])"
+            )
+            for text, word in samples:
+                if text in states:
+                    entry = level.decode(int(word, 16))
+                    assert entry.state.name == states[text], (level, text, word)
+                    assert ("protnone" in entry.attributes) == (text == "PROT_NONE page")
+                    seen.add(text)
+    assert seen == set(states)
+
+
 def test_samples_are_entries_and_hazards_of_every_architecture(reader: Reader) -> None:
     reader.open()
     for name in pmdswp.names():
@@ -488,6 +578,8 @@ def test_the_concerned_hazard_comes_first_and_says_so(reader: Reader) -> None:
     [
         "#arch=x86_64&level=pte&kernel=7.3&word=0x07fffffffffbfe0e",
         "#arch=ppc64&level=pmd&kernel=6.12&mmu=hash&page_size=4096&soft_dirty=false&word=0x4000000000001001",
+        "#arch=x86_64&level=p4d&la57=true&kernel=6.12&word=0x1230067",
+        "#arch=arm64&level=pud&page_size=4096&va_bits=39&word=0x1230067",
         "#arch=loongarch64&level=pmd&page_size=65536&invalid_pte_table=0x9000000000220000&max_physmem_bits=none&word=0x40",
     ],
 )

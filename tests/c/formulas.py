@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pmdswp import Arch
-from pmdswp.arch.compiler import conversions, expressions, leaf_type, symbolic
-from pmdswp.arch.present import present_formulas
+from pmdswp.arch.compiler import conversions, expressions, leaf_type, readings
 from pmdswp.formula import Formula
 
 
@@ -12,9 +11,7 @@ def formulas_of(arch: Arch) -> dict[str, str]:
     """Name of a function, without the prefix -> the formula that it is spelled from, over its parameters."""
     found = {**expressions(arch), **expressions(arch, present=True)}
     found |= {name: str(formula) for name, (_, formula) in conversions(arch).items()}
-    for name, formula in present_formulas(arch.architecture, symbolic(arch)).items():
-        if name.endswith("_address"):
-            found[name] = str(formula)
+    found |= {name: text for name, text in readings(arch).items() if name.endswith("_address")}
     v = Formula("v")
     for level in (arch.pte, arch.pmd):
         if level.layout is not None:

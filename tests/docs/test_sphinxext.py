@@ -155,7 +155,7 @@ def test_a_diagram_is_a_picture_in_html_and_characters_elsewhere(project: Projec
 
 
 def test_a_comparison_shows_the_tables_that_are_named(project: Project) -> None:
-    tables = ("fields", "limits", "levels", "types", "revisions")
+    tables = ("fields", "attributes", "limits", "levels", "types", "revisions")
     titles = [section.title for section in comparison.comparison().sections]
     built = project.build({name: f".. pmdswp-compare:: arm64 ppc64le\n   :tables: {name}" for name in tables})
     for name, title in zip(tables, titles, strict=True):
@@ -169,10 +169,12 @@ def test_what_the_library_refuses_is_a_warning_at_the_directive(project: Project
         ".. pmdswp-layout:: sparc64": "no architecture 'sparc64'; allowed: x86_64",
         ".. pmdswp-layout:: s390x\n   :kernel: 6.12": "it comes with PMD softleaves on s390",
         ".. pmdswp-layout:: arm64\n   :with: everything": ":with: 'everything'; allowed: diagram, predicates",
-        ".. pmdswp-layout:: arm64\n   :level: pud": '"pud" unknown',
+        ".. pmdswp-layout:: arm64\n   :level: asce": '"asce" unknown',
+        ".. pmdswp-layout:: arm64\n   :level: pud": "no softleaf can be at level 'pud'",
+        ".. pmdswp-diagram:: arm64\n   :level: pte\n   :form: table": "no entry of level 'pte' has form 'table'",
         ".. pmdswp-layout:: arm64\n   :uffd: perhaps": "'perhaps' is neither true nor false",
         ".. pmdswp-layout:: arm64\n   :page-size: big": "invalid literal",
-        ".. pmdswp-compare:: arm64\n   :tables: chairs": ":tables: 'chairs'; allowed: fields, limits",
+        ".. pmdswp-compare:: arm64\n   :tables: chairs": ":tables: 'chairs'; allowed: fields, attributes",
         ".. pmdswp-word:: arm64 0x12zz": "'0x12zz' is not a word",
         ".. pmdswp-word:: arm64 0x11111111111111111": "is not within 0..0xffffffffffffffff",
     }

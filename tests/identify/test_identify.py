@@ -242,6 +242,11 @@ def test_a_32_bit_log_is_refused() -> None:
         identify.from_log("EIP: do_swap_page+0x1\nEAX: 00000000 EBX: 00000000\n")
 
 
+def test_a_kernel_that_the_architecture_never_was_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match=r"loongarch64 came with 5\.19"):
+        identify.from_log("Linux version 5.10.0 (x)\npc 9000 ERA: 9000000000000000 x\n")
+
+
 def test_a_log_without_a_clue() -> None:
     with pytest.raises(IdentifyError, match="which architecture"):
         identify.from_log("hello\nworld\n")
@@ -315,11 +320,11 @@ class FakeFaultError(Exception):
     """drgn's FaultError."""
 
 
-def fake_drgn(monkeypatch: pytest.MonkeyPatch, *, text: str, symbols: list[Any] | None) -> None:
+def fake_drgn(monkeypatch: pytest.MonkeyPatch, *, text: str, known: list[Any] | None) -> None:
     """A drgn whose program has that VMCOREINFO and these symbols; without symbols it has no reader for them."""
 
     class Program:
-        platform = None if symbols is None else SimpleNamespace(arch=SimpleNamespace(name="X86_64"))
+        platform = None if known is None else SimpleNamespace(arch=SimpleNamespace(name="X86_64"))
 
         def set_core_dump(self, path: object) -> None:
             if str(path).endswith("broken"):
@@ -333,13 +338,13 @@ def fake_drgn(monkeypatch: pytest.MonkeyPatch, *, text: str, symbols: list[Any] 
             """What follows takes them."""
 
         def symbols(self) -> list[Any] | None:
-            return symbols
+            return known
 
     drgn, kallsyms = ModuleType("drgn"), ModuleType("drgn.helpers.linux.kallsyms")
     drgn.Program, drgn.FaultError = Program, FakeFaultError  # type: ignore[attr-defined]
 
     def load(_program: object) -> object:
-        if symbols is None:
+        if known is None:
             raise LookupError("no kallsyms")
         return object()
 
@@ -354,12 +359,12 @@ def symbol(address: int, name: str) -> Any:
 
 def test_a_dump_is_told_by_its_vmcoreinfo_and_symbols(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     symbols = [symbol(0xFFFFFFFF93A00000, "swap_info"), symbol(0xFFFFFFFF93A000D8, "next")]
-    fake_drgn(monkeypatch, text=text_of(DEBIAN["x86_64"]), symbols=symbols)
+    fake_drgn(monkeypatch, text=text_of(DEBIAN["x86_64"]), known=symbols)
     dump = tmp_path / "vmcore"
     dump.write_bytes(b"\x7fELF...")
     found = identify.from_file(dump)
     assert found.arch == pmdswp.get("x86_64", kernel="6.12", device_private=False)
-    fake_drgn(monkeypatch, text=text_of(DEBIAN["x86_64"]), symbols=None)
+    fake_drgn(monkeypatch, text=text_of(DEBIAN["x86_64"]), known=None)
     assert identify.from_dump(dump).arch == pmdswp.get("x86_64", kernel="6.12")
     with pytest.raises(IdentifyError, match="not a core dump"):
         identify.from_dump(tmp_path / "broken")

@@ -11,12 +11,13 @@ from collections.abc import Callable
 import pmdswp
 from pmdswp import Arch, SoftLeafType, State
 from pmdswp.model import CacheClass, FailPoint, KernelBug, KernelError, Machine, Process, Switches, check
-from pmdswp.model.pagemap import Category
-from pmdswp.model.rules import order
-from pmdswp.model.split import split_huge_pmd
-from pmdswp.model.stage import stage
-from pmdswp.model.swap import swap_cache_class
-from pmdswp.model.uffdio_move import move_pages_huge_pmd
+from pmdswp.model.mechanisms.split import split_huge_pmd
+from pmdswp.model.mechanisms.swap import swap_cache_class
+from pmdswp.model.play.stage import stage
+from pmdswp.model.state.pgtable import DIRTY
+from pmdswp.model.state.rules import order
+from pmdswp.model.syscalls.pagemap import PM_SOFT_DIRTY, Category
+from pmdswp.model.syscalls.uffdio_move import move_pages_huge_pmd
 
 FIRST = 0
 
@@ -310,7 +311,7 @@ def soft_dirty() -> None:
     with Machine() as m:
         p, address, _ = swapped(m)
         if not m.soft_dirty_bit:
-            assert refused(p.clear_soft_dirty) == "EINVAL"
+            p.clear_soft_dirty()
             return
         assert m.arch.pmd_swp_soft_dirty(p.mm.pmds[address].word)
         p.clear_soft_dirty()
@@ -324,7 +325,8 @@ def smaps() -> None:
     """A range that two processes share is swapped once in full for each, and by half in proportion."""
     with Machine() as m:
         p, address, _ = swapped(m)
-        assert p.smaps() == {"Rss": 0, "AnonHugePages": 0, "Swap": m.pmd_size, "SwapPss": m.pmd_size}
+        sizes = {name: size for name, size in p.smaps().items() if size}
+        assert sizes == {"Swap": m.pmd_size, "SwapPss": m.pmd_size}
         child = p.fork()
         assert p.smaps()["SwapPss"] == m.pmd_size // 2
         child.munmap(address, m.pmd_size // 2)
@@ -603,7 +605,168 @@ def lazyfree() -> None:
         p.free(address)
         p.pageout(address)
         assert not m.events["THP_SWPOUT_PMD"]
-        assert p.counters() == {"MM_ANONPAGES": 0, "MM_SWAPENTS": 0, "nr_ptes": 0}
+        assert p.counters() == {"MM_ANONPAGES": 0, "MM_SWAPENTS": 0, "nr_ptes": 1}
+
+
+# --- what surrounds swap ----------------------------------------------------------------------------------------
+
+
+def filled(m: Machine, pmds: int = 1) -> tuple[Process, int, list[int]]:
+    """A process with huge pages that were written to."""
+    p = m.process()
+    address = p.mmap(pmds=pmds)
+    return p, address, p.write_all(address, pmds * m.pmd_size)
+
+
+def shared_is_spared() -> None:
+    """MADV_PAGEOUT lets be what another process maps too; reclaim does not."""
+    with Machine() as m:
+        p, address, written = filled(m)
+        child = p.fork()
+        p.pageout(address)
+        assert not p.mm.swapents
+        p.reclaim(address)
+        assert p.mm.swapents == child.mm.swapents == m.nr
+        assert p.read_all(address) == written
+
+
+def part_of_a_huge_page() -> None:
+    """MADV_COLD of one page splits the folio; every page keeps what it has."""
+    with Machine() as m:
+        p, address, written = filled(m)
+        p.cold(address, m.page_size)
+        assert is_table(p, address)
+        assert len(m.folios()) == m.nr
+        assert p.read_all(address) == written
+
+
+def freed_and_written_again() -> None:
+    """What MADV_FREE marked and a write made dirty again survives the next reclaim, and is swapped out by another."""
+    with Machine() as m:
+        p, address, written = filled(m)
+        p.free(address)
+        token = p.write(address)
+        p.pageout(address)
+        assert not p.mm.swapents
+        assert p.read_all(address) == [token, *written[1:]]
+        p.pageout(address)
+        assert p.mm.swapents == m.nr
+
+
+def split_of_a_dirty_huge_page() -> None:
+    """Unmapping one page makes the others soft-dirty, where `pte_mkdirty()` does; splitting the folio does not."""
+    for advice in (False, True):
+        with Machine() as m:
+            p, address, _ = filled(m)
+            p.clear_soft_dirty()
+            if advice:
+                p.cold(address, m.page_size)
+            else:
+                p.dontneed(address, m.page_size)
+            touched = {bool(record & PM_SOFT_DIRTY) for record in p.pagemap(address)[1:]}
+            assert touched == {not advice and m.dirty_bits != DIRTY}
+
+
+def table_that_moves() -> None:
+    """mremap of a whole PMD takes a table along as it is: what is swapped in it does not become soft-dirty."""
+    with Machine(pmd_swap=False) as m:
+        p, address, written = filled(m)
+        p.pageout(address)
+        p.clear_soft_dirty()
+        moved = p.mremap(address)
+        assert not any(record & PM_SOFT_DIRTY for record in p.pagemap(moved))
+        assert p.read_all(moved) == written
+
+
+def move_a_part_of_what_is_shared() -> None:
+    """UFFDIO_MOVE of a part of a shared huge page is refused before anything is split."""
+    with Machine() as m:
+        p, address, _ = filled(m)
+        target = p.mmap(pmds=1)
+        p.uffd_register(target)
+        p.fork()
+        assert refused(p.uffdio_move, target, address, m.page_size) == "EBUSY"
+        assert not is_table(p, address)
+        p.munmap(target)
+        assert refused(p.uffdio_move, target, address, m.page_size) == "ENOENT"
+
+
+def over_holes() -> None:
+    """madvise does what is there and says ENOMEM, mprotect stops at the hole, UFFDIO_REGISTER passes over it."""
+    with Machine() as m:
+        p, address, _ = filled(m, pmds=3)
+        p.munmap(address + m.pmd_size)
+        assert refused(p.pageout, address, 3 * m.pmd_size) == "ENOMEM"
+        assert p.mm.swapents == 2 * m.nr
+        assert refused(lambda: p.mprotect(address, 3 * m.pmd_size, write=False)) == "ENOMEM"
+        assert [vma.write for vma in sorted(p.mm.vmas, key=lambda vma: vma.start)] == [False, True]
+        p.uffd_register(address, 3 * m.pmd_size)
+        assert all(vma.uffd for vma in p.mm.vmas)
+        assert refused(p.uffd_register, address + m.pmd_size) == "EINVAL"
+
+
+def memory_beside_memory() -> None:
+    """New memory merges with what is beside it, and all of it is soft-dirty then."""
+    with Machine() as m:
+        p, address, _ = filled(m, pmds=2)
+        p.munmap(address)
+        p.clear_soft_dirty()
+        p.mmap(pmds=1, address=address)
+        [vma] = p.mm.vmas
+        assert vma.soft_dirty
+        records = p.pagemap(address, 2 * m.pmd_size)
+        assert all(bool(record & PM_SOFT_DIRTY) == bool(m.soft_dirty_bit) for record in records)
+
+
+def pages_of_zeros() -> None:
+    """Pages of zeros of a folio that is split give their frames back; a write to one brings a new page."""
+    with Machine() as m:
+        p = m.process()
+        address = p.mmap(pmds=1)
+        token = p.write(address + m.page_size)
+        p.cold(address, m.page_size)
+        assert len(m.folios()) == p.mm.anonpages == 1
+        assert p.read_all(address) == [0, token, *[0] * (m.nr - 2)]
+        p.write(address)
+        assert p.mm.anonpages == 2
+        check(m)
+
+
+def of_another_base() -> None:
+    """A base of 6.12 keeps an empty table, so that the next fault is no huge one; newer ones give it back."""
+    for base in ("6.12", "7.3"):
+        with Machine(base=base) as m:
+            p, address, _ = filled(m)
+            p.cold(address, m.page_size)
+            p.dontneed(address)
+            p.write(address)
+            assert is_table(p, address) == (base == "6.12")
+
+
+def locked() -> None:
+    """mlock brings everything back, and advice to give it away is refused then."""
+    with Machine() as m:
+        p, address, written = swapped(m)
+        p.mlock(address)
+        assert not p.mm.swapents
+        for advice in (p.pageout, p.cold, p.free, p.dontneed):
+            assert refused(advice, address) == "EINVAL"
+        p.munlock(address)
+        m.end_writeback()
+        p.pageout(address)
+        assert p.mm.swapents == m.nr
+        assert p.read_all(address) == written
+
+
+def collapsed() -> None:
+    """MADV_COLLAPSE makes one huge page of a table, and reads what is swapped there before."""
+    with Machine() as m:
+        p, address, written = filled(m)
+        p.pageout(address, m.page_size)
+        p.collapse(address)
+        assert not is_table(p, address)
+        assert p.mm.anonpages == m.nr
+        assert p.read_all(address) == written
 
 
 CASES: dict[str, Callable[[], None]] = {
@@ -649,6 +812,18 @@ CASES: dict[str, Callable[[], None]] = {
         rollback,
         zeros,
         lazyfree,
+        shared_is_spared,
+        part_of_a_huge_page,
+        freed_and_written_again,
+        split_of_a_dirty_huge_page,
+        table_that_moves,
+        move_a_part_of_what_is_shared,
+        over_holes,
+        memory_beside_memory,
+        pages_of_zeros,
+        of_another_base,
+        locked,
+        collapsed,
     )
 }
 """Every case by its name."""

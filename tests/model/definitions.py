@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pmdswp.model import Machine, Process
-from pmdswp.model.pgtable import SOFT_DIRTY, UFFD
+from pmdswp.model.state.pgtable import SOFT_DIRTY, UFFD
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
 PRESENT, SWAPPED, UFFD_WP, IS_SOFT_DIRTY = 1 << 63, 1 << 62, 1 << 57, 1 << 55
@@ -48,12 +48,14 @@ def pagemap(m: Machine, p: Process, address: int) -> int:
 
 
 def swap_bytes(m: Machine, p: Process) -> tuple[int, int]:
-    """Swap and SwapPss of all pages."""
+    """Swap and SwapPss of all pages; what is shared is rounded down VMA by VMA."""
     swap = pss = 0
-    for haddr in p.mm.pmds:
-        for address in range(haddr, haddr + m.pmd_size, m.page_size):
+    for vma in p.mm.vmas:
+        shares = 0
+        for address in range(vma.start, vma.end, m.page_size):
             entry, _bits = page_entry(m, p, address)
             if entry.kind is SoftLeafType.SWAP and entry.leaf is not None:
                 swap += m.page_size
-                pss += m.page_size // max(m.device(entry.leaf.swp_type).count[entry.leaf.offset], 1)
+                shares += (m.page_size << 12) // max(m.device(entry.leaf.swp_type).count[entry.leaf.offset], 1)
+        pss += shares >> 12
     return swap, pss

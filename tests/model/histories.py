@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 import pmdswp
 from model import definitions
 from pmdswp.model import CacheClass, FailPoint, KernelError, Machine, Process, Reintroduced, Switches, check
-from pmdswp.model.swap import SwapDevice, swap_cache_class
+from pmdswp.model.mechanisms.swap import swap_cache_class
+from pmdswp.model.state.memory import SwapDevice
 from pmdswp.softleaf import SoftLeafType
 
 PMDS = 4
@@ -97,6 +98,8 @@ class Histories(RuleBasedStateMachine):
             unmapped = name in ("ENOMEM", "SIGSEGV") and any(
                 len(p.mm.vmas) == 0 or self._has_holes(p) for p in m.processes
             )
+            # advice on what is locked
+            unmapped |= name == "EINVAL" and any(vma.locked for p in m.processes for vma in p.mm.vmas)
             assert (
                 name in allowed
                 or (name == "ENOMEM" and oom_possible)
@@ -175,6 +178,26 @@ class Histories(RuleBasedStateMachine):
             p.uffd_register(address, length)
 
     @rule(which=WHICH, piece=PIECES)
+    def reclaim_range(self, which: int, piece: Piece) -> None:
+        p = self.pick(which)
+        self.attempt(lambda: p.reclaim(*self.span(piece)))
+
+    @rule(which=WHICH, piece=PIECES, locked=st.booleans())
+    def mlock(self, which: int, piece: Piece, locked: bool) -> None:
+        p = self.pick(which)
+        self.attempt(lambda: (p.mlock if locked else p.munlock)(*self.span(piece)))
+
+    @rule(which=WHICH, piece=PIECES)
+    def collapse(self, which: int, piece: Piece) -> None:
+        p = self.pick(which)
+        self.attempt(lambda: p.collapse(*self.span(piece)), "EINVAL")
+
+    @rule(which=WHICH, piece=PIECES)
+    def mprotect_none(self, which: int, piece: Piece) -> None:
+        p = self.pick(which)
+        self.attempt(lambda: p.mprotect_none(*self.span(piece)))
+
+    @rule(which=WHICH, piece=PIECES)
     def dontneed(self, which: int, piece: Piece) -> None:
         p = self.pick(which)
         self.attempt(lambda: p.dontneed(*self.span(piece)))
@@ -248,7 +271,7 @@ class Histories(RuleBasedStateMachine):
             else:
                 p.uffd_writeprotect(start, length, protect=protect)
 
-        if self.attempt(change):
+        if self.attempt(change, *(["EINVAL", "ENOENT"] if not p.mm.is_mapped(start, start + length) else [])):
             for record in p.pagemap(start, length):
                 if record & (definitions.PRESENT | definitions.SWAPPED):
                     assert bool(record & definitions.UFFD_WP) == (protect or scan)
@@ -276,7 +299,7 @@ class Histories(RuleBasedStateMachine):
         if dst + length > self.address(PMDS):
             return
         if clean and not (src < dst + length and dst < src + length):
-            self.attempt(lambda: p.uffd_register(dst, length))
+            self.attempt(lambda: p.uffd_register(dst, length), "EINVAL")
             self.attempt(lambda: p.dontneed(dst, length))
         if raced:
             self.m.fail_next(FailPoint.RACE_REFILLED)

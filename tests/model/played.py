@@ -6,7 +6,7 @@ from functools import cache
 
 from model.cases import rules_of
 from pmdswp import Arch
-from pmdswp.model import selftests
+from pmdswp.model.play import selftests
 
 __all__ = ["cached_rules_of", "verdicts"]
 
@@ -15,5 +15,5 @@ cached_rules_of = cache(rules_of)
 
 @cache
 def verdicts(arch: Arch) -> tuple[selftests.Verdict, ...]:
-    """Of every selftest, with zswap off and on."""
-    return tuple(selftests.run_all(arch))
+    """Of every selftest of v3 and of v7, with zswap off and on."""
+    return (*selftests.run_all(arch), *selftests.run_all(arch, "v7"))

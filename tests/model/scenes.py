@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pmdswp.model import CacheClass, Machine, Process
-from pmdswp.model.swap import SwapDevice, swap_cache_class
+from pmdswp.model.mechanisms.swap import swap_cache_class
+from pmdswp.model.state.memory import SwapDevice
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
 ARCH = "ppc64"

@@ -16,7 +16,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from model.errors import ARCH, RECORD, Finding
 from model.histories import PMDS, Histories, Piece
 from pmdswp.model import FailPoint, KernelError, Machine, Process, Reintroduced
-from pmdswp.model.trace import Argument, Step
+from pmdswp.model.play.trace import Argument, Step
 
 QUICK = settings(
     max_examples=5000,

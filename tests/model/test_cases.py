@@ -8,7 +8,7 @@ import pmdswp
 from model.cases import CASES, rules_of
 from model.played import cached_rules_of
 from pmdswp.model import Machine, Violation
-from pmdswp.model.stage import stage
+from pmdswp.model.play.stage import stage
 
 LOONGARCH_4K = pmdswp.get("loongarch64", page_size=4096)
 YOUNG_AND_MIGRATING = ["kinds_of_pmds", "move_of_a_migrating_page"]

@@ -9,8 +9,9 @@ import pytest
 
 from model.scenes import ARCH, swapped_out
 from pmdswp import UnsupportedError
-from pmdswp.model import FailPoint, KernelError, Machine, Reintroduced, Switches, swapin, zswap
-from pmdswp.model.folio import Folio
+from pmdswp.model import FailPoint, KernelError, Machine, Reintroduced, Switches
+from pmdswp.model.mechanisms import swapin, zswap
+from pmdswp.model.state.memory import Folio
 
 
 @pytest.mark.parametrize("errors", [["bogus"], [Reintroduced.V1_MOVE_BLIND, "bogus"]])

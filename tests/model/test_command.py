@@ -15,7 +15,9 @@ import pytest
 import pmdswp
 from pmdswp.cli import main
 from pmdswp.cli.model import FORMATS
-from pmdswp.model import Machine, Process, command, selftests
+from pmdswp.model import Machine, Process
+from pmdswp.model.play import selftests
+from pmdswp.model.show import command
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SCENARIOS = sorted(EXAMPLES.glob("*.py"))
@@ -85,7 +87,7 @@ def test_an_example_is_a_program_too(path: Path) -> None:
 def test_the_trace_tells_every_step(run: Run) -> None:
     plain, traced = run.play(GOOD), run.play(GOOD, "--trace")
     assert "mmap(" not in plain.out
-    assert "p1 mmap(pmds=1, pages=0, address=0): ok" in traced.out
+    assert "p1 mmap(pmds=1, pages=0, address=0, huge=True): ok" in traced.out
 
 
 def test_options_choose_the_configuration_of_machines_that_name_none(run: Run) -> None:

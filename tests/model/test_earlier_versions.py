@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from model.errors import NOT_MADE, page
 from model.scenes import ARCH, Scene, split_in_cache, swapped_out
+from pmdswp import model
 from pmdswp.model import CacheClass, KernelBug, Machine, Reintroduced, Violation, check
+from pmdswp.model.play.earlier import REPLACED
+
+ROOT = Path(model.__file__).parent
 
 
 def _moved(errors: list[Reintroduced]) -> tuple[Scene, int]:
@@ -92,3 +98,41 @@ def test_single_pages_are_read_for_willneed_where_none_is_cached() -> None:
     assert scene.is_swapped
     assert scene.device.cache[scene.offset + 1] is kept
     assert scene.device.cache[scene.offset : scene.offset + m.nr].count(None) == 0
+
+
+def test_every_error_takes_the_place_of_functions_of_the_specification() -> None:
+    assert set(REPLACED) == set(Reintroduced)
+    for functions in REPLACED.values():
+        for name in functions:
+            module, _, function = name.partition(".")
+            [found] = [path for path in ROOT.rglob(f"{module}.py") if path.parent.name in ("mechanisms", "syscalls")]
+            assert f"@replaceable\ndef {function}(" in found.read_text(encoding="utf-8"), name
+
+
+def test_an_error_leaves_alone_what_it_is_not_about() -> None:
+    """Migrating PMDs have a folio and lose soft-dirty, whatever becomes of swap PMDs."""
+    with Machine("x86_64", errors=[Reintroduced.V1_BOGUS_FOLIO, Reintroduced.BASE_SOFT_DIRTY_KEPT]) as m:
+        p = m.process()
+        a = p.mmap(pmds=1)
+        p.write_all(a)
+        assert p.start_migration(a)
+        p.cold(a)
+        p.clear_soft_dirty()
+        assert not p.mm.entry(p.mm.pmd(a)).soft_dirty
+        m.finish_migration()
+
+
+def test_a_look_at_the_first_slot_alone_finds_a_whole_folio() -> None:
+    with Machine(ARCH, errors=[Reintroduced.V2_SINGLE_SLOT_LOOKUP]) as m:
+        scene = swapped_out(m, cached=True)
+        assert scene.p.read_all(scene.a) == scene.written
+        assert scene.is_huge
+
+
+def test_a_blind_move_never_looks_again() -> None:
+    with Machine(ARCH, errors=[Reintroduced.V1_MOVE_BLIND]) as m:
+        scene = swapped_out(m)
+        b = scene.p.mmap(pmds=1)
+        scene.p.uffd_register(b)
+        assert scene.p.uffdio_move(b, scene.a) == m.pmd_size
+        assert scene.p.read_all(b) == scene.written

@@ -4,7 +4,7 @@ import pytest
 
 from model.scenes import ARCH, split_in_cache, swapped_out
 from pmdswp.model import FailPoint, KernelError, Machine, Switches, check
-from pmdswp.model.pgtable import DIRTY, UFFD, WRITE
+from pmdswp.model.state.pgtable import DIRTY, UFFD, WRITE
 
 
 @pytest.mark.parametrize("cached", [True, False])
@@ -144,7 +144,7 @@ def test_an_entry_is_armed_only_while_its_vma_is_registered() -> None:
             scene.p.uffd_register(b)
             assert scene.p.uffdio_move(b, scene.a, part) == part
             scene.p.read(b)
-            bits = scene.p.mm.mapped_page(scene.p.mm.pmd(b), 0)
+            bits = m.mapped_page(scene.p.mm.pmd(b), 0)
             assert bits is not None
             assert bits[2] & UFFD
             assert bits[2] & WRITE

@@ -8,8 +8,9 @@ import pytest
 
 from model.scenes import ARCH, Scene, split_in_cache, swapped_out
 from pmdswp.model import Machine, Violation, check
-from pmdswp.model.folio import AnonVma, Folio
-from pmdswp.model.pgtable import UFFD, WRITE, PteTable
+from pmdswp.model.state.memory import Folio
+from pmdswp.model.state.mm import AnonVma
+from pmdswp.model.state.pgtable import UFFD, WRITE, PteTable
 from pmdswp.softleaf import MARKER_BITS, SoftLeafType
 
 

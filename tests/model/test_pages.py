@@ -7,11 +7,11 @@ import pytest
 import pmdswp
 from model.scenes import ARCH, Scene, split_in_cache, swapped_out
 from pmdswp.model import FailPoint, KernelBug, KernelError, Machine, check
-from pmdswp.model.pagemap import PM_UFFD_WP, Category
-from pmdswp.model.rmap import mappings
-from pmdswp.model.split import split_folio, split_huge_pmd
-from pmdswp.model.swap import swap_cache_del_folio, swap_put_entries_direct
-from pmdswp.model.swapout import shrink_folio
+from pmdswp.model.mechanisms.rmap import mappings
+from pmdswp.model.mechanisms.split import split_folio, split_huge_pmd
+from pmdswp.model.mechanisms.swap import swap_cache_del_folio, swap_put_entries_direct
+from pmdswp.model.mechanisms.swapout import shrink_folio
+from pmdswp.model.syscalls.pagemap import PM_UFFD_WP, Category
 from pmdswp.softleaf import SoftLeafType
 
 
@@ -52,14 +52,24 @@ def test_lazily_freed_small_pages_are_discarded(m: Machine) -> None:
     assert scene.p.read_all(scene.a, 3 * m.page_size) == [0, *scene.written[1:3]]
 
 
-def test_free_leaves_shared_and_large_folios_alone(m: Machine) -> None:
+def test_free_leaves_shared_huge_pages_alone(m: Machine) -> None:
     scene = swapped_out(m)
     scene.p.read(scene.a)
-    scene.p.free(scene.a, m.page_size)
     child = scene.p.fork()
     scene.p.free(scene.a)
     assert child.read_all(scene.a) == scene.p.read_all(scene.a) == scene.written
     assert not scene.p.may_be_zero
+
+
+def test_free_of_a_part_of_a_huge_page_splits_it_and_marks_that_part(m: Machine) -> None:
+    """B.2."""
+    scene = swapped_out(m)
+    scene.p.read(scene.a)
+    m.end_writeback()
+    scene.p.free(scene.a, m.page_size)
+    assert scene.p.may_be_zero == {scene.a}
+    scene.p.pageout(scene.a)
+    assert scene.p.read_all(scene.a) == [0, *scene.written[1:]]
 
 
 def test_free_leaves_a_folio_alone_whose_swap_copy_is_needed(m: Machine) -> None:
@@ -360,7 +370,7 @@ def test_memory_may_run_out_page_by_page(m: Machine) -> None:
     m.fail_next(FailPoint.ALLOC_FOLIO)
     with pytest.raises(KernelError, match="ENOMEM"):
         child.write(a)
-    p.pageout(a, 2 * m.page_size)
+    p.reclaim(a, 2 * m.page_size)
     m.end_writeback()
     m.reclaim()
     m.fail_next(FailPoint.LOCK_FOLIO)
@@ -493,15 +503,14 @@ def test_a_page_swapped_in_is_exclusive_if_no_other_process_has_it(others: str) 
     with Machine(ARCH, synchronous=True) as m:
         scene = small_pages(m)
         child = scene.p.fork()
-        scene.p.pageout(scene.a, m.page_size)
-        child.pageout(scene.a, m.page_size)
+        scene.p.reclaim(scene.a, m.page_size)
         m.reclaim()
         if others == "read it too":
             child.read(scene.a)
         elif others == "are gone":
             child.exit()
         scene.p.read(scene.a)
-        mapped = scene.p.mm.mapped_page(scene.p.mm.pmd(scene.a), 0)
+        mapped = scene.m.mapped_page(scene.p.mm.pmd(scene.a), 0)
         assert mapped is not None
         assert mapped[0].exclusive == (others == "are gone")
         scene.p.write(scene.a)

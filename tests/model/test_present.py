@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 import pmdswp
-from pmdswp.model.present import present_words
+from pmdswp.model.state.present import present_words
 from pmdswp.softleaf import State
 
 ARCHES = [

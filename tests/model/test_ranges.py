@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from pmdswp.model import KernelError, Machine, Process, check
-from pmdswp.model.mm import ADDRESSES, Mm, pmd_ranges, populated
-from pmdswp.model.zap import free_empty_tables
+from pmdswp.model.mechanisms.zap import free_empty_tables
+from pmdswp.model.state.mm import ADDRESSES, Mm, pmd_ranges, populated
 
 MANY = 10**9
 """PMDs: who walks each of them, let alone each page, does not come to an end."""
@@ -154,7 +154,7 @@ def test_the_end_of_a_process_looks_for_empty_tables_once(m: Machine, monkeypatc
     p = m.process()
     for _ in range(9):
         p.write(p.mmap(pmds=1))
-    monkeypatch.setattr("pmdswp.model.process.free_empty_tables", walk)
+    monkeypatch.setattr("pmdswp.model.syscalls.mmap.free_empty_tables", walk)
     p.exit()
     assert walks == [(0, ADDRESSES)]
     assert not p.mm.pmds

@@ -9,11 +9,11 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pmdswp
-from pmdswp.model.page import lanes, page
-from pmdswp.model.picture import picture
-from pmdswp.model.report import Recording, final_words, folded, record, short_name, tell, text
-from pmdswp.model.rules import RULES
-from pmdswp.model.trace import PmdChange, Step
+from pmdswp.model.play.trace import PmdChange, Step
+from pmdswp.model.show.page import lanes, page
+from pmdswp.model.show.picture import picture
+from pmdswp.model.show.report import Recording, final_words, folded, record, short_name, tell, text
+from pmdswp.model.state.rules import RULES
 
 ARCH = pmdswp.get("x86_64")
 ADDRESS = 0x7F0000200000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -13,10 +14,13 @@ import pytest
 import pmdswp
 from model.cases import CASES, fullest
 from model.played import cached_rules_of, verdicts
-from pmdswp.model import Switches, reference
-from pmdswp.model.rules import RULES, SECTIONS, UNPLAYED, Evidence, order
+from pmdswp.model import Switches
+from pmdswp.model.show import reference
+from pmdswp.model.state.base import DIFFERENCES
+from pmdswp.model.state.rules import REFUTED, RULES, SECTIONS, UNPLAYED, Evidence, order
+from pmdswp.render.document import Section, Table
 
-SOURCES = Path(reference.__file__).parent
+SOURCES = Path(reference.__file__).parents[1]
 COUNTS = {"1": 8, "2": 9, "3": 9, "4": 8, "5": 14, "6": 22, "7": 6, "8": 13, "9": 21, "10": 12}
 """How many rules each patch has."""
 
@@ -31,7 +35,8 @@ def _played(name: str) -> frozenset[str]:
 
 def test_there_is_a_rule_for_every_number() -> None:
     numbered = [f"{patch}.{number}" for patch, count in COUNTS.items() for number in range(1, count + 1)]
-    assert set(RULES) == {*numbered, *(f"G{number}" for number in range(1, 11)), *(f"S.{n}" for n in range(1, 5))}
+    general = (f"G{number}" for number in range(1, 11))
+    assert set(RULES) == {*numbered, *general, *(f"S.{n}" for n in range(1, 5)), *(f"B.{n}" for n in range(1, 13))}
 
 
 def test_rules_stand_in_the_order_of_the_series() -> None:
@@ -58,7 +63,7 @@ def test_no_two_rules_say_the_same() -> None:
 
 def test_every_rule_that_the_code_names_is_there() -> None:
     named = set()
-    for path in SOURCES.glob("*.py"):
+    for path in SOURCES.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
                 function = node.func
@@ -76,26 +81,42 @@ def test_every_rule_is_played_or_has_a_reason_why_not() -> None:
 @pytest.mark.parametrize("name", ["ppc64", "riscv64", "s390x"])
 def test_on_other_architectures_all_is_played_but_what_it_has_no_bit_for(name: str) -> None:
     arch = pmdswp.get(name)
-    bit_of = {"6.5": "uffd", "6.7": "soft_dirty"}
+    bit_of = {"6.5": "uffd", "6.7": "soft_dirty", "9.18": "uffd"}
     missing = {rule for rule, bit in bit_of.items() if bit not in arch.pte_layout.flags}
     assert RULES.keys() - _played(name) == UNPLAYED.keys() | missing
 
 
 def test_the_reference_has_every_rule_and_says_what_plays_it() -> None:
     played = {"1.1": ["one"], "9.1": ["one", "two", "three", "four", "five", "six"]}
-    page = reference.reference({rule: played.get(rule, ["other"]) for rule in RULES if rule not in UNPLAYED})
-    rows = [row for section in page.sections for block in section.blocks for row in block.rows]  # type: ignore[union-attr]
-    by_rule = {row[0].strip("`"): row for row in rows}
+    page = reference.reference(
+        {rule: played.get(rule, ["other"]) for rule in RULES if rule not in UNPLAYED}, {"B.1": ("x86_64 7.3.4", "cold")}
+    )
+    by_rule = {row[0].strip("`"): row for row in rows_of(page.sections[: len(SECTIONS)])}
     assert list(by_rule) == list(RULES)
-    assert by_rule["1.1"][3] == "`one`"
-    assert by_rule["9.1"][3] == "`one`, `two`, `three` and 3 more"
-    assert by_rule["S.4"][3] == "not played: the model keeps no shadows"
+    assert by_rule["1.1"][3:] == ("", "`one`")
+    assert by_rule["9.1"][4] == "`one`, `two`, `three` and 3 more"
+    assert by_rule["S.4"][4] == "not played: the model keeps no shadows"
+    assert by_rule["B.1"][2:4] == ("base, seen", "x86_64 7.3.4, `cold`")
+
+
+def test_the_reference_has_every_difference_between_bases_and_what_is_refuted() -> None:
+    page = reference.reference(dict.fromkeys(RULES, "x"), {})
+    differences, refuted = (list(rows_of([section])) for section in page.sections[len(SECTIONS) :])
+    assert [row[0].strip("`") for row in differences] == [difference.name for difference in DIFFERENCES]
+    assert [row[0].replace("`", "") for row in refuted] == [one.believed for one in REFUTED]
+
+
+def rows_of(sections: Sequence[Section]) -> Iterator[tuple[str, ...]]:
+    """The rows of all tables of some sections."""
+    for section in sections:
+        for block in section.blocks:
+            if isinstance(block, Table):
+                yield from block.rows
 
 
 def test_the_kernels_names_in_rules_are_in_fixed_width() -> None:
-    page = reference.reference(dict.fromkeys(RULES, "x"))
-    rows = [row for section in page.sections for block in section.blocks for row in block.rows]  # type: ignore[union-attr]
-    assert not any(re.search(r"(?<!`)\bMM_\w+", row[1]) for row in rows)
+    page = reference.reference(dict.fromkeys(RULES, "x"), {})
+    assert not any(re.search(r"(?<!`)\bMM_\w+", row[1]) for row in rows_of(page.sections))
 
 
 def test_the_explanation_lists_every_switch_with_its_default_first() -> None:

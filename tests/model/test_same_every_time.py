@@ -15,11 +15,11 @@ from typing import NamedTuple
 import pytest
 
 from model import traces
-from pmdswp.model import machine
-from pmdswp.model.stage import stage
+from pmdswp import model
+from pmdswp.model.play.stage import stage
 
 TESTS = Path(__file__).parents[1]
-SOURCES = sorted(Path(machine.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(model.__file__).parent.rglob("*.py"))
 PROCESSES = [("0", "pymalloc", 0), ("1", "malloc", 5_000), ("2", "pymalloc", 70_001)]
 """Hash seed, allocator, and how many objects are allocated before anything else."""
 

@@ -6,8 +6,9 @@ import pytest
 
 import pmdswp
 from model.played import verdicts
-from pmdswp.model import KernelError, Machine, Process, Reintroduced
-from pmdswp.model.selftests import SELFTESTS, run, run_all
+from pmdswp.errors import UnsupportedError
+from pmdswp.model import KernelError, Machine, Process, Reintroduced, check
+from pmdswp.model.play.selftests import SELFTESTS, SERIES, run, run_all
 
 OF_V3 = {
     *("basic", "fork", "fork_cow", "cycles", "write", "munmap", "mprotect", "uffdio_move", "mremap", "pagemap"),
@@ -30,7 +31,42 @@ LARGE = [
 
 
 def test_all_of_v3_are_there_and_three_later_ones() -> None:
-    assert SELFTESTS.keys() == OF_V3 | LATER
+    assert SELFTESTS.keys() == SERIES["v3"].keys() == OF_V3 | LATER
+
+
+def test_v7_has_seventeen() -> None:
+    assert SERIES["v7"].keys() == (OF_V3 | LATER | {"rwp_swapin"}) - {"cycles"}
+    assert len(SERIES["v7"]) == 17
+
+
+def test_v3_has_no_read_write_protection() -> None:
+    for series in SERIES:
+        with Machine("x86_64", series=series) as m:
+            p = m.process()
+            a = p.mmap(pmds=1)
+            if series == "v3":
+                with pytest.raises(KernelError, match="EINVAL"):
+                    p.uffd_register(a, rwp=True)
+                continue
+            p.write_all(a)
+            p.uffd_register(a, rwp=True)
+            with pytest.raises(KernelError, match="ENOENT"):
+                p.uffd_writeprotect(a)
+            p.uffd_rwprotect(a)
+            p.read(a)
+            p.pageout(a, m.page_size)
+            p.uffd_rwprotect(a)
+            p.pageout(a)
+            m.end_writeback()
+            m.reclaim()
+            events = m.events["UFFD_RWP"]
+            for page in (a, a + m.page_size):  # by a write and by a read: protected until then
+                p.write(page) if page == a else p.read(page)
+            assert m.events["UFFD_RWP"] == events + 2
+            assert not p.fork().mm.vmas[0].uffd_rwp
+            check(m)
+    with pytest.raises(UnsupportedError, match=r"^no series 'v4'; allowed: v3, v7$"):
+        Machine("x86_64", series="v4")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", SELFTESTS)
@@ -46,7 +82,7 @@ def test_a_selftest_says_what_it_shows(name: str) -> None:
 )
 def test_all_selftests_pass_with_zswap_off_and_on(arch: pmdswp.Arch) -> None:
     results = verdicts(arch)
-    assert len(results) == 2 * len(SELFTESTS)
+    assert len(results) == 4 * len(SELFTESTS)
     assert [(result.title, result.failure) for result in results if result.failure is not None] == []
     assert {result.title for result in results} >= {"basic, zswap off", "basic, zswap on"}
 

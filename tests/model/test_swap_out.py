@@ -5,7 +5,7 @@ import pytest
 import pmdswp
 from model.scenes import ARCH, Scene, swapped_out
 from pmdswp.model import CacheClass, FailPoint, Machine, Switches, check
-from pmdswp.model.swap import folio_free_swap
+from pmdswp.model.mechanisms.swap import folio_free_swap
 from pmdswp.softleaf import SoftLeafType
 
 
@@ -70,6 +70,8 @@ def test_every_process_gets_its_own_entry(m: Machine) -> None:
     p.write_all(a)
     child = p.fork()
     p.pageout(a)
+    assert not p.mm.swapents  # B.1: advice lets be what others map
+    p.reclaim(a)
     assert m.events["THP_SWPOUT_PMD"] == 2
     assert p.mm.pmd(a).word == child.mm.pmd(a).word
     assert set(m.device(0).count) == {0, 2}
@@ -81,7 +83,7 @@ def test_the_event_can_count_folios() -> None:
         a = p.mmap(pmds=1)
         p.write_all(a)
         p.fork()
-        p.pageout(a)
+        p.reclaim(a)
         assert m.events["THP_SWPOUT_PMD"] == 1
 
 
@@ -202,9 +204,9 @@ def test_slots_that_are_zero_in_part_are_not_read_as_one_folio(m: Machine, opera
     written = [p.write(a), *[0] * (m.nr - 1)]
     child = p.fork()
     m.fail_next(FailPoint.DUP_SWAP, after=1)
-    p.pageout(a)
+    p.reclaim(a)
     assert m.split_cached(0, m.nr)
-    child.pageout(a)
+    child.reclaim(a)
     m.end_writeback()
     m.reclaim()
     scene = Scene(m, p, a, written)
@@ -229,7 +231,7 @@ def test_the_second_process_may_keep_its_mapping(m: Machine, point: FailPoint) -
     written = p.write_all(a)
     child = p.fork()
     m.fail_next(point, after=1)
-    p.pageout(a)
+    p.reclaim(a)
     swapped = [process.mm.entry(process.mm.pmd(a)).kind is SoftLeafType.SWAP for process in (p, child)]
     if point is FailPoint.PINNED:  # asked of exclusive folios only, and this one is shared
         assert swapped == [True, True]

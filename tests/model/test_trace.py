@@ -5,7 +5,7 @@ import pytest
 import pmdswp
 from model.scenes import ARCH, swapped_out
 from pmdswp.model import FailPoint, KernelBug, KernelError, Machine, PmdChange, Violation, check
-from pmdswp.model.stage import stage
+from pmdswp.model.play.stage import stage
 
 
 def test_every_operation_is_a_step_that_tells_what_it_changed(m: Machine) -> None:
@@ -57,7 +57,7 @@ def _die(error: type[Exception]) -> None:
 
 @pytest.mark.parametrize("error", [KernelBug, TypeError])
 def test_a_step_that_dies_is_not_ok(m: Machine, error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(m, "finish_writeback", lambda: _die(error))
+    monkeypatch.setattr("pmdswp.model.play.machine.finish_writeback", lambda _: _die(error))
     with pytest.raises(error):
         m.end_writeback()
     assert m.trace[-1].outcome == error.__name__
@@ -112,7 +112,7 @@ def test_on_a_stage_a_step_is_checked_that_user_space_sees_fail(
         with pytest.raises(Violation, match="G3") as failure:
             p.read(0)
         assert isinstance(failure.value.__context__, KernelError)
-        monkeypatch.setattr(m, "finish_writeback", lambda: _die(KernelBug))
+        monkeypatch.setattr("pmdswp.model.play.machine.finish_writeback", lambda _: _die(KernelBug))
         with pytest.raises(KernelBug):  # not the violation: what died of a bug may be in any state
             m.end_writeback()
 

@@ -4,7 +4,7 @@ import pytest
 
 from model.scenes import ARCH, split_in_cache, swapped_out
 from pmdswp.model import KernelError, Machine, Switches
-from pmdswp.model.pagemap import PM_PRESENT, PM_SOFT_DIRTY, PM_SWAP, PM_UFFD_WP, Category
+from pmdswp.model.syscalls.pagemap import PM_PRESENT, PM_SOFT_DIRTY, PM_SWAP, PM_UFFD_WP, Category
 
 
 @pytest.mark.parametrize("cached", [True, False])
@@ -54,8 +54,11 @@ def test_clearing_soft_dirty_changes_nothing_but_that_bit(m: Machine) -> None:
 
 
 def test_without_a_soft_dirty_bit_there_is_nothing_to_clear() -> None:
-    with Machine("arm64") as m, pytest.raises(KernelError, match="EINVAL"):
-        m.process().clear_soft_dirty()
+    with Machine("arm64") as m:
+        scene = swapped_out(m)
+        before = scene.entry
+        scene.p.clear_soft_dirty()
+        assert scene.entry == before
 
 
 def test_uffd_write_protection_is_in_place_and_needs_a_registration() -> None:
@@ -220,7 +223,7 @@ def test_walkers_pass_over_what_was_never_touched_and_what_is_there(m: Machine) 
     assert p.mincore(a, length) == [False] * m.nr + [True] * m.nr + [False] * m.nr
     assert p.pagemap(a, length)[0] == 0
     assert [region[:2] for region in p.pagemap_scan(a, length)] == [(a + m.pmd_size, a + 2 * m.pmd_size)]
-    assert p.smaps() == {"Rss": m.pmd_size, "AnonHugePages": m.pmd_size, "Swap": 0, "SwapPss": 0}
+    assert p.smaps().items() >= {"Rss": m.pmd_size, "AnonHugePages": m.pmd_size, "Swap": 0, "SwapPss": 0}.items()
     p.mprotect(a, length, write=False)
     p.mprotect(a, length, write=True)
     m.swapoff(0)
@@ -232,12 +235,15 @@ def test_smaps_and_mincore_of_single_pages(m: Machine) -> None:
     scene.p.read(scene.a)
     scene.p.cold(scene.a)
     scene.p.mprotect(scene.a, write=False)
-    assert scene.p.smaps() == {
-        "Rss": m.page_size,
-        "AnonHugePages": 0,
-        "Swap": m.pmd_size - m.page_size,
-        "SwapPss": m.pmd_size - m.page_size,
-    }
+    assert (
+        scene.p.smaps().items()
+        >= {
+            "Rss": m.page_size,
+            "AnonHugePages": 0,
+            "Swap": m.pmd_size - m.page_size,
+            "SwapPss": m.pmd_size - m.page_size,
+        }.items()
+    )
     assert all(scene.p.mincore(scene.a))
     m.reclaim_slot(0, m.nr - 1)
     m.populate_slot(0, m.nr - 1)

@@ -4,7 +4,7 @@ import pytest
 
 from model.scenes import ARCH, Scene, split_in_cache, swapped_out
 from pmdswp.model import CacheClass, FailPoint, KernelError, Machine, Switches, check
-from pmdswp.model.rmap import mappings
+from pmdswp.model.mechanisms.rmap import mappings
 
 
 def test_willneed_reads_the_range_as_one_folio(m: Machine) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pmdswp
 from pmdswp.model import Machine
-from pmdswp.model.selftests import SELFTESTS
-from pmdswp.model.stage import stage
+from pmdswp.model.play.selftests import SELFTESTS
+from pmdswp.model.play.stage import stage
 
 ARCH = pmdswp.get("ppc64")
 """32 pages to a PMD, the fewest."""

@@ -16,6 +16,7 @@ from property.generators import (
     pte_levels,
     softleaf_levels,
 )
+from timeline import PMD_SOFTLEAF
 
 MIGRATION = {
     SoftLeafType.MIGRATION_READ,
@@ -143,5 +144,8 @@ def test_trans_huge_is_a_present_leaf_and_needs_thp(case: LevelWord) -> None:
     place, word = case
     if ask(place, "trans_huge", word):
         assert place.arch.config.thp
+        # before 5.10 arm64 did not ask whether the entry is present, nor before 4.20 ppc64
+        if place.arch.name in ("arm64", "ppc64") and place.arch.kernel not in PMD_SOFTLEAF[place.arch.name]:
+            return
         assert ask(place, "present", word)
         assert ask(place, "leaf", word)

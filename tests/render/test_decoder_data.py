@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from html.parser import HTMLParser
+from itertools import product
 from typing import Any
 
 import pytest
 
 import pmdswp
-from pmdswp import Arch, SoftLeafType, State
-from pmdswp.arch import get_with
+from pmdswp import Arch, SoftLeafType, State, UnsupportedError
+from pmdswp.arch import ARCHITECTURES, get_with
 from pmdswp.layout import Layout
 from pmdswp.render import decoder
 from pmdswp.render.palette import DARK, LIGHT
 from pmdswp.render.records import Json, layout_record
-from pmdswp.softleaf import LevelName
+from pmdswp.revisions import RELEASES, revisions
+from pmdswp.softleaf import FormName, LevelName
 
 LEVELS: tuple[LevelName, ...] = ("pte", "pmd")
 
@@ -25,6 +28,8 @@ _OPERATORS: Mapping[str, Callable[[int, int], int]] = {
     "&": int.__and__,
     "|": int.__or__,
     "^": int.__xor__,
+    "*": lambda left, right: left * right & (1 << 64) - 1,
+    "-": lambda left, right: left - right & (1 << 64) - 1,
     "<<": lambda left, right: left << right & (1 << 64) - 1,
     ">>": int.__rshift__,
     "==": lambda left, right: int(left == right),
@@ -86,29 +91,41 @@ def data(made: Json) -> Any:
     return json.loads(json.dumps(made))
 
 
-def _options(data: Any, name: str, key: str) -> dict[str, Any]:
-    listed = [option["name"] for option in data["arches"][name]["options"] if "values" in option]
-    return dict(zip(listed, json.loads(key), strict=True))
+def _options(data: Any, name: str, key: str, present: str) -> dict[str, Any]:
+    """The options of a key of a configuration, and of one of its view."""
+    listed = [option for option in data["arches"][name]["options"] if "values" in option]
+    swap = [option["name"] for option in listed if "of_present" not in option]
+    others = [option["name"] for option in listed if "of_present" in option]
+    options = dict(zip(swap, json.loads(key), strict=True))
+    return {**options, **dict(zip(others, json.loads(present), strict=True))}
 
 
 def _sampled(data: Any) -> list[tuple[Arch, list[int]]]:
+    """Configurations with their numbers; in place of that of the view stands that of its tables."""
     chance = random.Random(7)  # noqa: S311
     sampled: list[tuple[Arch, list[int]]] = []
     for name, arch in data["arches"].items():
         # the default configuration, and others
         first, *others = arch["configurations"]
-        keys = (first, *chance.sample(others, 20))
-        sampled.extend((get_with(name, _options(data, name, key)), arch["configurations"][key]) for key in keys)
+        for key in (first, *chance.sample(others, 20)):
+            *numbers, view = arch["configurations"][key]
+            views = data["views"][view]
+            present = next(iter(views)) if key == first else chance.choice(list(views))
+            sampled.append((get_with(name, _options(data, name, key, present)), [*numbers, views[present]]))
     return sampled
+
+
+def _check_fields(data: Any, numbers: list[int], expected: Any) -> None:
+    fields = [data["fields"][number] for number in numbers]
+    shown = [{key: value for key, value in field.items() if key not in {"tone", "source"}} for field in fields]
+    hidden = {"since", "masked"}
+    assert shown == [{key: value for key, value in field.items() if key not in hidden} for field in expected["fields"]]
 
 
 def _check_level(data: Any, arch: Arch, level: LevelName, record: Any) -> None:
     assert record["layout"] is not None
     expected: Any = layout_record(arch.level(level))
-    fields = [data["fields"][number] for number in record["layout"]["fields"]]
-    assert [
-        {key: value for key, value in field.items() if key not in {"tone", "source"}} for field in fields
-    ] == expected["fields"]
+    _check_fields(data, record["layout"]["fields"], expected)
     assert {name: data["expressions"][number] for name, number in record["helpers"].items()} == expected["helpers"]
     assert data["expressions"][record["layout"]["encode"]] == expected["encode"]
     assert [data["hazards"][number] for number in record["layout"]["hazards"]] == expected["hazards"]
@@ -121,10 +138,42 @@ def _check_words(data: Any, layout: Layout, record: Any) -> None:
             assert evaluate(tree, {"v": word}) == field.get(word) & largest
 
 
+def test_the_present_words_of_a_configuration_are_those_of_the_library(data: Any) -> None:
+    for arch, [*_numbers, tables] in _sampled(data):
+        assert list(data["tables"][tables]) == [level.name for level in reversed(arch.tables)]
+        for level in reversed(arch.tables):
+            record = data["presents"][data["tables"][tables][level.name]]
+            forms: list[FormName] = [form for form in ("page", "table") if form in record]
+            assert forms == [form for form in level.forms if form != "swap"]
+            assert record["shift"] == level.shift
+            assert list(record["attributes"]) == list(level.attribute_names)
+            assert set(record["table_attributes"]) == {*level.table_attributes} & {*level.attribute_names}
+            for form in forms:
+                expected: Any = layout_record(level, form)
+                _check_fields(data, data["forms"][record[form]]["fields"], expected)
+                assert data["expressions"][data["forms"][record[form]]["address"]] == expected["address"]
+            for name, number in record["helpers"].items():
+                assert data["expressions"][number] == expected["helpers"][name]
+            for name, number in record["attributes"].items():
+                told = expected["helpers"].get(f"{level.name}_{name}")
+                assert told in (None, data["expressions"][number])
+            names = {option: arch.config.number(option) for option in arch.architecture.options if "invalid" in option}
+            plain = data["expressions"][record["plain"]]["tree"]
+            for word in (0, (1 << 64) - 1, 0x5A5A_0F0F_3C3C_9696, 0x180, 0x101):
+                assert evaluate(plain, {"v": word, **names}) == level.plain(word)
+                for name, number in record["attributes"].items():
+                    tree = data["expressions"][number]["tree"]
+                    assert evaluate(tree, {"v": word, **names}) == level.attribute_tests[name](word)
+            for name, word in record["samples"].items():
+                entry = level.decode(int(word, 16))
+                assert (entry.state is State.TABLE) == (name == "table")
+                assert entry.state in {State.TABLE, State.PRESENT}
+
+
 def test_every_configuration_is_the_one_that_its_key_asks_for(data: Any) -> None:
     sampled = _sampled(data)
     assert len(sampled) == len(data["arches"]) * 21
-    for arch, [pte, pmd, types, geometry, physmem] in sampled:
+    for arch, [pte, pmd, types, geometry, physmem, _tables] in sampled:
         for level, number in (("pte", pte), ("pmd", pmd)):
             record = data["levels"][number]
             if level in arch.levels:
@@ -150,7 +199,7 @@ def test_every_configuration_is_the_one_that_its_key_asks_for(data: Any) -> None
 
 
 def test_physical_memory_is_told_for_every_number_of_bits(data: Any) -> None:
-    for arch, [_pte, _pmd, _types, _geometry, physmem] in _sampled(data)[::10]:
+    for arch, [_pte, _pmd, _types, _geometry, physmem, _tables] in _sampled(data)[::10]:
         values = data["physmem"][physmem]["values"]
         assert list(values) == ["none", *(str(bits) for bits in range(arch.page_shift + 1, 65))]
         options = dict(arch.config.chosen)
@@ -163,22 +212,45 @@ def test_physical_memory_is_told_for_every_number_of_bits(data: Any) -> None:
 def test_every_combination_that_get_takes_has_a_configuration(data: Any) -> None:
     for name in data["arches"]:
         keys = data["arches"][name]["configurations"]
-        first = get_with(name, _options(data, name, next(iter(keys))))
+        key = next(iter(keys))
+        first = get_with(name, _options(data, name, key, next(iter(data["views"][keys[key][-1]]))))
         assert first == pmdswp.get(name)
     counted = {name: len(arch["configurations"]) for name, arch in data["arches"].items()}
-    # revisions times the choices that they have: switches, page sizes, and what goes with them
-    expected = {
-        # 6.1 also with or without markers, where there is uffd
-        "x86_64": 2**6 * 3 + 8 * 2**7,
-        # without LPA2 and uffd; 6.9 with LPA2, static or not; with uffd; at last as the CPU has it
-        "arm64": 3 * 4 * 2**4 + 10 * 2**4 + 2 * 10 * 2**5 + 5 * 6 * 2**5,
-        # without and with device-private memory; without and with Svrsw60t59b
-        "riscv64": 4 * 2**2 + 3 * 2**3 + 3 * (2**3 + 2**5),
-        "s390x": 4 * 2**3 + 3 * 2**4,
-        "ppc64": 8 * 2**7,
-        "loongarch64": 3 * (4 * 2**2 + 5 * 2**3),
-    }
+    # of each run of releases that agree: the choices that they have, of switches, page sizes and what goes with them
+    runs = {name: [revision.name for revision in revisions(name, present=True)] for name in counted}
+    expected = {name: sum(_combinations(name, kernel) for kernel in runs[name]) for name in counted}
     assert counted == {name: expected[name] for name in data["arches"]}
+
+
+def _combinations(name: str, kernel: str) -> int:
+    """How many combinations of the options, but for those that concern present words alone, `get` takes."""
+    options = ARCHITECTURES[name].options
+    free = {"kernel", "max_physmem_bits", "invalid_pte_table", "invalid_pmd_table", "invalid_pud_table"}
+    own = [option for option in options if option not in {*free, *PRESENT_OPTIONS}]
+    count = 0
+    for values in product(*(options[option].examples for option in own)):
+        with suppress(UnsupportedError):
+            get_with(name, {"kernel": kernel, **dict(zip(own, values, strict=True))})
+            count += 1
+    return count
+
+
+PRESENT_OPTIONS = {"va_bits", "svnapot", "shadow_stack", "pti", "numa_balancing"}
+
+
+@pytest.mark.parametrize("name", pmdswp.names())
+def test_the_options_that_concern_present_words_alone_change_no_swap_entry(name: str) -> None:
+    options = ARCHITECTURES[name].options
+    for option in PRESENT_OPTIONS & set(options):
+        for kernel in RELEASES[::5]:
+            for value in options[option].examples:
+                with suppress(UnsupportedError):
+                    arch = get_with(name, {"kernel": kernel, option: value})
+                    usual = get_with(name, {"kernel": kernel})
+                    for level in usual.levels:
+                        records = [dict(layout_record(one.level(level))) for one in (arch, usual)]
+                        assert [record.pop("options") for record in records]
+                        assert records[0] == records[1]
 
 
 def test_names_and_texts_cover_what_can_occur(data: Any) -> None:
@@ -226,8 +298,11 @@ def test_a_default_configuration_has_the_hazards_of_the_library(data: Any) -> No
             assert told == [hazard.entries for hazard in arch.level(level).hazards]
 
 
+_SWAP_POOLS = ("fields", "expressions", "hazards", "levels", "types", "geometries", "physmem")
+
+
 def test_nothing_is_said_twice(data: Any) -> None:
-    for pool in ("fields", "expressions", "hazards", "levels", "types", "geometries", "physmem"):
+    for pool in (*_SWAP_POOLS, "forms", "presents", "tables", "views"):
         texts = [json.dumps(value) for value in data[pool]]
         assert len(set(texts)) == len(texts)
 

@@ -214,9 +214,15 @@ def test_every_layout_and_the_comparison_are_written_without_a_fault(format: str
         parts = ("Predicates", "Geometry", "Type numbers", "Known hazards")
         assert read.titles == [options, *(f"{part}, {arch.name} {level.upper()}" for part in parts)]
         assert read.paragraphs[0] == f"As read by {arch!r}."
+        for form in arch.level(level).forms:
+            if form != "swap":
+                read = READ[format](formats.layout(arch, level, format, form))
+                options = f"{arch.name} {form} {level.upper()}, kernel {arch.kernel}"
+                titles = [f"{part}, {arch.name} {form} {level.upper()}" for part in ("Predicates", "Attributes")]
+                assert read.titles == [options, *titles]
     read = READ[format](formats.compare(pmdswp.names(), format))
     assert read.titles[0] == "Comparison"
-    assert len(read.titles) == 6
+    assert len(read.titles) == 7
 
 
 # --- pages ----------------------------------------------------------------------------------------------------
@@ -256,7 +262,7 @@ def test_a_page_has_a_section_and_a_picture_for_each_layout() -> None:
 
 
 def test_a_page_has_the_title_that_it_is_given_as_plain_text() -> None:
-    assert Page(PAGES["one layout"]).texts("title")[0] == "Swap entry layouts"
+    assert Page(PAGES["one layout"]).texts("title")[0] == "Page-table entry layouts"
     assert Page("\n".join(html.page([], "`<v>` & more"))).texts("title") == ["<v> & more"]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,24 @@ from jsonschema import Draft202012Validator
 
 import pmdswp
 from levels import flag_helpers, predicates
-from pmdswp import Arch, SoftLeaf, SoftLeafType, State, UnsupportedError
+from pmdswp import Arch, SoftLeaf, SoftLeafType, State, UnsupportedError, softleaf
 from pmdswp.arch import Level, get_with
+from pmdswp.attributes import ATTRIBUTES
 from pmdswp.formula import MASK64
 from pmdswp.layout import FieldKind
-from pmdswp.render.records import entry_record, layout_record, layout_schema
-from pmdswp.softleaf import FLAGS, MARKER_BITS, NR_SWAP_TYPES, LevelName
+from pmdswp.render import formats
+from pmdswp.render.records import entry_record, entry_schema, layout_record, layout_schema
+from pmdswp.softleaf import FLAGS, MARKER_BITS, NR_SWAP_TYPES, Entry, FormName, LevelName
 from property.generators import LevelWord, Storable, level_words, softleaf_levels, storables
-from render.layouts import default_layouts, every_layout
+from render.layouts import default_layouts, every_layout, present_layouts
 
-PUBLISHED_SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "layout.schema.json"
+PUBLISHED = Path(__file__).parents[2] / "docs" / "reference"
+SCHEMAS = {"layout": layout_schema, "entry": entry_schema}
 SLOTS = [arch.level(level) for arch, level in default_layouts()]
 MARKER_BITS_EVER = {**MARKER_BITS, "swapin_error": MARKER_BITS["poisoned"]}  # its name before 6.6
 LEVELS: tuple[LevelName, ...] = ("pte", "pmd")
+ADDRESSES = ("invalid_pte_table", "invalid_pmd_table", "invalid_pud_table")
+"""The options that are addresses, whose name stands in expressions."""
 
 EVERY_SLOT = pytest.mark.parametrize("place", SLOTS, ids=lambda place: f"{place.arch.name}-{place.name}")
 
@@ -35,6 +41,8 @@ OPERATORS: Mapping[str, Callable[[int, int], int]] = {
     "&": operator.and_,
     "|": operator.or_,
     "^": operator.xor,
+    "*": operator.mul,
+    "-": operator.sub,
     "<<": operator.lshift,
     ">>": operator.rshift,
     "==": operator.eq,
@@ -51,33 +59,55 @@ def evaluate(tree: Any, names: Mapping[str, int]) -> int:
     return names[tree] if tree in names else int(tree, 16)
 
 
-def record_of(place: Level) -> dict[str, Any]:
+def record_of(place: Level, form: FormName = "swap") -> dict[str, Any]:
     """The record of a layout as a reader of JSON gets it."""
-    record: dict[str, Any] = json.loads(json.dumps(layout_record(place)))
+    record: dict[str, Any] = json.loads(json.dumps(layout_record(place, form)))
     return record
 
 
 # --- the schema -----------------------------------------------------------------------------------------------
 
 
-def test_the_schema_is_a_schema_and_the_one_that_is_published() -> None:
-    schema = layout_schema()
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_the_schema_is_a_schema_and_the_one_that_is_published(name: str) -> None:
+    schema = SCHEMAS[name]()
     Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
-    assert json.loads(PUBLISHED_SCHEMA.read_text(encoding="utf-8")) == schema
+    assert json.loads((PUBLISHED / f"{name}.schema.json").read_text(encoding="utf-8")) == schema
+
+
+def _check_records(layouts: Iterable[tuple[Level, FormName]]) -> None:
+    validator = Draft202012Validator(layout_schema())
+    for level, form in layouts:
+        errors = [error.message for error in validator.iter_errors(record_of(level, form))]
+        assert not errors, (level, form)
 
 
 def test_every_record_of_a_layout_fits_the_schema() -> None:
-    validator = Draft202012Validator(layout_schema())
     assert len(every_layout()) > 50
-    for arch, level in every_layout():
-        errors = [error.message for error in validator.iter_errors(record_of(arch.level(level)))]
-        assert not errors, (arch, level)
+    _check_records((arch.level(level), "swap") for arch, level in every_layout())
+
+
+@pytest.mark.parametrize("name", pmdswp.names())
+def test_the_records_of_present_words_fit_the_schema(name: str) -> None:
+    layouts = [(level, form) for level, form in present_layouts() if level.arch.name == name]
+    # by turns: the long tests have all
+    _check_records(layouts[::4])
+    _check_records((level, form) for level, form in layouts if level.arch == layouts[-1][0].arch)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", pmdswp.names())
+def test_every_record_of_present_words_fits_the_schema(name: str) -> None:
+    _check_records(formats.distinct([name], "page", "table"))
 
 
 def test_the_schema_names_the_architectures_and_the_kinds_that_there_are() -> None:
     schema: Any = layout_schema()
     assert schema["properties"]["arch"]["enum"] == list(pmdswp.names())
+    assert schema["properties"]["level"]["enum"] == list(softleaf.LEVELS)
+    assert schema["properties"]["form"]["enum"] == list(softleaf.FORMS)
+    assert schema["$defs"]["attribute"]["enum"] == list(ATTRIBUTES)
     kinds = [kind.name for kind in SoftLeafType if kind not in {SoftLeafType.NONE, SoftLeafType.UNKNOWN}]
     assert schema["$defs"]["kind"]["enum"] == kinds
     assert schema["$defs"]["field"]["properties"]["kind"]["enum"] == [kind.value for kind in FieldKind]
@@ -87,16 +117,21 @@ def test_the_schema_names_the_architectures_and_the_kinds_that_there_are() -> No
 def closed_objects(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The objects in a record whose keys are known beforehand; of each kind one."""
     since = next(field for field in record["fields"] if field["since"])
-    yield from (record, since, since["since"], record["encode"], record["helpers"]["pmd_none"])
-    yield from (record["hazards"][0], record["hazards"][0]["entry"])
+    yield from (record, since, since["since"], record["helpers"]["pmd_none"])
+    if record["form"] == "swap":
+        yield from (record["encode"], record["hazards"][0], record["hazards"][0]["entry"])
+    else:
+        yield from (record["address"], next(field for field in record["fields"] if field["kind"] == "address"))
 
 
-def test_the_schema_knows_every_key_and_misses_every_one() -> None:
-    record = record_of(pmdswp.get("riscv64", svrsw60t59b=True).pmd)
+@pytest.mark.parametrize("form", ["swap", "page"])
+def test_the_schema_knows_every_key_and_misses_every_one(form: FormName) -> None:
+    record = record_of(pmdswp.get("riscv64", svrsw60t59b=True).pmd, form)
     validator = Draft202012Validator(layout_schema())
     assert validator.is_valid(record)
     objects = list(closed_objects(record))
-    assert {key for inner in objects for key in inner} > {"commit", "tree", "explanation", "masked", "helpers"}
+    assert {key for inner in objects for key in inner} > {"commit", "tree", "masked", "helpers"}
+    assert {"explanation", "address_bit"} & {key for inner in objects for key in inner}
     for inner in objects:
         inner["extra"] = "0x0"
         assert not validator.is_valid(record), "a key too much"
@@ -113,6 +148,12 @@ def test_the_schema_knows_every_key_and_misses_every_one() -> None:
     [
         (("arch",), "vax"),
         (("level",), "pud"),
+        (("level",), "asce"),
+        (("form",), "page"),
+        (("form",), "hole"),
+        (("shift",), 21),
+        (("attributes",), []),
+        (("fields", 0, "address_bit"), 12),
         (("byteorder",), "middle"),
         (("msb0",), 0),
         (("max_swapfiles",), 32),
@@ -184,6 +225,43 @@ def test_a_trees_value_is_the_helpers_answer(name: str) -> None:
     check()
 
 
+PRESENT_SLOTS = [(level, form) for level, form in present_layouts() if level.arch == pmdswp.get(level.arch.name)]
+PRESENT = {(level, form): record_of(level, form) for level, form in PRESENT_SLOTS}
+
+
+def _helper(level: Level, name: str) -> Callable[[int], int]:
+    helper: Callable[[int], int] = getattr(level.arch, name)
+    return helper
+
+
+def _addresses(arch: Arch) -> dict[str, int]:
+    """The addresses that expressions name."""
+    return {name: arch.config.number(name) for name in ADDRESSES if name in arch.architecture.options}
+
+
+@given(st.sampled_from(PRESENT_SLOTS).flatmap(lambda slot: st.tuples(st.just(slot), level_words(st.just(slot[0])))))
+def test_the_trees_of_present_words_give_what_the_helpers_and_the_address_give(
+    case: tuple[tuple[Level, FormName], LevelWord],
+) -> None:
+    (level, form), (_, word) = case
+    record = PRESENT[level, form]
+    names = {"v": word, **_addresses(level.arch)}
+    for helper, expression in record["helpers"].items():
+        assert evaluate(expression["tree"], names) == _helper(level, helper)(word) & MASK64, helper
+    address = level.page_address(word) if form == "page" else level.table_address(word)
+    assert evaluate(record["address"]["tree"], names) == address
+
+
+@pytest.mark.parametrize(("level", "form"), PRESENT_SLOTS, ids=lambda part: getattr(part, "name", part))
+def test_the_record_of_present_words_says_what_the_level_has(level: Level, form: FormName) -> None:
+    record = PRESENT[level, form]
+    assert (record["shift"], record["entries"], record["form"]) == (level.shift, level.entries, form)
+    assert record["attributes"] == list(level.attribute_names)
+    assert [field["name"] for field in record["fields"]] == [field.name for field in level.forms[form]]
+    assert {f"{level.name}_{name}" for name in ("none", "present", "pfn")} - set(record["helpers"]) <= {"pgd_pfn"}
+    assert not [name for name in record["helpers"] if "swp" in name or "softleaf" in name]
+
+
 ENCODE = {place: record_of(place)["encode"]["tree"] for place in SLOTS}
 
 
@@ -246,7 +324,7 @@ def _all_values(value: object) -> Iterator[object]:
 
 def _option(name: str, value: object) -> object:
     """An option as `pmdswp.get` takes it; an address is text in JSON."""
-    return int(str(value), 16) if name == "invalid_pte_table" else value
+    return int(str(value), 16) if name in ADDRESSES else value
 
 
 def test_the_options_of_a_record_give_its_configuration_again() -> None:
@@ -273,6 +351,7 @@ def test_the_fields_of_a_record_are_those_of_the_layout() -> None:
                 "inferred": field.since.inferred,
             }
             told = field._asdict() | {"kind": field.kind.value, "value": hex(field.value), "since": since}
+            del told["address_bit"]
             assert record == {"msb": field.lsb + field.width - 1, **told}
 
 
@@ -321,6 +400,61 @@ def test_the_kinds_of_a_record_are_those_that_the_kernel_takes_there() -> None:
 # --- entries --------------------------------------------------------------------------------------------------
 
 
+ENTRY_VALIDATOR = Draft202012Validator(entry_schema())
+
+
+@st.composite
+def words_of_any_level(draw: st.DrawFn) -> LevelWord:
+    level = draw(st.sampled_from([*{level for level, _ in present_layouts()}]))
+    return draw(level_words(st.just(level)))
+
+
+@given(words_of_any_level())
+def test_the_record_of_an_entry_of_any_level_fits_the_schema(drawn: LevelWord) -> None:
+    level, word = drawn
+    record = json.loads(json.dumps(entry_record(level.arch, level.decode(word))))
+    assert not [error.message for error in ENTRY_VALIDATOR.iter_errors(record)]
+    assert ENTRY_VALIDATOR.is_valid({"index": 3, **record})
+
+
+def _entries_of_every_state() -> Iterator[tuple[Entry, Level]]:
+    """One of every state and kind that each level of each architecture can have."""
+    for name in pmdswp.names():
+        for level in pmdswp.get(name).tables:
+            seen = set()
+            words = [level.empty, *SOME_WORDS]
+            if level.holds_softleaf:
+                words += [level.encode(number, offset) for number in range(NR_SWAP_TYPES) for offset in (0, 1)]
+            for entry in map(level.decode, words):
+                if (entry.state, entry.kind) not in seen:
+                    seen.add((entry.state, entry.kind))
+                    yield entry, level
+
+
+SOME_WORDS = [
+    sum(bits) for count in range(4) for bits in combinations([1 << bit for bit in (0, 1, 5, 10, 60, 62)], count)
+]
+
+
+def test_the_schema_of_entries_takes_every_state_and_refuses_what_no_entry_is() -> None:
+    states = set()
+    for entry, level in _entries_of_every_state():
+        record: dict[str, Any] = dict(entry_record(level.arch, entry))
+        assert ENTRY_VALIDATOR.is_valid(record)
+        states.add((level.name, entry.state))
+        for name in record:
+            assert not ENTRY_VALIDATOR.is_valid({key: value for key, value in record.items() if key != name}), name
+        for name, wrong in (("pfn", 5), ("address", "12"), ("state", "HUGE"), ("attributes", ["dusty"]), ("more", 1)):
+            assert not ENTRY_VALIDATOR.is_valid({**record, name: wrong})
+        if entry.leaf is None:
+            assert not ENTRY_VALIDATOR.is_valid({**record, "type": 3})
+            assert not ENTRY_VALIDATOR.is_valid({**record, "exclusive": True})
+        if entry.pfn is None:
+            assert not ENTRY_VALIDATOR.is_valid({**record, "attributes": ["write"]})
+    assert {state for _, state in states} == set(State)
+    assert {level for level, _ in states} == set(softleaf.LEVELS)
+
+
 @given(level_words())
 def test_the_record_of_an_entry_says_what_the_entry_says(drawn: LevelWord) -> None:
     place, word = drawn
@@ -331,14 +465,20 @@ def test_the_record_of_an_entry_says_what_the_entry_says(drawn: LevelWord) -> No
     assert place.from_bytes(bytes.fromhex(record["bytes"])) == word
     assert (record["state"], record["kind"]) == (entry.state.name, entry.kind.name)
     assert [record[flag] for flag in FLAGS] == [entry.exclusive, entry.soft_dirty, entry.uffd]
-    assert ("stray_bits" in record) == (entry.leaf is not None)
-    assert ("pfn" in record) == ("young" in record) == ("dirty" in record) == entry.kind.has_pfn
+    assert ("young" in record) == ("dirty" in record) == entry.kind.has_pfn
+    assert record["pfn"] == (None if entry.pfn is None else hex(entry.pfn))
+    assert record["address"] == (None if entry.address is None else hex(entry.address))
+    assert record["attributes"] == [name for name in ATTRIBUTES if name in entry.attributes]
+    assert ENTRY_VALIDATOR.is_valid(record)
+    layout = place.layout_of(entry)
+    assert ("stray_bits" in record) == (entry.state not in {State.NONE, State.BAD})
+    if layout is not None:
+        assert int(record["stray_bits"], 16) == layout.stray_bits(word)
     assert ("markers" in record) == (entry.kind is SoftLeafType.MARKER)
     if entry.leaf is None:
         assert (record["type"], record["offset"]) == (None, None)
         return
     assert SoftLeaf(record["type"], int(record["offset"], 16)) == entry.leaf
-    assert int(record["stray_bits"], 16) == place.require_layout().stray_bits(word)
     if entry.kind.has_pfn:
         assert int(record["pfn"], 16) == place.arch.softleaf_pfn(entry.leaf)
         assert record["young"] is place.arch.softleaf_young(entry.leaf)
@@ -352,7 +492,6 @@ def test_the_record_of_an_encoded_entry_has_no_stray_bits_and_gives_the_word_aga
     place = storable.place
     record: Any = entry_record(place.arch, place.decode(storable.word))
     if storable.reads_as is not State.SOFTLEAF:
-        assert "stray_bits" not in record
         return
     assert record["stray_bits"] == "0x0"
     flags = {flag: record[flag] for flag in FLAGS}

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pmdswp import Arch, Entry, JoinError, SoftLeafType, State
+from pmdswp.attributes import Attributes
 from pmdswp.render.records import stray_bits
-from pmdswp.scan import LONGEST, Leaf, Run, Summary
+from pmdswp.scan import LONGEST, Leaf, Present, Run, Summary
 from pmdswp.softleaf import LevelName
 
 
@@ -19,18 +20,19 @@ def array_of(words: Iterable[int]) -> npt.NDArray[np.uint64]:
 
 
 def entries_of(arch: Arch, level: LevelName, words: Iterable[int]) -> list[Entry]:
-    decode = arch.decode_pte if level == "pte" else arch.decode_pmd
-    return [decode(word) for word in words]
+    return [arch.decode(level, word) for word in words]
 
 
 def tables_of(arch: Arch, level: LevelName, words: Sequence[int]) -> Iterator[Sequence[int]]:
     """The words of each table; the last may be cut short."""
-    size = arch.ptrs_per_pte if level == "pte" else arch.ptrs_per_pmd
+    [size] = table_sizes(arch, level)
     for start in range(0, len(words), size):
         yield words[start : start + size]
 
 
-def summary_of(arch: Arch, level: LevelName, words: Sequence[int], position: int = 0) -> Summary:
+def summary_of(
+    arch: Arch, level: LevelName, words: Sequence[int], position: int = 0, *, attributes: bool = False
+) -> Summary:
     entries = entries_of(arch, level, words)
     tables = list(tables_of(arch, level, words))
     whole = [table for table in tables if len(table) == len(tables[0]) and len(table) in table_sizes(arch, level)]
@@ -46,6 +48,7 @@ def summary_of(arch: Arch, level: LevelName, words: Sequence[int], position: int
         tables=len(whole),
         states=Counter(entry.state for entry in entries),
         leaves=Counter(Leaf(entry.kind, entry.leaf.swp_type, entry.flags) for entry in softleaves if entry.leaf),
+        present=Counter(present_of(entries)) if attributes and words else None,
         stray_words=sum(stray_bits(arch, entry) != 0 for entry in softleaves),
         runs=len(runs),
         longest=tuple(sorted(runs, key=lambda run: (-run.length, run.position))[:LONGEST]),
@@ -53,7 +56,15 @@ def summary_of(arch: Arch, level: LevelName, words: Sequence[int], position: int
     )
 
 
+def present_of(entries: Iterable[Entry]) -> Iterator[Present]:
+    for entry in entries:
+        if entry.state in (State.PRESENT, State.TABLE):
+            yield Present(entry.state, Attributes(sum(Attributes[name.upper()] for name in entry.attributes)))
+
+
 def table_sizes(arch: Arch, level: LevelName) -> list[int]:
+    if level not in ("pte", "pmd"):
+        return [1 << arch.level(level).index_bits]
     return [arch.ptrs_per_pte if level == "pte" else arch.ptrs_per_pmd]
 
 
@@ -83,4 +94,4 @@ def follows(entry: Entry, following: Entry) -> bool:
         return False
     counts_pages = entry.kind is SoftLeafType.SWAP or entry.kind.has_pfn
     next_leaf = entry.leaf._replace(offset=entry.leaf.offset + 1)
-    return counts_pages and entry._replace(raw=0, leaf=next_leaf) == following._replace(raw=0)
+    return counts_pages and (entry.kind, next_leaf, entry.flags) == (following.kind, following.leaf, following.flags)

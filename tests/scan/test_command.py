@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import pmdswp
 from pmdswp import cli
 from pmdswp.cli import scan as scan_arguments
 from pmdswp.scan.interrupts import Terminated
@@ -78,6 +79,7 @@ def test_the_summary_as_json(run: Run) -> None:
             {"kind": "SWAP", "type": 1, **flags, "uffd": False, "count": 4},
             {"kind": "SWAP", "type": 1, **flags, "uffd": True, "count": 4},
         ],
+        "attributes": None,
         "stray_words": 0,
         "runs": 2,
         "longest": [
@@ -91,6 +93,48 @@ def test_the_summary_as_json(run: Run) -> None:
     }
     assert run(PMD_PAGE, *X86, "--summary", "json") == 0
     assert (run.summary()["joinable"], run.summary()["runs"], run.summary()["longest"]) == (None, 0, [])
+
+
+def test_attributes_are_counted_on_request(run: Run, tmp_path: Path) -> None:
+    x86 = pmdswp.get("x86_64", kernel="7.3")
+    words = [
+        x86.pmd.make(512, ["write", "user"]),
+        x86.pmd.make(0, ["protnone", "global", "uffd"]),
+        x86.pmd.make_table(0x1000),
+        0,
+    ]
+    (tmp_path / "dump").write_bytes(b"".join(map(x86.pmd_to_bytes, words)))
+    assert run(tmp_path / "dump", *X86, "--summary", "json") == 0
+    assert run.summary()["attributes"] is None
+    assert run(tmp_path / "dump", *X86, "--summary", "json", "--attributes") == 0
+    counts = run.summary()["attributes"]
+    assert list(counts) == ["PRESENT", "TABLE"]
+    assert {name: count for name, count in counts["PRESENT"].items() if count} == {
+        "write": 1,
+        "user": 1,
+        "uffd": 1,
+        "protnone": 1,
+        "global": 1,
+        "huge": 2,
+    }
+    assert list(counts["PRESENT"]) == list(counts["TABLE"]) == list(x86.pmd.attribute_names)
+    assert (counts["TABLE"]["user"], counts["TABLE"]["huge"]) == (1, 0)
+    assert run(tmp_path / "dump", *X86, "--attributes") == 0
+    lines = [line.split() for line in run.out.splitlines()]
+    start = lines.index(["attribute", "PRESENT", "TABLE"])
+    rows = [[name, str(counts["PRESENT"][name]), str(counts["TABLE"][name])] for name in x86.pmd.attribute_names]
+    assert lines[start + 1 : start + 1 + len(rows)] == rows
+
+
+def test_attributes_of_a_level_that_has_none_are_no_table(run: Run, tmp_path: Path) -> None:
+    arm = pmdswp.get("arm64")
+    assert arm.pgd.attribute_names == ()
+    (tmp_path / "dump").write_bytes(arm.pmd_to_bytes(arm.pgd.make_table(0x10000)))
+    assert run(tmp_path / "dump", "--arch", "arm64", "--level", "pgd", "--attributes") == 0
+    assert "TABLE  1" in run.out
+    assert "\nattribute" not in run.out
+    assert run(PTE_PAGE, *X86, "--level", "pte", "--attributes") == 0
+    assert "\nattribute" not in run.out
 
 
 def test_the_summary_goes_where_the_records_do_not(run: Run, tmp_path: Path) -> None:
@@ -135,7 +179,7 @@ def test_sizes_may_have_a_unit(run: Run) -> None:
         ("--arch", "x86_64"),
         (PTE_PAGE, "--arch", "vax"),
         (PTE_PAGE, *X86, "extra"),
-        (PTE_PAGE, *X86, "--level", "pud"),
+        (PTE_PAGE, *X86, "--level", "p4d"),
         (PTE_PAGE, *X86, "--kernel", "2.4"),
         (PTE_PAGE, *X86, "--offset", "-1"),
         (PTE_PAGE, *X86, "--offset", "5000"),

@@ -7,6 +7,7 @@ import io
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from hypothesis import strategies as st
 
 import pmdswp
 from arrays.readings import FEWER
-from pmdswp import Arch, Entry, SoftLeafType, array
+from pmdswp import Arch, EncodeError, Entry, SoftLeafType, array
 from pmdswp.arch import Level
+from pmdswp.attributes import Attributes
 from pmdswp.render.records import entry_record
 from pmdswp.scan.records import COLUMNS, FORMATS, WRITERS
 from pmdswp.scan.selection import SELECTABLE, Selected, Selection
@@ -39,6 +41,14 @@ Records = list[dict[str, Any]]
 def everything(arch: Arch, level: LevelName) -> list[int]:
     """Words of every state and kind, with flags and stray bits."""
     words = [0, 1, 0x67, 0x8000000012345067, arch.hpage_pmd_nr, (1 << 64) - 1, 0x5500000000000000]
+    of_level = arch.level(level)
+    if of_level.page_layout is not None:
+        frame = 1 << of_level.page_layout.address_mask.bit_length() - arch.page_shift - 1
+        for attributes in ((), ("protnone", "global"), *((name,) for name in of_level.attribute_names)):
+            with suppress(EncodeError):
+                words.append(of_level.make(frame, attributes))
+    if of_level.table_layout is not None:
+        words += [of_level.make_table(0x70000), of_level.make_table(0x123456780000) | 1 << 58]
     if level in arch.levels:
         encode = arch.encode_pte if level == "pte" else arch.encode_pmd
         young = 1 << arch.swp_pfn_bits
@@ -58,6 +68,7 @@ def expected(arch: Arch, level: LevelName, words: list[int], names: str) -> Reco
         {"position": place * 8, **entry_record(arch, entry)}
         for place, entry in entries
         if (entry.kind if entry.leaf is not None else entry.state) in wanted
+        or any(Attributes[attribute.upper()] in wanted for attribute in entry.attributes)
     ]
 
 
@@ -68,6 +79,8 @@ CASES: list[tuple[Arch, LevelName]] = [
     (pmdswp.get("s390x", kernel="6.12"), "pmd"),
     (pmdswp.get("ppc64"), "pmd"),
     (pmdswp.get("loongarch64", page_size=4096), "pmd"),
+    (pmdswp.get("s390x"), "pud"),
+    (pmdswp.get("x86_64", la57=True), "p4d"),
 ]
 
 
@@ -78,11 +91,15 @@ def dump(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Arch, LevelNam
     words = everything(arch, level)
     path = tmp_path / "dump"
     path.write_bytes(b"".join(map(arch.pte_to_bytes, words)))
-    options = [option for name, value in arch.config.chosen for option in (f"--{name.replace('_', '-')}", value)]
+    options: list[object] = []
+    for name, value in arch.config.chosen:
+        options += [f"--{name.replace('_', '-')}", *([] if value is True else [value])]
     return arch, level, words, [path, "--arch", arch.name, "--level", level, *options]
 
 
-@pytest.mark.parametrize("names", ["softleaf", "swap,migration", "none,present,table,bad,softleaf", "marker,unknown"])
+@pytest.mark.parametrize(
+    "names", ["softleaf", "swap,migration", "none,present,table,bad,softleaf", "marker,unknown", "write,protnone"]
+)
 def test_json_has_the_records_of_decode_with_their_places(
     run: Run, dump: tuple[Arch, LevelName, list[int], list[object]], names: str
 ) -> None:
@@ -185,7 +202,7 @@ def read_back(format_name: str, content: bytes) -> Any:
     return ipc.open_file(io.BytesIO(content)).read_all()
 
 
-NUMBERS = ("raw", "offset", "stray_bits", "pfn")
+NUMBERS = ("raw", "offset", "pfn", "address", "stray_bits")
 
 
 def typed(record: dict[str, Any]) -> dict[str, Any]:
@@ -209,7 +226,7 @@ def test_parquet_and_arrow_have_the_same_records_with_types(
     table = read_back(format_name, content)
     assert table.to_pylist() == [typed(record) for record in expected(arch, level, words, names)]
     types = {column: table.schema.field(column).type for column in COLUMNS}
-    assert [types[name] for name in ("position", *NUMBERS)] == [pa.uint64()] * 5
+    assert [types[name] for name in ("position", *NUMBERS)] == [pa.uint64()] * 6
     assert (types["type"], types["uffd"], types["young"]) == (pa.uint8(), pa.bool_(), pa.bool_())
     assert types["bytes"] == pa.binary(8)
     assert pa.types.is_dictionary(types["kind"])
@@ -272,7 +289,9 @@ def test_every_name_selects_what_it_names() -> None:
         selection = Selection.named(f" {name.upper()} ")
         for arch, level in CASES:
             for entry in entries_of(arch, level, everything(arch, level)):
-                assert selection.takes(entry) == ((entry.kind if entry.leaf is not None else entry.state) in wanted)
+                what: set[object] = {entry.state if entry.leaf is None else entry.kind}
+                what |= {Attributes[attribute.upper()] for attribute in entry.attributes}
+                assert selection.takes(entry) == bool(what.intersection(wanted))
 
 
 def without(monkeypatch: pytest.MonkeyPatch, module: str) -> None:

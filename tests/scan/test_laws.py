@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from pmdswp.arch import ARCHITECTURES, Level, get_with
 from pmdswp.scan import LONGEST, Leaf, Run, Summary, scan, scan_file, table_entries
 from pmdswp.softleaf import NR_SWAP_TYPES, Flags, LevelName
 from property.generators import level_word_lists
-from scan.model import array_of, summary_of
+from scan.model import array_of, entries_of, summary_of
 from vectors.records import load as load_vectors
 
 LEVELS: tuple[LevelName, ...] = ("pte", "pmd")
@@ -68,6 +69,48 @@ def test_a_summary_is_what_a_loop_counts(case: tuple[Level, list[int]], position
 
 
 @FEWER
+@given(tables())
+def test_attributes_are_counted_on_request_and_change_nothing_else(case: tuple[Level, list[int]]) -> None:
+    place, words = case
+    arch, level = place.arch, place.name
+    found = scan(arch, level, array_of(words), attributes=True)
+    assert found == summary_of(arch, level, words, attributes=True)
+    assert replace(found, present=None) == scan(arch, level, array_of(words))
+    for state in State:
+        entries = [entry for entry in entries_of(arch, level, words) if entry.state is state]
+        if found.present is not None:
+            assert found.attributes(state) == {
+                name: sum(name in entry.attributes for entry in entries) for name in place.attribute_names
+            }
+
+
+@pytest.mark.parametrize("name", pmdswp.names())
+def test_the_levels_above_are_counted_as_a_loop_counts_them(name: str) -> None:
+    arch = pmdswp.get(name)
+    for level in arch.tables:
+        if level.name in LEVELS:
+            continue
+        words = [level.make_table(0x30000), level.make_table(0x50000) | 4, 0, level.empty, 0x30, 0x20, 0x67] * 300
+        if level.page_layout is not None:
+            words += [level.make(0, ["young"]), level.make(0)]
+        for attributes in (False, True):
+            found = scan(arch, level.name, array_of(words), attributes=attributes)
+            assert found == summary_of(arch, level.name, words, attributes=attributes)
+
+
+def test_attributes_that_a_part_did_not_count_are_unknown() -> None:
+    words = array_of([X86.pte.make(5, ["write"]), 0])
+    counted, other = scan(X86, "pte", words, attributes=True), scan(X86, "pte", words)
+    nothing = Summary(X86, "pte")
+    assert counted + nothing == nothing + counted == counted
+    assert (counted + counted).attributes(State.PRESENT)["write"] == 2
+    assert (counted + other).present is (other + counted).present is (other + nothing).present is None
+    assert (counted + Summary(X86, "pte", unreadable=3)).present == counted.present
+    with pytest.raises(UnsupportedError, match="attributes of present words were not counted"):
+        other.attributes(State.PRESENT)
+
+
+@FEWER
 @given(tables(), tables(), st.data())
 def test_summaries_of_whole_tables_add_up_to_that_of_all(
     case: tuple[Level, list[int]], other: tuple[Level, list[int]], data: st.DataObject
@@ -75,15 +118,16 @@ def test_summaries_of_whole_tables_add_up_to_that_of_all(
     place, words = case
     arch, level = place.arch, place.name
     size = table_entries(arch, level)
-    whole = scan(arch, level, array_of(words))
+    attributes = data.draw(st.booleans())
+    whole = scan(arch, level, array_of(words), attributes=attributes)
     cuts = data.draw(st.lists(st.integers(0, len(words) // size).map(lambda n: n * size), max_size=3))
     parts = [
-        scan(arch, level, array_of(words[start:stop]), position=start * 8)
+        scan(arch, level, array_of(words[start:stop]), position=start * 8, attributes=attributes)
         for start, stop in pairwise(sorted([0, *cuts, len(words)]))
     ]
     assert sum(parts, start=Summary(arch, level)) == whole
     assert sum(reversed(parts), start=Summary(arch, level)) == whole
-    more = scan(arch, level, array_of(other[1]))
+    more = scan(arch, level, array_of(other[1]), attributes=data.draw(st.booleans()))
     assert whole + more == more + whole
     assert (parts[0] + whole) + more == parts[0] + (whole + more)
 
@@ -117,8 +161,8 @@ def pages(path_number: int) -> Iterator[tuple[Arch, LevelName, list[int]]]:
 def test_the_pages_of_a_running_kernel_are_counted_as_a_loop_counts_them(number: int) -> None:
     has_leaf = False
     for arch, level, words in list(pages(number))[:24]:
-        found = scan(arch, level, array_of(words))
-        assert found == summary_of(arch, level, words)
+        found = scan(arch, level, array_of(words), attributes=True)
+        assert found == summary_of(arch, level, words, attributes=True)
         has_leaf = has_leaf or State.SOFTLEAF in found.states
     assert has_leaf
 
@@ -130,7 +174,8 @@ def test_the_words_of_a_compiled_kernel_are_counted_as_a_loop_counts_them(path: 
     for level in LEVELS:
         words = [record.levels[level].word for record in vectors.raw if level in record.levels]
         assert len(words) > 100
-        assert scan(arch, level, array_of(words)) == summary_of(arch, level, words)
+        found = scan(arch, level, array_of(words), attributes=True)
+        assert found == summary_of(arch, level, words, attributes=True)
 
 
 def test_a_pte_table_is_what_one_pmd_stands_for() -> None:
@@ -183,7 +228,8 @@ def test_only_the_longest_runs_are_kept_the_first_of_equal_ones() -> None:
 def test_zeros_and_foreign_byte_orders_are_counted_right(name: str, level: LevelName) -> None:
     arch = pmdswp.get(name)
     zeros = [0] * 3000
-    assert scan(arch, level, array_of(zeros)) == summary_of(arch, level, zeros)
+    found = scan(arch, level, array_of(zeros), attributes=True)
+    assert found == summary_of(arch, level, zeros, attributes=True)
     words = [arch.encode_pte(2, 5 + i, exclusive=True) for i in range(40)]
     for order in "<>":
         assert scan(arch, level, array_of(words).astype(f"{order}u8")) == summary_of(arch, level, words)
@@ -251,8 +297,8 @@ def test_what_is_not_an_arch_is_refused(given: Any) -> None:
 
 
 def test_unknown_levels_and_no_threads_are_refused() -> None:
-    with pytest.raises(UnsupportedError, match="no level 'pud'"):
-        scan(X86, "pud", array_of([0]))  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedError, match="no level 'p4d'"):
+        scan(X86, "p4d", array_of([0]))
     for threads in (0, -1, 1.5):
         with pytest.raises(UnsupportedError, match="threads"):
             scan(X86, "pte", array_of([0]), threads=threads)  # type: ignore[arg-type]

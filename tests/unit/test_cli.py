@@ -66,6 +66,9 @@ def test_decode_json_gives_the_entry_as_the_library_decodes_it(run: Run) -> None
             "soft_dirty": True,
             "uffd": True,
             "bytes": "0efefbffffffff07",
+            "pfn": None,
+            "address": None,
+            "attributes": [],
             "stray_bits": "0x0",
         }
     ]
@@ -79,7 +82,32 @@ def test_a_word_that_is_no_softleaf_has_no_type_and_no_offset(run: Run, argument
     assert run("decode", *arguments, "--json") == 0
     [record] = run.records()
     assert (record["state"], record["kind"], record["type"], record["offset"]) == (state, "NONE", None, None)
-    assert "stray_bits" not in record
+    assert ("stray_bits" in record) == (state == "TABLE")
+
+
+def test_present_words_show_frame_address_and_attributes_at_every_level(run: Run) -> None:
+    assert run("decode", "x86_64", "0x8000000012345067", "--json") == 0
+    [record] = run.records()
+    assert (record["state"], record["pfn"], record["address"]) == ("TABLE", "0x12345", "0x12345000")
+    arch = pmdswp.get("x86_64", la57=True)
+    for level in reversed(arch.tables):
+        word = level.make(1 << 30, ["write", "young"]) if level.page_layout else level.make_table(0x5000)
+        assert run("decode", "x86_64", "--la57", hex(word), "--level", level.name, "--json") == 0
+        [record] = run.records()
+        entry = level.decode(word)
+        assert record["pfn"] == ("0x40000000" if level.page_layout else "0x5")
+        assert set(record["attributes"]) == entry.attributes
+        assert run("decode", "x86_64", "--la57", hex(word), "--level", level.name) == 0
+        assert f"address {entry.address:#x}" in run.out
+
+
+def test_an_inverted_word_is_shown_as_the_page_that_it_is(run: Run) -> None:
+    arch = pmdswp.get("x86_64")
+    word = arch.pte.make(0x123, ["protnone", "global"])
+    assert word >> 62
+    assert run("decode", "x86_64", hex(word), "--level", "pte") == 0
+    assert "pfn 0x123 " in run.out.splitlines()[0]
+    assert "protnone" in run.out.splitlines()[0]
 
 
 def test_migration_entries_show_pfn_young_and_dirty_and_markers_show_their_bits(run: Run) -> None:
@@ -210,7 +238,8 @@ def test_bytes_that_are_no_whole_words_are_refused(run: Run, text: str) -> None:
         ("decode", "x86_64", "1_000"),
         ("decode", "x86_64", "-1"),
         ("decode", "x86_64", "0x10000000000000000"),
-        ("decode", "x86_64", "0x1", "--level", "pud"),
+        ("decode", "x86_64", "0x1", "--level", "p4d"),
+        ("decode", "x86_64", "0x1", "--level", "asce"),
         ("decode", "x86_64", "0x1", "--kernel", "2.4"),
         ("decode", "x86_64", "0x1", "--page-size", "none"),
         ("decode", "x86_64", "0x1", "--page-size", "big"),
@@ -307,7 +336,7 @@ def test_entries_that_continue_one_another_are_a_run(run: Run, tmp_path: Path) -
         "3|SWAP type 1 offset 0x67",
         "4|SWAP type 1 offset 0x69",
         "5-6|NONE",
-        "7-8|PRESENT",
+        "7-8|PRESENT pfn 0x0 exec global (stray bits 0x2: no kernel writes this)",
         "9|SWAP type 2 offset 0x6a (stray bits 0x10: no kernel writes this)",
     ]
 
@@ -329,11 +358,12 @@ def test_a_truncated_table_is_listed_and_its_tail_reported(run: Run) -> None:
     assert run.err == "pmdswp: -: the last 3 bytes are not a whole entry\n"
 
 
-def test_the_ruler_shows_what_the_bits_would_say_where_the_kernel_sees_no_softleaf(run: Run) -> None:
+def test_the_ruler_is_of_the_page_that_the_kernel_takes_a_soft_dirty_softleaf_of_riscv_for(run: Run) -> None:
     assert run("decode", "riscv64", "0x200008", "--svrsw60t59b") == 0
-    assert run.out.startswith("pmd 0x0000000000200008  PRESENT\n")
-    assert "soft_dirty  1 " in run.out
-    assert "(the kernel takes this word for PRESENT;" in run.out
+    assert run.out.startswith("pmd 0x0000000000200008  PRESENT pfn 0x800 exec huge\naddress 0x800000\n")
+    rows = [line.split() for line in run.out.splitlines()]
+    assert [row[3] for row in rows if row[2:3] == ["exec"]] == ["1"]
+    assert not [row for row in rows if row[2:3] == ["offset"]]
 
 
 def test_the_ruler_points_at_stray_bits(run: Run) -> None:
@@ -345,12 +375,12 @@ def test_the_ruler_points_at_stray_bits(run: Run) -> None:
     assert "set, though it means nothing here" in run.out
 
 
-def test_a_layout_without_pmd_softleaves_has_no_ruler(run: Run) -> None:
-    assert run("decode", "s390x", "--kernel", "6.12", "0x21") == 0
+def test_a_word_of_no_form_has_no_ruler(run: Run) -> None:
+    assert run("decode", "s390x", "--no-thp", "0x8") == 0
     assert run.out == (
-        "pmd 0x0000000000000021  TABLE\n"
-        "memory 00 00 00 00 00 00 00 21\n"
-        "as read by pmdswp.get('s390x', kernel='6.12')\n\n"
+        "pmd 0x0000000000000008  BAD\n"
+        "memory 00 00 00 00 00 00 00 08\n"
+        "as read by pmdswp.get('s390x', kernel='pmd-swap-v3', thp=False)\n\n"
     )
 
 
@@ -572,14 +602,33 @@ def test_bits_are_numbered_both_ways_if_asked_for(run: Run, format: str, bits: s
 def test_layout_all_is_every_layout_once(run: Run) -> None:
     assert run("layout", "--all", "s390x", "loongarch64", "--level", "both", "--json") == 0
     slots = [(record["arch"], record["level"], record["kernel"]) for record in run.records()]
-    expected = formats.distinct(["s390x", "loongarch64"])
-    assert slots == [(level.arch.name, level.name, level.arch.kernel) for level in expected]
+    expected = formats.distinct(["s390x", "loongarch64"], "swap")
+    assert slots == [(level.arch.name, level.name, level.arch.kernel) for level, _ in expected]
     assert run("layout", "--all", "loongarch64", "--level", "pte", "--json") == 0
     assert {record["level"] for record in run.records()} == {"pte"}
 
 
+def test_layout_shows_every_form_that_is_asked_for(run: Run) -> None:
+    arch = pmdswp.get("ppc64")
+    assert run("layout", "ppc64", "--level", "all", "--form", "all", "--json") == 0
+    shown = [(record["level"], record["form"]) for record in run.records()]
+    assert shown == [(level.name, form) for level in reversed(arch.tables) for form in level.forms]
+    assert run("layout", "ppc64", "--level", "pud", "--form", "all", "--json") == 0
+    assert [record["form"] for record in run.records()] == ["page", "table"]
+    assert run("layout", "ppc64", "--level", "pud", "--form", "swap") == 2
+    assert run("layout", "ppc64", "--level", "pte", "--form", "table") == 2
+    assert "no entry of level 'pte' has form 'table'; allowed: 'swap', 'page'" in run.err
+    for format_name in STARTS:
+        assert run("layout", "ppc64", "--level", "pud", "--form", "table", "--format", format_name) == 0
+        assert run.out == formats.layout(arch, "pud", format_name, "table")
+    assert run("layout", "--all", "s390x", "--level", "pgd", "--form", "table", "--json") == 0
+    assert {(record["level"], record["form"]) for record in run.records()} == {("pgd", "table")}
+
+
 def test_layout_all_without_an_architecture_is_of_all_of_them(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(formats, "distinct", lambda names: [pmdswp.get(name).pmd for name in names or pmdswp.names()])
+    monkeypatch.setattr(
+        formats, "distinct", lambda names, form: [(pmdswp.get(name).pmd, form) for name in names or pmdswp.names()]
+    )
     assert run("layout", "--all", "--json") == 0
     assert [record["arch"] for record in run.records()] == list(pmdswp.names())
 
@@ -601,8 +650,10 @@ def test_layouts_in_a_directory_are_files_that_hold_what_is_printed(run: Run, tm
 
 
 def test_no_two_layouts_have_a_file_name_in_common() -> None:
-    names = [formats.file_name(level, "svg") for level in formats.distinct(["ppc64", "riscv64"])]
-    assert len(set(names)) == len(names) > 20
+    levels = formats.distinct(["ppc64", "riscv64"], "swap", "page", "table")
+    names = [formats.file_name(formats.diagram(level, form), "svg") for level, form in levels]
+    assert len(set(names)) == len(names) > 40
+    assert "ppc64-pud-table-pmd-swap-v3.svg" in names
     assert "ppc64-pmd-pmd-swap-v3-page_size-4096-mmu-hash.svg" in names
 
 
@@ -670,7 +721,7 @@ def test_the_library_refuses_a_format_that_there_is_not() -> None:
     with pytest.raises(UnsupportedError, match=refused):
         formats.compare(["arm64"], "pdf")
     with pytest.raises(UnsupportedError, match=refused):
-        formats.file_name(arch.pmd, "pdf")
+        formats.file_name(formats.diagram(arch.pmd), "pdf")
 
 
 def test_a_layout_on_a_terminal_is_in_colour_and_in_a_file_never(

@@ -85,7 +85,7 @@ def test_levels_are_equal_if_name_and_architecture_are() -> None:
 def test_the_empty_word_is_none_and_a_level_cannot_be_changed(level: Level) -> None:
     assert level.none(level.empty)
     with pytest.raises(AttributeError):
-        level.name = "pud"  # type: ignore[assignment, misc]
+        level.name = "pud"  # type: ignore[misc]
     with pytest.raises(AttributeError):
         level.extra = 1  # type: ignore[attr-defined]
 

@@ -113,6 +113,11 @@ def test_a_name_that_hides_the_stable_update_says_what_hangs_on_it() -> None:
     assert pmdswp.get("x86_64", kernel="6.12.0-9-arm64").notes[1:] == ()
 
 
+def test_a_build_that_its_name_does_not_say_is_taken_without_what_later_builds_have() -> None:
+    [_, note] = pmdswp.get("x86_64", kernel="4.18.0.el8.x86_64").notes[:2]
+    assert "does not say which build it is; taken without what build" in note
+
+
 def test_every_vendor_that_hides_its_update_has_something_said_of_it() -> None:
     for vendor in VENDORS:
         assert vendor.otherwise or vendor.known, vendor
@@ -174,6 +179,15 @@ def test_an_unknown_release_is_refused_with_the_nearest_and_what_may_differ(kern
         assert f"kernel={kernel!r}; {words}" in str(caught.value)
     with pytest.raises(UnsupportedError):
         read(kernel)
+
+
+@pytest.mark.parametrize("kernel", ["4.18.0", "v4.18-rc3", "4.18.0-rc8+"])
+def test_4_18_before_its_first_update_is_refused_on_x86_64_alone(kernel: str) -> None:
+    with pytest.raises(UnsupportedError, match=r"stable updates from 4\.18\.1 on are covered"):
+        pmdswp.get("x86_64", kernel=kernel)
+    assert pmdswp.get("arm64", kernel=kernel).kernel == "4.18"
+    for other in ("4.18", "4.18.1", "4.18.0-147.el8.x86_64", "4.18.0-3-amd64"):
+        assert pmdswp.get("x86_64", kernel=other).kernel == "4.18"
 
 
 def test_a_command_refuses_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

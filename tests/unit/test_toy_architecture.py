@@ -106,6 +106,7 @@ def test_every_command_takes_the_newcomer(
     assert "hazards: pte not-none 0x0" in run("prove", "toy") or arch.architecture is not TOY
     assert "toy (also toybox)" in run("arches")
     assert "toy" not in run("vectors", "--list")
+    assert "toy" not in run("identify")
     assert "passed" in run("model", "selftest", "--arch", "toy").splitlines()[-1]
     scenario = tmp_path / "scenario.py"
     scenario.write_text("from pmdswp.model import Machine\nMachine()\n")

@@ -22,7 +22,7 @@ from pmdswp.vectors import VectorsError
 from pmdswp.vectors.geometry import options
 
 HOW_TO = Path(__file__).parents[2] / "docs/how-to/replay-the-vectors.md"
-KINDS = ("header", "geom", "swp", "raw", "low12", "mkpte", "mkpmd")
+KINDS = ("header", "geom", "swp", "raw", "low12", "mkpte", "mkpmd", "whole")
 SMALLEST = "6.1/arm64-4k-minimal"
 COUNT = 90
 

@@ -194,18 +194,23 @@ def is_refused(record: Json, edit: Edit) -> bool:
     )
 
 
-def may_be_otherwise(edit: Edit) -> bool:
-    """Whether the schema leaves a field of a whole record to the kernel's configuration, so that it need not be there.
-
-    That all records of a file have the same fields is a test of its own.
-    """
-    if edit.what not in ("remove", "add") or edit.field == "novel":
-        return False
-    definition = vectors.schema()["$defs"][f"whole{''.join(f'_{step}' for step in edit.path[-1:])}"]
+@cache
+def optional_in_whole(path: tuple[str | int, ...]) -> frozenset[str]:
+    """Fields of the whole records' object at this path that the schema leaves to the kernel's configuration."""
+    definitions = vectors.schema()["$defs"]
+    definition = definitions["_".join(("whole", *map(str, path[-1:])))]
     required = set(definition.get("required", ()))
-    if edit.path[1:] == ("mk",):
-        required |= set(vectors.schema()["$defs"][f"whole_{edit.path[0]}"]["properties"]["mk"].get("required", ()))
-    return edit.field in definition["properties"] and edit.field not in required
+    if path[1:] == ("mk",):
+        required |= set(definitions[f"whole_{path[0]}"]["properties"]["mk"].get("required", ()))
+    return frozenset(definition["properties"]) - required
+
+
+def may_be_otherwise(edit: Edit) -> bool:
+    """Whether a whole record may be of another configuration.
+
+    That all those of a file have the same fields is a test of its own.
+    """
+    return edit.what in ("remove", "add") and edit.field in optional_in_whole(edit.path)
 
 
 @pytest.mark.parametrize(

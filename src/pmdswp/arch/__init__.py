@@ -87,7 +87,7 @@ def get(name: str, /, **options: Unpack[Options]) -> Arch:
     ("aarch64", "ppc64le"), Debian, Red Hat, Go and Rust ("amd64", "ppc64el", "loong64", "powerpc64le") call it. Options
     and their defaults, those of a full configuration:
 
-    - ``kernel``: a release from "6.1" to "7.3" by any name that people have for it ("6.12", "6.12.117", "v6.12",
+    - ``kernel``: a release from "4.18" to "7.3" by any name that people have for it ("6.12", "6.12.117", "v6.12",
       "6.12.117+deb13-amd64", "5.14.0-503.el9.x86_64", "6.18.0-rc5+"), or "pmd-swap-v3" (default), which is 7.3 with the
       series. `Arch.notes` says what is to be said of a vendor's kernel, or of one whose stable update is not known.
     - ``page_size`` in bytes: arm64 4096 (default), 16384, 65536; ppc64 4096, 65536 (default); loongarch64 4096,
@@ -102,8 +102,8 @@ def get(name: str, /, **options: Unpack[Options]) -> Arch:
     - ``pa_bits`` (arm64): 48 (default) or 52, which means that LPA or, since 6.9, LPA2 is active.
     - ``static_pa_bits`` (arm64, 6.9 to 6.13, pages below 64K): whether MAX_PHYSMEM_BITS is 52 because the kernel was
       built so, though the CPU has no LPA2; False. Stable updates ended that within 6.12 and 6.13.
-    - ``pte_marker`` (x86_64): whether there are PTE markers. In 6.1 that is CONFIG_PTE_MARKER, which needs ``uffd``;
-      from 6.2 on every kernel has them.
+    - ``pte_marker`` (x86_64): whether there are PTE markers. From 5.19 to 6.1 that is CONFIG_PTE_MARKER, which needs
+      ``uffd``; from 6.2 on every kernel has them, and before 5.19 none.
     - ``svrsw60t59b`` (riscv64, since 6.19): whether the CPU has the extension; False.
     - ``mmu`` (ppc64): "radix" (default) or "hash".
     - ``invalid_pte_table`` (loongarch64): the address that an empty PMD holds. It differs from kernel to kernel: the

@@ -15,7 +15,7 @@ from pmdswp.arch.absence import absence
 from pmdswp.arch.api import Arch
 from pmdswp.arch.facts import Architecture, Facts, LevelFacts, Predicate, never
 from pmdswp.arch.level import Level
-from pmdswp.arch.present import kernel_formulas, lazy_helpers, lazy_levels, lazy_of_level
+from pmdswp.arch.present import kernel_formulas, lazy_helpers, lazy_levels, lazy_of_level, present_formulas
 from pmdswp.config import Address, Config, Value
 from pmdswp.errors import DecodeError, EncodeError, UnsupportedError, brief, brief_hex
 from pmdswp.formula import MASK64, Formula, compile_methods, method_source
@@ -35,7 +35,7 @@ from pmdswp.softleaf import (
     SoftLeafType,
 )
 
-__all__ = ["conversions", "expressions", "formulas", "leaf_type", "make", "symbolic"]
+__all__ = ["conversions", "expressions", "formulas", "leaf_type", "make", "readings"]
 
 
 # --- formulas -----------------------------------------------------------------------------------------------
@@ -148,13 +148,25 @@ def expressions(arch: Arch, *, present: bool = False) -> dict[str, str]:
     words and of the levels above the PMD instead. The text is that of `Arch.source`, except that
     an address, which differs from build to build, goes by the name of its option.
     """
-    config = symbolic(arch)
     write = kernel_formulas if present else formulas
-    return {name: formula.unwrapped for name, formula in write(arch.architecture, config).items()}
+    return {name: formula.unwrapped for name, formula in write(arch.architecture, _named(arch)).items()}
 
 
-def symbolic(arch: Arch) -> Config:
-    """The configuration with the name of an option in the place of an address, which differs from build to build."""
+def readings(arch: Arch) -> dict[str, str]:
+    """Name -> the expression over the word ``v``, as in `expressions`, that `Level` reads of present words.
+
+    For each level it is one for every attribute (``pmd_write``), for the addresses (``pmd_page_address``,
+    ``pmd_table_address``), and for the word as its layout shows it (``pmd_plain``).
+    """
+    config = _named(arch)
+    found = {name: formula.unwrapped for name, formula in present_formulas(arch.architecture, config).items()}
+    for name, facts in arch.architecture.present(config).items():
+        found[f"{name}_plain"] = facts.plain(Formula("v")).unwrapped
+    return found
+
+
+def _named(arch: Arch) -> Config:
+    """The configuration with the names of options in place of addresses."""
     options = arch.architecture.options
     named = tuple(
         (name, cast("Value", Formula(name)) if isinstance(options[name], Address) else value)

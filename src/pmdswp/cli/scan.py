@@ -7,6 +7,7 @@ import argparse
 from pmdswp.cli.output import complain
 from pmdswp.cli.parser import Parser, add_level, add_options, arch_of, one_format
 from pmdswp.errors import UnsupportedError
+from pmdswp.softleaf import LEVELS
 from pmdswp.words import excerpt
 
 __all__ = ["FORMATS", "SUMMARIES", "add_arguments", "run"]
@@ -22,7 +23,7 @@ def add_arguments(parser: Parser) -> None:
     """The file, what to record of it, and where to."""
     parser.add_argument("file", metavar="FILE", help="raw page tables, as in memory; - is standard input")
     parser.add_argument("--arch", metavar="ARCH", required=True, help="architecture: see `pmdswp arches`")
-    add_level(parser)
+    add_level(parser, *LEVELS[2:])
     parser.add_argument(
         "--offset", metavar="BYTES", type=_bytes, default=0, help="where the first table begins (default: 0)"
     )
@@ -35,8 +36,9 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--only",
         metavar="WHAT,...",
-        help="record these words: states, kinds, migration, device_private (default: softleaf)",
+        help="record these words: states, kinds, migration, device_private, attributes (default: softleaf)",
     )
+    parser.add_argument("--attributes", action="store_true", help="count present words by attribute, too")
     parser.add_argument("-o", "--output", metavar="PATH", help="write the records there, not to standard output")
     parser.add_argument(
         "--summary",
@@ -65,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
         length=options.length,
         format=one_format(options, FORMATS[0]),
         only=options.only,
+        attributes=options.attributes,
         output=options.output,
         summary=options.summary,
         threads=options.threads,

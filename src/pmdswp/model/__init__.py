@@ -17,13 +17,14 @@ the series is named where it is obeyed, `Machine.trace` tells what each operatio
 whole state with the invariants.
 """
 
-from pmdswp.model.failures import FailPoint, KernelBug, KernelError, Reintroduced
-from pmdswp.model.invariants import Violation, check
-from pmdswp.model.machine import Machine
-from pmdswp.model.process import Process
-from pmdswp.model.swap import CacheClass
-from pmdswp.model.switches import Switches
-from pmdswp.model.trace import PmdChange, Step
+from pmdswp.model.play.earlier import Reintroduced
+from pmdswp.model.play.invariants import Violation, check
+from pmdswp.model.play.machine import Machine
+from pmdswp.model.play.process import Process
+from pmdswp.model.play.trace import PmdChange, Step
+from pmdswp.model.state.failures import FailPoint, KernelBug, KernelError
+from pmdswp.model.state.memory import CacheClass
+from pmdswp.model.state.switches import Switches
 
 __all__ = [
     "CacheClass",

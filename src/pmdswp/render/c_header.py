@@ -14,8 +14,7 @@ from inspect import getdoc
 from textwrap import wrap
 
 from pmdswp.arch import Arch, Level, configurations
-from pmdswp.arch.compiler import conversions, expressions, leaf_type, symbolic
-from pmdswp.arch.present import present_formulas
+from pmdswp.arch.compiler import conversions, expressions, leaf_type, readings
 from pmdswp.config import Address, show
 from pmdswp.errors import UnsupportedError, brief
 from pmdswp.expressions import Tree, tree
@@ -121,11 +120,7 @@ class _Header:
         self.swap = [level for level in (arch.pte, arch.pmd) if level.name in levels]
         self.inline = f"static {self.macro}INLINE"
         self.texts, self.present_texts = expressions(arch), expressions(arch, present=True)
-        self.addresses = {
-            name: formula
-            for name, formula in present_formulas(arch.architecture, symbolic(arch)).items()
-            if name.endswith("_address")
-        }
+        self.addresses = {name: text for name, text in readings(arch).items() if name.endswith("_address")}
         self.swp_types = special_types(arch)
         self.names = self._names()
         self.written: set[str] = set()

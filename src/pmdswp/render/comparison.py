@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pmdswp.arch import ARCHITECTURES, find
-from pmdswp.layout import Field
+from pmdswp.arch.compiler import readings
+from pmdswp.attributes import ATTRIBUTES
+from pmdswp.expressions import Operation, Tree, tree
+from pmdswp.layout import WORD_BITS, Field
 from pmdswp.render.document import Paragraph, Section, Table, code
 from pmdswp.render.drift import revision_table, type_number_table
 from pmdswp.render.fields import differences, lsb0_bits, msb0_bits
@@ -14,7 +17,7 @@ from pmdswp.render.variants import distinct_variants, fullest, geometries
 from pmdswp.revisions import KERNELS
 from pmdswp.softleaf import FLAGS
 
-__all__ = ["comparison", "flag_table", "level_table", "limit_table"]
+__all__ = ["attribute_places", "comparison", "flag_table", "level_table", "limit_table"]
 
 
 def comparison(names: Sequence[str] | None = None) -> Section:
@@ -32,6 +35,16 @@ def comparison(names: Sequence[str] | None = None) -> Section:
             Section(
                 "Where each field is",
                 (Paragraph(f"Kernel {newest}. Bits are LSB0; MSB0 numbers in parentheses."), flag_table(names)),
+            ),
+            Section(
+                "Where each attribute is",
+                (
+                    Paragraph(
+                        f"Kernel {newest}. The bits that the kernel's helper of that name looks at in a word that maps "
+                        "a page (LSB0); `not` where it asks for 0."
+                    ),
+                    attribute_places(names),
+                ),
             ),
             Section(
                 "Sizes and limits",
@@ -78,6 +91,47 @@ def flag_table(names: Sequence[str]) -> Table:
                 what = code(name) + (f" with {variant}" if variant else "")
                 rows.append((what, arch.level(level).label, *bits))
     return Table(("Architecture", "Level", *(code(field) for field in fields)), tuple(rows))
+
+
+def attribute_places(names: Sequence[str]) -> Table:
+    """Which bits each attribute of a present word hangs on."""
+    rows = []
+    for name in names:
+        arch = fullest(name, KERNELS[-1])
+        texts = readings(arch)
+        for level in reversed(arch.tables):
+            if level.page_layout is not None:
+                told = [
+                    _places(tree(texts[f"{level.name}_{one}"])) if one in level.attribute_names else DASH
+                    for one in _SHOWN
+                ]
+                rows.append((code(name), level.label, *told))
+    return Table(("Architecture", "Level", *(code(name) for name in _SHOWN)), tuple(rows))
+
+
+_SHOWN = tuple(name for name in ATTRIBUTES if name != "huge")
+
+
+def _places(node: Tree) -> str:
+    """The bits that an expression tests, with what it asks of them; DASH where it is no test of bits."""
+    if not isinstance(node, Operation):
+        return DASH
+    if node.symbol in _BETWEEN:
+        sides = [_places(side) for side in (node.left, node.right)]
+        return _BETWEEN[node.symbol].join(
+            f"({side})" if " or " in side and node.symbol == "&" else side for side in sides
+        )
+    left, wanted = node.left, int(str(node.right), 16)
+    if not (isinstance(left, Operation) and left.symbol == "&"):
+        return DASH
+    mask = int(str(left.right), 16)
+    is_any = node.symbol == "!=" and not wanted
+    ones = mask if is_any else wanted
+    bits = [str(bit) if ones >> bit & 1 else f"not {bit}" for bit in reversed(range(WORD_BITS)) if mask >> bit & 1]
+    return (" or " if is_any else " and ").join(bits)
+
+
+_BETWEEN = {"|": " or ", "&": " and "}
 
 
 def _bits(field: Field, *, msb0: bool) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib import resources
@@ -13,9 +13,10 @@ from typing import get_type_hints
 
 from pmdswp import __version__
 from pmdswp.arch import ARCHITECTURES, Arch, Architecture, Level, find, get, get_with
-from pmdswp.arch.compiler import expressions, leaf_type
-from pmdswp.config import Address, Choice, Option, PhysmemBits, Switch, Value, telling_values
-from pmdswp.errors import UnsupportedError
+from pmdswp.arch.compiler import expressions, leaf_type, readings
+from pmdswp.attributes import ATTRIBUTES
+from pmdswp.config import Address, Choice, Kernel, Option, PhysmemBits, Switch, Value, VirtualBits
+from pmdswp.errors import EncodeError, UnsupportedError
 from pmdswp.formula import Formula
 from pmdswp.layout import WORD_BITS, Field
 from pmdswp.numbering import numbering
@@ -23,17 +24,18 @@ from pmdswp.render.document import plain
 from pmdswp.render.fields import source
 from pmdswp.render.palette import style_sheet, tone_name
 from pmdswp.render.records import Json, expression_record, field_record, hazard_record, kind_numbers, known_marker_bits
-from pmdswp.revisions import KERNELS, RELEASES, Revision, revisions
-from pmdswp.softleaf import FLAGS, NR_SWAP_TYPES, SWP_TYPE_SHIFT, SoftLeaf, SoftLeafType, State
+from pmdswp.render.tables import PREDICATES
+from pmdswp.revisions import KERNELS, Revision, releases_of, revisions
+from pmdswp.softleaf import FLAGS, FORMS, LEVELS, NR_SWAP_TYPES, SWP_TYPE_SHIFT, SoftLeaf, SoftLeafType, State
 
 __all__ = ["decoder_data", "page"]
 
 _STATES = {
     State.NONE: "The slot is empty.",
-    State.PRESENT: "The word maps a page; in a PMD, a huge one.",
-    State.TABLE: "The PMD points to a page table.",
+    State.PRESENT: "The word maps a page; above the PTE, a huge one.",
+    State.TABLE: "The word points to a table of the level below.",
     State.SOFTLEAF: "Neither none nor present: the word holds a software leaf.",
-    State.BAD: "The PMD is neither none nor present, and this kernel has no PMD software leaf: nothing may write it.",
+    State.BAD: "Neither none nor present, and this kernel has no software leaf at this level: nothing may write it.",
 }
 
 _KINDS = {
@@ -78,6 +80,8 @@ class _Pools:
     def __init__(self) -> None:
         self.fields, self.expressions, self.hazards = _Pool(), _Pool(), _Pool()
         self.levels, self.types, self.geometries, self.physmem = _Pool(), _Pool(), _Pool(), _Pool()
+        self.forms, self.presents, self.tables, self.views = _Pool(), _Pool(), _Pool(), _Pool()
+        self._views: dict[object, int] = {}
 
     def expression(self, text: str) -> int:
         """The number of an expression."""
@@ -98,8 +102,52 @@ class _Pools:
             }
         return self.levels.number(record)
 
+    def present(self, level: Level, texts: Mapping[str, str]) -> int:
+        """The number of the present words of one level: their forms, attributes, and above the PMD the predicates."""
+        name, record = level.name, {"shift": level.shift}
+        for form in FORMS[1:]:
+            layout = level.forms.get(form)
+            if layout is not None:
+                fields = [self.fields.number(_field(field)) for field in layout]
+                address = self.expression(texts[f"{name}_{form}_address"])
+                record[form] = self.forms.number({"fields": fields, "address": address})
+        return self.presents.number(
+            {
+                **record,
+                "plain": self.expression(texts[f"{name}_plain"]),
+                "attributes": {one: self.expression(texts[f"{name}_{one}"]) for one in level.attribute_names},
+                "table_attributes": [one for one in level.attribute_names if one in level.table_attributes],
+                "helpers": {one: self.expression(texts[one]) for one in _upper_predicates(level)},
+                "samples": dict(_samples(level)),
+            }
+        )
+
+    def view(self, arch: Arch) -> int:
+        """The number of the present words of a configuration, by the options that concern nothing else."""
+        options = arch.architecture.options
+        known = {name: arch.config.option(name) for name, option in options.items() if not isinstance(option, _FREE)}
+        telling = tuple(
+            (name, value) for name, value in known.items() if name not in _OF_NUMBERS and name not in _OF_PRESENT
+        )
+        if (arch.name, telling) not in self._views:
+            own = {name: option for name, option in options.items() if name in _OF_PRESENT}
+            found = {}
+            for values in product(*(option.examples for option in own.values())):
+                try:
+                    one = get_with(arch.name, {**known, **dict(zip(own, values, strict=True))})
+                except UnsupportedError:
+                    continue
+                found[_key(values)] = self._tables(one)
+            self._views[arch.name, telling] = self.views.number(found)
+        return self._views[arch.name, telling]
+
+    def _tables(self, arch: Arch) -> int:
+        """The number of the levels of tables, from the PTE up."""
+        texts = readings(arch)
+        return self.tables.number({level.name: self.present(level, texts) for level in reversed(arch.tables)})
+
     def configuration(self, arch: Arch) -> list[int]:
-        """The numbers of [pte level, pmd level, types, geometry, physmem]."""
+        """The numbers of [pte level, pmd level, types, geometry, physmem, view]."""
         types = {
             "numbers": kind_numbers(arch),
             "max_swapfiles": arch.max_swapfiles,
@@ -120,7 +168,40 @@ class _Pools:
             self.types.number(types),
             self.geometries.number(geometry),
             self.physmem.number(physmem),
+            self.view(arch),
         ]
+
+
+def _samples(level: Level) -> Iterator[tuple[str, str]]:
+    """Name -> word of a few present entries."""
+    pages: Mapping[str, tuple[str, ...]] = {
+        "page": ("write", "young", "dirty", "exec", "user"),
+        "read-only page": ("young", "user"),
+        "PROT_NONE page": ("protnone", "global"),
+    }
+    if level.page_layout is not None:
+        frame = 5 << (level.shift - level.arch.page_shift)
+        for name, attributes in pages.items():
+            for wanted in (attributes, attributes[:1]):
+                try:
+                    word = level.make(frame, [one for one in wanted if one in level.attribute_names])
+                except EncodeError:
+                    continue
+                # a PUD of x86 without access is not present to the kernel
+                if level.decode(word).state is State.PRESENT:
+                    yield name, hex(word)
+                break
+    if level.table_layout is not None:
+        yield "table", hex(level.make_table(0x1230000))
+
+
+def _upper_predicates(level: Level) -> tuple[str, ...]:
+    return PREDICATES[level.name] if level.name in LEVELS[2:] else ()
+
+
+def _key(values: Sequence[Value]) -> str:
+    """Values of options in JSON: what configurations are found by."""
+    return json.dumps(values, separators=(",", ":"))
 
 
 def _physmem_key(bits: int | None) -> str:
@@ -145,22 +226,38 @@ _FORMS: Mapping[type[Option], str] = {
     Choice: "choice",
     PhysmemBits: "physmem",
     Address: "address",
+    VirtualBits: "choice",
+    Kernel: "choice",
 }
 """How an option is asked for."""
 
 _FREE = (PhysmemBits, Address)
 """Options with too many values to list a configuration for each."""
 
+_OF_PRESENT = ("shadow_stack", "pti", "va_bits", "svnapot", "numa_balancing")
+"""Options that concern present words and nothing else."""
 
-def _option_record(name: str, option: Option) -> Json:
+_OF_NUMBERS = ("pte_marker", "device_private", "memory_failure", "migration")
+"""Options that concern the numbers of types and nothing else."""
+
+
+def _option_record(arch: str, name: str, option: Option) -> Json:
     record = {"name": name, "form": _FORMS[type(option)], "allowed": str(option)}
     if isinstance(option, Address):
         return {**record, "example": hex(option.example)}
-    return record if isinstance(option, _FREE) else {**record, "values": option.examples}
+    if isinstance(option, _FREE):
+        return record
+    values = tuple(reversed(releases_of(arch))) if isinstance(option, Kernel) else option.examples
+    return {**record, "values": values, **({"of_present": True} if name in _OF_PRESENT else {})}
+
+
+_NOT_SHOWN = ("since", "masked")
+"""What the page says otherwise, or does not say."""
 
 
 def _field(field: Field) -> Json:
-    return {**field_record(field), "tone": tone_name(field), "source": plain(source(field))}
+    record = {name: value for name, value in field_record(field).items() if name not in _NOT_SHOWN}
+    return {**record, "tone": tone_name(field), "source": plain(source(field))}
 
 
 def _configurations(architecture: Architecture) -> Iterator[tuple[str, Arch]]:
@@ -168,24 +265,28 @@ def _configurations(architecture: Architecture) -> Iterator[tuple[str, Arch]]:
 
     In place of a release it has the name of its revision.
     """
-    values_of = telling_values(architecture.name, architecture.options)
-    listed = {name: values_of[name] for name, option in architecture.options.items() if not isinstance(option, _FREE)}
+    kernels = tuple(revision.name for revision in reversed(revisions(architecture.name, present=True)))
+    listed = {
+        name: kernels if name == "kernel" else option.examples
+        for name, option in architecture.options.items()
+        if not isinstance(option, _FREE) and name not in _OF_PRESENT
+    }
     for values in product(*listed.values()):
         options: Mapping[str, Value] = dict(zip(listed, values, strict=True))
         try:
-            yield json.dumps(values, separators=(",", ":")), get_with(architecture.name, options)
+            yield _key(values), get_with(architecture.name, options)
         except UnsupportedError:
             continue
 
 
 def _revision(arch: str, release: str) -> Revision:
     """The revision of an architecture to which a release belongs."""
-    [found] = (revision for revision in revisions(arch) if release in revision)
+    [found] = (revision for revision in revisions(arch, present=True) if release in revision)
     return found
 
 
 def _predicates() -> list[str]:
-    """The names of the helpers that answer True or False."""
+    """The names of the helpers of swap entries that answer True or False."""
     helpers = {name: helper for name, helper in vars(Arch).items() if name.startswith(("pte_", "pmd_"))}
     return [name for name, helper in helpers.items() if callable(helper) and get_type_hints(helper)["return"] is bool]
 
@@ -215,8 +316,12 @@ def decoder_data(*names: str) -> Json:
             "aliases": architecture.aliases,
             "byteorder": architecture.byteorder,
             "msb0": architecture.msb0,
-            "options": [_option_record(name, option) for name, option in architecture.options.items()],
-            "revisions": {release: _revision(architecture.name, release).name for release in RELEASES},
+            "options": [
+                _option_record(architecture.name, name, option) for name, option in architecture.options.items()
+            ],
+            "revisions": {
+                release: _revision(architecture.name, release).name for release in releases_of(architecture.name)
+            },
             "configurations": {key: pools.configuration(arch) for key, arch in _configurations(architecture)},
         }
         for architecture in map(find, names or ARCHITECTURES)
@@ -226,6 +331,7 @@ def decoder_data(*names: str) -> Json:
         "word_bits": WORD_BITS,
         "kernels": KERNELS,
         "flags": FLAGS,
+        "attributes": list(ATTRIBUTES),
         "predicates": _predicates(),
         "softleaf": _softleaf(),
         "states": {state.name: _STATES[state] for state in State},
@@ -239,7 +345,7 @@ def decoder_data(*names: str) -> Json:
             for kind in SoftLeafType
         },
         "arches": arches,
-        **{name: pool.values for name, pool in vars(pools).items()},
+        **{name: pool.values for name, pool in vars(pools).items() if isinstance(pool, _Pool)},
     }
 
 

@@ -7,13 +7,15 @@ from itertools import groupby, pairwise
 
 from pmdswp.arch import ARCHITECTURES, Arch, Level, find
 from pmdswp.arch.compiler import expressions
+from pmdswp.attributes import ATTRIBUTES
+from pmdswp.layout import WordLayout
 from pmdswp.render.document import Paragraph, Section, Table, code, marked
 from pmdswp.render.fields import commits, differences
 from pmdswp.render.records import known_marker_bits
-from pmdswp.render.tables import DASH, PREDICATES, type_numbers
+from pmdswp.render.tables import DASH, NEVER, PREDICATES, condition, type_numbers
 from pmdswp.render.variants import fullest
 from pmdswp.revisions import CHANGES, RELEASES, Change, Revision, revisions
-from pmdswp.softleaf import SoftLeafType
+from pmdswp.softleaf import FORMS, FormName, SoftLeafType
 
 __all__ = ["change_table", "drift", "drift_of", "revision_table", "type_number_table", "type_numbers_of"]
 
@@ -22,10 +24,11 @@ def drift(names: Sequence[str] | None = None) -> Section:
     """The drift of these architectures (of all, if none are named); `UnsupportedError` for a name that there is not."""
     names = [find(name).name for name in (ARCHITECTURES if names is None else names)]
     intro = (
-        f"What changed in swap entries from {RELEASES[0]} to {RELEASES[-2]}, and with the series ({RELEASES[-1]}): the "
-        "commits, and below them what these did to layouts, predicates and numbers, as computed from the codec. A "
-        "commit that is marked inferred follows from dates, neighbours or arithmetic; of the others, source, merge log "
-        "or mail were read. 6.1, 6.12 and 7.3 are held by what those kernels computed, the others by worked examples."
+        f"What changed in page-table entries from {RELEASES[0]} to {RELEASES[-2]}, and with the series "
+        f"({RELEASES[-1]}): the commits, and below them what these did to layouts, predicates, helpers and numbers, as "
+        "computed from the codec. A commit that is marked inferred follows from dates, neighbours or arithmetic; of "
+        "the others, source, merge log or mail were read. 6.1, 6.12 and 7.3 are held by what those kernels computed, "
+        "the others by worked examples."
     )
     return Section(
         "What changed in which release",
@@ -56,7 +59,7 @@ def change_table(changes: Sequence[Change]) -> Table:
             (
                 change.tag,
                 commits(change) or DASH,
-                marked(change.what + (f"; {change.remark}" if change.remark else "")),
+                marked("; ".join(filter(None, (change.what, change.remark, _backports(change))))),
                 change.effect.value,
                 "inferred" if change.inferred else "source, log or mail",
             )
@@ -65,25 +68,38 @@ def change_table(changes: Sequence[Change]) -> Table:
     )
 
 
+def _backports(change: Change) -> str:
+    """The older kernels that have a change too; those between which an option parts the remark names."""
+    found = []
+    for one in (one for one in change.backports if not one.by_option):
+        name = f"{one.series} builds of {one.vendor} from {one.since}" if one.vendor else f"{one.series}.{one.since}"
+        found.append(name if one.lacks == one.since - 1 else f"{name} at the latest")
+    return f"also in {', '.join(found)}" if found else ""
+
+
 def revision_table(names: Sequence[str]) -> Table:
     """What differs from one revision to the next, for each architecture; names only where the bits have names."""
     rows = [
         (code(name), f"{before.last} to {after.first}", *difference)
         for name in names
-        for before, after in pairwise(revisions(name))
+        for before, after in pairwise(revisions(name, present=True))
         for difference in _differences(fullest(name, before.name), fullest(name, after.name))
     ]
     return Table(("Architecture", "Kernels", "What", "Before", "After"), tuple(rows))
 
 
 def _differences(before: Arch, after: Arch) -> Iterator[tuple[str, str, str]]:
-    yield from _layout_differences(before.pte, after.pte)
-    yield from _layout_differences(before.pmd, after.pmd)
-    old, new = expressions(before), expressions(after)
-    for name in (name for names in PREDICATES.values() for name in names):
-        # not every architecture has every level
-        if name in old and name in new and old[name] != new[name]:
-            yield code(name), code(old[name]), code(new[name])
+    levels = [(before.level(level.name), level) for level in reversed(after.tables)]
+    for level_before, level_after in levels[:2]:
+        yield from _layout_differences(level_before, level_after)
+    old_texts, new_texts = (expressions(arch) | expressions(arch, present=True) for arch in (before, after))
+    for name in (name for _, level in levels for name in (*PREDICATES[level.name], *_helpers(level))):
+        old, new = (condition(texts[name]) if name in texts else DASH for texts in (old_texts, new_texts))
+        # no helper, one that always says no, and one that changes nothing are one to a reader
+        if old != new and not {old, new} <= {DASH, condition(NEVER), code("v")}:
+            yield code(name), old, new
+    for form in FORMS[1:]:
+        yield from _form_differences([pair for pair in levels if form in pair[1].forms], form)
     for what, told in (
         ("kinds in a PMD", [_kinds(arch) for arch in (before, after)]),
         ("special types", [_numbers(arch) for arch in (before, after)]),
@@ -92,6 +108,12 @@ def _differences(before: Arch, after: Arch) -> Iterator[tuple[str, str, str]]:
     ):
         if told[0] != told[1]:
             yield what, told[0], told[1]
+
+
+def _helpers(level: Level) -> Iterator[str]:
+    """The helpers that read present entries, and those that change them."""
+    makers = (maker for both in ATTRIBUTES.values() for maker in both if maker)
+    return (f"{level.name}_{name}" for name in ("pfn", *ATTRIBUTES, *makers))
 
 
 def _kinds(arch: Arch) -> str:
@@ -123,13 +145,27 @@ def _layout_differences(before: Level, after: Level) -> Iterator[tuple[str, str,
         if after.layout is not None:
             yield f"{after.label} layout", "none", "new: see its table"
         return
-    for bits, mine, theirs in differences(before.layout, after.layout):
-        yield f"{after.label} bit{'s' if '-' in bits else ''} {bits}", mine, theirs
-    old, new = ({field.name: field.kernel_name for field in layout} for layout in (before.layout, after.layout))
+    for what, mine, theirs in _field_differences(before.layout, after.layout):
+        yield f"{after.label} {what}", mine, theirs
+
+
+def _form_differences(levels: Sequence[tuple[Level, Level]], form: FormName) -> Iterator[tuple[str, str, str]]:
+    """What differs in the words of a page or of a table, with all levels at which the same differs."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for before, after in levels:
+        for difference in _field_differences(before.require_form(form), after.require_form(form)):
+            found.setdefault(difference, []).append(after.label)
+    for (what, mine, theirs), labels in found.items():
+        yield f"{', '.join(labels)} {form} {what}", mine, theirs
+
+
+def _field_differences(before: WordLayout, after: WordLayout) -> Iterator[tuple[str, str, str]]:
+    for bits, mine, theirs in differences(before, after):
+        yield f"bit{'s' if '-' in bits else ''} {bits}", mine, theirs
+    old, new = ({field.name: field.kernel_name for field in layout} for layout in (before, after))
     for name in (name for name in old if name in new and name != "zero"):
-        # not every architecture has every level
-        if name in old and name in new and old[name] != new[name]:
-            yield f"{after.label} {code(name)}, name", code(old[name]) or DASH, code(new[name]) or DASH
+        if old[name] != new[name]:
+            yield f"{code(name)}, name", code(old[name]) or DASH, code(new[name]) or DASH
 
 
 def type_numbers_of(name: str) -> Table:

@@ -134,12 +134,17 @@ def distinct(names: Iterable[str], *forms: FormName) -> Iterator[tuple[Level, Fo
     """
     seen: set[object] = set()
     for arch in configurations(*names, numbers=False):
-        texts = {**expressions(arch), **expressions(arch, present=True)}
-        for level in arch.tables:
-            for form, layout in level.forms.items():
+        has_swap_alone = forms == ("swap",)
+        texts = expressions(arch) if has_swap_alone else expressions(arch) | expressions(arch, present=True)
+        levels = [arch.level(name) for name in arch.levels] if has_swap_alone else arch.tables
+        for level in levels:
+            for form in forms:
+                layout = level.layout if form == "swap" else level.forms.get(form)
+                if layout is None:
+                    continue
                 told = (texts[predicate] for predicate in PREDICATES[level.name])
                 shown = (arch.name, level.name, form, layout, *told)
-                if form in forms and shown not in seen:
+                if shown not in seen:
                     seen.add(shown)
                     yield level, form
 

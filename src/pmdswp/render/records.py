@@ -1,6 +1,7 @@
 """Entries and layouts as JSON values, for programs. 64-bit numbers are "0x..." text: many readers have only doubles.
 
-A layout's record is described by ``layout.schema.json`` beside this module (JSON Schema 2020-12).
+A layout's record is described by ``layout.schema.json`` beside this module, that of an entry by ``entry.schema.json``
+(JSON Schema 2020-12).
 """
 
 from __future__ import annotations
@@ -11,18 +12,20 @@ from importlib import resources
 from typing import cast
 
 from pmdswp.arch import Arch, Level
-from pmdswp.arch.compiler import expressions
+from pmdswp.arch.compiler import expressions, readings
 from pmdswp.attributes import ATTRIBUTES
 from pmdswp.expressions import Tree, tree
 from pmdswp.formula import Formula
 from pmdswp.hazards import Hazard
-from pmdswp.layout import Field, FieldKind, PresentLayout
+from pmdswp.layout import Field, FieldKind
+from pmdswp.render.tables import PREDICATES
 from pmdswp.revisions import Change
 from pmdswp.softleaf import FLAGS, Entry, FormName, SoftLeafType
 
 __all__ = [
     "Json",
     "entry_record",
+    "entry_schema",
     "expression_record",
     "field_record",
     "hazard_record",
@@ -95,11 +98,10 @@ def layout_record(level: Level, form: FormName = "swap") -> Json:
 
 def _present_record(level: Level, form: FormName) -> Json:
     """The layout of a page's or a table's word."""
-    arch, layout, v = level.arch, level.require_form(form), Formula("v")
-    helpers = {**_helpers(level, present=False), **_helpers(level, present=True)}
-    address = cast("PresentLayout", layout).address(
-        cast("Formula", level.plain(cast("int", v))) if form == "page" else v
-    )
+    arch, layout = level.arch, level.require_form(form)
+    helpers = _helpers(level, present=True)
+    predicates = _helpers(level, present=False) | helpers
+    helpers = {name: predicates[name] for name in PREDICATES[level.name]} | helpers
     return {
         "arch": arch.name,
         "kernel": arch.kernel,
@@ -113,7 +115,7 @@ def _present_record(level: Level, form: FormName) -> Json:
         "entries": level.entries,
         "attributes": list(level.attribute_names),
         "fields": [field_record(field) for field in layout],
-        "address": expression_record(address.unwrapped),
+        "address": expression_record(readings(arch)[f"{level.name}_{form}_address"]),
         "helpers": {name: expression_record(text) for name, text in helpers.items()},
     }
 
@@ -220,5 +222,14 @@ def _listed(node: Tree) -> object:
 
 def layout_schema() -> Json:
     """The JSON Schema of `layout_record`."""
-    text = resources.files("pmdswp.render").joinpath("layout.schema.json").read_text(encoding="utf-8")
+    return _schema("layout")
+
+
+def entry_schema() -> Json:
+    """The JSON Schema of `entry_record`."""
+    return _schema("entry")
+
+
+def _schema(name: str) -> Json:
+    text = resources.files("pmdswp.render").joinpath(f"{name}.schema.json").read_text(encoding="utf-8")
     return cast("Json", json.loads(text))

@@ -16,8 +16,10 @@ from pmdswp.softleaf import LEVELS, FormName, LevelName, SoftLeafType
 
 __all__ = [
     "DASH",
+    "NEVER",
     "PREDICATES",
     "attribute_table",
+    "condition",
     "field_table",
     "geometry_table",
     "largest_swap",
@@ -36,6 +38,9 @@ PREDICATES: dict[LevelName, tuple[str, ...]] = {
     **{level: tuple(f"{level}_{test}" for test in ("none", "present", "leaf", "bad")) for level in LEVELS[2:]},
 }
 """The tests of a word that an architecture defines; the others follow from them and the fields."""
+
+NEVER, _ALWAYS = (fixed(Formula("v")).unwrapped for fixed in (never, always))
+"""The expression of a test that no word passes, and of one that every word passes."""
 
 DASH = "-"
 """The text of a cell that has nothing to say."""
@@ -99,9 +104,7 @@ def _field_row(field: Field, *, msb0: bool) -> tuple[str, ...]:
 def predicate_table(level: Level) -> Table:
     """What the kernel's tests of a word `v` compute."""
     texts = expressions(level.arch, present=level.name in LEVELS[2:])
-    return Table(
-        ("Helper", "True for"), tuple((code(name), _condition(texts[name])) for name in PREDICATES[level.name])
-    )
+    return Table(("Helper", "True for"), tuple((code(name), condition(texts[name])) for name in PREDICATES[level.name]))
 
 
 def attribute_table(level: Level) -> Table:
@@ -112,15 +115,14 @@ def attribute_table(level: Level) -> Table:
         makers = ATTRIBUTES[name]
         changes = [code(f"{level.name}_{maker}") for maker in makers if maker]
         test = f"{level.name}_{name}"
-        condition = _condition(texts[test]) if test in texts else "pages of this level"
-        rows.append((code(test), condition, ", ".join(changes) or DASH))
+        told = condition(texts[test]) if test in texts else "pages of this level"
+        rows.append((code(test), told, ", ".join(changes) or DASH))
     return Table(("Helper", "True for", "Set and cleared by"), tuple(rows))
 
 
-def _condition(text: str) -> str:
-    v = Formula("v")
-    fixed = {never(v).unwrapped: "no word", always(v).unwrapped: "every word"}
-    return fixed.get(text) or code(text)
+def condition(text: str) -> str:
+    """The expression of a test as a document has it."""
+    return {NEVER: "no word", _ALWAYS: "every word"}.get(text) or code(text)
 
 
 def size(number: int) -> str:

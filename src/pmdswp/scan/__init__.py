@@ -17,7 +17,7 @@ whole tables may be scanned block by block, anywhere and in any order, and the s
 
 from __future__ import annotations
 
-from pmdswp.scan.summary import LONGEST, Leaf, Run, Summary
+from pmdswp.scan.summary import LONGEST, Leaf, Present, Run, Summary
 from pmdswp.scan.tables import table_entries
 
 try:
@@ -26,4 +26,4 @@ try:
 except ImportError as error:
     raise ImportError("pmdswp.scan needs NumPy: pip install 'pmdswp[scan]'", name="numpy") from error
 
-__all__ = ["LONGEST", "Leaf", "Run", "Summary", "scan", "scan_file", "table_entries"]
+__all__ = ["LONGEST", "Leaf", "Present", "Run", "Summary", "scan", "scan_file", "table_entries"]

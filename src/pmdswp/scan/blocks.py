@@ -9,11 +9,12 @@ import numpy as np
 
 from pmdswp import array
 from pmdswp.arch import Arch
+from pmdswp.attributes import Attributes
 from pmdswp.checks import check_count
 from pmdswp.columns import Words
 from pmdswp.errors import DecodeError
 from pmdswp.scan.kinds import COUNTS_PAGES, KIND_INDEX, KINDS
-from pmdswp.scan.summary import LONGEST, Leaf, Run, Summary
+from pmdswp.scan.summary import LONGEST, PRESENT_STATES, Leaf, Present, Run, Summary
 from pmdswp.scan.tables import WORD, block_entries, table_entries
 from pmdswp.scan.threads import in_order
 from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX, Flags, LevelName, SoftLeafType, State
@@ -24,12 +25,20 @@ _FLAG_SETS = 1 << len(FLAGS)
 
 
 def scan(
-    arch: Arch, level: LevelName, words: Words, *, position: int = 0, jit: bool | None = None, threads: int = 1
+    arch: Arch,
+    level: LevelName,
+    words: Words,
+    *,
+    position: int = 0,
+    attributes: bool = False,
+    jit: bool | None = None,
+    threads: int = 1,
 ) -> Summary:
     """The summary of `words`, which begin with a table, in one dimension and any byte order, and may be mapped.
 
-    `position` is where they stand in their file, in bytes, and counts for the positions of runs alone. `jit` is that
-    of `array.decode`; up to `threads` blocks are worked on at a time.
+    `position` is where they stand in their file, in bytes, and counts for the positions of runs alone. `attributes`:
+    whether those of present words are counted too. `jit` is that of `array.decode`; up to `threads` blocks are worked
+    on at a time.
 
     `DecodeError` for words that are not such an array, and for a position that is not an integer from 0;
     `UnsupportedError` for what is not an `Arch`, an unknown level, fewer than one thread, another `jit`, or
@@ -44,32 +53,37 @@ def scan(
 
     def summary(start: int) -> Summary:
         block = words[start : start + size]
-        return scan_block(arch, level, block, position + start * WORD, jit=jit)[0]
+        return scan_block(arch, level, block, position + start * WORD, attributes=attributes, jit=jit)[0]
 
     return sum(in_order(summary, range(0, words.size, size), threads), start=Summary(arch, level))
 
 
 def scan_block(
-    arch: Arch, level: LevelName, words: Words, position: int, *, jit: bool | None
+    arch: Arch, level: LevelName, words: Words, position: int, *, attributes: bool, jit: bool | None
 ) -> tuple[Summary, array.Columns | None]:
     """The summary of a block, and its columns; None for those of a block that is all zero."""
     if not words.any():
-        return scan_zeros(arch, level, words.size), None
+        return scan_zeros(arch, level, words.size, attributes=attributes), None
     words = np.ascontiguousarray(words, np.uint64)
     columns = array.decode(arch, level, words, jit=jit)
-    return _of_block(arch, level, words, columns, position), columns
+    summary = _of_block(arch, level, words, columns, position)
+    return (_with_attributes(summary, words, columns) if attributes else summary), columns
 
 
-def scan_zeros(arch: Arch, level: LevelName, count: int) -> Summary:
+def scan_zeros(arch: Arch, level: LevelName, count: int, *, attributes: bool) -> Summary:
     """The summary of `count` words that are 0: one is decoded. They are no run, since their offsets do not step."""
     zero = np.zeros(1, np.uint64)
-    one = _of_block(arch, level, zero, array.decode(arch, level, zero), 0)
+    columns = array.decode(arch, level, zero)
+    one = _of_block(arch, level, zero, columns, 0)
+    if attributes:
+        one = _with_attributes(one, zero, columns)
     return replace(
         one,
         words=count,
         tables=count // table_entries(arch, level),
         states={state: count for state in one.states if count},
         leaves={leaf: count for leaf in one.leaves if count},
+        present=None if one.present is None else {present: count for present in one.present if count},
         stray_words=one.stray_words * count,
     )
 
@@ -89,6 +103,18 @@ def _of_block(arch: Arch, level: LevelName, words: Words, columns: array.Columns
     strays = arch.layout(level).stray_bits(cast("int", _at(places, words)))
     summary = replace(summary, leaves=_leaves(columns, places), stray_words=int(np.count_nonzero(strays)))
     return summary if level == "pmd" else _with_runs(summary, words, columns, position)
+
+
+def _with_attributes(summary: Summary, words: Words, columns: array.Columns) -> Summary:
+    """`summary` with its present words by attributes."""
+    present: dict[Present, int] = {}
+    if any(summary.states.get(state) for state in PRESENT_STATES):
+        attributes = array.mapped(summary.arch, summary.level, words, columns=columns).attributes
+        for state in PRESENT_STATES:
+            counts = np.bincount(attributes[columns.state == state.code])
+            for number in np.flatnonzero(counts).tolist():
+                present[Present(state, Attributes(number))] = int(counts[number])
+    return replace(summary, present=present)
 
 
 def _at(places: np.ndarray[Any, Any], column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -46,6 +46,7 @@ class ScanRequest(NamedTuple):
     length: int | None
     format: str
     only: str | None
+    attributes: bool
     output: str | None
     summary: str
     threads: int
@@ -85,7 +86,7 @@ def _scan(request: ScanRequest, complain: Callable[[str], object]) -> int:
         write = stack.enter_context(_writer(request, file))
         advance = stack.enter_context(_progress(request, span))
         complaints = Complaints(request.path, complain)
-        scanner = Scanner(request.arch, request.level, selection, request.jit)
+        scanner = Scanner(request.arch, request.level, selection, request.attributes, request.jit)
         try:
             for part in scanner.parts(file, span, request.threads):
                 with held():

@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from importlib import import_module
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import numpy as np
 
 from pmdswp import array
 from pmdswp.arch import Arch
+from pmdswp.attributes import ATTRIBUTES, Attributes
 from pmdswp.columns import Words
 from pmdswp.render.records import marker_names
 from pmdswp.render.text import describe
 from pmdswp.scan.kinds import HAS_PFN, KIND_INDEX, KINDS
+from pmdswp.scan.places import IS_PRESENT, addresses, mapped, stray_bits
 from pmdswp.scan.rows import Rows, hole
 from pmdswp.scan.selection import Selected
 from pmdswp.scan.tables import WORD
@@ -43,8 +45,10 @@ COLUMNS = (
     "soft_dirty",
     "uffd",
     "bytes",
-    "stray_bits",
     "pfn",
+    "address",
+    "attributes",
+    "stray_bits",
     "young",
     "dirty",
     "markers",
@@ -129,11 +133,11 @@ def _schema(pa: Any) -> Any:
     name = pa.dictionary(pa.uint8(), pa.string())
     types = {
         **dict.fromkeys(("arch", "kernel", "level", "state", "kind"), name),
-        **dict.fromkeys(("position", "raw", "offset", "stray_bits", "pfn"), pa.uint64()),
+        **dict.fromkeys(("position", "raw", "offset", "pfn", "address", "stray_bits"), pa.uint64()),
         **dict.fromkeys((*FLAGS, "young", "dirty"), pa.bool_()),
         "type": pa.uint8(),
         "bytes": pa.binary(WORD),
-        "markers": pa.list_(pa.string()),
+        **dict.fromkeys(("attributes", "markers"), pa.list_(pa.string())),
     }
     return pa.schema([(column, types[column]) for column in COLUMNS])
 
@@ -141,10 +145,10 @@ def _schema(pa: Any) -> Any:
 def _arrow_columns(pa: Any, schema: Any, arch: Arch, level: LevelName, rows: Selected) -> list[Any]:
     """The columns of a batch, null where a word does not have the thing."""
     columns = array.decode(arch, level, rows.words)
-    is_none = columns.state != State.SOFTLEAF.code
-    strays: object = np.zeros(rows.words.size, np.uint64)
-    if level in arch.levels:
-        strays = arch.layout(level).stray_bits(cast("int", rows.words))
+    whole = mapped(arch, level, rows.words, columns)
+    if whole is None:
+        whole = array.Mapped(np.full(rows.words.size, array.NO_PFN), np.zeros(rows.words.size, np.uint16))
+    is_none, is_absent = columns.state != State.SOFTLEAF.code, IS_PRESENT[columns.state] == False  # noqa: E712  # an array
     memory = rows.words.astype(rows.words.dtype.newbyteorder(arch.byteorder)).tobytes()
 
     def names(indices: Words, of: Sequence[str]) -> object:
@@ -167,18 +171,27 @@ def _arrow_columns(pa: Any, schema: Any, arch: Arch, level: LevelName, rows: Sel
         "soft_dirty": columns.soft_dirty,
         "uffd": columns.uffd,
         "bytes": pa.Array.from_buffers(pa.binary(WORD), rows.words.size, [None, pa.py_buffer(memory)]),
-        "stray_bits": pa.array(strays, mask=is_none),
+        "pfn": pa.array(whole.pfn, mask=whole.pfn == array.NO_PFN),
+        "address": pa.array(addresses(arch, level, rows.words, columns), mask=is_absent),
+        "attributes": _name_lists(pa, whole.attributes),
+        "stray_bits": pa.array(stray_bits(arch, level, rows.words, columns), mask=is_none & is_absent),
         **{name: pa.array(values, schema.field(name).type) for name, values in _rare_columns(arch, columns).items()},
     }
     return [found[name] for name in COLUMNS]
 
 
+def _name_lists(pa: Any, attributes: np.ndarray[Any, Any]) -> object:
+    """The names of the attributes of each word: those of each set once, and then repeated."""
+    sets, places = np.unique(attributes, return_inverse=True)
+    names = [[name for name in ATTRIBUTES if Attributes[name.upper()] & number] for number in sets.tolist()]
+    return pa.array(names, pa.list_(pa.string())).take(pa.array(places))
+
+
 def _rare_columns(arch: Arch, columns: array.Columns) -> dict[str, list[object]]:
     """The columns that swap entries, by far the most, do not have: made word by word."""
-    rare: dict[str, list[object]] = {name: [None] * columns.state.size for name in ("pfn", "young", "dirty", "markers")}
+    rare: dict[str, list[object]] = {name: [None] * columns.state.size for name in ("young", "dirty", "markers")}
     for place in np.flatnonzero(HAS_PFN[columns.kind]).tolist():
         leaf = SoftLeaf(int(columns.swp_type[place]), int(columns.offset[place]))
-        rare["pfn"][place] = arch.softleaf_pfn(leaf)
         rare["young"][place], rare["dirty"][place] = arch.softleaf_young(leaf), arch.softleaf_dirty(leaf)
     for place in np.flatnonzero(columns.kind == SoftLeafType.MARKER.value).tolist():
         leaf = SoftLeaf(int(columns.swp_type[place]), int(columns.offset[place]))

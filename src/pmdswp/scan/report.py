@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from pmdswp.render.records import Json
-from pmdswp.scan.summary import Run, Summary
+from pmdswp.scan.summary import PRESENT_STATES, Run, Summary
 from pmdswp.scan.tables import table_entries
 from pmdswp.softleaf import FLAGS, Flags, SoftLeafType
 from pmdswp.words import printable
@@ -19,7 +19,8 @@ SUMMARIES = ("text", "json", "none")
 def summary_record(summary: Summary, name: str) -> Json:
     """A summary as a JSON value; counts and positions are numbers, offsets "0x..." text.
 
-    `joinable` is null where no PTE tables were read or no PMD can hold a softleaf.
+    `attributes` is null where they were not counted; `joinable` is null where no PTE tables were read or no PMD can
+    hold a softleaf.
     """
     return {
         "file": name,
@@ -37,6 +38,7 @@ def summary_record(summary: Summary, name: str) -> Json:
             {"kind": leaf.kind.name, "type": leaf.swp_type, **_flag_record(leaf.flags), "count": count}
             for leaf, count in summary.leaves.items()
         ],
+        "attributes": _attributes_record(summary),
         "stray_words": summary.stray_words,
         "runs": summary.runs,
         "longest": [_run_record(run) for run in summary.longest],
@@ -45,6 +47,12 @@ def summary_record(summary: Summary, name: str) -> Json:
         "tail": summary.tail,
         "complete": summary.is_complete,
     }
+
+
+def _attributes_record(summary: Summary) -> Json | None:
+    if summary.present is None:
+        return None
+    return {state.name: summary.attributes(state) for state in PRESENT_STATES}
 
 
 def _can_join(summary: Summary) -> bool:
@@ -77,6 +85,8 @@ def summary_lines(summary: Summary, name: str) -> Iterator[str]:
     kinds = summary.kinds.items()
     yield from _counts("kind", ((kind.name, n, foreign if kind in are_foreign else "") for kind, n in kinds))
     yield from _counts("swap type", ((str(device), count, "") for device, count in summary.devices.items()))
+    if summary.present:
+        yield from _attribute_lines(summary)
     if summary.leaves:
         yield from _counts("flag", ((flag, count, "") for flag, count in summary.flags.items()))
         yield ""
@@ -89,6 +99,16 @@ def summary_lines(summary: Summary, name: str) -> Iterator[str]:
         yield f"bytes at the end that are not a whole word: {summary.tail}"
     if not summary.is_complete:
         yield "THIS IS NOT ALL: some of the file was not read"
+
+
+def _attribute_lines(summary: Summary) -> Iterator[str]:
+    """A column for the pages and one for the tables, where there are any."""
+    states = [state for state in PRESENT_STATES if summary.states.get(state)]
+    counts = [summary.attributes(state) for state in states]
+    if counts[0]:
+        yield ""
+        rows = [[name, *(str(count[name]) for count in counts)] for name in counts[0]]
+        yield from _aligned([["attribute", *(state.name for state in states)], *rows])
 
 
 def _run_lines(summary: Summary) -> Iterator[str]:

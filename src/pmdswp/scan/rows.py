@@ -6,8 +6,8 @@ for the others is to put their numbers into it, which NumPy does for thousands o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from pmdswp.arch import Arch
 from pmdswp.columns import Words
 from pmdswp.render.records import Json, entry_record
 from pmdswp.scan.kinds import HAS_PFN
+from pmdswp.scan.places import addresses, mapped, stray_bits
 from pmdswp.scan.selection import Selected
 from pmdswp.softleaf import SWP_OFFSET_MASK, LevelName, SoftLeaf, SoftLeafType
 
@@ -27,7 +28,7 @@ _Bytes = NDArray[np.uint8]
 AT_ONCE = 1 << 13
 """Rows that are made at a time: their text takes a few MiB."""
 
-HOLES = ("position", "raw", "offset", "bytes", "stray_bits", "pfn")
+HOLES = ("position", "raw", "offset", "bytes", "pfn", "address", "stray_bits")
 """The cells that differ within a class, in the order in which they stand in a row."""
 
 _HEXADECIMAL = frozenset(HOLES) - {"position", "bytes"}
@@ -53,7 +54,6 @@ class Rows:
         self._arch, self._level, self._render = arch, level, render
         self._templates: dict[int, _Template] = {}
         self._pfn_bits = np.uint64(arch.swp_pfn_bits)
-        self._pfn_mask = np.uint64((1 << arch.swp_pfn_bits) - 1)
         marker = arch.swp_types.get(SoftLeafType.MARKER)
         # a kernel that knows no bits of markers has none that could differ
         known = arch.softleaf_markers(SoftLeaf(marker, SWP_OFFSET_MASK)) if isinstance(marker, int) else 0
@@ -67,23 +67,26 @@ class Rows:
 
     def _text(self, positions: Words, words: Words) -> str:
         columns = array.decode(self._arch, self._level, words)
-        keys, firsts, classes = np.unique(self._classes(columns), return_index=True, return_inverse=True)
+        found = mapped(self._arch, self._level, words, columns)
+        keys, firsts, classes = np.unique(self._classes(columns, found), return_index=True, return_inverse=True)
         templates = [self._template(key, word) for key, word in zip(keys.tolist(), words[firsts].tolist(), strict=True)]
-        numbers = self._digits(positions, words, columns)
+        digits = self._digits(positions, words, columns, found)
         parts: list[_Bytes] = []
         for place in range(len(HOLES) + 1):
             parts.append(_texts([template.texts[place] for template in templates])[classes])
-            if place < len(HOLES):
-                has_hole = np.array([template.has_hole[place] for template in templates])
-                parts.append(numbers[place] * has_hole[classes, None])
+            has_hole = np.array([place < len(HOLES) and template.has_hole[place] for template in templates])
+            if has_hole.any():
+                parts.append(digits[HOLES[place]]() * has_hole[classes, None])
         rows = np.concatenate(parts, axis=1).reshape(-1)
         return str(rows[rows != 0].tobytes(), "utf-8")
 
-    def _classes(self, columns: array.Columns) -> Words:
+    def _classes(self, columns: array.Columns, found: array.Mapped | None) -> Words:
         """A number for each word: equal ones have rows that differ in numbers alone."""
         young_and_dirty = columns.offset >> self._pfn_bits & np.uint64(3)
         key = young_and_dirty * HAS_PFN[columns.kind]
         key |= (columns.offset & self._marker_mask) * (columns.kind == SoftLeafType.MARKER.value)
+        if found is not None:
+            key = key << np.uint64(16) | found.attributes
         for column in (columns.state, columns.kind, columns.swp_type, columns.flags):
             key = key << np.uint64(8) | column
         return key
@@ -104,20 +107,20 @@ class Rows:
             self._templates[key] = _Template((*texts, text), tuple(has_hole))
         return self._templates[key]
 
-    def _digits(self, positions: Words, words: Words, columns: array.Columns) -> list[_Bytes]:
-        """The digits for each hole, in rows of one width; 0 where a number has no digit."""
-        strays: Words = np.zeros(words.size, np.uint64)
-        if self._level in self._arch.levels:
-            strays = cast("Words", self._arch.layout(self._level).stray_bits(cast("int", words)))
-        order = ">" if self._arch.byteorder == "big" else "<"
-        return [
-            _decimal(positions),
-            _hexadecimal(words, ">"),
-            _significant(columns.offset),
-            _hexadecimal(words, order),
-            _significant(strays),
-            _significant(columns.offset & self._pfn_mask),
-        ]
+    def _digits(
+        self, positions: Words, words: Words, columns: array.Columns, found: array.Mapped | None
+    ) -> Mapping[str, Callable[[], _Bytes]]:
+        """What gives the digits for each hole, in rows of one width; 0 where a number has no digit."""
+        place, order = (self._arch, self._level, words, columns), ">" if self._arch.byteorder == "big" else "<"
+        return {
+            "position": lambda: _decimal(positions),
+            "raw": lambda: _hexadecimal(words, ">"),
+            "offset": lambda: _significant(columns.offset),
+            "bytes": lambda: _hexadecimal(words, order),
+            "pfn": lambda: _significant(columns.offset if found is None else found.pfn),
+            "address": lambda: _significant(addresses(*place)),
+            "stray_bits": lambda: _significant(stray_bits(*place)),
+        }
 
 
 def _texts(texts: list[str]) -> _Bytes:

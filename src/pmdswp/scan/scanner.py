@@ -39,6 +39,7 @@ class Scanner:
     arch: Arch
     level: LevelName
     selection: Selection | None = None
+    attributes: bool = False
     jit: bool | None = None
 
     def parts(self, file: BinaryIO, span: Span, threads: int) -> Iterator[Part]:
@@ -54,19 +55,22 @@ class Scanner:
             case Tables():
                 return self._of_words(piece)
             case Zeros():
-                return Part(piece, scan_zeros(self.arch, self.level, piece.size // WORD))
+                zeros = scan_zeros(self.arch, self.level, piece.size // WORD, attributes=self.attributes)
+                return Part(piece, zeros)
             case Lost():
                 return Part(piece, Summary(self.arch, self.level, unreadable=piece.size, is_complete=False))
         return Part(piece, Summary(self.arch, self.level, tail=piece.size, is_complete=False))
 
     def _of_words(self, piece: Tables) -> Part:
         words = np.ascontiguousarray(array.from_buffer(self.arch, piece.data), np.uint64)
-        summary, columns = scan_block(self.arch, self.level, words, piece.position, jit=self.jit)
+        summary, columns = scan_block(
+            self.arch, self.level, words, piece.position, attributes=self.attributes, jit=self.jit
+        )
         if self.selection is None:
             return Part(piece, summary)
         if columns is None:
             columns = array.decode(self.arch, self.level, words, jit=self.jit)
-        return Part(piece, summary, self.selection.of(words, columns, piece.position))
+        return Part(piece, summary, self.selection.of(self.arch, self.level, words, columns, piece.position))
 
 
 def scan_file(
@@ -76,13 +80,15 @@ def scan_file(
     *,
     offset: int = 0,
     length: int | None = None,
+    attributes: bool = False,
     jit: bool | None = None,
     threads: int = 1,
     complain: Callable[[str], None] | None = None,
 ) -> Summary:
     """The summary of `length` bytes of a raw file from byte `offset` on, where a table begins; of all without them.
 
-    The positions of runs are those in the file. Holes of a sparse file count as the zeros that they are, unread.
+    `attributes` and `jit` are those of `scan`. The positions of runs are those in the file. Holes of a sparse file
+    count as the zeros that they are, unread.
     What cannot be read is counted in the summary, and told to `complain`, a line at a time. Memory: some 15 MiB for
     each of `threads`.
 
@@ -96,7 +102,7 @@ def scan_file(
     with opened(path) as file:
         span = Span.of(file, offset, length, is_stream=False)
         complaints = Complaints(check_path(path), complain or (lambda _: None))
-        for part in Scanner(arch, level, jit=jit).parts(file, span, threads):
+        for part in Scanner(arch, level, attributes=attributes, jit=jit).parts(file, span, threads):
             total += part.summary
             complaints.see(part.piece)
         complaints.end()

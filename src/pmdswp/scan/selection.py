@@ -8,23 +8,29 @@ from typing import NamedTuple
 import numpy as np
 
 from pmdswp import array
+from pmdswp.arch import Arch
+from pmdswp.attributes import ATTRIBUTES, Attributes
 from pmdswp.columns import Words
 from pmdswp.errors import UnsupportedError
 from pmdswp.scan.kinds import CODES, KINDS, marked
 from pmdswp.scan.tables import WORD
-from pmdswp.softleaf import DEVICE_PRIVATE_KINDS, MIGRATION_KINDS, Entry, SoftLeafType, State
+from pmdswp.softleaf import DEVICE_PRIVATE_KINDS, MIGRATION_KINDS, Entry, LevelName, SoftLeafType, State
 from pmdswp.words import excerpt
 
 __all__ = ["SELECTABLE", "Selected", "Selection"]
 
-SELECTABLE: Mapping[str, Sequence[State | SoftLeafType]] = {
+SELECTABLE: Mapping[str, Sequence[State | SoftLeafType | Attributes]] = {
     **{state.name.lower(): (state,) for state in State if state is not State.SOFTLEAF},
     "softleaf": KINDS,
     **{kind.name.lower(): (kind,) for kind in KINDS if kind is not SoftLeafType.NONE},
     "migration": MIGRATION_KINDS,
     "device_private": DEVICE_PRIVATE_KINDS,
+    **{name: (Attributes[name.upper()],) for name in ATTRIBUTES},
 }
-"""Name -> what it selects. `none` is the state; softleaves of kind NONE are among `softleaf`."""
+"""Name -> what it selects. `none` is the state; softleaves of kind NONE are among `softleaf`.
+
+An attribute selects the present words that have it: `soft_dirty` and `uffd` no softleaf.
+"""
 
 
 class Selected(NamedTuple):
@@ -35,17 +41,18 @@ class Selected(NamedTuple):
 
 
 class Selection:
-    """Which words are wanted as records, by state and by kind."""
+    """Which words are wanted as records, by state, by kind and by attribute."""
 
-    def __init__(self, states: Iterable[State], kinds: Iterable[SoftLeafType]) -> None:
+    def __init__(self, states: Iterable[State], kinds: Iterable[SoftLeafType], attributes: Attributes) -> None:
         self._wanted = np.zeros((len(State), CODES), np.bool_)
         self._wanted[[state.code for state in states], 0] = True
         self._wanted[State.SOFTLEAF.code] = marked(kinds)
+        self._attributes = attributes
 
     @classmethod
     def named(cls, names: str) -> Selection:
-        """What is named, with commas between: states, kinds and groups of kinds; `UnsupportedError` for others."""
-        states, kinds = set(), set()
+        """What is named, with commas between: states, kinds, groups of kinds, attributes; else `UnsupportedError`."""
+        states, kinds, attributes = set(), set(), Attributes(0)
         for name in names.split(","):
             key = name.strip().lower()
             if key not in SELECTABLE:
@@ -53,15 +60,21 @@ class Selection:
             for what in SELECTABLE[key]:
                 if isinstance(what, State):
                     states.add(what)
-                else:
+                elif isinstance(what, SoftLeafType):
                     kinds.add(what)
-        return cls(states, kinds)
+                else:
+                    attributes |= what
+        return cls(states, kinds, attributes)
 
     def takes(self, entry: Entry) -> bool:
         """Whether `entry` is wanted."""
-        return bool(self._wanted[entry.state.code, entry.kind.value])
+        has_attribute = any(Attributes[name.upper()] in self._attributes for name in entry.attributes)
+        return bool(self._wanted[entry.state.code, entry.kind.value]) or has_attribute
 
-    def of(self, words: Words, columns: array.Columns, position: int) -> Selected:
+    def of(self, arch: Arch, level: LevelName, words: Words, columns: array.Columns, position: int) -> Selected:
         """Those of `words` that are wanted; the first of `words` stands at byte `position`."""
-        places = np.flatnonzero(self._wanted[columns.state, columns.kind])
+        wanted = self._wanted[columns.state, columns.kind]
+        if self._attributes:
+            wanted |= array.mapped(arch, level, words, columns=columns).attributes & self._attributes.value != 0
+        places = np.flatnonzero(wanted)
         return Selected(places.astype(np.uint64) * np.uint64(WORD) + np.uint64(position), words[places])

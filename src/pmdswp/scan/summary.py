@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, fields
 from typing import NamedTuple, TypeVar
 
 from pmdswp.arch import Arch
+from pmdswp.attributes import Attributes
 from pmdswp.errors import UnsupportedError
 from pmdswp.softleaf import FLAGS, Flags, LevelName, SoftLeafType, State
 
-__all__ = ["LONGEST", "Leaf", "Run", "Summary"]
+__all__ = ["LONGEST", "PRESENT_STATES", "Leaf", "Present", "Run", "Summary"]
 
 LONGEST = 10
 """How many of the longest runs a summary keeps."""
@@ -23,6 +24,17 @@ class Leaf(NamedTuple):
     kind: SoftLeafType
     swp_type: int
     flags: Flags
+
+
+PRESENT_STATES = (State.PRESENT, State.TABLE)
+"""The states of present words."""
+
+
+class Present(NamedTuple):
+    """What present words have in common that a summary counts together: PRESENT or TABLE, and all attributes."""
+
+    state: State
+    attributes: Attributes
 
 
 class Run(NamedTuple):
@@ -62,6 +74,8 @@ class Summary:
     """Words by what they are; a state that does not occur is left out."""
     leaves: Mapping[Leaf, int] = field(default_factory=dict)
     """Softleaves by kind, type and flags; what does not occur is left out."""
+    present: Mapping[Present, int] | None = None
+    """Present words by state and attributes; what does not occur is left out. None where they were not asked for."""
     stray_words: int = 0
     """Softleaves with bits as no encoder leaves them (`Layout.stray_bits`)."""
     runs: int = 0
@@ -89,6 +103,7 @@ class Summary:
             self.level,
             states=_in_order_of(State, Counter(self.states) + Counter(other.states)),
             leaves=dict(sorted((Counter(self.leaves) + Counter(other.leaves)).items(), key=_leaf_rank)),
+            present=_sum_of_present(self, other),
             longest=tuple(sorted((*self.longest, *other.longest), key=lambda run: run.rank)[:LONGEST]),
             is_complete=self.is_complete and other.is_complete,
             **sums,
@@ -119,9 +134,36 @@ class Summary:
             for name in FLAGS
         }
 
+    def attributes(self, state: State) -> dict[str, int]:
+        """Present words of a state by attribute; one with two attributes counts for both.
+
+        Those that the level can have are named, in the order of `ATTRIBUTES`. `UnsupportedError` where attributes were
+        not counted.
+        """
+        if self.present is None:
+            raise UnsupportedError(f"{_reading(self)}: the attributes of present words were not counted")
+        found = dict.fromkeys(self.arch.level(self.level).attribute_names, 0)
+        for present, count in self.present.items():
+            if present.state is state:
+                for name in found:
+                    found[name] += count * (Attributes[name.upper()] in present.attributes)
+        return found
+
 
 _SUMS = [number.name for number in fields(Summary) if number.default == 0]
 """The fields that are added as numbers."""
+
+
+def _sum_of_present(one: Summary, other: Summary) -> dict[Present, int] | None:
+    """The present words of both; unknown where those of a part are, but a part without words has none."""
+    parts = [summary.present for summary in (one, other) if summary.words or summary.present is not None]
+    total: Counter[Present] = Counter()
+    for part in parts:
+        if part is None:
+            return None
+        total += Counter(part)
+    return dict(sorted(total.items(), key=_present_rank)) if parts else None
+
 
 _Key = TypeVar("_Key", State, SoftLeafType)
 
@@ -133,6 +175,10 @@ def _in_order_of(order: Iterable[_Key], counts: Mapping[_Key, int]) -> dict[_Key
 def _leaf_rank(item: tuple[Leaf, int]) -> tuple[int, ...]:
     leaf = item[0]
     return (leaf.kind.value, leaf.swp_type, leaf.flags)
+
+
+def _present_rank(item: tuple[Present, int]) -> tuple[int, ...]:
+    return (item[0].state.code, item[0].attributes)
 
 
 def _reading(summary: Summary) -> str:

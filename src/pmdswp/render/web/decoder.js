@@ -22,6 +22,8 @@ const OPERATORS = {
   "&": (left, right) => left & right,
   "|": (left, right) => left | right,
   "^": (left, right) => left ^ right,
+  "*": (left, right) => BigInt.asUintN(DATA.word_bits, left * right),
+  "-": (left, right) => BigInt.asUintN(DATA.word_bits, left - right),
   "<<": (left, right) => BigInt.asUintN(DATA.word_bits, left << right),
   ">>": (left, right) => left >> right,
   "==": (left, right) => BigInt(left === right),
@@ -55,9 +57,11 @@ const putField = (field, number) => number << BigInt(field.lsb);
 
 const sameList = (values) => JSON.stringify(values);
 
-// Options with values of which every combination is a configuration of its own, in the order of their resolution.
-const listedOptions = (arch) => arch.options.filter((option) => option.values);
-const optionOfForm = (arch, form) => arch.options.find((option) => option.form === form);
+// Options with values of which every combination is a configuration of its own, in the order of their resolution; and
+// those that decide present words alone.
+const listedOptions = (arch) => arch.options.filter((option) => option.values && !option.of_present);
+const presentOptions = (arch) => arch.options.filter((option) => option.of_present);
+const optionsOfForm = (arch, form) => arch.options.filter((option) => option.form === form);
 
 function findArch(name) {
   for (const [own, arch] of Object.entries(DATA.arches)) {
@@ -66,30 +70,30 @@ function findArch(name) {
   throw new Refusal(`no architecture '${name}'; allowed: ${Object.keys(DATA.arches).join(", ")}`);
 }
 
-// Architecture -> every way in which the key of a configuration can begin, as JSON.
+// Things that are found by keys -> every way in which a key can begin, as JSON.
 const beginnings = new Map();
 
-function possibleBeginnings(arch) {
-  if (!beginnings.has(arch.name)) {
+function possibleBeginnings(keyed) {
+  if (!beginnings.has(keyed)) {
     const possible = new Set();
-    for (const key of Object.keys(arch.configurations)) {
+    for (const key of Object.keys(keyed)) {
       const values = JSON.parse(key);
       values.forEach((_value, index) => possible.add(sameList(values.slice(0, index + 1))));
     }
-    beginnings.set(arch.name, possible);
+    beginnings.set(keyed, possible);
   }
-  return beginnings.get(arch.name);
+  return beginnings.get(keyed);
 }
 
 // In the key of a configuration the name of a revision stands for each of its releases.
 const inKey = (arch, option, value) => (option.name === "kernel" ? arch.revisions[value] : value);
 
-// Every listed option with its value, the values that are possible after the earlier ones, and the default, which is
-// the first of these; and the key of the configuration. What is asked for and not possible gives way to the default.
-function resolveListed(arch, wanted) {
-  const possible = possibleBeginnings(arch);
+// Each of some options with its value, the values that are possible after the earlier ones, and the default, which is
+// the first of these; and the key of what is so found. What is asked for and not possible gives way to the default.
+function resolveKey(arch, options, keyed, wanted) {
+  const possible = possibleBeginnings(keyed);
   const earlier = [];
-  const listed = listedOptions(arch).map((option) => {
+  const listed = options.map((option) => {
     const isPossible = (value) => possible.has(sameList([...earlier, inKey(arch, option, value)]));
     const allowed = option.values.filter(isPossible);
     const value = allowed.includes(wanted[option.name]) ? wanted[option.name] : allowed[0];
@@ -102,7 +106,7 @@ function resolveListed(arch, wanted) {
 const physmemKey = (bits) => (bits === null ? "none" : String(bits));
 
 function resolvePhysmem(arch, physmem, wanted) {
-  const option = optionOfForm(arch, "physmem");
+  const [option] = optionsOfForm(arch, "physmem");
   const asNumber = (key) => (key === "none" ? null : Number(key));
   const allowed = Object.keys(physmem.values).map(asNumber);
   const usual = asNumber(physmem.default);
@@ -119,35 +123,46 @@ function readAddress(text, pageSize) {
   return hex(number);
 }
 
-function resolveAddress(arch, pageSize, wanted) {
-  const option = optionOfForm(arch, "address");
-  if (!option) return [];
-  const text = wanted[option.name] ?? option.example;
-  return [{ option, value: readAddress(text, pageSize), usual: option.example }];
+function resolveAddresses(arch, pageSize, wanted) {
+  return optionsOfForm(arch, "address").map((option) => {
+    return { option, value: readAddress(wanted[option.name] ?? option.example, pageSize), usual: option.example };
+  });
+}
+
+// The levels that there are, from the PTE up: what their present words are, and below them what their softleaves are.
+function levelsOf(tables, softleaves) {
+  const joined = ([name, number]) => {
+    const present = DATA.presents[number];
+    const { layout = null, helpers = present.helpers } = softleaves[name] ?? {};
+    return [name, { layout, helpers, present }];
+  };
+  return Object.fromEntries(Object.entries(tables).map(joined));
 }
 
 // One configuration: the options as resolved, and what the data has for them. Only a bad address is refused here.
 function configure(archName, wanted = {}) {
   const arch = findArch(archName);
-  const { listed, key } = resolveListed(arch, wanted);
-  const numbers = arch.configurations[key];
-  const [pte, pmd, types, geometry, physmem] = numbers;
+  const { listed, key } = resolveKey(arch, listedOptions(arch), arch.configurations, wanted);
+  const [pte, pmd, types, geometry, physmem, view] = arch.configurations[key];
+  const views = DATA.views[view];
+  const ofPresent = resolveKey(arch, presentOptions(arch), views, wanted);
+  const tables = DATA.tables[views[ofPresent.key]];
   const memory = resolvePhysmem(arch, DATA.physmem[physmem], wanted);
-  const address = resolveAddress(arch, DATA.geometries[geometry].page_size, wanted);
+  const addresses = resolveAddresses(arch, DATA.geometries[geometry].page_size, wanted);
   const [pfnBits, migrationBits] = DATA.physmem[physmem].values[physmemKey(memory.value)];
   // in the order in which the architecture lists them
-  const choices = [...listed, memory, ...address];
+  const choices = [...listed, ...ofPresent.listed, memory, ...addresses];
   const inOrder = arch.options.map((option) => choices.find((choice) => choice.option.name === option.name));
   return {
     arch,
     choices: inOrder,
     options: Object.fromEntries(inOrder.map((choice) => [choice.option.name, choice.value])),
-    levels: { pte: DATA.levels[pte], pmd: DATA.levels[pmd] },
+    levels: levelsOf(tables, { pte: DATA.levels[pte], pmd: DATA.levels[pmd] }),
     types: DATA.types[types],
     geometry: DATA.geometries[geometry],
     pfnBits,
     migrationBits,
-    invalidPteTable: address.length ? BigInt(address[0].value) : 0n,
+    addresses: Object.fromEntries(addresses.map(({ option, value }) => [option.name, BigInt(value)])),
   };
 }
 
@@ -168,11 +183,22 @@ function configureExactly(archName, wanted = {}) {
 }
 
 function levelOf(configuration, level) {
-  if (!Object.hasOwn(configuration.levels, level)) throw new Refusal(`no level '${level}'; allowed: pte, pmd`);
-  return configuration.levels[level];
+  const { levels } = configuration;
+  if (!Object.hasOwn(levels, level)) throw new Refusal(`no level '${level}'; allowed: ${Object.keys(levels).join(", ")}`);
+  return levels[level];
 }
 
+// What expressions may name: the word, and the addresses of the configuration.
+const namesOf = (configuration, word) => ({ v: word, ...configuration.addresses });
+
 const fieldsOf = (layout) => layout.fields.map((number) => DATA.fields[number]);
+// The form of the words of a state: how a page's, a table's or a softleaf's bits are laid out.
+function formOf({ layout, present }, state) {
+  const number = { PRESENT: present.page, TABLE: present.table }[state];
+  if (number !== undefined) return DATA.forms[number];
+  return state === "SOFTLEAF" ? layout : null;
+}
+
 const flagsOf = (layout) => fieldsOf(layout).filter((field) => field.kind === "flag");
 // the flags that a layout has, in the library's order
 const flagNames = (layout) => DATA.flags.filter((flag) => flagsOf(layout).some((field) => field.name === flag));
@@ -190,9 +216,10 @@ function strayBits(layout, word) {
 
 // Name -> answer of the kernel's predicates.
 function askPredicates(configuration, level, word) {
-  const names = { v: word, invalid_pte_table: configuration.invalidPteTable };
-  const helpers = Object.entries(levelOf(configuration, level).helpers);
-  const asked = helpers.filter(([name]) => DATA.predicates.includes(name));
+  const names = namesOf(configuration, word);
+  const { helpers, present } = levelOf(configuration, level);
+  const isPredicate = (name) => helpers === present.helpers || DATA.predicates.includes(name);
+  const asked = Object.entries(helpers).filter(([name]) => isPredicate(name));
   return Object.fromEntries(asked.map(([name, number]) => [name, compute(number, names) !== 0n]));
 }
 
@@ -233,7 +260,7 @@ function bytesInMemory(arch, word) {
 // What the word says apart from type and offset, by the same names as in the library's record.
 function kindDetails(configuration, kind, offset) {
   const properties = DATA.kinds[kind];
-  if (properties.pfn) return { pfn: hex(pfnOf(configuration, offset)), ...migrationBits(configuration, kind, offset) };
+  if (properties.pfn) return migrationBits(configuration, kind, offset);
   return properties.marker ? { markers: markerNames(configuration.types, offset) } : {};
 }
 
@@ -245,8 +272,24 @@ function misread(layout, word) {
   return hazardsOf(layout).filter((hazard) => evaluate(hazard.entry.tree, names));
 }
 
+// The frame, the address and the attributes of a present word; of a softleaf the frame that its offset holds.
+function placeOf(configuration, level, state, word, kind, offset) {
+  const { present } = levelOf(configuration, level);
+  const number = { PRESENT: present.page, TABLE: present.table }[state];
+  if (number === undefined) {
+    const pfn = DATA.kinds[kind].pfn ? hex(pfnOf(configuration, offset)) : null;
+    return { pfn, address: null, attributes: [] };
+  }
+  const names = namesOf(configuration, word);
+  const address = compute(DATA.forms[number].address, names);
+  const isSet = (name) => Object.hasOwn(present.attributes, name) && compute(present.attributes[name], names) !== 0n;
+  const pfn = address / BigInt(configuration.geometry.page_size);
+  return { pfn: hex(pfn), address: hex(address), attributes: DATA.attributes.filter(isSet) };
+}
+
 function decodeWith(configuration, level, word) {
-  const { layout } = levelOf(configuration, level);
+  const found = levelOf(configuration, level);
+  const { layout } = found;
   const predicates = askPredicates(configuration, level, word);
   const state = stateOf(level, layout, predicates);
   const isLeaf = state === "SOFTLEAF";
@@ -254,6 +297,7 @@ function decodeWith(configuration, level, word) {
   const offset = isLeaf ? compute(layout.offset, { v: word }) : null;
   const kind = isLeaf ? kindOf(configuration.types, type, offset) : "NONE";
   const isSet = (flag) => isLeaf && flagsOf(layout).some((field) => field.name === flag && getField(field, word));
+  const form = formOf(found, state);
   return {
     arch: configuration.arch.name,
     kernel: configuration.options.kernel,
@@ -265,7 +309,9 @@ function decodeWith(configuration, level, word) {
     offset: isLeaf ? hex(offset) : null,
     ...Object.fromEntries(DATA.flags.map((flag) => [flag, isSet(flag)])),
     bytes: bytesInMemory(configuration.arch, word),
-    ...(isLeaf && { stray_bits: hex(strayBits(layout, word)), ...kindDetails(configuration, kind, offset) }),
+    ...placeOf(configuration, level, state, word, kind, offset),
+    ...(form && { stray_bits: hex(strayBits(form, word)) }),
+    ...(isLeaf && kindDetails(configuration, kind, offset)),
     predicates,
     hazards: misread(layout, word).map((hazard) => hazard.entries),
   };
@@ -333,17 +379,10 @@ function parseBytes(text, arch) {
 
 // --- the codec, for scripts -----------------------------------------------------------------------------------------
 
-function withAddress(archName, options, invalidPteTable) {
-  if (invalidPteTable === undefined) return options;
-  const option = optionOfForm(findArch(archName), "address");
-  return option ? { ...options, [option.name]: invalidPteTable } : options;
-}
-
 window.pmdswp = Object.freeze({
   // What a word is: the record of the library's `entry_record`, with `predicates` and `hazards`.
-  decode(archName, options, level, word, invalidPteTable) {
-    const wanted = withAddress(archName, options, invalidPteTable);
-    return decodeWith(configureExactly(archName, wanted), level, parseWord(word));
+  decode(archName, options, level, word) {
+    return decodeWith(configureExactly(archName, options), level, parseWord(word));
   },
   // The word that holds {type, offset, exclusive, soft_dirty, uffd}, as 0x text.
   encode(archName, options, level, fields) {
@@ -397,11 +436,13 @@ function orSay(place, action) {
 
 // --- the page: what it shows ----------------------------------------------------------------------------------------
 
+const USUAL_LEVEL = "pmd";
+
 // `wanted` has only the options that somebody chose: the others follow the defaults. The text is what counts; the
 // word is read out of it, with the architecture's byte order where it is bytes.
 const page = {
   arch: Object.keys(DATA.arches)[0],
-  level: "pmd",
+  level: USUAL_LEVEL,
   wanted: {},
   text: "",
   configuration: null,
@@ -412,6 +453,17 @@ const page = {
 
 const modeIsBytes = () => byId("mode-bytes").checked;
 const layoutOf = () => page.configuration.levels[page.level].layout;
+
+// The layout in which the bits of the word are shown: where the kernel sees no entry, that of a softleaf if one can be.
+function shownLayout(record) {
+  return formOf(page.configuration.levels[page.level], record.state) ?? layoutOf();
+}
+
+// The word as its fields are shown: what is stored inverted is turned back.
+function shownWord(record) {
+  const { plain } = page.configuration.levels[page.level].present;
+  return record.state === "PRESENT" ? compute(plain, namesOf(page.configuration, page.word)) : page.word;
+}
 
 function textOf(word) {
   return modeIsBytes() ? bytesInMemory(page.configuration.arch, word).match(/../g).join(" ") : hexWord(word);
@@ -428,16 +480,18 @@ function readText() {
   return modeIsBytes() ? parseBytes(page.text, page.configuration.arch) : parseWord(page.text);
 }
 
-function withoutAddress(wanted) {
-  const name = optionOfForm(findArch(page.arch), "address")?.name;
-  return Object.fromEntries(Object.entries(wanted).filter(([other]) => other !== name));
+function withoutAddresses(wanted) {
+  const names = optionsOfForm(findArch(page.arch), "address").map((option) => option.name);
+  return Object.fromEntries(Object.entries(wanted).filter(([other]) => !names.includes(other)));
 }
 
 // Everything, from what was chosen and typed.
 function render() {
   const configuration = orSay(byId("address-error"), () => configure(page.arch, page.wanted));
   // a bad address leaves nothing to decode with, only controls to show
-  page.configuration = configuration ?? configure(page.arch, withoutAddress(page.wanted));
+  page.configuration = configuration ?? configure(page.arch, withoutAddresses(page.wanted));
+  // a level that these options fold
+  if (!Object.hasOwn(page.configuration.levels, page.level)) page.level = USUAL_LEVEL;
   page.word = orSay(byId("word-error"), readText);
   if (!configuration) page.word = null;
   byId("word").setAttribute("aria-invalid", String(!byId("word-error").hidden));
@@ -462,11 +516,13 @@ function showValue(value) {
 function choose(option, value) {
   page.wanted[option.name] = value;
   const before = page.configuration.options;
+  const { level } = page;
   render();
   const followed = page.configuration.choices.filter(
     ({ option: { name }, value: now }) => name !== option.name && now !== before[name],
   );
   const changes = followed.map(({ option: { name }, value: now }) => `${name} is now ${showValue(now)}`);
+  if (page.level !== level) changes.push(`level is now ${page.level}`);
   say(byId("notice"), changes.length ? `Options that depend on ${option.name} followed: ${changes.join(", ")}.` : "");
 }
 
@@ -525,6 +581,10 @@ const controlsKey = () => `${page.configuration.arch.name} ${page.configuration.
 
 function renderControls() {
   byId("arch").value = page.configuration.arch.name;
+  const names = Object.keys(page.configuration.levels);
+  const items = names.map((name) => element("option", { value: name }, name.toUpperCase()));
+  if (byId("level").dataset.key !== sameList(names)) byId("level").replaceChildren(...items);
+  byId("level").dataset.key = sameList(names);
   byId("level").value = page.level;
   const box = byId("options");
   if (box.dataset.key !== controlsKey()) {
@@ -585,6 +645,11 @@ function* sampleFields(layout) {
 }
 
 function* sampleWords(layout) {
+  const { samples } = page.configuration.levels[page.level].present;
+  if (!layout) {
+    yield* Object.entries(samples).map(([name, word]) => [name, BigInt(word)]);
+    return;
+  }
   const words = [];
   for (const [name, fields] of sampleFields(layout)) {
     const word = BigInt(encodeWith(page.configuration, page.level, fields));
@@ -593,6 +658,7 @@ function* sampleWords(layout) {
   }
   const unused = fieldsOf(layout).find((field) => field.kind === "zero");
   if (unused && words.length) yield ["stray bit", words[0] | putField(unused, 1n)];
+  yield* Object.entries(samples).map(([name, word]) => [name, BigInt(word)]);
   for (const hazard of hazardsOf(layout)) {
     const fields = hazardousFields(layout, hazard);
     if (fields) yield [`hazard: ${hazard.entries}`, BigInt(encodeWith(page.configuration, page.level, fields))];
@@ -606,10 +672,8 @@ function sampleButton([name, word]) {
 }
 
 function renderSamples() {
-  const layout = layoutOf();
   const label = element("span", { className: "hint" }, "Try:");
-  byId("samples").hidden = !layout;
-  byId("samples").replaceChildren(label, ...(layout ? [...sampleWords(layout)].map(sampleButton) : []));
+  byId("samples").replaceChildren(label, ...[...sampleWords(layoutOf())].map(sampleButton));
 }
 
 // --- the page: build from fields ------------------------------------------------------------------------------------
@@ -808,15 +872,28 @@ const spaced = (bytes) => bytes.match(/../g).join(" ");
 function leafText(record) {
   const set = DATA.flags.filter((flag) => record[flag]);
   if (record.markers) return [record.markers.join(" ") || "no known bit", ...set].join(" ");
-  const where = record.pfn ? `pfn ${record.pfn}` : `offset ${record.offset}`;
-  const bits = record.pfn ? DATA.softleaf.above_pfn.filter((name) => record[name]) : [];
+  const where = record.pfn === null ? `offset ${record.offset}` : `pfn ${record.pfn}`;
+  const bits = DATA.softleaf.above_pfn.filter((name) => record[name]);
   return [`type ${record.type}`, where, ...bits, ...set].join(" ");
+}
+
+// The attributes that mean something in a word of this state.
+function toldAttributes(record) {
+  const { table_attributes: ofTables } = page.configuration.levels[page.level].present;
+  return record.attributes.filter((name) => record.state !== "TABLE" || ofTables.includes(name));
+}
+
+// What a present word says, in short: the same words as on the command line.
+function presentText(record) {
+  if (record.address === null) return "";
+  const where = record.state === "PRESENT" ? `pfn ${record.pfn}` : `at ${record.address}`;
+  return [where, ...toldAttributes(record)].join(" ");
 }
 
 function renderVerdict(record) {
   const isLeaf = record.state === "SOFTLEAF";
   const warnings = [];
-  if (isLeaf && BigInt(record.stray_bits)) warnings.push(`Stray bits ${record.stray_bits}: no kernel writes this.`);
+  if (record.stray_bits && BigInt(record.stray_bits)) warnings.push(`Stray bits ${record.stray_bits}: no kernel writes this.`);
   if (isLeaf && record.level === "pmd" && !page.configuration.types.pmd_kinds.includes(record.kind)) {
     warnings.push(`No PMD of kernel ${record.kernel} holds this kind.`);
   }
@@ -826,18 +903,21 @@ function renderVerdict(record) {
   const name = element("strong", {}, isLeaf ? record.kind : record.state);
   const meaning = isLeaf ? ` ${DATA.kinds[record.kind].meaning}` : "";
   byId("verdict").replaceChildren(
-    element("p", { className: "state" }, name, isLeaf ? ` ${leafText(record)}` : ""),
+    element("p", { className: "state" }, name, ` ${isLeaf ? leafText(record) : presentText(record)}`),
     element("p", {}, `${DATA.states[record.state]}${meaning}`),
     ...warnings.map((text) => element("p", { className: "warning" }, text)),
   );
 }
 
 function layoutNote(record) {
-  if (!layoutOf()) {
+  if (!shownLayout(record)) {
     const where = `${page.level.toUpperCase()} of ${record.arch} kernel ${record.kernel}`;
-    return `With these options no ${where} holds a software leaf, so its bits have no fields.`;
+    return `With these options no ${where} holds a software leaf, so these bits have no fields.`;
   }
-  if (record.state === "SOFTLEAF") return "";
+  if (shownWord(record) !== page.word) {
+    return "The address is stored inverted: among the fields it is turned back, and so is every bit of it below.";
+  }
+  if (formOf(page.configuration.levels[page.level], record.state)) return "";
   return `The kernel takes this word for ${record.state}; below is what its bits would say in a swap entry.`;
 }
 
@@ -861,14 +941,36 @@ function commandText(record) {
   return ["pmdswp decode", record.arch, record.raw, ...level, ...others].join(" ");
 }
 
+const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+
+// A power of two of bytes, in the largest unit that leaves no fraction.
+function sizeText(shift) {
+  const perUnit = Math.log2(KIBI);
+  const unit = Math.min(Math.floor(shift / perUnit), UNITS.length - 1);
+  return `${2 ** (shift - unit * perUnit)} ${UNITS[unit]}`;
+}
+
+function presentFacts(record) {
+  const { shift } = page.configuration.levels[page.level].present;
+  const isPage = record.state === "PRESENT";
+  return [
+    ...(isPage ? [["PFN", code(record.pfn)]] : []),
+    ["address", code(record.address)],
+    [isPage ? "maps" : "covers", sizeText(shift)],
+    ["attributes", toldAttributes(record).join(" ") || "none"],
+    ["stray bits", BigInt(record.stray_bits) ? code(record.stray_bits) : "none"],
+  ];
+}
+
 function factsOf(record) {
   const facts = [["word", code(record.raw)], ["in memory", code(spaced(record.bytes))], ["state", record.state]];
+  if (record.address !== null) return [...facts, ...presentFacts(record)];
   if (record.state !== "SOFTLEAF") return facts;
   const offset = BigInt(record.offset);
   const val = evaluate(DATA.softleaf.val.tree, { type: BigInt(record.type), offset });
   facts.push(["kind", record.kind], ["type", code(String(record.type))]);
   facts.push(["offset", code(`${record.offset} = ${offset}`)]);
-  if (record.pfn) {
+  if (record.pfn !== null) {
     const pageSize = BigInt(page.configuration.geometry.page_size);
     facts.push(["PFN", code(record.pfn)], ["address", code(hex(BigInt(record.pfn) * pageSize))]);
     facts.push(...DATA.softleaf.above_pfn.map((name) => [name, yesNo(record[name])]));
@@ -911,7 +1013,8 @@ function complaint(field, word) {
 function fieldValue(field, word) {
   const number = getField(field, word);
   const text = complaint(field, word);
-  const shown = code(field.width > 1 ? hex(number) : String(number));
+  const inPlace = field.address_bit === undefined ? number : number << BigInt(field.address_bit);
+  const shown = code(field.width > 1 ? hex(inPlace) : String(number));
   return text ? [shown, element("span", { className: "complaint" }, text)] : shown;
 }
 
@@ -923,12 +1026,12 @@ function fieldRow(field, word) {
   return [...places, String(field.width), swatch, code(field.kernel_name), fieldValue(field, word), ...said];
 }
 
-function renderFields(layout) {
+function renderFields(layout, word) {
   byId("fields-panel").hidden = !layout;
   if (!layout) return;
   const isMsb0 = page.configuration.arch.msb0;
   const heads = ["bits", ...(isMsb0 ? ["MSB0"] : []), "width", "field", "kernel name", "value", "meaning", "since"];
-  const rows = fieldsOf(layout).reverse().map((field) => fieldRow(field, page.word));
+  const rows = fieldsOf(layout).reverse().map((field) => fieldRow(field, word));
   byId("fields").replaceChildren(table("fields", heads, rows));
 }
 
@@ -939,6 +1042,20 @@ function renderPredicates(record) {
     return [mark(truth), code(name), code(DATA.expressions[helpers[name]].text)];
   });
   byId("predicates").replaceChildren(table("predicates", ["answer", "helper", "expression"], rows));
+}
+
+// Above the PTE the kernel's helper has another name where a level is folded into the next: the attribute's stands here.
+function renderAttributes(record) {
+  const { attributes, table_attributes: ofTables } = page.configuration.levels[page.level].present;
+  const names = Object.keys(attributes).filter((name) => record.state !== "TABLE" || ofTables.includes(name));
+  const isPresent = record.address !== null && names.length > 0;
+  byId("attributes-panel").hidden = !isPresent;
+  if (!isPresent) return;
+  const rows = names.map((name) => {
+    const mark = record.attributes.includes(name) ? ["true", "✓ true"] : ["false", "✗ false"];
+    return [element("span", { className: mark[0] }, mark[1]), name, code(DATA.expressions[attributes[name]].text)];
+  });
+  byId("attributes").replaceChildren(table("predicates", ["answer", "attribute", "expression"], rows));
 }
 
 function hazardItem(hazard, concerns) {
@@ -957,25 +1074,27 @@ function renderHazards(layout) {
   byId("hazards-hint").textContent = known.length
     ? `Entries that a ${level} of this configuration can store and that the kernel reads as something else.`
     : `None is known: the kernel reads every entry that a ${level} of this configuration can store as what it is.`;
-  if (!layout) byId("hazards-hint").textContent = "No entry can be stored here, so none can be misread.";
+  if (!layout) byId("hazards-hint").textContent = "No softleaf can be stored here, so none can be misread.";
   const first = concerned.map((hazard) => hazardItem(hazard, true));
   byId("hazards").replaceChildren(...first, ...others.map((hazard) => hazardItem(hazard, false)));
 }
 
 function renderResult() {
   const hasWord = page.word !== null;
-  for (const id of ["result", "fields-panel", "predicates-panel", "hazards-panel"]) byId(id).hidden = !hasWord;
+  const panels = ["result", "fields-panel", "attributes-panel", "predicates-panel", "hazards-panel"];
+  for (const id of panels) byId(id).hidden = !hasWord;
   if (!hasWord) return;
-  const layout = layoutOf();
   const record = decodeWith(page.configuration, page.level, page.word);
+  const layout = shownLayout(record);
   renderVerdict(record);
   say(byId("layout-note"), layoutNote(record));
   renderRuler(layout);
   byId("legend").textContent = legendText(layout);
   renderHolds(record);
-  renderFields(layout);
+  renderFields(layout, shownWord(record));
+  renderAttributes(record);
   renderPredicates(record);
-  renderHazards(layout);
+  renderHazards(layoutOf());
 }
 
 // --- the page: links ------------------------------------------------------------------------------------------------
@@ -1008,7 +1127,7 @@ function linkedValue(option, text) {
 // What a link asks for and cannot have.
 function unmet(parts) {
   const { options } = page.configuration;
-  const refused = Object.keys(withoutAddress(page.wanted)).filter((name) => options[name] !== page.wanted[name]);
+  const refused = Object.keys(withoutAddresses(page.wanted)).filter((name) => options[name] !== page.wanted[name]);
   const unknown = [...parts.keys()].filter((name) => !LINKED.includes(name) && !Object.hasOwn(options, name));
   const level = parts.get("level") ?? page.level;
   return [
@@ -1027,7 +1146,7 @@ function readLink() {
     return;
   }
   page.arch = arch.name;
-  page.level = parts.get("level") === "pte" ? "pte" : "pmd";
+  page.level = parts.get("level") ?? USUAL_LEVEL;
   const asked = arch.options.filter((option) => parts.has(option.name));
   page.wanted = Object.fromEntries(asked.map((option) => [option.name, linkedValue(option, parts.get(option.name))]));
   page.text = parts.get("word") ?? "";

@@ -1,0 +1,250 @@
+"""Faults on a PTE: the path that everything falls back to."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+from pmdswp.model.mechanisms.migration import migration_entry_wait
+from pmdswp.model.mechanisms.rmap import (
+    folio_add_new_anon_rmap,
+    folio_remove_rmap_pte,
+    maybe_mapped_shared,
+    total_mapcount,
+)
+from pmdswp.model.mechanisms.swap import (
+    folio_free_swap,
+    swap_cache_add_folio,
+    swap_cache_del_folio,
+    swap_put_entries_direct,
+)
+from pmdswp.model.mechanisms.swapin import entry_bits, swap_read_folio, swapin_sync
+from pmdswp.model.mechanisms.zeropage import is_zero_pte
+from pmdswp.model.state.failures import FailPoint
+from pmdswp.model.state.kernel import Kernel
+from pmdswp.model.state.memory import Folio, SwapDevice
+from pmdswp.model.state.mm import Vma
+from pmdswp.model.state.pgtable import DIRTY, UFFD, WRITE, YOUNG, Pmd, PteTable, leaf_of
+from pmdswp.softleaf import Entry, SoftLeafType, State
+
+__all__ = ["VmFault", "Vmf", "handle_pte_fault", "may_map_writable"]
+
+
+class VmFault(enum.Enum):
+    """How a fault ended."""
+
+    DONE = "done"
+    RETRY = "retry"
+    """Nothing was done, or not enough: the access is tried again."""
+    SIGBUS = "SIGBUS"
+    OOM = "ENOMEM"
+
+    @property
+    def signal(self) -> str:
+        """What user space gets of it: nothing, a signal, or ENOMEM for the death by lack of memory."""
+        return self.value if self in (VmFault.SIGBUS, VmFault.OOM) else ""
+
+
+class Vmf(NamedTuple):
+    """One fault on a PTE: the kernel's `struct vm_fault`."""
+
+    vma: Vma
+    address: int
+    table: PteTable
+    i: int
+    write: bool
+
+
+def handle_pte_fault(m: Kernel, vma: Vma, address: int, pmd: Pmd, *, write: bool) -> VmFault:
+    """`handle_pte_fault`."""
+    if pmd.table is None:
+        table = vma.mm.alloc_table()
+        if table is None:
+            return VmFault.OOM
+        vma.mm.install_table(pmd, table)
+    table = pmd.ptes()
+    vmf = Vmf(vma, address, table, (address & m.pmd_size - 1) >> m.page_shift, write)
+    entry = m.pte_entries[table.words[vmf.i]]
+    if entry.state is State.NONE:
+        return _do_anonymous_page(m, vmf)
+    if entry.state is State.PRESENT:
+        return _do_wp_page(m, vmf)
+    if entry.kind is SoftLeafType.SWAP:
+        return _do_swap_page(m, vmf, entry)
+    if entry.kind is SoftLeafType.MARKER:
+        return VmFault.SIGBUS
+    migration_entry_wait(m, entry)
+    return VmFault.RETRY
+
+
+def _new_page(m: Kernel, vmf: Vmf, token: int) -> None:
+    folio = m.alloc_folio([token])
+    folio_add_new_anon_rmap(folio, vmf.vma, vmf.address, exclusive=True)
+    folio.mapcount[0] = 1
+    folio.exclusive = 1
+    vmf.table.words[vmf.i] = m.words.mk_pte(folio.pfn)
+    vmf.table.bits[vmf.i] = WRITE | DIRTY | YOUNG | m.soft_dirty_bit
+
+
+def _do_anonymous_page(m: Kernel, vmf: Vmf) -> VmFault:
+    if vmf.vma.uffd_missing and m.uffd_sigbus:
+        return VmFault.SIGBUS
+    if not vmf.write:
+        vmf.table.words[vmf.i], vmf.table.bits[vmf.i] = m.zero_pte, YOUNG
+        return VmFault.DONE
+    if m.fails(FailPoint.ALLOC_FOLIO):
+        return VmFault.OOM
+    _new_page(m, vmf, 0)
+    vmf.vma.mm.anonpages += 1
+    return VmFault.DONE
+
+
+def _do_swap_page(m: Kernel, vmf: Vmf, entry: Entry) -> VmFault:
+    """`do_swap_page`: find or read the folio, lock it, and map it if it has data."""
+    device, slot = m.swap_slot(entry)
+    folio = device.cache[slot]
+    if folio is None and _passes_cache_by(m, device, slot):
+        m.rule("B.10")
+        return _swapin_direct(m, vmf, entry, device, slot)
+    if folio is None:
+        folio = swapin_sync(m, device, slot, 1)
+        if folio is None:
+            return VmFault.OOM
+        m.event("PGMAJFAULT")
+    if m.fails(FailPoint.LOCK_FOLIO):
+        return VmFault.RETRY
+    if not folio.uptodate:
+        return VmFault.SIGBUS
+    _map_swapped_in(m, vmf, entry, folio, device)
+    return _do_wp_page(m, vmf) if vmf.write and not vmf.table.bits[vmf.i] & WRITE else VmFault.DONE
+
+
+def _map_swapped_in(m: Kernel, vmf: Vmf, entry: Entry, folio: Folio, device: SwapDevice) -> None:
+    """Map one page, or all of a large folio if the entries around are those of its slots."""
+    vma, first, page, nr = vmf.vma, vmf.i, leaf_of(entry).offset - folio.offset, 1
+    if folio.nr > 1 and _maps_all_of(m, vmf, entry, folio):
+        first, page, nr = first - page, 0, folio.nr
+    exclusive = entry.exclusive and not (folio.writeback and device.stable_writes)
+    if folio.anon_vma is None:
+        folio_add_new_anon_rmap(folio, vma, vmf.address - (page << m.page_shift), exclusive=exclusive)
+    for step in range(nr):
+        folio.mapcount[page + step] += 1
+    swap_put_entries_direct(m, device, folio.offset + page, nr, keep_cache=True)
+    vma.mm.anonpages += nr
+    vma.mm.swapents -= nr
+    if _may_drop_cache(m, vmf, device, folio, nr, exclusive=exclusive):
+        folio_free_swap(m, folio)
+    exclusive = exclusive or (folio.device is None and folio.ref_count() == nr == folio.nr)
+    bits = entry_bits(entry) | YOUNG
+    if exclusive:
+        folio.exclusive |= ((1 << nr) - 1) << page
+        if may_map_writable(m, vma, entry):
+            bits |= WRITE | (m.dirty_bits if vmf.write else 0)
+    for step in range(nr):
+        vmf.table.words[first + step] = m.words.mk_pte(folio.pfn + page + step)
+        vmf.table.bits[first + step] = bits
+
+
+def _may_drop_cache(m: Kernel, vmf: Vmf, device: SwapDevice, folio: Folio, nr: int, *, exclusive: bool) -> bool:
+    """`should_try_to_free_swap`."""
+    if vmf.vma.locked:
+        return True
+    if not m.base.swapin_through_cache:
+        return vmf.write and folio.ref_count() == nr + folio.nr
+    return device.synchronous or (vmf.write and exclusive)
+
+
+def _passes_cache_by(m: Kernel, device: SwapDevice, slot: int) -> bool:
+    return not m.base.swapin_through_cache and device.synchronous and device.count[slot] == 1
+
+
+def _swapin_direct(m: Kernel, vmf: Vmf, entry: Entry, device: SwapDevice, slot: int) -> VmFault:
+    """A page that was never in the swap cache: nobody else has it, and it is clean."""
+    if m.fails(FailPoint.ALLOC_FOLIO):
+        return VmFault.OOM
+    folio = m.alloc_folio([0])
+    folio.uptodate = False
+    swap_cache_add_folio(folio, device, slot)
+    swap_read_folio(m, folio)
+    m.event("PGMAJFAULT")
+    if not folio.uptodate:
+        swap_cache_del_folio(m, folio)
+        return VmFault.SIGBUS
+    vma = vmf.vma
+    folio_add_new_anon_rmap(folio, vma, vmf.address, exclusive=True)
+    folio.mapcount[0], folio.exclusive = 1, 1
+    swap_put_entries_direct(m, device, slot, 1, keep_cache=True)
+    swap_cache_del_folio(m, folio)
+    folio.dirty = False
+    vma.mm.anonpages += 1
+    vma.mm.swapents -= 1
+    bits = entry_bits(entry) | YOUNG
+    if may_map_writable(m, vma, entry):
+        bits |= WRITE | (m.dirty_bits if vmf.write else 0)
+    vmf.table.words[vmf.i], vmf.table.bits[vmf.i] = m.words.mk_pte(folio.pfn), bits
+    return _do_wp_page(m, vmf) if vmf.write and not bits & WRITE else VmFault.DONE
+
+
+def may_map_writable(m: Kernel, vma: Vma, entry: Entry) -> bool:
+    """Whether nobody waits for the next write to what was swapped: neither userfaultfd nor soft-dirty tracking."""
+    awaits_soft_dirty = m.soft_dirty_bit and not vma.soft_dirty and not entry.soft_dirty
+    return vma.write and not (vma.is_armed and entry.uffd) and not awaits_soft_dirty
+
+
+def _maps_all_of(m: Kernel, vmf: Vmf, entry: Entry, folio: Folio) -> bool:
+    """Whether the PTEs around name all slots of the folio, in order and with the same flags, in this VMA."""
+    swp_type, slot = leaf_of(entry)
+    first = vmf.i - (slot - folio.offset)
+    start = vmf.address - (vmf.i - first << m.page_shift)
+    end = start + (folio.nr << m.page_shift)
+    if first < 0 or first + folio.nr > m.nr or start < vmf.vma.start or end > vmf.vma.end:
+        return False
+    for step, word in enumerate(vmf.table.words[first : first + folio.nr]):
+        other = m.pte_entries[word]
+        if other.leaf != (swp_type, folio.offset + step) or other.flags != entry.flags:
+            return False
+    return True
+
+
+def _do_wp_page(m: Kernel, vmf: Vmf) -> VmFault:
+    """A write to a page that is mapped read-only: reuse it if nobody else can see it, else copy it."""
+    table, i = vmf.table, vmf.i
+    if vmf.vma.uffd_rwp and table.bits[i] & UFFD:
+        return VmFault.DONE
+    if vmf.vma.uffd_wp and table.bits[i] & UFFD:
+        m.event("UFFD_WP")
+        table.bits[i] &= ~UFFD
+    if is_zero_pte(m, table.words[i]):
+        m.rule("B.9")
+        return _do_anonymous_page(m, vmf)
+    pfn = m.words.pfn(table.words[i])
+    folio = m.mem_map[pfn]
+    page = pfn - folio.pfn
+    if not folio.exclusive >> page & 1:
+        if not _can_reuse(m, folio):
+            return _wp_page_copy(m, vmf, folio, page)
+        folio.exclusive |= 1 << page
+    table.bits[i] |= WRITE | DIRTY | YOUNG | m.soft_dirty_bit
+    return VmFault.DONE
+
+
+def _can_reuse(m: Kernel, folio: Folio) -> bool:
+    """`wp_can_reuse_anon_folio`: whether nobody else can see the folio, once its swap copy is dropped if it can be."""
+    if folio.nr > 1:
+        m.rule("B.10")
+        if not m.base.large_reuse or total_mapcount(folio) <= 1 or maybe_mapped_shared(m, folio):
+            return False
+    elif folio.ref_count() > 1 + (folio.device is not None):
+        return False
+    folio_free_swap(m, folio)
+    return folio.device is None and (folio.nr > 1 or folio.ref_count() == 1)
+
+
+def _wp_page_copy(m: Kernel, vmf: Vmf, folio: Folio, page: int) -> VmFault:
+    if m.fails(FailPoint.ALLOC_FOLIO):
+        return VmFault.OOM
+    _new_page(m, vmf, folio.data[page])
+    folio_remove_rmap_pte(m, folio, page)
+    if folio.device is not None and not folio.is_mapped:
+        folio_free_swap(m, folio)
+    return VmFault.DONE

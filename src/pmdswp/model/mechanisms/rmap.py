@@ -1,0 +1,125 @@
+"""Reverse mapping: who maps a folio, and what happens to the folio when that ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pmdswp.model.state.kernel import Kernel
+from pmdswp.model.state.memory import Folio
+from pmdswp.model.state.mm import AnonVma, Vma
+from pmdswp.model.state.pgtable import Pmd, PteTable
+
+__all__ = ["Mapped", "folio_remove_rmap_pmd", "folio_remove_rmap_pte", "mappings", "page_vma_mapped_walk"]
+
+
+class Mapped(NamedTuple):
+    """One entry that an rmap walk found: a PMD if `table` is None, else slot `i` of the table, page `page`."""
+
+    vma: Vma
+    address: int
+    pmd: Pmd
+    table: PteTable | None
+    i: int
+    page: int
+
+
+def page_vma_mapped_walk(
+    m: Kernel, folio: Folio, is_pmd: Callable[[int], bool], is_pte: Callable[[int, int], bool]
+) -> list[Mapped]:
+    """Every entry within the VMAs of the folio's anon_vma that `is_pmd(word)` or `is_pte(word, page)` accepts.
+
+    Found by the folio's index alone, as in the kernel: a mapping of a wrongly anchored folio is not found.
+    """
+    found: list[Mapped] = []
+    if folio.anon_vma is None:
+        return found
+    for vma in folio.anon_vma.vmas:
+        offset = folio.index - vma.pgoff
+        pages = vma.end - vma.start >> m.page_shift
+        first, last = max(offset, 0), min(offset + folio.nr, pages)
+        for haddr, start, end, pmd in vma.mm.populated(
+            vma.start + (first << m.page_shift), vma.start + (last << m.page_shift)
+        ):
+            page = (start - vma.start >> m.page_shift) - offset
+            if pmd.table is None:
+                if is_pmd(pmd.word):
+                    found.append(Mapped(vma, haddr, pmd, None, 0, page))
+                continue
+            i = start - haddr >> m.page_shift
+            for step, word in enumerate(pmd.table.words[i : end - haddr >> m.page_shift]):
+                if is_pte(word, page + step):
+                    found.append(Mapped(vma, start + (step << m.page_shift), pmd, pmd.table, i + step, page + step))
+    return found
+
+
+def mappings(m: Kernel, folio: Folio) -> list[Mapped]:
+    """The present entries that map the folio. Swap PMDs are no mappings: no rmap walk ever visits one."""
+    m.rule("6.22")
+    huge, mk_pte, pfn = m.words.mk_huge_pmd(folio.pfn), m.words.mk_pte, folio.pfn
+    return page_vma_mapped_walk(m, folio, huge.__eq__, lambda word, page: word == mk_pte(pfn + page))
+
+
+def total_mapcount(folio: Folio) -> int:
+    """`folio_mapcount`: how many PTEs and PMDs map the folio or a page of it."""
+    return folio.entire_mapcount + sum(folio.mapcount)
+
+
+def maybe_mapped_shared(m: Kernel, folio: Folio) -> bool:
+    """Whether more than one process maps the folio: known, or in older kernels guessed (`Base.exact_sharing`)."""
+    count = total_mapcount(folio)
+    if folio.nr == 1 or count <= 1:
+        return count > 1
+    if folio.entire_mapcount:
+        return True
+    if not m.base.exact_sharing:
+        return count > folio.nr or folio.mapcount[0] > 1
+    found = mappings(m, folio)
+    return max(folio.mapcount) > 1 or any(one.vma.mm is not found[0].vma.mm for one in found)
+
+
+def folio_add_new_anon_rmap(folio: Folio, vma: Vma, address: int, *, exclusive: bool) -> None:
+    """Anchor a folio: a shared one belongs to the root of the anon_vma, where every relative finds it."""
+    anon_vma = anon_vma_prepare(vma)
+    folio.anon_vma = anon_vma if exclusive else anon_vma.root
+    folio.index = vma.linear_index(address)
+
+
+def anon_vma_prepare(vma: Vma) -> AnonVma:
+    """The anon_vma of a VMA; at the first page it gets one, if it can that of a neighbour with which it could merge."""
+    if vma.anon_vma is None:
+        vma.anon_vma = _reusable_anon_vma(vma) or AnonVma()
+        vma.link([vma.anon_vma])
+    return vma.anon_vma
+
+
+def _reusable_anon_vma(vma: Vma) -> AnonVma | None:
+    """`find_mergeable_anon_vma`: protection does not matter here, and the next VMA goes before the one before."""
+    before = next((other for other in vma.mm.vmas if other.end == vma.start), None)
+    after = next((other for other in vma.mm.vmas if other.start == vma.end), None)
+    for other, left, right in ((after, vma, after), (before, before, vma)):
+        if other is None or left is None or right is None or other.anon_vma is None or other.is_fork_child:
+            continue
+        if left.has_flags_of(right, but=("read", "write")) and left.linear_index(left.end) == right.pgoff:
+            return other.anon_vma
+    return None
+
+
+def folio_remove_rmap_pmd(m: Kernel, folio: Folio) -> None:
+    """A PMD no longer maps the folio."""
+    folio.entire_mapcount -= 1
+    if not folio.is_mapped:
+        folio.exclusive = 0
+    _folio_put(m, folio)
+
+
+def folio_remove_rmap_pte(m: Kernel, folio: Folio, page: int) -> None:
+    """A PTE no longer maps a page of the folio."""
+    folio.mapcount[page] -= 1
+    if not folio.is_mapped:
+        folio.exclusive = 0
+    _folio_put(m, folio)
+
+
+def _folio_put(m: Kernel, folio: Folio) -> None:
+    m.folio_put(folio)

@@ -1,0 +1,33 @@
+"""The shared zero page: one frame of zeros that any PTE may map. It belongs to no folio and counts for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pmdswp.model.mechanisms.rmap import folio_remove_rmap_pte, mappings
+from pmdswp.model.state.kernel import Kernel
+from pmdswp.model.state.memory import Folio
+from pmdswp.model.state.pgtable import SOFT_DIRTY, UFFD, YOUNG
+
+__all__ = ["is_zero_pte", "map_unused_to_zeropage"]
+
+
+def is_zero_pte(m: Kernel, word: int) -> bool:
+    """`is_zero_pfn`: whether a PTE maps the shared zero page."""
+    return word == m.zero_pte
+
+
+def map_unused_to_zeropage(m: Kernel, pieces: Iterable[Folio]) -> None:
+    """`try_to_map_unused_to_zeropage`: what a folio that was split left behind of zeros gives its frames back."""
+    for piece in pieces:
+        if piece.nr > 1 or piece.data[0] or not piece.is_mapped:
+            continue
+        found = mappings(m, piece)
+        if any(mapped.vma.locked for mapped in found):
+            continue
+        for mapped in found:
+            table = mapped.pmd.ptes()
+            table.words[mapped.i] = m.zero_pte
+            table.bits[mapped.i] = table.bits[mapped.i] & (SOFT_DIRTY | UFFD) | YOUNG
+            mapped.vma.mm.anonpages -= 1
+            folio_remove_rmap_pte(m, piece, 0)

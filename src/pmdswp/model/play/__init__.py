@@ -1,0 +1,1 @@
+"""Machines, processes and steps; invariants and selftests over them."""

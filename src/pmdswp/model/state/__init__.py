@@ -1,0 +1,1 @@
+"""What the kernel keeps: page tables, folios, address spaces, swap devices; its choices and its rules."""

@@ -1,0 +1,114 @@
+"""What every part of a kernel may ask for: geometry, words, notes of rules and events, and whether to fail now."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from pmdswp.arch import Arch
+from pmdswp.model.state.base import Base
+from pmdswp.model.state.failures import FailPoint
+from pmdswp.model.state.pgtable import DIRTY, SOFT_DIRTY, UFFD, Decoded
+from pmdswp.model.state.present import present_words
+from pmdswp.model.state.rules import RULES
+from pmdswp.model.state.switches import Switches
+from pmdswp.softleaf import SoftLeafType
+
+__all__ = ["Services"]
+
+_FIRST_PFN = 1 << 20
+"""Far above any swap offset in use, so that an offset taken for a PFN is noticed."""
+
+
+_ZERO_PFN = 1
+"""The frame of the shared zero page, which no folio has."""
+
+_DIRTY_IS_SOFT_DIRTY = frozenset({"x86_64", "s390x", "ppc64", "riscv64"})
+"""Architectures whose `pte_mkdirty()` sets the soft-dirty bit too, as read in the headers of 7.3."""
+
+
+class Services:
+    """The kernel without its memory: what is fixed for a machine, and the notes that it takes.
+
+    `pmd_swap` is whether reclaim may leave PMD swap entries. `step_rules` are the rules obeyed since a step began, and
+    `note` names the failures that came about in it; `rules_used` are all rules that were ever obeyed.
+    """
+
+    def __init__(self, arch: Arch, switches: Switches, base: Base, *, pmd_swap: bool) -> None:
+        self.base = base
+        self.arch = arch
+        self.switches = switches
+        self.pmd_swap = pmd_swap and arch.has_pmd_swap
+        self.nr = arch.hpage_pmd_nr
+        self.page_size = arch.page_size
+        self.page_shift = arch.page_shift
+        self.pmd_size = arch.pmd_size
+        flags = arch.pte_layout.flags
+        self.soft_dirty_bit = SOFT_DIRTY if "soft_dirty" in flags else 0
+        self.uffd_bit = UFFD if "uffd" in flags else 0
+        self.dirty_bits = DIRTY | (self.soft_dirty_bit if arch.name in _DIRTY_IS_SOFT_DIRTY else 0)
+        """What `pte_mkdirty()` sets."""
+        self.words = present_words(arch)
+        self.zero_pte = self.words.mk_pte(_ZERO_PFN)
+        """The PTE that maps the shared zero page."""
+        self.pte_entries = Decoded(arch.decode_pte)
+        self.pmd_entries = Decoded(arch.decode_pmd)
+        self.events: Counter[str] = Counter()
+        self.step_rules: dict[str, None] = {}
+        self.note = ""
+        self.rules_used: set[str] = set()
+        self.lost_data = False
+        """Whether a read has failed: poisoned pages and SIGBUS are right from then on."""
+        self._armed: Counter[FailPoint] = Counter()
+        self._passing: Counter[FailPoint] = Counter()
+        self._next_pfn = _FIRST_PFN
+        self._next_token = 1
+
+    def rule(self, *ids: str) -> None:
+        """Note that these rules of the series are being obeyed."""
+        for rule in ids:
+            self.step_rules[rule] = None
+            if rule not in self.rules_used:
+                if rule not in RULES:
+                    raise KeyError(rule)
+                self.rules_used.add(rule)
+
+    def fail_next(self, point: FailPoint | str, times: int = 1, *, after: int = 0) -> None:
+        """Let the next time (or times) that `point` is passed fail, once it was passed `after` times without."""
+        self._armed[FailPoint(point)] += times
+        self._passing[FailPoint(point)] += after
+
+    def clear_failures(self) -> None:
+        """Let nothing fail that has not failed yet."""
+        self._armed.clear()
+        self._passing.clear()
+
+    def fails(self, point: FailPoint) -> bool:
+        """Whether `point` is to fail now; asked once per passing."""
+        if not self._armed or not self._armed[point]:
+            return False
+        if self._passing[point]:
+            self._passing[point] -= 1
+            return False
+        self._armed[point] -= 1
+        self.note = f"{self.note} {point}".lstrip()
+        return True
+
+    def event(self, name: str) -> None:
+        """`count_vm_event`."""
+        self.events[name] += 1
+
+    def token(self) -> int:
+        """Contents that no page had before."""
+        self._next_token += 1
+        return self._next_token
+
+    def alloc_pfn(self, nr: int) -> int:
+        """Frames that were never in use before, aligned to their number."""
+        pfn = -(-self._next_pfn // nr) * nr
+        self._next_pfn = pfn + nr
+        return pfn
+
+    def swp_type(self, kind: SoftLeafType) -> int:
+        """The type number of a special kind."""
+        number = self.arch.swp_types[kind]
+        return number if isinstance(number, int) else number.start

@@ -1,0 +1,215 @@
+"""madvise: FREE, COLD, PAGEOUT (6.16 to 6.18) and WILLNEED (patch 7)."""
+
+from __future__ import annotations
+
+from pmdswp.model.mechanisms.migration import pmd_to_softleaf_folio
+from pmdswp.model.mechanisms.rmap import maybe_mapped_shared, total_mapcount
+from pmdswp.model.mechanisms.split import split_folio, split_huge_pmd
+from pmdswp.model.mechanisms.swap import folio_free_swap, swap_pmd_cache_lookup, swap_zero_in_part
+from pmdswp.model.mechanisms.swapin import read_swap_cache_async, swapin_sync
+from pmdswp.model.mechanisms.swapout import shrink_folio
+from pmdswp.model.mechanisms.zap import reclaim_empty_tables, zap_huge_pmd, zap_page_range, zap_pte
+from pmdswp.model.mechanisms.zswap import zswap_range_has_entry
+from pmdswp.model.state.failures import FailPoint
+from pmdswp.model.state.kernel import Kernel, replaceable
+from pmdswp.model.state.memory import CacheClass, Folio
+from pmdswp.model.state.mm import Mm, Vma
+from pmdswp.model.state.pgtable import DIRTY, UFFD, YOUNG, Pmd, PteTable
+from pmdswp.softleaf import Entry, SoftLeafType, State
+
+__all__ = ["madvise_cold", "madvise_dontneed", "madvise_free", "madvise_pageout", "madvise_willneed"]
+
+
+def madvise_dontneed(m: Kernel, mm: Mm, start: int, end: int) -> None:
+    """MADV_DONTNEED."""
+    zap_page_range(m, mm, start, end)
+    if m.base.pt_reclaim:
+        m.rule("B.10")
+        reclaim_empty_tables(m, mm, start, end)
+
+
+def madvise_free(m: Kernel, vma: Vma, start: int, end: int) -> list[int]:
+    """MADV_FREE: swapped pages go at once, present ones when memory is short. Returns the latter's addresses.
+
+    A page that nobody else maps is marked with the folio that it belongs to, one of which only a part is meant is split
+    first. Pages of their own are marked even if they are shared, unless they are dirty or cached.
+    """
+    mm = vma.mm
+    lazy: list[int] = []
+    for haddr, first, last, pmd in mm.populated(start, end):
+        if pmd.table is None and _free_huge_pmd(m, mm, pmd, lazy, range(first, last, m.page_size)):
+            continue
+        table = pmd.ptes()
+        i, stop = first - haddr >> m.page_shift, last - haddr >> m.page_shift
+        while i < stop:
+            folio = m.folio_of(table.words[i])
+            n = 1
+            if folio is None:
+                if m.pte_entries[table.words[i]].kind in (SoftLeafType.SWAP, SoftLeafType.MARKER):
+                    zap_pte(m, mm, table, i)
+            else:
+                n = _run_of_folio(m, table, i, stop, folio)
+                if n < folio.nr:
+                    if not maybe_mapped_shared(m, folio) and split_folio(m, folio):
+                        continue
+                elif _mark_lazyfree(m, folio):
+                    for k in range(i, i + n):
+                        table.bits[k] &= ~(DIRTY | YOUNG)
+                    lazy += range(haddr + (i << m.page_shift), haddr + (i + n << m.page_shift), m.page_size)
+            i += n
+    return lazy
+
+
+def _free_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, lazy: list[int], pages: range) -> bool:
+    """`madvise_free_huge_pmd`; False if the PMD was split and the PTEs are to be walked."""
+    entry = mm.entry(pmd)
+    if entry.kind is SoftLeafType.SWAP:
+        if len(pages) < m.nr:
+            m.rule("6.17", "2.7")
+            split_huge_pmd(m, mm, pmd)
+            return False
+        m.rule("6.16")
+        zap_huge_pmd(m, mm, pmd)
+        return True
+    if entry.state is not State.PRESENT:
+        return True
+    folio = m.mem_map[m.words.pfn(pmd.word)]
+    if maybe_mapped_shared(m, folio):
+        return True
+    if len(pages) < m.nr:
+        m.rule("B.2")
+        return not split_folio(m, folio) or pmd.table is None
+    folio.dirty = False
+    pmd.bits &= ~(DIRTY | YOUNG)
+    folio.lazyfree = folio.device is None
+    if folio.lazyfree:
+        lazy += pages
+    return True
+
+
+def _mark_lazyfree(m: Kernel, folio: Folio) -> bool:
+    """`folio_mark_lazyfree` of a folio whose PTEs are all in the range; False if it has to stay as it is."""
+    m.rule("B.3")
+    if folio.device is not None or folio.dirty:
+        if total_mapcount(folio) != folio.nr or (folio.device is not None and not folio_free_swap(m, folio)):
+            return False
+        folio.dirty = False
+    folio.lazyfree = True
+    return True
+
+
+def _run_of_folio(m: Kernel, table: PteTable, i: int, stop: int, folio: Folio) -> int:
+    """How many PTEs from `i` on, below `stop`, map pages of the folio in a row (`madvise_folio_pte_batch`).
+
+    Young, dirty, soft-dirty and writable may differ, the uffd bit may not.
+    """
+    words, bits, pfn = table.words, table.bits, m.words.pfn(table.words[i])
+    most = min(stop - i, folio.pfn + folio.nr - pfn)
+    n = 1
+    while n < most and words[i + n] == m.words.mk_pte(pfn + n) and not (bits[i + n] ^ bits[i]) & UFFD:
+        n += 1
+    return n
+
+
+def madvise_cold(m: Kernel, vma: Vma, start: int, end: int) -> None:
+    """MADV_COLD: pages that nobody else maps become old. There is nothing to do for a swap PMD."""
+    _cold_or_pageout(m, vma, start, end, pageout=False)
+
+
+def madvise_pageout(m: Kernel, vma: Vma, start: int, end: int) -> None:
+    """MADV_PAGEOUT: reclaim what nobody else maps. A swap PMD is out already."""
+    _cold_or_pageout(m, vma, start, end, pageout=True)
+
+
+def _cold_or_pageout(m: Kernel, vma: Vma, start: int, end: int, *, pageout: bool) -> None:
+    """`madvise_cold_or_pageout_pte_range`, PMD by PMD: a folio of which only a part is meant is split first."""
+    m.rule("B.1")
+    for haddr, first, last, pmd in vma.mm.populated(start, end):
+        folios: dict[Folio, None] = {}
+        is_huge = pmd.table is None and _cold_huge_pmd(m, vma.mm, pmd, folios, whole=last - first == m.pmd_size)
+        if not is_huge:
+            ptes = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
+            _cold_ptes(m, pmd.ptes(), ptes, folios, pageout=pageout)
+        if pageout:
+            for folio in folios:
+                shrink_folio(m, folio)
+        elif pmd.table is None and folios:
+            pmd.bits &= ~YOUNG
+
+
+def _cold_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, folios: dict[Folio, None], *, whole: bool) -> bool:
+    """What a PMD maps as a whole; False if it was split and the PTEs are to be walked."""
+    entry = mm.entry(pmd)
+    if entry.state is State.SOFTLEAF:
+        m.rule("6.18")
+        pmd_to_softleaf_folio(m, entry)
+    if entry.state is not State.PRESENT:
+        return True
+    folio = m.mem_map[m.words.pfn(pmd.word)]
+    if maybe_mapped_shared(m, folio):
+        return True
+    if not whole:
+        m.rule("B.2")
+        return not split_folio(m, folio)
+    folios[folio] = None
+    return True
+
+
+def _cold_ptes(m: Kernel, table: PteTable, ptes: range, folios: dict[Folio, None], *, pageout: bool) -> None:
+    i = ptes.start
+    while i < ptes.stop:
+        folio = m.folio_of(table.words[i])
+        n = 1
+        if folio is not None:
+            n = _run_of_folio(m, table, i, ptes.stop, folio)
+            if n < folio.nr:
+                if not maybe_mapped_shared(m, folio) and split_folio(m, folio):
+                    continue
+            elif total_mapcount(folio) == folio.nr:
+                folios[folio] = None
+                for k in range(i, i + n) if not pageout else ():
+                    table.bits[k] &= ~YOUNG
+        i += n
+
+
+def madvise_willneed(m: Kernel, mm: Mm, start: int, end: int) -> None:
+    """MADV_WILLNEED: read what is swapped into the cache. It is advice: failing is no error."""
+    for haddr, first, last, pmd in mm.populated(start, end):
+        entry = mm.entry(pmd)
+        ptes = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
+        if entry.kind is SoftLeafType.SWAP and willneed_swap_pmd(m, mm, pmd, entry, ptes):
+            continue
+        if pmd.table is None:
+            continue
+        for i in ptes:
+            entry = m.pte_entries[pmd.table.words[i]]
+            if entry.kind is SoftLeafType.SWAP:
+                device, slot = m.swap_slot(entry)
+                if device.cache[slot] is None:
+                    read_swap_cache_async(m, device, slot)
+
+
+@replaceable
+def willneed_swap_pmd(m: Kernel, mm: Mm, pmd: Pmd, entry: Entry, _ptes: range) -> bool:
+    """`swapin_walk_pmd_entry` of a swap PMD; False if it was split and the PTEs are to be walked."""
+    device, offset = m.swap_slot(entry)
+    m.rule("7.6")
+    cache, _folio = swap_pmd_cache_lookup(m, device, offset)
+    if cache is CacheClass.WHOLE:
+        m.rule("7.1")
+        return True
+    if cache is CacheClass.EMPTY and not zswap_range_has_entry(m, device, offset, m.nr):
+        if m.fails(FailPoint.RACE_SLOT_CACHED):
+            read_swap_cache_async(m, device, offset + 1)
+        m.rule("7.2", "7.5")
+        folio = swapin_sync(m, device, offset, m.nr)
+        if folio is not None and folio.uptodate:
+            return True
+        single = device.cache[offset : offset + m.nr].count(None) != m.nr or swap_zero_in_part(device, offset, m.nr)
+        if folio is not None or not single:
+            m.rule("7.4")
+            if m.switches.willneed_fail == "leave":
+                return True
+    m.rule("7.3")
+    split_huge_pmd(m, mm, pmd)
+    return False

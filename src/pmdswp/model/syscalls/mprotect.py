@@ -1,0 +1,178 @@
+"""Walkers that change bits in place: mprotect, userfaultfd write-protection, clearing soft-dirty (6.3 to 6.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pmdswp.model.mechanisms.migration import READABLE
+from pmdswp.model.mechanisms.split import split_huge_pmd
+from pmdswp.model.state.failures import KernelError
+from pmdswp.model.state.kernel import Kernel, replaceable
+from pmdswp.model.state.mm import Mm, Vma
+from pmdswp.model.state.pgtable import DIRTY, SOFT_DIRTY, UFFD, WRITE, Pmd, PteTable, leaf_of
+from pmdswp.model.syscalls.mmap import changing
+from pmdswp.softleaf import Entry, SoftLeafType, State
+
+__all__ = ["change_protection", "change_uffd_wp", "clear_refs_soft_dirty", "clear_soft_dirty_pmd", "mprotect"]
+
+
+def _walk(m: Kernel, mm: Mm, start: int, end: int) -> Iterator[tuple[Pmd, PteTable | None, range]]:
+    """Each PMD with something in it, and its table and the PTEs if it has one; a PMD covered in part is split."""
+    for haddr, first, last, pmd in mm.populated(start, end):
+        if mm.entry(pmd).state is State.NONE:
+            continue
+        if pmd.table is None and last - first < m.pmd_size:
+            if mm.entry(pmd).kind is SoftLeafType.SWAP:
+                m.rule("2.7", "6.5")
+            split_huge_pmd(m, mm, pmd)
+        ptes = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
+        yield pmd, pmd.table, ptes
+
+
+def mprotect(m: Kernel, mm: Mm, address: int, end: int, *, write: bool, read: bool = True) -> None:
+    """`mprotect` of the VMAs up to the first hole; ENOMEM if there is one."""
+
+    def change(vma: Vma) -> None:
+        vma.write, vma.read = write, read
+
+    done = address
+    for _vma, start, stop in mm.overlaps(address, end):
+        if start > done:
+            break
+        done = stop
+        for first, last in changing(m, mm, start, stop, change, rule="6.4"):
+            change_protection(m, mm.find_vma(first), first, last, write=write)
+    if done < end:
+        m.rule("B.7")
+        raise KernelError("ENOMEM")
+
+
+def change_protection(m: Kernel, vma: Vma, start: int, end: int, *, write: bool) -> None:
+    """mprotect: present pages lose the write bit; exclusive ones get it back. A swap PMD stays as it is."""
+    for pmd, table, ptes in _walk(m, vma.mm, start, end):
+        if table is None:
+            entry = m.pmd_entries[pmd.word]
+            if entry.kind is SoftLeafType.SWAP:
+                m.rule("6.3")
+            elif not write:
+                pmd.bits &= ~WRITE
+                pmd.word = _make_readable(m, entry)
+            elif entry.state is State.PRESENT and m.mem_map[m.words.pfn(pmd.word)].exclusive:
+                pmd.bits = _upgraded(m, vma, pmd.bits)
+            continue
+        _spread_soft_dirty(m, table, ptes)
+        words, bits = table.words, table.bits
+        for i in ptes:
+            if not write:
+                bits[i] &= ~WRITE
+                words[i] = _make_readable(m, m.pte_entries[words[i]])
+            elif _is_exclusive(m, pmd, i):
+                bits[i] = _upgraded(m, vma, bits[i])
+
+
+def _is_exclusive(m: Kernel, pmd: Pmd, i: int) -> bool:
+    mapped = m.mapped_page(pmd, i)
+    return mapped is not None and bool(mapped[0].exclusive >> mapped[1] & 1)
+
+
+def _upgraded(m: Kernel, vma: Vma, bits: int) -> int:
+    """`can_change_private_pte_writable` of an exclusive page: writable unless somebody waits for the next write."""
+    awaits = m.soft_dirty_bit and not vma.soft_dirty and not bits & SOFT_DIRTY
+    return bits if awaits or not vma.write or (vma.is_armed and bits & UFFD) else bits | WRITE
+
+
+def _spread_soft_dirty(m: Kernel, table: PteTable, ptes: range) -> None:
+    """Runs of PTEs of a folio are changed together: if one is dirty, all become so.
+
+    By one that is not the first of the run they become soft-dirty, too: `pte_mkdirty()` makes that of the first.
+
+    A run ends where soft-dirty, writable or the uffd bit differ (`folio_pte_batch_flags`).
+    """
+    if not m.base.batch_makes_soft_dirty:
+        return
+    words, bits = table.words, table.bits
+    same = WRITE | UFFD | m.soft_dirty_bit
+    i, stop = ptes.start, ptes.stop
+    while i < stop:
+        n, word = 1, words[i]
+        folio = m.folio_of(word)
+        if folio is not None and folio.nr > 1:
+            pfn = m.words.pfn(word)
+            most = min(stop - i, folio.pfn + folio.nr - pfn)
+            while n < most and words[i + n] == m.words.mk_pte(pfn + n) and not (bits[i + n] ^ bits[i]) & same:
+                n += 1
+            spread = m.dirty_bits if any(bits[k] & DIRTY for k in range(i + 1, i + n)) else bits[i] & DIRTY
+            if n > 1 and spread:
+                m.rule("B.10")
+                for k in range(i, i + n):
+                    bits[k] |= spread
+        i += n
+
+
+def _make_readable(m: Kernel, entry: Entry) -> int:
+    kind = READABLE.get(entry.kind)
+    if kind is None:
+        return entry.raw
+    encode = m.arch.level(entry.level).encode
+    return encode(m.swp_type(kind), leaf_of(entry).offset, soft_dirty=entry.soft_dirty, uffd=entry.uffd)
+
+
+def change_uffd_wp(m: Kernel, vma: Vma, start: int, end: int, *, protect: bool) -> None:
+    """UFFDIO_WRITEPROTECT: arm or disarm. The bit of a swap PMD is set or cleared in place."""
+    arch, mm = m.arch, vma.mm
+    change_pmd = arch.pmd_swp_mkuffd if protect else arch.pmd_swp_clear_uffd
+    change_pte = arch.pte_swp_mkuffd if protect else arch.pte_swp_clear_uffd
+    for pmd, table, ptes in _walk(m, mm, start, end):
+        if table is None:
+            if mm.entry(pmd).state is State.PRESENT:
+                pmd.bits = _armed(pmd.bits, protect=protect)
+                if not protect and m.mem_map[m.words.pfn(pmd.word)].exclusive:
+                    pmd.bits = _upgraded(m, vma, pmd.bits)
+            else:
+                if mm.entry(pmd).kind is SoftLeafType.SWAP:
+                    m.rule("6.5")
+                pmd.word = change_pmd(pmd.word)
+            continue
+        _spread_soft_dirty(m, table, ptes)
+        words, bits = table.words, table.bits
+        for i in ptes:
+            entry = m.pte_entries[words[i]]
+            if entry.state is State.PRESENT:
+                bits[i] = _armed(bits[i], protect=protect)
+                if not protect and _is_exclusive(m, pmd, i):
+                    bits[i] = _upgraded(m, vma, bits[i])
+            elif entry.state is State.SOFTLEAF and entry.kind is not SoftLeafType.MARKER:
+                words[i] = change_pte(words[i])
+
+
+def _armed(bits: int, *, protect: bool) -> int:
+    return (bits | UFFD) & ~WRITE if protect else bits & ~UFFD
+
+
+def clear_refs_soft_dirty(m: Kernel, mm: Mm) -> None:
+    """Writing 4 to clear_refs: every page is clean, and the next write to it will fault."""
+    clear = ~(SOFT_DIRTY | WRITE)
+    for vma in mm.vmas:
+        vma.soft_dirty = False
+        for pmd, table, ptes in _walk(m, mm, vma.start, vma.end):
+            if table is None:
+                entry = mm.entry(pmd)
+                if entry.state is State.PRESENT:
+                    pmd.bits &= clear
+                else:
+                    clear_soft_dirty_pmd(m, pmd, entry)
+            else:
+                words, bits = table.words, table.bits
+                for i in ptes:
+                    entry = m.pte_entries[words[i]]
+                    if entry.state is State.PRESENT:
+                        bits[i] &= clear
+                    elif entry.state is State.SOFTLEAF and entry.kind is not SoftLeafType.MARKER:
+                        words[i] = m.arch.pte_swp_clear_soft_dirty(words[i])
+
+
+@replaceable
+def clear_soft_dirty_pmd(m: Kernel, pmd: Pmd, _entry: Entry) -> None:
+    """`clear_soft_dirty_pmd` of a PMD that is not present."""
+    m.rule("6.7")
+    pmd.word = m.arch.pmd_swp_clear_soft_dirty(pmd.word)

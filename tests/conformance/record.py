@@ -1,0 +1,250 @@
+"""The command: traces of Debian's kernels, recorded anew in QEMU and compared with the model.
+
+From the project's root: ``PYTHONPATH=tests python -m conformance.record``. Kernels come from the mirrors by a
+configuration of apt that is this module's own; nothing is installed. With ``--native`` the kernel is the machine's own,
+where root may swap to a RAM disk. It says what is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import lzma
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from conformance.draw import draw
+from conformance.recorded import TRACES
+from oracle.kernels import KEYRING, MIRROR
+from pmdswp import PmdSwpError
+from pmdswp.model.conform.compare import conform
+from pmdswp.oracle.tools import OracleError, find_program
+
+ROOT = Path(__file__).resolve().parents[2]
+GUEST = Path(__file__).with_name("guest.c")
+LONGEST = 3600
+"""Seconds that one script may take."""
+
+logger = logging.getLogger("conformance")
+
+
+class Machine(NamedTuple):
+    """A virtual machine: the compiler of its guest program, QEMU and its options, and the console's name."""
+
+    debian: str
+    compiler: str
+    qemu: tuple[str, ...]
+    console: str
+
+
+MACHINES: Mapping[str, Machine] = {
+    "x86_64": Machine(
+        "amd64", "x86_64-linux-gnu-gcc", ("qemu-system-x86_64", "-M", "pc", "-cpu", "max,la57=off"), "ttyS0"
+    ),
+    "arm64": Machine(
+        "arm64",
+        "aarch64-linux-gnu-gcc",
+        ("qemu-system-aarch64", "-M", "virt,gic-version=3", "-cpu", "neoverse-n1"),
+        "ttyAMA0",
+    ),
+}
+
+SUITES: Mapping[str, str] = {"6.1": "bookworm", "6.12": "bookworm-security", "7.3": "trixie-backports"}
+"""Where Debian has the kernels of a release."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Record and compare: 1 if something differs or could not be recorded, 2 for bad arguments."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    options.cache.mkdir(parents=True, exist_ok=True)
+    differs = False
+    for name, kernel, script in _jobs(options):
+        trace = options.cache / f"{name}.xz"
+        try:
+            _record(kernel, script, trace, options.cache)
+            report = conform(trace)
+        except (PmdSwpError, OSError, subprocess.SubprocessError) as error:
+            logger.info("%s: not recorded: %s", name, error)
+            differs |= not options.native
+            continue
+        cut = sum(report.cut.values())
+        logger.info("%s: %d of %d agree, %d cut: %s", name, report.agree, report.histories, cut, trace)
+        for one in report.differ:
+            logger.info("  %s, step %d: %s: kernel %s, model %s", *one)
+        differs |= bool(report.differ)
+    return int(differs)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kernel", action="append", choices=list(SUITES), help="release (default: 6.12 and 7.3)")
+    parser.add_argument("--arch", action="append", choices=list(MACHINES), help="architecture (default: x86_64)")
+    parser.add_argument("--only", default="", help="of the kept traces those with this in their name")
+    parser.add_argument("--random", type=int, default=0, metavar="N", help="draw so many histories instead")
+    parser.add_argument("--seed", type=int, default=1, help="of the random ones (default: 1)")
+    parser.add_argument("--zswap", action="store_true", help="the random ones with zswap on")
+    parser.add_argument("--native", action="store_true", help="on this machine's own kernel; needs root and swapon")
+    parser.add_argument("--cache", type=Path, default=ROOT / ".nox" / "conformance", help="where all is kept")
+    return parser
+
+
+def _jobs(options: argparse.Namespace) -> Iterator[tuple[str, tuple[str, str] | None, str]]:
+    """Name, kernel (None: this machine's) and script of each recording."""
+    kernels: list[tuple[str, str] | None] = [None]
+    if not options.native:
+        kernels = [(arch, one) for arch in options.arch or ["x86_64"] for one in options.kernel or ["6.12", "7.3"]]
+    if options.random:
+        drawn = draw(options.seed, options.random, zswap=options.zswap)
+        scripts = {f"random-{options.seed}": "\n".join(drawn)}
+    else:
+        # of what was played on several kernels once
+        scripts = {trace.stem.split("-", 2)[2]: script_of(trace) for trace in TRACES if options.only in trace.name}
+    for kernel in kernels:
+        for name, script in scripts.items():
+            yield f"{'-'.join(kernel or ('native',))}-{name}", kernel, script
+
+
+def script_of(trace: Path) -> str:
+    """What was played when a trace was recorded."""
+    with lzma.open(trace, "rt") as lines:
+        played = [line.removeprefix("o ").rstrip("\n") for line in lines if line.startswith(("H ", "o "))]
+    return "\n".join([*played, "Z"])
+
+
+def _record(kernel: tuple[str, str] | None, script: str, trace: Path, cache: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
+        (Path(folder) / "script").write_text(f"{script}\n", encoding="ascii")
+        said = _play_here(Path(folder)) if kernel is None else _play_in_qemu(*kernel, Path(folder), cache)
+    start, end = said.find(b"BEGIN "), said.find(b"\nALLDONE")
+    if start < 0 or end < 0:
+        raise OracleError(f"the guest program did not come to its end: {said[-300:]!r}")
+    trace.write_bytes(lzma.compress(said[start : end + 1], preset=9))
+
+
+def _compile(compiler: str, program: Path) -> None:
+    _run([find_program(compiler), "-O1", "-Wall", "-static", "-o", str(program), str(GUEST)])
+
+
+def _play_here(folder: Path) -> bytes:
+    """On this machine's kernel; `OracleError` that says what it lacks."""
+    device = Path("/dev/ram0")
+    if os.geteuid():
+        raise OracleError("only root may swap")
+    if not device.exists():
+        _run([find_program("modprobe"), "brd", "rd_nr=1", "rd_size=262144"])
+    if "/dev/ram0" in Path("/proc/swaps").read_text(encoding="ascii"):
+        raise OracleError("/dev/ram0 is in use")
+    _compile("gcc", folder / "guest")
+    done = subprocess.run(
+        [str(folder / "guest"), str(device), str(folder / "script")], capture_output=True, timeout=LONGEST, check=False
+    )
+    if b"# swapon" in done.stdout:
+        raise OracleError("this machine does not let root swap")
+    return done.stdout
+
+
+def _play_in_qemu(arch: str, release: str, folder: Path, cache: Path) -> bytes:
+    machine = MACHINES[arch]
+    image, ramdisk = _kernel(machine, release, cache)
+    root = folder / "root"
+    (root / "dev").mkdir(parents=True)
+    _compile(machine.compiler, root / "init")
+    data = ramdisk.read_bytes()
+    (root / "brd.ko").write_bytes(lzma.decompress(data) if ramdisk.suffix == ".xz" else data)
+    shutil.copy(folder / "script", root / "script")
+    initrd = folder / "initrd"
+    names = "\n".join(str(path.relative_to(root)) for path in [root / "dev", *root.iterdir()])
+    with initrd.open("wb") as file:
+        packed = subprocess.run(
+            [find_program("cpio"), "-o", "-H", "newc", "--quiet"],
+            input=names.encode(),
+            stdout=file,
+            cwd=root,
+            check=False,
+        )
+    if packed.returncode:
+        raise OracleError("cpio could not pack the initial RAM disk")
+    # a busy host is slow: no timer check and no stall is to end the kernel
+    patience = "no_timer_check nowatchdog rcupdate.rcu_cpu_stall_suppress=1"
+    options = f"console={machine.console} quiet loglevel=1 panic=-1 audit=0 mitigations=off {patience}"
+    program, *how = machine.qemu
+    command = [
+        *(find_program(program), *how, "-accel", "tcg", "-smp", "1", "-m", "1536M"),
+        *("-kernel", str(image), "-initrd", str(initrd), "-append", options),
+        *("-display", "none", "-nodefaults", "-no-reboot", "-monitor", "none", "-serial", f"file:{folder / 'console'}"),
+    ]
+    subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=LONGEST, check=False)
+    return (folder / "console").read_bytes().replace(b"\r", b"")
+
+
+def _kernel(machine: Machine, release: str, cache: Path) -> tuple[Path, Path]:
+    """The image of a kernel and its RAM disk module, fetched if they are not there."""
+    tree = cache / f"{release}-{machine.debian}"
+    if not tree.is_dir():
+        _fetch(machine, release, tree)
+    found = [sorted(tree.rglob(pattern)) for pattern in ("vmlinuz*", "brd.ko*")]
+    if not all(found):
+        raise OracleError(f"{tree} has no kernel with a RAM disk module")
+    return found[0][-1], found[1][-1]
+
+
+def _fetch(machine: Machine, release: str, tree: Path) -> None:
+    suite = SUITES[release]
+    mirror = f"{MIRROR}-security" if suite.endswith("-security") else MIRROR
+    folder = tree.with_name(f"{tree.name}.apt").resolve()
+    for part in ("state/lists/partial", "cache/archives/partial", "packages"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    sources = folder / "sources.list"
+    sources.write_text(f"deb [arch={machine.debian} signed-by={KEYRING}] {mirror} {suite} main\n", encoding="ascii")
+    settings = {
+        "APT::Architecture": machine.debian,
+        "Dir::Etc::sourcelist": sources,
+        "Dir::Etc::sourceparts": "/dev/null",
+        "Dir::State": folder / "state",
+        "Dir::Cache": folder / "cache",
+        "APT::Sandbox::User": "",
+    }
+    apt = [f"-o{option}={value}" for option, value in settings.items()]
+    logger.info("fetching Linux %s for %s", release, machine.debian)
+    _run([find_program("apt-get"), *apt, "--quiet", "update"])
+    names = _run([find_program("apt-cache"), *apt, "pkgnames", "linux-"]).split()
+    wanted = _packages(names, release, machine.debian)
+    _run([find_program("apt-get"), *apt, "--quiet", "download", *wanted], cwd=folder / "packages")
+    unpacked = tree.with_name(f"{tree.name}.part")
+    for package in sorted((folder / "packages").glob("*.deb")):
+        _run([find_program("dpkg-deb"), "-x", str(package), str(unpacked)])
+    unpacked.rename(tree)
+
+
+def _packages(names: Sequence[str], release: str, debian: str) -> list[str]:
+    """The packages of the newest kernel of a release: one with all, or one with the image and one with modules."""
+    pattern = re.compile(rf"linux-(image|binary|modules)-({re.escape(release)}\.\d+)\S*-{debian}$")
+    found: dict[tuple[int, ...], list[str]] = {}
+    for name in names:
+        match = pattern.match(name)
+        if match and not re.search(r"-(rt|cloud)-", name):
+            found.setdefault(tuple(map(int, match[2].split("."))), []).append(name)
+    if not found:
+        raise OracleError(f"Debian has no kernel {release} for {debian} where it is looked for")
+    newest = found[max(found)]
+    split = sorted(name for name in newest if "-image-" not in name)
+    return split or sorted(newest)[-1:]
+
+
+def _run(command: list[str], cwd: Path | None = None) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+    if done.returncode:
+        raise OracleError(f"{' '.join(command[:3])} ...: {done.stderr.strip()[-300:]}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())
