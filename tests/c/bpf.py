@@ -1,7 +1,8 @@
 """A header as BPF bytecode, run over arrays of words by an interpreter that knows what may be in it.
 
-The verifier of the kernel wants what is checked here: no loop, no call, no memory. Without jumps back a function can be
-run for all words at once: each instruction changes the registers of those words that come by.
+The verifier of the kernel wants what is checked here: no loop, no call, no memory but a register that is put by on the
+stack. Without jumps back a function can be run for all words at once: each instruction changes the registers of those
+words that come by.
 """
 
 from __future__ import annotations
@@ -128,6 +129,7 @@ _CONDITIONS: Mapping[int, Callable[[Any, Any], Any]] = {
     0xD0: lambda x, y: x.astype(np.int64) <= y.astype(np.int64),
 }
 _ALU32, _JUMP, _JUMP32, _ALU64 = 4, 5, 6, 7
+_STORE, _LOAD, _FRAME = 0x7B, 0x79, 10
 _END = Instruction(0, 0, 0, 0, 0)
 
 
@@ -158,6 +160,7 @@ class _Machine:
         self.here: Any = np.ones(first.shape, np.bool_)
         self.waiting: dict[int, Any] = {}
         self.out = np.zeros_like(first)
+        self.stack: dict[int, Any] = {}
 
     def arrive(self, place: int) -> None:
         """The words that jumped to this place come by as well."""
@@ -171,6 +174,10 @@ class _Machine:
         right: Any = self.registers[one.source] if one.code & 8 else np.uint64(one.immediate & _MASK64)
         if kind in (_ALU64, _ALU32):
             self._compute(one, operation, right, 64 if kind == _ALU64 else 32)
+        elif one.code == _STORE and one.target == _FRAME:
+            self.stack[one.offset] = np.where(self.here, right, self.stack.get(one.offset, right))
+        elif one.code == _LOAD and one.source == _FRAME:
+            self.set(one.target, self.stack[one.offset])
         elif one.code == 0x95:
             self.out = np.where(self.here, self.registers[0], self.out)
             self.here = np.zeros_like(self.here)
