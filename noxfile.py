@@ -125,7 +125,7 @@ def prove(session: nox.Session) -> None:
 def c(session: nox.Session) -> None:
     """Every distinct C header, proved and compiled by what is installed; the newest run. Half a minute.
 
-    ``nox -s c -- -m c`` runs those of all published kernels too, which takes a minute more.
+    ``nox -s c -- -m c`` runs those of all published kernels too, as BPF bytecode as well: two minutes more.
     """
     run(session, "pytest", *IN_PARALLEL, "-m", "c and not long", "tests/c", *session.posargs)
 
