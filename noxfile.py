@@ -143,6 +143,12 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session(tags=["ci"])
+def debuggers(session: nox.Session) -> None:
+    """gdb on a program, on machines in QEMU and on core files; what is not installed is skipped. Half a minute."""
+    run(session, "pytest", "-m", "debuggers", "tests/debuggers", *session.posargs)
+
+
+@nox.session(tags=["ci"])
 def docs(session: nox.Session) -> None:
     """The site, every warning an error; ``nox -s docs -- --update`` writes the generated pages anew first. A minute."""
     if "--update" in session.posargs:

@@ -582,6 +582,16 @@ RISCV_ZONE_DEVICE = _change(
     subject="riscv: mm: Add support for ZONE_DEVICE",
     arches=_RISCV64,
 )
+PPC_NO_HUGEPD = _change(
+    "huge pages of hugetlbfs in the PMDs and PUDs of the hash MMU with 4K pages, where no entry mapped any",
+    "6.11",
+    "57fb15c32f4f",
+    subject="powerpc/64s: use contiguous PMD/PUD instead of HUGEPD",
+    arches=_PPC64,
+    effect=Effect.PRESENT,
+    inferred=True,
+    remark="as compiled, pmd_huge() of 6.1 is true of no word there",
+)
 LOONGARCH_ZONE_DEVICE = _change(
     "device-private memory on loongarch",
     "6.11",

@@ -21,8 +21,15 @@ FEWER = settings(max_examples=max(10, settings().max_examples // 3))
 
 LEVELS: tuple[LevelName, ...] = ("pte", "pmd")
 ARCHES = [
-    *(pmdswp.get(name) for name in ("x86_64", "arm64", "riscv64", "s390x", "ppc64")),
-    pmdswp.get("loongarch64", page_size=4096, invalid_pte_table=0xFF0000),
+    pmdswp.get("x86_64", pti=False),
+    *(pmdswp.get(name) for name in ("arm64", "riscv64", "s390x", "ppc64")),
+    pmdswp.get(
+        "loongarch64",
+        page_size=4096,
+        invalid_pte_table=0xFF0000,
+        invalid_pmd_table=0x1000000,
+        invalid_pud_table=0x1010000,
+    ),
 ]
 """A configuration of each architecture, of which there are vectors; few others are compiled, as that takes time."""
 

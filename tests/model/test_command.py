@@ -275,7 +275,8 @@ class Alone(NamedTuple):
             stderr=subprocess.PIPE,
             cwd=self.folder,
             check=False,
-            env={**os.environ, **variables},
+            # Python that does not buffer has streams of its own here
+            env={**os.environ, "PYTHONUNBUFFERED": "", **variables},
         )
         return Outcome(done.returncode, (done.stdout or b"").decode(), done.stderr.decode())
 
@@ -292,7 +293,7 @@ def alone(tmp_path: Path) -> Alone:
         ("sys.stdout.detach()", ()),
         ("print(); os.close(1)", ()),
         ("sys.__stdout__.buffer.close()", ("--json",)),
-        ("os.close(1)", ("--format", "html", "-o", "page.html")),
+        ("print(); os.close(1)", ("--format", "html", "-o", "page.html")),
     ],
 )
 def test_a_scenario_that_closes_standard_output_is_one_line_and_status_2(

@@ -12,7 +12,7 @@ import pytest
 
 import pmdswp
 from pmdswp import UnsupportedError, vectors
-from pmdswp.oracle import replay as replay_module
+from pmdswp.oracle import levels as levels_module
 from pmdswp.oracle.check import compare
 from pmdswp.oracle.configurations import CONFIGURATIONS
 from pmdswp.oracle.diagnose import Difference, _rule
@@ -156,7 +156,7 @@ def test_a_maker_is_compared_as_soon_as_somebody_answers_for_it(monkeypatch: pyt
         return word & 0
 
     monkeypatch.setattr(
-        replay_module, "whole_readers", lambda level: {"mk.mkyoung": no_bits} if level.name == "pte" else {}
+        levels_module, "whole_readers", lambda level: {"mk.mkyoung": no_bits} if level.name == "pte" else {}
     )
     (told,) = differences(lambda *_: None)
     assert told.startswith("pte_mkyoung differs from 7.3 on words with bit 6 clear (")

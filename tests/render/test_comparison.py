@@ -20,9 +20,10 @@ from pmdswp.arch import ARCHITECTURES, Level, get_with
 from pmdswp.attributes import ATTRIBUTES
 from pmdswp.config import Value
 from pmdswp.formula import MASK64
+from pmdswp.layout import FieldKind
 from pmdswp.render import drift, formats
 from pmdswp.render.variants import fullest
-from pmdswp.revisions import RELEASES, Revision, revisions
+from pmdswp.revisions import RELEASES, Revision, releases_of, revisions
 from pmdswp.softleaf import FLAGS, NR_SWAP_TYPES, LevelName
 from render.tables import Grid, markdown_grids
 
@@ -163,6 +164,13 @@ def differing(one: Level, other: Level) -> set[int]:
     return {number for number in range(64) if roles(one)[number] != roles(other)[number]}
 
 
+def unused(place: Level) -> set[int]:
+    """The bits that a layout leaves unused."""
+    return {
+        bit for field in place.layout or () if field.kind is FieldKind.ZERO for bit in range(field.lsb, field.msb + 1)
+    }
+
+
 def _agrees(cell: str, role: Role) -> bool:
     """Whether a cell says what a bit does. What must be 0 by the manual alone, no predicate tells."""
     if role.what in ("type", "offset"):
@@ -220,7 +228,8 @@ def test_the_bits_that_differ_between_revisions_are_those_that_do_something_else
             assert (row["Before"], not of_level) == ("none", True)
             continue
         listed = [(bit, row) for row in of_level for bit in bits_of(row["What"].split(" ")[2])]
-        assert [bit for bit, _ in listed] == sorted(differing(old, new), reverse=True)
+        # what a predicate makes of a bit that both layouts leave unused is in the row of the predicate
+        assert [bit for bit, _ in listed] == sorted(differing(old, new) - (unused(old) & unused(new)), reverse=True)
         for bit, row in listed:
             assert _agrees(row["Before"], roles(old)[bit]), row
             assert _agrees(row["After"], roles(new)[bit]), row
@@ -264,6 +273,9 @@ def _telling_words() -> Iterator[int]:
 
 WORDS = list(_telling_words())
 
+SAID_OTHERWISE = {("riscv64", "5.17", f"pmd_{name}") for name in ("leaf", "trans_huge")}
+"""They ask for PROT_NONE, which moved, or a leaf bit, and for a leaf bit: the formula is another, the answer is not."""
+
 
 @EVERY_CHANGE
 def test_a_predicate_is_listed_exactly_if_it_answers_otherwise_for_some_word(
@@ -282,7 +294,7 @@ def test_a_predicate_is_listed_exactly_if_it_answers_otherwise_for_some_word(
         words = [*WORDS, *(base ^ bit for base in bases for bit in (0, *BITS))]
         words += [sum(some) for some in combinations(BITS[:8], 3)]
         differ = any(helpers[0](word) != helpers[1](word) for word in words)
-        assert differ == (predicate in rows), predicate
+        assert differ == (predicate in rows and (name, after.first, predicate) not in SAID_OTHERWISE), predicate
         if differ:
             for helper, cell in zip(helpers, (rows[predicate]["Before"], rows[predicate]["After"]), strict=True):
                 text = cell if cell not in ("-", "no word") else "v" if predicate in MAKERS else "False"
@@ -401,7 +413,7 @@ def test_the_type_numbers_are_those_of_the_codec() -> None:
     rows = grids()["types"].rows
     for name in NAMES:
         spans = [_releases(row["Kernel"]) for row in rows if row["Architecture"] == name]
-        assert [release for span in spans for release in span] == list(RELEASES)
+        assert [release for span in spans for release in span] == list(releases_of(name))
     for row, release in [(told, release) for told in rows for release in _releases(told["Kernel"])]:
         arch = fullest(row["Architecture"], release)
         told = [(number, kind) for kind in list(row)[2:] if row[kind] != "-" for number in _counted(row[kind])]

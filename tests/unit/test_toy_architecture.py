@@ -107,6 +107,7 @@ def test_every_command_takes_the_newcomer(
     assert "toy (also toybox)" in run("arches")
     assert "toy" not in run("vectors", "--list")
     assert "toy" not in run("identify")
+    assert "toy" not in run("gdb-script")
     assert "passed" in run("model", "selftest", "--arch", "toy").splitlines()[-1]
     scenario = tmp_path / "scenario.py"
     scenario.write_text("from pmdswp.model import Machine\nMachine()\n")
@@ -114,4 +115,7 @@ def test_every_command_takes_the_newcomer(
     # no kernel can be compiled for a toy, and it is not passed over
     assert main(["check-tree", str(tmp_path), "--arch", "toy"]) == 2
     assert capsys.readouterr().err == "pmdswp: toy has no machine: no kernel can be compiled for it\n"
-    assert ran | {"check-tree"} == set(COMMANDS)
+    # nor is any running
+    assert main(["pagemap", "toy"]) == 2
+    assert capsys.readouterr().err == "pmdswp: 'toy' is not a process: a number, or all\n"
+    assert ran | {"check-tree", "pagemap"} == set(COMMANDS)

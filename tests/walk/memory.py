@@ -12,10 +12,14 @@ TABLE = 1 << 20
 
 
 class Memory:
-    """Physical memory with page tables of `arch`, whose root is at `root`; tables are made when they are needed."""
+    """Physical memory with page tables of `arch`, whose root is at `root`; tables are made when they are needed.
 
-    def __init__(self, arch: Arch, levels: int | None = None) -> None:
+    They begin `TABLE` bytes above `base`.
+    """
+
+    def __init__(self, arch: Arch, levels: int | None = None, base: int = 0) -> None:
         self.arch = arch
+        self.base = base
         self.tables = arch.tables[-levels:] if levels else arch.tables
         self.memory: dict[int, bytearray] = {}
         self.root = self._table(self.tables[0])
@@ -23,7 +27,7 @@ class Memory:
         """Tables that cannot be read."""
 
     def _table(self, level: Level) -> int:
-        address = (len(self.memory) + 1) * TABLE
+        address = self.base + (len(self.memory) + 1) * TABLE
         self.memory[address] = bytearray(level.to_bytes(level.empty) * level.entries)
         return address
 
@@ -45,6 +49,13 @@ class Memory:
             else:
                 address = level.table_address(old)
         raise AssertionError(name)
+
+    def image(self) -> bytes:
+        """The memory from the root table on, up to the end of the last table."""
+        data = bytearray(max(self.memory) - self.root + max(map(len, self.memory.values())))
+        for address, table in self.memory.items():
+            data[address - self.root : address - self.root + len(table)] = table
+        return bytes(data)
 
     def read(self, physical: int, size: int) -> bytes:
         """The bytes there; `ReadError` outside the tables and in lost ones."""

@@ -37,6 +37,7 @@ from pmdswp.revisions import (
     PPC_DEVMAP,
     PPC_EXCLUSIVE,
     PPC_HPTEFLAGS,
+    PPC_NO_HUGEPD,
     PPC_NO_SAVED_WRITE,
     PPC_PHYSMEM,
     PPC_PMD_PRESENT,
@@ -306,7 +307,10 @@ def _attributes(config: Config, level: LevelName) -> dict[str, Attribute | None]
     stays = {"protnone": False} if level != "pud" else {}
     saved_write = {"write": True} if saved else {}
     not_saved = {"write": False} if saved else {}
+    # huge pages were in directories of their own
+    no_huge = _is_hash(config) and config.page_size != LARGE_PAGE and not config.has(PPC_NO_HUGEPD)
     return {
+        **({"huge": None} if no_huge else {}),
         "write": Attribute(
             write,
             any_bit(bits(WRITE), sets=bits(WRITE, READ)).set,

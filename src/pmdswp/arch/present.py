@@ -35,7 +35,7 @@ def attributes_of(level: LevelName, facts: PresentFacts, leaf: Callable[[Formula
     found: dict[str, Attribute] = {}
     for name in ATTRIBUTES:
         attribute = facts.attributes.get(name, any_bit(flags[name]) if name in flags else None)
-        if name == "huge":
+        if name == "huge" and name not in facts.attributes:
             # a PTE maps one page, whatever the architecture's pte_huge() tests
             # and nothing turns a page into a table
             attribute = (

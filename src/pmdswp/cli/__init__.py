@@ -29,9 +29,11 @@ COMMANDS = {
     "identify": "which kernel a vmcore, a .config, a kernel log or this machine is of, option by option",
     "layout": "what each bit of a swap entry means",
     "scan": "summarise a raw file of page tables of any size (needs the extra `scan`)",
+    "pagemap": "how much of what a process has in swap one PMD entry for each range could stand for",
     "prove": "prove the laws of the codec for every word (needs the extra `prove`)",
     "check-tree": "ask a kernel source tree, compiled here, what its entries are",
     "vectors": "list or print what compiled kernels computed",
+    "gdb-script": "the path of a script to source in gdb: commands and printers for page-table words",
     "model": "play scenarios, or the selftests, on the model of the series (v3)",
     "arches": "the architectures and their options",
 }
@@ -41,7 +43,7 @@ COMMANDS = {
 EXIT_STATUS = {
     0: "everything asked for was answered",
     1: "part of the input could not be read and the rest was; a proof found something; a tree differs; a scenario or a "
-    "selftest failed",
+    "selftest failed; a process ended",
     2: "arguments or input are bad: one line on standard error says why",
     129: "SIGHUP, where what was written so far is complete (scan)",
     130: "Ctrl-C",
@@ -103,7 +105,7 @@ def _reason(error: OSError) -> str:
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Command]:
-    listing = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
+    listing = "\n".join(f"  {name:<11} {text}" for name, text in COMMANDS.items())
     top = Parser(
         prog="pmdswp",
         description=f"{(pmdswp.__doc__ or '').partition(chr(10))[0]}\n\ncommands:\n{listing}",

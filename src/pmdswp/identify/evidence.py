@@ -13,10 +13,13 @@ from pmdswp.arch.facts import Architecture
 from pmdswp.config import Option, Switch, Value, show
 from pmdswp.errors import IdentifyError, UnsupportedError
 
-__all__ = ["ASSUMED", "Clues", "Identified"]
+__all__ = ["ASSUMED", "FORCED", "Clues", "Identified"]
 
 ASSUMED = "assumed"
 """The evidence for a value that nothing told: it is the default."""
+
+FORCED = "no other value is possible"
+"""The evidence for a value that follows from the others."""
 
 NUMBERING = ("device_private", "memory_failure", "migration", "pte_marker")
 """The options that MAX_SWAPFILES follows from."""
@@ -179,10 +182,7 @@ def _reasons(arch: Arch, found: Mapping[str, Fact]) -> Iterator[tuple[str, tuple
         value = arch.release if name == "kernel" else arch.config.option(name)
         # what hangs on something assumed is no surer than that
         is_sure = name != "kernel" and not _rests(option, arch, found) and _is_forced(arch, name)
-        yield name, (value, fact.why if fact is not None else _FORCED if is_sure else ASSUMED)
-
-
-_FORCED = "no other value is possible"
+        yield name, (value, fact.why if fact is not None else FORCED if is_sure else ASSUMED)
 
 
 def _rests(option: Option, arch: Arch, found: Mapping[str, Fact]) -> bool:

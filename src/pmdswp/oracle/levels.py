@@ -134,8 +134,13 @@ def whole_answers(arch: Arch, record: Record) -> Iterator[WholeAnswer]:
         entry = record[name]
         answering = whole_readers(level)
         for field, told in (*entry.items(), *((MAKER + maker, bits) for maker, bits in entry.get("mk", {}).items())):
-            # the kernel's way down takes a word that points to no table for a pointer all the same
-            if field in answering and (field != "t" or level.decode(word).state is State.TABLE):
+            if field == "t" and level.decode(word).state is not State.TABLE:
+                # the kernel's way down takes a word that points to no table for a pointer all the same
+                continue
+            if field == "f" and level.page_layout is None:
+                # there is no page whose frame it could be
+                continue
+            if field in answering:
                 yield WholeAnswer(name, field, answering[field](word), number(told))
 
 

@@ -25,13 +25,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Palette",
+    "Run",
     "arch_summary",
     "bit_ruler",
+    "columns",
     "describe",
+    "describe_leaf",
+    "describe_run",
     "entry_block",
     "layout_table",
     "proof_line",
     "proof_summary",
+    "runs",
     "table_listing",
 ]
 
@@ -74,6 +79,12 @@ def describe(arch: Arch, entry: Entry) -> str:
     return " ".join([f"{entry.kind.name} {_leaf(arch, entry.kind, entry.leaf)}", *flags, *notes])
 
 
+def describe_leaf(arch: Arch, leaf: SoftLeaf) -> str:
+    """What a software leaf stands for, without the flags, which are those of an entry."""
+    kind = arch.numbering.kind(leaf)
+    return f"{kind.name} {_leaf(arch, kind, leaf)}"
+
+
 def _present(arch: Arch, entry: Entry) -> Iterator[str]:
     """What a present entry says."""
     told = entry.attributes
@@ -113,7 +124,8 @@ def _letters(layout: WordLayout) -> dict[str, str]:
     return found
 
 
-def _columns(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def columns(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Rows of text in columns as wide as they need to be; the first some thousand rows decide that."""
     following = iter(rows)
     sample = list(islice(following, _SAMPLE))
     widths = [max(len(row[i]) for row in sample) for i in range(len(sample[0]))]
@@ -187,7 +199,7 @@ def entry_block(arch: Arch, entry: Entry, palette: Palette, *, why: bool = False
                 _complaint(field, number),
             ]
         )
-    yield from _columns(rows)
+    yield from columns(rows)
 
 
 def _complaint(field: Field, number: int) -> str:
@@ -225,15 +237,19 @@ def layout_table(level: Level, palette: Palette, form: FormName = "swap", *, msb
         ]
         for field in reversed(layout.fields)
     )
-    yield from _columns(rows)
+    yield from columns(rows)
 
 
 @dataclass
-class _Run:
-    """Entries of a table, from index `start`, that are all the same word, all present, or step by one offset."""
+class Run:
+    """Entries that follow each other and are all the same word, all present, or step by one offset.
+
+    `start`: the index of the first in its table, or the address that it covers; `apart`: how far the next one is.
+    """
 
     start: int
     first: Entry
+    apart: int = 1
     length: int = 1
     step: int | None = None
     """How much the offset grows from one entry to the next, once there are two."""
@@ -258,14 +274,16 @@ _SAMPLE = 1 << 13
 """Rows that decide how wide the columns are; the others follow as they come."""
 
 
-def _runs(entries: Iterable[Entry]) -> Iterator[_Run]:
-    run: _Run | None = None
-    for index, entry in enumerate(entries):
-        if run is not None and run.takes(entry):
-            continue
+def runs(entries: Iterable[tuple[int, int, Entry]]) -> Iterator[Run]:
+    """Entries put together into runs. With each is where it is, and how far from there the next one would be."""
+    run: Run | None = None
+    for start, apart, entry in entries:
         if run is not None:
+            follows = start == run.start + run.length * run.apart and apart == run.apart
+            if follows and entry.level == run.first.level and run.takes(entry):
+                continue
             yield run
-        run = _Run(index, entry)
+        run = Run(start, entry, apart)
     if run is not None:
         yield run
 
@@ -275,16 +293,21 @@ def table_listing(arch: Arch, entries: Iterable[Entry]) -> Iterator[str]:
 
     def rows() -> Iterator[Sequence[str]]:
         yield ("index", "count", "first word", "what")
-        for run in _runs(entries):
+        for run in runs((index, 1, entry) for index, entry in enumerate(entries)):
             last = run.start + run.length - 1
             yield (
                 str(run.start) if run.length == 1 else f"{run.start}-{last}",
                 str(run.length),
                 f"{run.first.raw:#018x}",
-                describe(arch, run.first) + (", then +1 each" if run.step else ""),
+                describe_run(arch, run),
             )
 
-    return _columns(rows())
+    return columns(rows())
+
+
+def describe_run(arch: Arch, run: Run) -> str:
+    """What the entries of a run stand for."""
+    return describe(arch, run.first) + (", then +1 each" if run.step else "")
 
 
 def arch_summary(arch: Arch) -> Iterator[str]:
