@@ -20,6 +20,7 @@ from pmdswp.explain.recognisers import GROUPS, RECOGNISERS
 from pmdswp.model.play.selftests import SERIES, run
 from pmdswp.model.show.reference import reference
 from pmdswp.render import markdown
+from pmdswp.render.c_header import header
 from pmdswp.render.comparison import comparison, limit_table
 from pmdswp.render.document import Block, Diagram, Paragraph, Picture, Section, Table, code, marked
 from pmdswp.render.drift import drift, drift_of, type_numbers_of
@@ -68,6 +69,7 @@ def pages() -> Iterator[tuple[str, str]]:
                 yield f"architectures/{picture_name(pictured)}", collection([pictured], "svg")
         yield f"kernel-doc/{name}.rst", collection(diagrams, "rst")
         yield f"kernel-doc/{name}.h", collection(diagrams, "ascii")
+        yield f"c/{name}.h", header(arch)
     every = [one._replace(msb0=False) for arch in newest.values() for one in _forms(arch)]
     yield "layouts.ndjson", collection(every, "json")
     yield "layout.schema.json", json.dumps(layout_schema(), indent=2) + "\n"
