@@ -137,13 +137,15 @@ def constants_header() -> str:
 
 
 def arch_constants_header(label: str) -> str:
-    """The same of the constants of one architecture, and the addresses that are options of its configuration."""
+    """The same of the constants of one architecture, and the lowest of the addresses that are its options.
+
+    Those above lie where `questions.invalid_tables` puts them, and not every configuration has them.
+    """
     [architecture] = (one for one in ARCHITECTURES.values() if one.machine is not None and one.machine.label == label)
     machine = machines()[label]
     lines = [*_statements("DEC", machine.numbers.split()), *_statements("HEX", machine.words.split())]
-    for name, option in architecture.options.items():
-        if isinstance(option, Address):
-            lines.append(f'hex("{name}", (unsigned long){name});')
+    addresses = [name for name, option in architecture.options.items() if isinstance(option, Address)]
+    lines += [f'hex("{name}", (unsigned long){name});' for name in addresses[:1]]
     return "\n".join((*lines, ""))
 
 
