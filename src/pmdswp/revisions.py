@@ -289,6 +289,16 @@ RISCV_SWAP_LAYOUT = _change(
     arches=_RISCV64,
     inferred=True,
 )
+RISCV_SV48 = _change(
+    "page tables of four levels on riscv, where the CPU has Sv48",
+    "5.17",
+    "e8a62cc26ddf",
+    subject="riscv: Implement sv48 support",
+    arches=_RISCV64,
+    effect=Effect.PRESENT,
+    inferred=True,
+    remark="three levels in 5.10, as compiled",
+)
 RISCV_THP_MIGRATION = _change(
     "PMD softleaves on riscv",
     "5.17",
@@ -296,6 +306,15 @@ RISCV_THP_MIGRATION = _change(
     subject="riscv/mm: Enable THP migration",
     arches=_RISCV64,
     inferred=True,
+)
+RISCV_SV57 = _change(
+    "page tables of five levels on riscv, where the CPU has Sv57",
+    "5.18",
+    "9195c294bc58",
+    arches=_RISCV64,
+    effect=Effect.PRESENT,
+    inferred=True,
+    remark="the commit merges them",
 )
 ARM64_PMD_LEAF = _change(
     "pmd_leaf() of arm64 for every present entry that is no table, not for section entries alone",
@@ -350,6 +369,17 @@ PPC_EXCLUSIVE = _change(
     arches=_PPC64,
     also=("03ac1b71fca1",),
 )
+RISCV_SVPBMT = _change(
+    "memory types (Svpbmt) in present entries of riscv, and frame numbers that end below them",
+    "5.19",
+    "ff689fd21cb1",
+    subject="riscv: add RISC-V Svpbmt extension support",
+    arches=_RISCV64,
+    effect=Effect.PRESENT,
+    inferred=True,
+    also=("100631b48ded",),
+    remark="as compiled, every bit from 10 on is the frame's in 5.10, and those up to 53 are in 6.1",
+)
 LOONGARCH = _change(
     "loongarch",
     "5.19",
@@ -367,6 +397,15 @@ SWAPIN_ERROR = _change(
     "5.19",
     "9f186f9e5fa9",
     subject="mm/swapfile: unuse_pte can map random data if swap read fails",
+)
+PPC_NO_ROOT_LEAF = _change(
+    "p4d_leaf() of powerpc true of no entry: until then of each with _PAGE_PTE, as of huge pages that there are not",
+    "6.1",
+    "79c5640ab446",
+    subject="powerpc/mm/64s: Drop p4d_leaf()",
+    arches=_PPC64,
+    effect=Effect.PRESENT,
+    remark="as compiled, not so in 5.10 and so in 6.1",
 )
 X86_NONLEAF_YOUNG = _change(
     "the accessed bit without a say in pmd_bad() of x86",

@@ -96,6 +96,26 @@ def test_loongarch_trees_that_clang_cannot_compile_get_help(
     assert ("loongarch-intrinsics.h" in called) is is_old
 
 
+@pytest.mark.parametrize("label", ["riscv64-minimal", "ppc64le-64k"])
+def test_trees_whose_makefiles_take_no_suffix_are_told_each_program_and_the_target(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: str
+) -> None:
+    toolchain = tools(tmp_path / "bin", monkeypatch)
+    configuration = build_of(tree, tmp_path / "new", label)
+    configuration.run(Contents(tree))
+    new = set((toolchain / "make.log").read_text().split())
+    makefile = tree / "Makefile"
+    makefile.write_text(makefile.read_text().replace("LLVM_SUFFIX", ""))
+    (tree / "scripts/Makefile.clang").unlink()
+    build_of(tree, tmp_path / "old", label).run(Contents(tree))
+    old = set((toolchain / "make.log").read_text().split())
+    triple = configuration.configuration.machine.triple
+    told = {f"CC={toolchain}/clang-19", f"HOSTCC={toolchain}/clang-19", f"LD={toolchain}/ld.lld-19"}
+    told |= {"LLVM_IAS=1", "cpu-as-y=", f"CROSS_COMPILE={triple}-"}
+    assert told <= old
+    assert not {word.partition("=")[0] for word in told} & {word.partition("=")[0] for word in new}
+
+
 def test_the_probe_is_told_where_the_invalid_table_of_loongarch_is(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

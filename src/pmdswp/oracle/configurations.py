@@ -29,6 +29,7 @@ def _off(*names: str) -> dict[str, str]:
 # what would have to run in the probe, and has no say in an entry
 PLAIN: Mapping[str, str] = {
     **_off("STACKPROTECTOR", "FTRACE", "CPU_MITIGATIONS", "SPECULATION_MITIGATIONS", "RETPOLINE", "RETHUNK"),
+    **_off("PAGE_TABLE_ISOLATION"),
     **_off("DEBUG_VM", "DEBUG_PAGEALLOC", "KASAN", "KCSAN", "KCOV", "UBSAN", "GCC_PLUGINS", "MODVERSIONS"),
     **_off("SHADOW_CALL_STACK", "CFI_CLANG", "CFI", "WERROR", "RUST", "HYPERVISOR_GUEST", "AMD_MEM_ENCRYPT"),
     **_off("DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT", "DEBUG_INFO_DWARF4", "DEBUG_INFO_DWARF5", "DEBUG_INFO_BTF"),

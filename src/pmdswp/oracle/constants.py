@@ -6,7 +6,7 @@ All of it is names: what they stand for, only the kernel's headers say. A name t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -116,6 +116,11 @@ def names_header(tree: KernelNames, sources: Iterable[Path]) -> str:
     """HAS_NAME for each function and object about which the sources ask."""
     asked = sorted({name for source in sources for name in re.findall(r"\bHAS_(\w+)", source.read_text())} - {"NAME"})
     return "".join(f"#define HAS_{name} {int(tree.has_name(name))}\n" for name in asked)
+
+
+def version_header(version: Mapping[str, str]) -> str:
+    """The numbers of the release, by their names in the makefile: not every kernel has each in a header."""
+    return "".join(f"#define {name}_NUMBER {version[name]}\n" for name in ("VERSION", "PATCHLEVEL", "SUBLEVEL"))
 
 
 def symbols_header(tree: KernelNames) -> str:
