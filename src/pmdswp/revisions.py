@@ -312,7 +312,6 @@ RISCV_SV57 = _change(
     "5.18",
     "9195c294bc58",
     arches=_RISCV64,
-    effect=Effect.PRESENT,
     inferred=True,
     remark="the commit merges them",
 )
