@@ -398,7 +398,7 @@ SWAPIN_ERROR = _change(
     subject="mm/swapfile: unuse_pte can map random data if swap read fails",
 )
 PPC_NO_ROOT_LEAF = _change(
-    "p4d_leaf() of powerpc true of no entry: until then of each with _PAGE_PTE, as of huge pages that there are not",
+    "p4d_leaf() of powerpc true of no entry, and until then of every one with _PAGE_PTE, though no page is that large",
     "6.1",
     "79c5640ab446",
     subject="powerpc/mm/64s: Drop p4d_leaf()",
@@ -658,6 +658,7 @@ MARKER_GUARD = _change(
     "7c53dfbdb024",
     subject="mm: add PTE_MARKER_GUARD PTE marker",
     inferred=True,
+    remark="as compiled, not so in 6.12 and so in 7.2",
 )
 ARM64_TABLE_AF = _change(
     "the access flag in entries of arm64 that point to a table",
@@ -667,6 +668,7 @@ ARM64_TABLE_AF = _change(
     arches=_ARM64,
     effect=Effect.PRESENT,
     inferred=True,
+    remark="as compiled, not so in 6.12 and so in 7.2",
 )
 S390_SOFT_BITS = _change(
     "the soft bits of s390 segment-table entries where they are",
@@ -716,6 +718,7 @@ RISCV_PMD_SPECIAL = _change(
     arches=_RISCV64,
     effect=Effect.PRESENT,
     inferred=True,
+    remark="as compiled, not so in 6.12 and so in 7.2",
 )
 ARM64_P4D_BAD = _change(
     "p4d_bad() and pgd_bad() of arm64 ask for both type bits",
@@ -725,6 +728,7 @@ ARM64_P4D_BAD = _change(
     arches=_ARM64,
     effect=Effect.PRESENT,
     inferred=True,
+    remark="as compiled, not so in 6.12 and so in 7.2",
 )
 ARM64_PMD_TABLE = _change(
     "pmd_trans_huge() of arm64 by pmd_table(), with the same answers",
@@ -757,6 +761,7 @@ RISCV_PUD_BAD = _change(
     arches=_RISCV64,
     effect=Effect.PRESENT,
     inferred=True,
+    remark="as compiled, not so in 6.12 and so in 7.2",
 )
 DEVMAP_REMOVED = _change(
     "page tables without a DEVMAP bit",
@@ -843,6 +848,7 @@ RISCV_SHADOW_STACK = _change(
     arches=_RISCV64,
     effect=Effect.PRESENT,
     inferred=True,
+    remark="as compiled, not so in 6.12 and so in 7.2",
 )
 VALID_PMD_NAME = _change(
     "softleaf_is_valid_pmd_entry()",
@@ -859,6 +865,7 @@ PPC_PMD_SPECIAL = _change(
     arches=_PPC64,
     effect=Effect.PRESENT,
     inferred=True,
+    remark="as compiled, not so in 6.12 and so in 7.2",
 )
 LOONGARCH_WRPROTECT = _change(
     "pte_wrprotect() and pmd_wrprotect() of loongarch keep a page dirty that only the hardware marked so",
@@ -868,7 +875,7 @@ LOONGARCH_WRPROTECT = _change(
     arches=_LOONGARCH64,
     effect=Effect.PRESENT,
     inferred=True,
-    remark="in stable updates too, as compiled in 6.1.192 and 6.12.117: every release is taken to have it",
+    remark="as compiled in 7.2.12, and by stable updates in 6.1.192 and 6.12.117: every release is taken to have it",
 )
 SOFTLEAF_TO_PMD = _change(
     "softleaf_to_pmd(), swp_entry_to_pmd() until then",
