@@ -35,7 +35,9 @@ def test_files_are_found_by_kernel() -> None:
     assert vectors.files() == tuple(name for kernel in vectors.kernels() for name in vectors.files(kernel))
     assert len(vectors.files()) == COUNT
     assert all(vectors.path(name).is_file() for name in vectors.files())
-    with pytest.raises(VectorsError, match=r"^no vectors of kernel '5\.15'; there are: 5\.10, 6\.1, 6\.12, 7\.2, 7\.3$"):
+    with pytest.raises(
+        VectorsError, match=r"^no vectors of kernel '5\.15'; there are: 5\.10, 6\.1, 6\.12, 7\.2, 7\.3$"
+    ):
         vectors.files("5.15")
     with pytest.raises(VectorsError, match=f"no vectors '7.3/vax'; `pmdswp vectors --list` names all {COUNT}"):
         vectors.load("7.3/vax")

@@ -181,8 +181,8 @@ class Machine(NamedTuple):
 
     `label` names it in published vectors, `kernel` is ARCH of the kernel's makefiles, `source` its folder under arch/,
     `triple` the compiler's name for it, `emulation` the linker's, and `qemu` the user-mode emulator that runs its
-    programs elsewhere. `numbers` and `words` name the constants that only its headers have, as counts and as masks, with
-    spaces between them.
+    programs elsewhere. `numbers` and `words` name the constants that only its headers have, as counts and as masks,
+    with spaces between them.
     """
 
     label: str

@@ -211,7 +211,7 @@ def _special_entries(geom: Record) -> Iterator[tuple[str, int, int]]:
 
 
 def _pfn_bits(geom: Record) -> int:
-    """Bits of the number of a page frame in an entry; where the kernel has no name for them, those that there can be."""
+    """Bits of a page frame number in an entry; where the kernel has no name for them, those that there can be."""
     physical = number(geom["MAX_PHYSMEM_BITS"]) if geom["MAX_PHYSMEM_BITS_defined"] else 64
     return number(geom.get("SWP_PFN_BITS", physical - number(geom["PAGE_SHIFT"])))
 
