@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,12 @@ def test_trees_whose_makefiles_take_no_suffix_are_told_each_program_and_the_targ
     told |= {"LLVM_IAS=1", "cpu-as-y="}
     assert told | {f"CROSS_COMPILE={triple}-"} <= old
     assert not {word.partition("=")[0] for word in told} & {word.partition("=")[0] for word in new}
+
+
+def test_of_the_invalid_tables_of_loongarch_the_lowest_is_asked_for() -> None:
+    # a configuration with fewer levels has no others
+    header = arch_constants_header("loongarch64")
+    assert re.findall(r"hex\(\"(invalid_\w+)\"", header) == ["invalid_pte_table"]
 
 
 def test_the_probe_is_told_where_the_invalid_table_of_loongarch_is(
