@@ -111,7 +111,7 @@ def traces(session: nox.Session) -> None:
 @nox.session(tags=["ci"])
 def long(session: nox.Session) -> None:
     """All other tests that take long. A minute."""
-    ignored = (f"--ignore={path}" for path in (REPLAY, CONFORMANCE, *HISTORIES))
+    ignored = (f"--ignore={path}" for path in (REPLAY, CONFORMANCE, *HISTORIES, "tests/c"))
     run(session, "pytest", *IN_PARALLEL, "-m", "long", *ignored, *session.posargs)
 
 
@@ -119,6 +119,15 @@ def long(session: nox.Session) -> None:
 def prove(session: nox.Session) -> None:
     """Every law for every word, on every kernel and option set whose helpers differ. Two minutes."""
     run(session, "pmdswp", "prove", "--all", *session.posargs)
+
+
+@nox.session(tags=["ci"])
+def c(session: nox.Session) -> None:
+    """Every distinct C header, proved and compiled by what is installed; the newest run. Half a minute.
+
+    ``nox -s c -- -m c`` runs those of all published kernels too, as BPF bytecode as well: two minutes more.
+    """
+    run(session, "pytest", *IN_PARALLEL, "-m", "c and not long", "tests/c", *session.posargs)
 
 
 @nox.session(tags=["ci"])
@@ -170,6 +179,12 @@ def laws(session: nox.Session) -> None:
 def oracle(session: nox.Session) -> None:
     """Measure the published vectors anew, byte for byte (half an hour), or what tests/oracle/README.md says."""
     run(session, "oracle.oracle", *(session.posargs or ["--check"]), PYTHONPATH="tests")
+
+
+@nox.session(name="kernel-test")
+def kernel_test(session: nox.Session) -> None:
+    """A kernel's own helpers, asked in a QEMU guest: ``nox -s kernel-test -- BUILD_TREE IMAGE``. Half a minute."""
+    run(session, "kernel_test.guest", *session.posargs, PYTHONPATH="tests")
 
 
 @nox.session

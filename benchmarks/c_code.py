@@ -1,13 +1,12 @@
 """C functions with the output of `pmdswp.array.decode`, compiled when a benchmark runs.
 
-The arithmetic one is the library's own formula text, spelled as C; the branchy one is what one would write by hand for
-a PMD of x86_64. Both fill the same five columns.
+One is the decode function of the header that ``pmdswp layout --format c`` writes, in a loop; the branchy one is what
+one would write by hand for a PMD of x86_64. Both fill the same five columns.
 """
 
 from __future__ import annotations
 
 import ctypes
-import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pmdswp.arch import Arch
-from pmdswp.columns import COLUMNS, kinds_as_sum, source
+from pmdswp.render.c_header import header
 from pmdswp.softleaf import LevelName, SoftLeaf
 
 if TYPE_CHECKING:
@@ -24,22 +23,29 @@ if TYPE_CHECKING:
 
 Decoder = Callable[..., None]
 
-COMPILERS = {"gcc -O3": ("gcc", "-O3"), "clang -O3 -march=native": ("clang", "-O3", "-march=native")}
+COMPILERS = {
+    "gcc -O3": ("gcc", "-O3"),
+    "gcc -O3 -march=native": ("gcc", "-O3", "-march=native"),
+    "clang -O3 -march=native": ("clang", "-O3", "-march=native"),
+}
 
 PARAMETERS = (
     "const uint64_t *restrict words, uint8_t *restrict state_, uint8_t *restrict kind_, uint8_t *restrict swp_type_, "
     "uint8_t *restrict flags_, uint64_t *restrict offset_, size_t n"
 )
 
-HEAD = """
-#include <stddef.h>
-#include <stdint.h>
-#define U(x) ((uint64_t)(x))
-#define W(x) ((uint32_t)(x))
-#define H(x) ((uint16_t)(x))
-#define B(x) ((uint8_t)(x))
-#define False 0
-#define mask(x) (0 - (uint64_t)(x))
+HEADER = """
+void header(PARAMETERS)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct pmdswp_entry entry = pmdswp_decode_LEVEL(words[i]);
+        state_[i] = entry.state;
+        kind_[i] = entry.kind;
+        swp_type_[i] = entry.swp_type;
+        flags_[i] = entry.flags;
+        offset_[i] = entry.offset;
+    }
+}
 """
 
 BRANCHY = """
@@ -66,44 +72,27 @@ void branchy(PARAMETERS)
 """
 
 
-def arithmetic(arch: Arch, level: LevelName) -> str:
-    """The formula text as a C function of the name `arithmetic`."""
-    declared: set[str] = set()
-    lines = [_statement(line.strip(), declared) for line in source(arch, level).splitlines()[1:-1]]
-    stores = "".join(f"        {name}_[i] = {name};\n" for name in COLUMNS)
-    body = "".join(f"        {line}\n" for line in lines)
-    return (
-        f"#define kinds(number) {_numbers(kinds_as_sum(arch))}\n"
-        f"void arithmetic({PARAMETERS})\n{{\n    for (size_t i = 0; i < n; i++) {{\n"
-        f"        uint64_t v = words[i];\n{body}{stores}    }}\n}}\n"
-    )
-
-
-def _statement(line: str, declared: set[str]) -> str:
-    name = line.split(maxsplit=1)[0]
-    declaration = "" if name in declared else "__auto_type "
-    declared.add(name)
-    return f"{declaration}{_numbers(line)};"
-
-
-def _numbers(text: str) -> str:
-    # without the suffix a large number would be signed
-    return re.sub(r"\b(0x[0-9a-f]+|\d+)\b", r"\1ULL", text)
+def installed(compiler: str) -> str | None:
+    """The command of a compiler, whose name may end with its version."""
+    names = (compiler, *(f"{compiler}-{version}" for version in range(22, 13, -1)))
+    return next((name for name in names if shutil.which(name) is not None), None)
 
 
 def compiled(arch: Arch, level: LevelName, folder: Path) -> Iterator[tuple[str, Decoder]]:
     """Every function under every compiler that is installed, by name."""
     kinds = ", ".join(str(arch.softleaf_type(SoftLeaf(number, 1)).value) for number in range(32))
-    text = HEAD + BRANCHY.replace("PARAMETERS", PARAMETERS).replace("KINDS", kinds) + arithmetic(arch, level)
+    loops = HEADER.replace("LEVEL", level) + BRANCHY.replace("KINDS", kinds)
+    text = "#include <stddef.h>\n" + header(arch) + loops.replace("PARAMETERS", PARAMETERS)
     path = folder / "decode.c"
     path.write_text(text, encoding="ascii")
     for label, (compiler, *options) in COMPILERS.items():
-        if shutil.which(compiler) is None:
+        command = installed(compiler)
+        if command is None:
             continue
-        library = folder / f"{compiler}.so"
-        subprocess.run([compiler, *options, "-shared", "-fPIC", "-o", library, path], check=True)  # noqa: S603
+        library = folder / f"{label.replace(' ', '')}.so"
+        subprocess.run([command, *options, "-shared", "-fPIC", "-o", library, path], check=True)  # noqa: S603
         loaded = ctypes.CDLL(str(library))
-        for name in ("branchy", "arithmetic"):
+        for name in ("branchy", "header"):
             yield f"C {name}, {label}", _decoder(getattr(loaded, name))
 
 

@@ -18,7 +18,7 @@ copyright = "the pmdswp authors"  # noqa: A001  # Sphinx's name
 version = release = pmdswp.__version__
 
 extensions = ["myst_parser", "pmdswp.sphinxext", "sphinx.ext.autodoc"]
-exclude_patterns = ["_build", "reference/kernel-doc"]
+exclude_patterns = ["_build", "reference/c", "reference/kernel-doc"]
 myst_heading_anchors = 3
 default_role = "literal"
 autodoc_member_order = "bysource"

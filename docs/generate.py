@@ -16,9 +16,11 @@ import peers_page
 from pmdswp.arch import ARCHITECTURES, Arch
 from pmdswp.cli import COMMANDS, EXIT_STATUS, command_parser
 from pmdswp.config import show
+from pmdswp.explain.recognisers import GROUPS, RECOGNISERS
 from pmdswp.model.play.selftests import SERIES, run
 from pmdswp.model.show.reference import reference
 from pmdswp.render import markdown
+from pmdswp.render.c_header import header
 from pmdswp.render.comparison import comparison, limit_table
 from pmdswp.render.document import Block, Diagram, Paragraph, Picture, Section, Table, code, marked
 from pmdswp.render.drift import drift, drift_of, type_numbers_of
@@ -67,6 +69,7 @@ def pages() -> Iterator[tuple[str, str]]:
                 yield f"architectures/{picture_name(pictured)}", collection([pictured], "svg")
         yield f"kernel-doc/{name}.rst", collection(diagrams, "rst")
         yield f"kernel-doc/{name}.h", collection(diagrams, "ascii")
+        yield f"c/{name}.h", header(arch)
     every = [one._replace(msb0=False) for arch in newest.values() for one in _forms(arch)]
     yield "layouts.ndjson", collection(every, "json")
     yield "layout.schema.json", json.dumps(layout_schema(), indent=2) + "\n"
@@ -76,6 +79,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "peers.md", _markdown(peers_page.page())
     yield "hazards.md", _markdown(_hazards())
     yield "command-line.md", _markdown(_command_line())
+    yield "recognisers.md", _markdown(_recognisers())
     yield "model-rules.md", _markdown(reference(_played(newest["x86_64"]), _seen()))
     yield "model-errors.md", _scenarios("errors").page()
 
@@ -270,6 +274,38 @@ Every command that takes ARCH takes the options of `pmdswp.get` too, those that 
 `pmdswp encode` the flags `--soft-dirty` and `--uffd` set the bit in the word; `--no-soft-dirty` and `--no-uffd` say
 what the kernel lacks.)
 """
+
+
+def _recognisers() -> Section:
+    """What `pmdswp explain` finds in a text: a generated table of the recognisers."""
+    rows = tuple(
+        (
+            one.name,
+            code(one.example),
+            marked(one.prints),
+            one.since and f"{one.since}",
+            code(one.arch) if one.arch else "",
+        )
+        for one in RECOGNISERS
+    )
+    groups = Table(("Group", "What it holds"), tuple((code(name), marked(text)) for name, text in GROUPS.items()))
+    return Section(
+        "Lines that are recognised",
+        (
+            Paragraph(marked(" ".join(_RECOGNISERS.split()))),
+            Table(("Kind", "Such a line", "What prints it", "Since", "Architecture"), rows),
+        ),
+        (Section("Groups of a pattern", (Paragraph(marked(" ".join(_GROUPS.split()))), groups)),),
+    )
+
+
+_RECOGNISERS = """
+`pmdswp explain` looks for these lines in a text, in this order. It also reads the rows of memory dumps: gdb's `x/gx`
+and `x/8xb`, crash's `rd`, `xxd`, `hexdump`, `od`. Prefixes of logs, quoting of mails and colours do not matter, and
+neither does where a mail program broke a line. Where a line is printed since a release, older ones are not asked.
+"""
+
+_GROUPS = """A recogniser (`pmdswp.explain.Recogniser`) is a pattern whose named groups say what they hold."""
 
 
 def _command_line() -> Section:

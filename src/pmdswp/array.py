@@ -30,7 +30,7 @@ from pmdswp.checks import check_arch, check_count, check_path, check_place, show
 from pmdswp.errors import DecodeError, EncodeError, JoinError, UnsupportedError
 from pmdswp.formula import MASK64, Formula
 from pmdswp.layout import FieldKind
-from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX, NR_SWAP_TYPES, Flags, LevelName, SoftLeaf
+from pmdswp.softleaf import FLAGS, GENERIC_TYPE_MAX, NR_SWAP_TYPES, Flags, LevelName, SoftLeaf, SoftLeafType
 from pmdswp.words import printable
 
 try:
@@ -47,6 +47,7 @@ __all__ = [
     "Columns",
     "Joined",
     "Mapped",
+    "SwpEntries",
     "classify",
     "decode",
     "encode",
@@ -54,6 +55,7 @@ __all__ = [
     "join",
     "mapped",
     "split",
+    "swp_entries",
 ]
 
 Bytes = NDArray[np.uint8]
@@ -134,6 +136,19 @@ class Mapped(NamedTuple):
 
     pfn: Words
     attributes: NDArray[np.uint16]
+
+
+class SwpEntries(NamedTuple):
+    """What each `swp_entry_t` is: arrays of one shape, with the codes that `Columns` has.
+
+    `pte` is the word without flags that gives the value (uint64); where `fits` is False no PTE does, and it is 0.
+    """
+
+    kind: Bytes
+    swp_type: Bytes
+    offset: Words
+    pte: Words
+    fits: Truths
 
 
 class Joined(NamedTuple):
@@ -388,6 +403,22 @@ def mapped(arch: Arch, level: LevelName, words: Words, *, columns: Columns | Non
         for target, answer in zip(targets, answers, strict=True):
             target[part] = answer
     return found
+
+
+def swp_entries(arch: Arch, values: Words) -> SwpEntries:
+    """What `swp_entry_t` values are in that kernel: `pmdswp.swp_entry.decode` of each. Errors as `decode`."""
+    check_arch(arch)
+    values = _native(_checked(values, DecodeError, "values"))
+    shift = np.uint64(arch.swp_type_shift)
+    swp_type, offset = values >> shift, values & np.uint64((1 << arch.swp_type_shift) - 1)
+    is_known = swp_type < np.uint64(NR_SWAP_TYPES)
+    kinds = np.array([kind.value for kind in arch.numbering.kinds], np.uint8)
+    kind = np.where(is_known, kinds[np.where(is_known, swp_type, 0).astype(np.intp)], SoftLeafType.UNKNOWN.value)
+    kind[values == 0] = SoftLeafType.NONE.value
+    fits = is_known & (offset <= np.uint64(arch.max_swap_offset))
+    pte = np.zeros(values.shape, np.uint64)
+    pte[fits] = encode(arch, "pte", swp_type[fits], offset[fits])
+    return SwpEntries(kind.astype(np.uint8), swp_type.astype(np.uint8), offset, pte, fits)
 
 
 def classify(arch: Arch, level: LevelName, words: Words, *, jit: bool | None = None, threads: int = 1) -> Classes:

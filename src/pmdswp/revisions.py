@@ -289,6 +289,16 @@ RISCV_SWAP_LAYOUT = _change(
     arches=_RISCV64,
     inferred=True,
 )
+RISCV_SV48 = _change(
+    "page tables of four levels on riscv, where the CPU has Sv48",
+    "5.17",
+    "e8a62cc26ddf",
+    subject="riscv: Implement sv48 support",
+    arches=_RISCV64,
+    effect=Effect.PRESENT,
+    inferred=True,
+    remark="three levels in 5.10, as compiled",
+)
 RISCV_THP_MIGRATION = _change(
     "PMD softleaves on riscv",
     "5.17",
@@ -296,6 +306,14 @@ RISCV_THP_MIGRATION = _change(
     subject="riscv/mm: Enable THP migration",
     arches=_RISCV64,
     inferred=True,
+)
+RISCV_SV57 = _change(
+    "page tables of five levels on riscv, where the CPU has Sv57",
+    "5.18",
+    "9195c294bc58",
+    arches=_RISCV64,
+    inferred=True,
+    remark="the commit merges them",
 )
 ARM64_PMD_LEAF = _change(
     "pmd_leaf() of arm64 for every present entry that is no table, not for section entries alone",
@@ -350,6 +368,17 @@ PPC_EXCLUSIVE = _change(
     arches=_PPC64,
     also=("03ac1b71fca1",),
 )
+RISCV_SVPBMT = _change(
+    "memory types (Svpbmt) in present entries of riscv, and frame numbers that end below them",
+    "5.19",
+    "ff689fd21cb1",
+    subject="riscv: add RISC-V Svpbmt extension support",
+    arches=_RISCV64,
+    effect=Effect.PRESENT,
+    inferred=True,
+    also=("100631b48ded",),
+    remark="as compiled, every bit from 10 on is the frame's in 5.10, and those up to 53 are in 6.1",
+)
 LOONGARCH = _change(
     "loongarch",
     "5.19",
@@ -367,6 +396,15 @@ SWAPIN_ERROR = _change(
     "5.19",
     "9f186f9e5fa9",
     subject="mm/swapfile: unuse_pte can map random data if swap read fails",
+)
+PPC_NO_ROOT_LEAF = _change(
+    "p4d_leaf() of powerpc true of no entry, and until then of every one with _PAGE_PTE, though no page is that large",
+    "6.1",
+    "79c5640ab446",
+    subject="powerpc/mm/64s: Drop p4d_leaf()",
+    arches=_PPC64,
+    effect=Effect.PRESENT,
+    remark="as compiled, not so in 5.10 and so in 6.1",
 )
 X86_NONLEAF_YOUNG = _change(
     "the accessed bit without a say in pmd_bad() of x86",
@@ -630,6 +668,7 @@ MARKER_GUARD = _change(
     "7c53dfbdb024",
     subject="mm: add PTE_MARKER_GUARD PTE marker",
     inferred=True,
+    remark="as compiled, not so in 6.12 and so in 7.2",
 )
 ARM64_TABLE_AF = _change(
     "the access flag in entries of arm64 that point to a table",
@@ -639,6 +678,7 @@ ARM64_TABLE_AF = _change(
     arches=_ARM64,
     effect=Effect.PRESENT,
     inferred=True,
+    remark="as compiled, not so in 6.12 and so in 7.2",
 )
 S390_SOFT_BITS = _change(
     "the soft bits of s390 segment-table entries where they are",
@@ -688,6 +728,7 @@ RISCV_PMD_SPECIAL = _change(
     arches=_RISCV64,
     effect=Effect.PRESENT,
     inferred=True,
+    remark="as compiled, not so in 6.12 and so in 7.2",
 )
 ARM64_P4D_BAD = _change(
     "p4d_bad() and pgd_bad() of arm64 ask for both type bits",
@@ -697,6 +738,7 @@ ARM64_P4D_BAD = _change(
     arches=_ARM64,
     effect=Effect.PRESENT,
     inferred=True,
+    remark="as compiled, not so in 6.12 and so in 7.2",
 )
 ARM64_PMD_TABLE = _change(
     "pmd_trans_huge() of arm64 by pmd_table(), with the same answers",
@@ -729,6 +771,7 @@ RISCV_PUD_BAD = _change(
     arches=_RISCV64,
     effect=Effect.PRESENT,
     inferred=True,
+    remark="as compiled, not so in 6.12 and so in 7.2",
 )
 DEVMAP_REMOVED = _change(
     "page tables without a DEVMAP bit",
@@ -815,6 +858,7 @@ RISCV_SHADOW_STACK = _change(
     arches=_RISCV64,
     effect=Effect.PRESENT,
     inferred=True,
+    remark="as compiled, not so in 6.12 and so in 7.2",
 )
 VALID_PMD_NAME = _change(
     "softleaf_is_valid_pmd_entry()",
@@ -831,6 +875,7 @@ PPC_PMD_SPECIAL = _change(
     arches=_PPC64,
     effect=Effect.PRESENT,
     inferred=True,
+    remark="as compiled, not so in 6.12 and so in 7.2",
 )
 LOONGARCH_WRPROTECT = _change(
     "pte_wrprotect() and pmd_wrprotect() of loongarch keep a page dirty that only the hardware marked so",
@@ -840,7 +885,7 @@ LOONGARCH_WRPROTECT = _change(
     arches=_LOONGARCH64,
     effect=Effect.PRESENT,
     inferred=True,
-    remark="in stable updates too, as compiled in 6.1.192 and 6.12.117: every release is taken to have it",
+    remark="as compiled in 7.2.12, and by stable updates in 6.1.192 and 6.12.117: every release is taken to have it",
 )
 SOFTLEAF_TO_PMD = _change(
     "softleaf_to_pmd(), swp_entry_to_pmd() until then",

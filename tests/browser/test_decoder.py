@@ -656,3 +656,42 @@ def test_the_page_names_no_address_to_fetch_from(page_file: Any) -> None:
     assert not re.search(r"\b(?:https?:)?//[a-z]", re.sub(r"//.*", "", text)), "an address"
     for word in ("fetch(", "XMLHttpRequest", "import(", "@import", "url("):
         assert word not in text
+
+
+LOG = """\
+> [   12.100000] get_swap_device: Bad swap file entry 18000000002d2d2f
+> [   12.200000] BUG: Bad page map in process a  pte:fffff99a98120
+> pmd:1fbee067
+*pde = 36ba9067
+pagemap: 0x818000000038944c
+AS:0000000084bec1c7 R3:00000000824cc007 S:0000000081a28001 P:0000000000000400
+"""
+
+
+def test_words_of_a_pasted_log_are_found_and_shown(reader: Reader) -> None:
+    reader.open("#arch=x86_64&kernel=6.6")
+    reader.paste("log", LOG)
+    buttons = reader.find("log-findings").find_elements(By.TAG_NAME, "button")
+    assert [button.text for button in buttons] == [
+        "line 1: swp_entry 0x18000000002d2d2f",
+        "line 2: pte 0xfffff99a98120",
+        "line 3: pmd 0x1fbee067",
+        "line 4: pmd 0x36ba9067 (of a 32-bit kernel: not covered)",
+        "line 5: pagemap 0x818000000038944c (not of a page table)",
+        "line 6: asce 0x84bec1c7 (not of a page table)",
+        "line 6: region3 0x824cc007",
+        "line 6: pmd 0x81a28001",
+        "line 6: pte 0x400",
+    ]
+    assert [button.is_enabled() for button in buttons] == [True, True, True, False, False, False, True, True, True]
+    buttons[1].click()
+    assert reader.chosen("level") == "pte"
+    assert "0x66567" in reader.text("verdict")
+    # the entry is shown as the PTE that gives it
+    buttons[0].click()
+    assert "type 6" in reader.text("verdict")
+    assert "0x2d2d2f" in reader.text("verdict")
+    # a line that one architecture alone prints chooses it
+    buttons[6].click()
+    assert (reader.chosen("arch"), reader.chosen("level")) == ("s390x", "pud")
+    assert "TABLE" in reader.text("verdict")

@@ -35,7 +35,7 @@ def test_every_generated_page_is_up_to_date_and_none_is_left_over() -> None:
     pages: dict[str, str] = dict(_program("generate").pages())
     differences = [difference for path, text in pages.items() if (difference := _difference(path, text))]
     assert not differences, "\n".join(["stale: run `nox -s docs -- --update`", *differences])
-    for folder in ("architectures", "kernel-doc"):
+    for folder in ("architectures", "c", "kernel-doc"):
         files = {path.relative_to(REFERENCE).as_posix() for path in (REFERENCE / folder).iterdir()}
         assert files == {path for path in pages if path.startswith(f"{folder}/")}
 

@@ -24,7 +24,7 @@ from pmdswp.cli import main
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-NOT_RUN = {"python", "rst", "sh", "text"}
+NOT_RUN = {"c", "python", "rst", "sh", "text"}
 LANGUAGES = {"console", "pycon", "python-console"} | NOT_RUN
 
 

@@ -88,7 +88,7 @@ def write_tree(tree: Path, version: str = "7.3.4", *, has_series: bool = False) 
     for folder in ("scripts", "include/linux", "include/asm-generic", "mm"):
         (tree / folder).mkdir(parents=True)
     (tree / "Makefile").write_text(
-        f"VERSION = {major}\nPATCHLEVEL = {minor}\nSUBLEVEL = {sub}\nEXTRAVERSION =\nNAME = Paper\n"
+        f"VERSION = {major}\nPATCHLEVEL = {minor}\nSUBLEVEL = {sub}\nEXTRAVERSION =\nNAME = Paper\nLLVM_SUFFIX\n"
     )
     write_program(tree / "scripts/config", "")
     (tree / "scripts/Makefile.clang").write_text("CLANG_TARGET_FLAGS_x86 := x86_64-linux-gnu\n")

@@ -18,6 +18,7 @@ from pmdswp.oracle.tools import OracleError, find_program
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 MIRROR = "http://deb.debian.org/debian"
 SUITES: Mapping[str, tuple[str, ...]] = {
+    "5.10": ("bullseye", "bullseye-security"),
     "6.1": ("bookworm", "bookworm-security"),
     "6.12": ("bookworm-security",),
     "7.2": ("trixie-backports",),

@@ -94,10 +94,22 @@ def _parser() -> argparse.ArgumentParser:
 
 def _chosen(options: argparse.Namespace, source: Path) -> list[Configuration]:
     arches, labels = frozenset(options.arch or ()), frozenset(options.configuration or ())
-    chosen = list(configurations(release_of(source), arches, labels))
+    chosen = [
+        configuration
+        for configuration in configurations(release_of(source), arches, labels)
+        if any(_modes(options, source, configuration))
+    ]
     if not chosen and options.kernel:
         raise OracleError("no configuration of that name for this kernel")
     return chosen
+
+
+def _modes(options: argparse.Namespace, source: Path, configuration: Configuration) -> Iterator[str]:
+    """Those to be measured: with --check, those of which there is a published file."""
+    release = ".".join(map(str, release_of(source)))
+    for mode in configuration.modes:
+        if not options.check or f"{release}/{configuration.file_label(mode)}" in vectors.files():
+            yield mode
 
 
 def _measure(options: argparse.Namespace, contents: Contents, configuration: Configuration) -> list[str]:
@@ -113,7 +125,7 @@ def _measure(options: argparse.Namespace, contents: Contents, configuration: Con
         with build.locked():
             build.run(contents, fresh=options.fresh)
             built = time.monotonic()
-            for mode in configuration.modes:
+            for mode in _modes(options, source, configuration):
                 if options.compare:
                     lines = list(_compare(build, mode, PUBLISHED / release))
                 else:

@@ -376,7 +376,7 @@ def test_the_ruler_points_at_stray_bits(run: Run) -> None:
 
 
 def test_a_word_of_no_form_has_no_ruler(run: Run) -> None:
-    assert run("decode", "s390x", "--no-thp", "0x8") == 0
+    assert run("decode", "s390x", "--no-thp", "0x8", "--level", "pmd") == 0
     assert run.out == (
         "pmd 0x0000000000000008  BAD\n"
         "memory 00 00 00 00 00 00 00 08\n"

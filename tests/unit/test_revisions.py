@@ -51,9 +51,9 @@ STARTS = {
         *("6.1", "6.2", "6.6", "6.9", "6.10", "6.13", "6.14", "6.15", "6.19", "7.3", "pmd-swap-v3"),
     ),
     # 6.3 exclusive; 6.11 device-private; 6.19 also the flags of Svrsw60t59b
-    # 5.0 PROT_NONE; 5.14 huge pages; 5.17 layout; 5.19 types
+    # 5.0 PROT_NONE; 5.14 huge pages; 5.17 layout; 5.18 Sv57; 5.19 types
     "riscv64": (
-        *("4.18", "4.20", "5.0", "5.14", "5.17", "5.19"),
+        *("4.18", "4.20", "5.0", "5.14", "5.17", "5.18", "5.19"),
         *("6.1", "6.2", "6.3", "6.6", "6.11", "6.13", "6.15", "6.19", "7.3", "pmd-swap-v3"),
     ),
     # 6.13 also the present bit of PMDs; 6.17 device-private and PMD softleaves
@@ -84,7 +84,9 @@ COMMITS = {
     "b756a3b5e7ea": ("5.14", False, "mm: device exclusive memory access"),
     "e377ab82311a": ("5.14", False, "arm64/mm: Remove [PUD|PMD]_TABLE_BIT from [pud|pmd]_bad()"),
     "fba88ede6a31": ("5.17", True, "riscv/mm: Adjust PAGE_PROT_NONE to comply with THP semantics"),
+    "e8a62cc26ddf": ("5.17", True, "riscv: Implement sv48 support"),
     "d062a79b7c80": ("5.17", True, "riscv/mm: Enable THP migration"),
+    "9195c294bc58": ("5.18", True, ""),
     "23bc8f69f0ec": ("5.18", True, "arm64: mm: fix p?d_leaf()"),
     "6c287605fd56": ("5.19", False, "mm: remember exclusively mapped anonymous pages with PG_anon_exclusive"),
     "1493a1913e34": ("5.19", False, "mm/swap: remember PG_anon_exclusive via a swp pte bit"),
@@ -92,8 +94,10 @@ COMMITS = {
     "570ef363509b": ("5.19", False, "arm64/pgtable: support __HAVE_ARCH_PTE_SWP_EXCLUSIVE"),
     "92cd58bd2566": ("5.19", False, "s390/pgtable: support __HAVE_ARCH_PTE_SWP_EXCLUSIVE"),
     "bff9beaa2e80": ("5.19", False, "powerpc/pgtable: support __HAVE_ARCH_PTE_SWP_EXCLUSIVE for book3s"),
+    "ff689fd21cb1": ("5.19", True, "riscv: add RISC-V Svpbmt extension support"),
     "679d10331910": ("5.19", False, "mm: introduce PTE_MARKER swap entry"),
     "9f186f9e5fa9": ("5.19", False, "mm/swapfile: unuse_pte can map random data if swap read fails"),
+    "79c5640ab446": ("6.1", False, "powerpc/mm/64s: Drop p4d_leaf()"),
     "eed9a328aa1a": ("6.1", True, "mm: x86: add CONFIG_ARCH_HAS_NONLEAF_PMD_YOUNG"),
     "15520a3f0469": ("6.2", True, "mm: use pte markers for swap errors"),
     "ca92ea3dc5a2": ("6.2", True, "mm: always compile in pte markers"),
@@ -116,6 +120,7 @@ COMMITS = {
     "3e93d49175a7": ("6.10", True, "s390/pgtable: Switch read and write softbits for puds"),
     "712c5d5f6259": ("6.10", True, "s390/pgtable: Add missing hardware bits for puds, pmds"),
     "ff4a2443ef88": ("6.10", False, "LoongArch: Select THP_SWAP if HAVE_ARCH_TRANSPARENT_HUGEPAGE"),
+    "57fb15c32f4f": ("6.11", True, "powerpc/64s: use contiguous PMD/PUD instead of HUGEPD"),
     "216e04bf1e4d": ("6.11", False, "riscv: mm: Add support for ZONE_DEVICE"),
     "b7a2750ef268": ("6.11", False, "LoongArch: Add ARCH_HAS_PTE_DEVMAP support"),
     "7f955be9f887": ("6.12", True, "arm64: implement PKEYS support"),
@@ -155,6 +160,7 @@ COMMITS = {
 }
 
 HELPED = {
+    "ff689fd21cb1": ("100631b48ded",),
     # commit -> those that had a part in the same change
     "92cd58bd2566": ("8043d26c4659",),
     "bff9beaa2e80": ("03ac1b71fca1",),

@@ -94,6 +94,9 @@ def test_every_command_takes_the_newcomer(
     assert "SWAP type 3 offset 0x1200 exclusive, then +1 each" in run(
         "decode", "toy", "--level", "pte", "--table", str(table)
     )
+    known = ("--arch", "toy", "--kernel", arch.kernel, "--level", "pmd")
+    assert "SWAP type 3 offset 0x1200 exclusive" in run("explain", "--word", hex(word), *known)
+    assert "SWAP type 3 offset 0x1200 exclusive" in run("which", hex(word), "--arch", "toy", "--level", "pmd")
     assert json.loads(run("encode", "toy", "3", "0x1200", "--exclusive", "--json"))["raw"] == f"{word:#018x}"
     assert [int(line, 16) for line in run("split", "toy", hex(word)).split()] == ptes
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("\n".join(map(hex, ptes)).encode())))

@@ -202,7 +202,7 @@ def geometry_facts(arch: Arch, geometry: Geometry) -> Facts:
             yield Fact(name, answer(arch), told)
     yield Fact("MAX_PHYSMEM_BITS", arch.max_physmem_bits, geometry.max_physmem_bits)
     # a kernel without migration entries never asks for their young and dirty bits
-    supported = geometry.numbers["swap_migration_ad_supported"] and geometry.numbers["CONFIG_MIGRATION"]
+    supported = geometry.numbers.get("swap_migration_ad_supported") and geometry.numbers["CONFIG_MIGRATION"]
     yield Fact("swap_migration_ad_supported", arch.migration_ad, bool(supported))
     if "pmd_swp_exclusive_bits" in geometry.numbers:
         said = or_refused(partial(arch.pmd_swp_mkexclusive, 0), UnsupportedError)

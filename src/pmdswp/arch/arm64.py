@@ -375,17 +375,23 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
         leaf=never if large else lambda v: ((v & present) != 0) & ((v & table) != table),
         bad=lambda v: (v & table) != table,
     )
+
+    def pud_pfn(v: Formula) -> Formula:
+        # as of a page as large as a PUD maps, which there is not with the largest pages
+        return ((to_table.address(v) >> pud_shift) << pud_shift) >> config.page_shift
+
+    to_table, pud_shift = _table(config), config.page_shift + 2 * per_table
     bad = table if config.has(ARM64_P4D_BAD) else bits(TABLE)
     tables = PresentFacts(
         index_bits=per_table,
-        table=_table(config),
+        table=to_table,
         upper=UpperFacts(none=lambda v: v == 0, present=lambda v: v != 0, bad=lambda v: (v & bad) != bad),
         table_base=table_base,
     )
     levels: list[tuple[LevelName, PresentFacts]] = [
         ("pte", of_pages("pte", 0)),
         ("pmd", of_pages("pmd", 1)),
-        ("pud", tables._replace(upper=pud_upper) if large else of_pages("pud", 2, pud_upper)),
+        ("pud", tables._replace(upper=pud_upper, pfn=pud_pfn) if large else of_pages("pud", 2, pud_upper)),
         ("p4d", tables),
         ("pgd", tables),
     ]
@@ -449,6 +455,7 @@ ARM64 = Architecture(
         "arm64",
         kernel="arm64",
         source="arm64",
+        triple="aarch64-linux-gnu",
         emulation="aarch64linux",
         qemu="qemu-aarch64",
         numbers="__SWP_TYPE_SHIFT __SWP_TYPE_BITS __SWP_OFFSET_SHIFT __SWP_OFFSET_BITS VA_BITS PHYS_MASK_SHIFT "

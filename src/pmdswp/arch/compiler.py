@@ -35,7 +35,7 @@ from pmdswp.softleaf import (
     SoftLeafType,
 )
 
-__all__ = ["expressions", "formulas", "leaf_type", "make", "readings"]
+__all__ = ["conversions", "expressions", "formulas", "leaf_type", "make", "readings"]
 
 
 # --- formulas -----------------------------------------------------------------------------------------------
@@ -175,6 +175,30 @@ def _named(arch: Arch) -> Config:
     return arch.config._replace(particular=named)
 
 
+def _conversions(facts: Facts) -> dict[str, tuple[str, Formula]]:
+    """The helpers that are one expression of other things than one word ``v``, or that change the form of a word."""
+    pte, pmd = facts.pte.layout, facts.pmd.layout
+    v, e = Formula("v"), Formula("e")
+    # a flag has one bit at both levels, if the PMD has it at all
+    pmd_flags = sum(pmd.flags.values())
+    slot_offset = pmd.offset.get(v) | Formula("i")
+    return {
+        "pmd_entry_to_pte": ("v, i", pte.encode(leaf_type(pmd, v), slot_offset) | (v & pmd_flags)),
+        "pte_entry_to_pmd": ("v", pmd.encode(leaf_type(pte, v), pte.offset.get(v)) | (v & pmd_flags)),
+        "arch_swp_entry": ("type, offset", pte.encode(Formula("type"), Formula("offset"), facts.arch_entry_fixed)),
+        "arch_swp_type": ("v", pte.type.get(v)),
+        "arch_swp_offset": ("v", pte.offset.get(v)),
+        "arch_swp_entry_to_pte": ("e", facts.pte.from_arch(e)),
+        "arch_swp_entry_to_pmd": ("e", facts.pmd.from_arch(e)),
+    }
+
+
+def conversions(arch: Arch) -> dict[str, tuple[str, Formula]]:
+    """Name -> parameters and formula of the helpers that the configuration has beside those of `formulas`."""
+    found = _conversions(arch.architecture.facts(arch.config))
+    return {name: one for name, one in found.items() if not absence(arch.architecture, arch.config, name)}
+
+
 # --- source text --------------------------------------------------------------------------------------------
 
 
@@ -246,21 +270,9 @@ def _fit(leaf: object, outside: object, max_offset: int, truncate: object, swp_t
 def _sources(architecture: Architecture, config: Config, facts: Facts, numbers: Numbering) -> dict[str, str]:
     """The source of every helper, by name; one that this configuration lacks raises."""
     pte, pmd = facts.pte.layout, facts.pmd.layout
-    v, e = Formula("v"), Formula("e")
     found = _formulas(config, facts, numbers)
     sources = {name: method_source(name, "v", formula) for name, formula in found.items()}
-    # a flag has one bit at both levels, if the PMD has it at all
-    pmd_flags = sum(pmd.flags.values())
-    slot_offset = pmd.offset.get(v) | Formula("i")
-    for name, parameters, formula in (
-        ("pmd_entry_to_pte", "v, i", pte.encode(leaf_type(pmd, v), slot_offset) | (v & pmd_flags)),
-        ("pte_entry_to_pmd", "v", pmd.encode(leaf_type(pte, v), pte.offset.get(v)) | (v & pmd_flags)),
-        ("arch_swp_entry", "type, offset", pte.encode(Formula("type"), Formula("offset"), facts.arch_entry_fixed)),
-        ("arch_swp_type", "v", pte.type.get(v)),
-        ("arch_swp_offset", "v", pte.offset.get(v)),
-        ("arch_swp_entry_to_pte", "e", facts.pte.from_arch(e)),
-        ("arch_swp_entry_to_pmd", "e", facts.pmd.from_arch(e)),
-    ):
+    for name, (parameters, formula) in _conversions(facts).items():
         sources[name] = method_source(name, parameters, formula)
     sources["softleaf_from_pte"] = _softleaf_from("pte", pte, found["pte_none"] | found["pte_present"])
     sources["softleaf_from_pmd"] = _softleaf_from("pmd", pmd, found["pmd_none"] | found["pmd_present"])

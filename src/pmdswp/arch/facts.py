@@ -180,13 +180,15 @@ class Machine(NamedTuple):
     """How the tools that build and run a kernel for the architecture call it, and what its headers can be asked.
 
     `label` names it in published vectors, `kernel` is ARCH of the kernel's makefiles, `source` its folder under arch/,
-    `emulation` the linker's name for it, and `qemu` the user-mode emulator that runs its programs elsewhere. `numbers`
-    and `words` name the constants that only its headers have, as counts and as masks, with spaces between them.
+    `triple` the compiler's name for it, `emulation` the linker's, and `qemu` the user-mode emulator that runs its
+    programs elsewhere. `numbers` and `words` name the constants that only its headers have, as counts and as masks,
+    with spaces between them.
     """
 
     label: str
     kernel: str
     source: str
+    triple: str
     emulation: str
     qemu: str
     numbers: str = ""

@@ -309,6 +309,7 @@ LOONGARCH64 = Architecture(
         "loongarch64",
         kernel="loongarch",
         source="loongarch",
+        triple="loongarch64-linux-gnusf",
         emulation="elf64loongarch",
         qemu="qemu-loongarch64",
         numbers="__SWP_TYPE_SHIFT __SWP_TYPE_BITS __SWP_OFFSET_SHIFT",

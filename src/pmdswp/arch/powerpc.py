@@ -38,6 +38,7 @@ from pmdswp.revisions import (
     PPC_EXCLUSIVE,
     PPC_HPTEFLAGS,
     PPC_NO_HUGEPD,
+    PPC_NO_ROOT_LEAF,
     PPC_NO_SAVED_WRITE,
     PPC_PHYSMEM,
     PPC_PMD_PRESENT,
@@ -304,7 +305,7 @@ def _attributes(config: Config, level: LevelName) -> dict[str, Attribute | None]
         return is_writable | ((v & (permissions | bits(PRIVILEGED))) == 0) if saved else is_writable
 
     # a PTE and a PMD that are present without _PAGE_PRESENT (invalidated) are never protnone
-    stays = {"protnone": False} if level != "pud" else {}
+    stays = {"protnone": False} if level in ("pte", "pmd") else {}
     saved_write = {"write": True} if saved else {}
     not_saved = {"write": False} if saved else {}
     # huge pages were in directories of their own
@@ -342,7 +343,7 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
 
     def of_pages(level: LevelName, index_bits: int, shift: int, upper: UpperFacts | None = None) -> PresentFacts:
         huge = level == "pmd" and mmu == "hash" and config.page_size == LARGE_PAGE
-        entries = pte_bits if level == "pmd" else pmd_bits
+        entries = {"pgd": pud_bits, "pud": pmd_bits}.get(level, pte_bits)
         return PresentFacts(
             index_bits=index_bits,
             page=_page(config, level, shift),
@@ -362,13 +363,18 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
         leaf=lambda v: (v & bits(PTE)) != 0,
         bad=lambda v: (v & pud_bad) != 0,
     )
+    # a page of that size there never was
+    root_leaf = not config.has(PPC_NO_ROOT_LEAF)
     root = UpperFacts(
         none=lambda v: v == 0,
         present=lambda v: (v & bits(PRESENT)) != 0,
+        leaf=pud.leaf if root_leaf else never,
         bad=(lambda v: (v & RADIX_PMD_BAD) != 0) if mmu == "radix" else (lambda v: v == 0),
     )
     return {
-        "pgd": PresentFacts(
+        "pgd": of_pages("pgd", root_bits, pmd_shift + pmd_bits + pud_bits, root)
+        if root_leaf
+        else PresentFacts(
             index_bits=root_bits,
             table=_table(config),
             upper=root,
@@ -408,6 +414,7 @@ PPC64 = Architecture(
         "ppc64le",
         kernel="powerpc",
         source="powerpc",
+        triple="powerpc64le-linux-gnu",
         emulation="elf64lppc",
         qemu="qemu-ppc64le",
         numbers="SWP_TYPE_BITS H_MAX_PHYSMEM_BITS R_MAX_PHYSMEM_BITS",

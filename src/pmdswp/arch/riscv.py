@@ -6,7 +6,7 @@ in the 6.1 header says that the offset begins at bit 10, and the macros put it a
 tests: a soft-dirty PMD entry reads back as present.
 
 Before 5.17 PROT_NONE was _PAGE_READ, and type and offset began four bits lower; no PMD held a softleaf. 4.19 had no
-PROT_NONE bit at all.
+PROT_NONE bit at all. Until 5.16 there was Sv39 alone.
 
 A frame number stands at bit 10 of the word, so that its address is two bits lower there than in memory. What has R, W
 or X maps a page, and what has none of them points to a table. With Sv48 the P4D is folded, with Sv39 the PUD too: the
@@ -43,6 +43,9 @@ from pmdswp.revisions import (
     RISCV_PUD_BAD,
     RISCV_SHADOW_STACK,
     RISCV_SOFT_DIRTY,
+    RISCV_SV48,
+    RISCV_SV57,
+    RISCV_SVPBMT,
     RISCV_SWAP_LAYOUT,
     RISCV_THP,
     RISCV_THP_MIGRATION,
@@ -200,7 +203,9 @@ def _page(config: Config, level: LevelName) -> PresentLayout:
             zero(PFN_END, PRESENT_SOFT_DIRTY - PFN_END, meaning="reserved"),
             _software("soft_dirty", PRESENT_SOFT_DIRTY, "_PAGE_SOFT_DIRTY", config.soft_dirty, "soft-dirty"),
             _software("uffd", PRESENT_UFFD, f"_PAGE_{config.uffd_name}", config.uffd, "watched by userfaultfd"),
-            value("pbmt", 61, 2, "_PAGE_MTMASK", "memory type (Svpbmt): 0 as the platform has it, 1 NC, 2 IO"),
+            value("pbmt", 61, 2, "_PAGE_MTMASK", "memory type (Svpbmt): 0 as the platform has it, 1 NC, 2 IO")
+            if config.has(RISCV_SVPBMT)
+            else zero(61, 2, meaning="reserved"),
             flag("napot", NAPOT, "_PAGE_NAPOT", "one of a run of pages (Svnapot)", since=RISCV_NAPOT)
             if level == "pte" and config.has(RISCV_NAPOT)
             else zero(NAPOT),
@@ -290,8 +295,25 @@ def _napot_address(v: Formula) -> Formula:
     return (pfn & (pfn - (v >> NAPOT))) << PAGE_SHIFTS["pte"]
 
 
+def _unmasked_pfn(v: Formula) -> Formula:
+    """What is above the frame's bits counted for it, though hardware reserves it."""
+    return v >> PFN
+
+
+def _unmasked_table(v: Formula) -> Formula:
+    return ((v >> PFN) << PAGE_SHIFTS["pte"]) & MASK64
+
+
+def _virtual_bits(config: Config) -> tuple[int, ...]:
+    """The sizes of virtual addresses that a kernel has page tables for, whichever the CPU knows."""
+    if not config.has(RISCV_SV48):
+        return (39,)
+    return (57, 48, 39) if config.has(RISCV_SV57) else (48, 39)
+
+
 def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
     has_napot = config.is_on("svnapot") and config.has(RISCV_NAPOT)
+    is_masked = config.has(RISCV_SVPBMT)
 
     def of_pages(level: LevelName, upper: UpperFacts | None = None) -> PresentFacts:
         return PresentFacts(
@@ -300,6 +322,8 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
             table=None if level == "pte" else TABLE,
             upper=upper,
             attributes=_attributes(config, level),
+            pfn=None if is_masked else _unmasked_pfn,
+            table_address=None if is_masked else _unmasked_table,
             page_address=_napot_address if level == "pte" and has_napot else None,
             base=bits(PRESENT, READ),
             table_base=bits(PRESENT),
@@ -315,6 +339,7 @@ def _present(config: Config) -> Mapping[LevelName, PresentFacts]:
         index_bits=9,
         table=TABLE,
         upper=UpperFacts(none=lambda v: v == 0, present=is_present, leaf=never, bad=is_absent),
+        table_address=None if is_masked else _unmasked_table,
         table_base=bits(PRESENT),
     )
     pud = of_pages(
@@ -340,7 +365,7 @@ RISCV64 = Architecture(
     byteorder="little",
     options=common_options(
         page_size=Choice((4096,), 4096),
-        va_bits=VirtualBits(lambda config: (57, 48, 39), (57, 48, 39)),
+        va_bits=VirtualBits(_virtual_bits, (57, 48, 39)),
         svnapot=Switch(on=False, help="the CPU has the extension Svnapot, which counts since 6.4", numbers_only=True),
         svrsw60t59b=Switch(since=RISCV_SOFT_DIRTY, on=False, help="the CPU has the extension Svrsw60t59b"),
         soft_dirty=Switch(needs="svrsw60t59b"),
@@ -371,6 +396,7 @@ RISCV64 = Architecture(
         "riscv64",
         kernel="riscv",
         source="riscv",
+        triple="riscv64-linux-gnu",
         emulation="elf64lriscv",
         qemu="qemu-riscv64",
         numbers="__SWP_TYPE_SHIFT __SWP_TYPE_BITS __SWP_OFFSET_SHIFT",

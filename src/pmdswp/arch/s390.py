@@ -476,6 +476,7 @@ S390X = Architecture(
         "s390x",
         kernel="s390",
         source="s390",
+        triple="s390x-linux-gnu",
         emulation="elf64_s390",
         qemu="qemu-s390x",
         numbers="__SWP_TYPE_SHIFT __SWP_OFFSET_SHIFT __SWP_TYPE_SHIFT_RSTE __SWP_OFFSET_SHIFT_RSTE",

@@ -390,6 +390,7 @@ X86_64 = Architecture(
         "x86_64",
         kernel="x86_64",
         source="x86",
+        triple="x86_64-linux-gnu",
         emulation="elf_x86_64",
         qemu="qemu-x86_64",
         numbers="SWP_TYPE_BITS SWP_OFFSET_FIRST_BIT SWP_OFFSET_SHIFT",

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "EXIT_STATUS", "command_parser", "main"]
 
 COMMANDS = {
+    "explain": "find and explain every page-table word in a text: a kernel log, a mail, a debugger's output",
     "decode": "say what page-table words are",
+    "which": "say which kernels and options make a word sound, the best first",
     "encode": "make the word that holds a type, an offset and flags",
     "split": "the PTE words that a PMD word stands for, one a line",
     "join": "the PMD word that a whole run of PTE words stands for",
@@ -43,8 +45,8 @@ COMMANDS = {
 
 EXIT_STATUS = {
     0: "everything asked for was answered",
-    1: "part of the input could not be read and the rest was; a proof found something; a tree differs; a scenario or a "
-    "selftest failed; a process ended",
+    1: "part of the input could not be read and the rest was; explain found nothing; a proof found something; a tree "
+    "differs; a scenario or a selftest failed; a process ended",
     2: "arguments or input are bad: one line on standard error says why",
     129: "SIGHUP, where what was written so far is complete (scan)",
     130: "Ctrl-C",

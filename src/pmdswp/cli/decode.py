@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
 from typing import BinaryIO
 
+from pmdswp import pagemap, swp_entry
 from pmdswp.arch import Arch, Level
 from pmdswp.cli.input import WordSource, add_words, opened
 from pmdswp.cli.output import complain, palette, print_json
-from pmdswp.cli.parser import Parser, add_arch, add_level, arch_of
+from pmdswp.cli.parser import Parser, add_arch, arch_of
 from pmdswp.errors import DecodeError
+from pmdswp.pagemap import Pagemap
 from pmdswp.render.records import entry_record
 from pmdswp.render.text import describe, entry_block, table_listing
+from pmdswp.render.values import describe_value, value_block, value_record
 from pmdswp.softleaf import LEVELS, Entry
+from pmdswp.swp_entry import SwpEntry
 from pmdswp.words import printable
 
 __all__ = ["add_arguments", "run"]
+
+VALUES: Mapping[str, Callable[[Arch, int], SwpEntry | Pagemap]] = {
+    "entry": swp_entry.decode,
+    "pagemap": lambda _arch, word: pagemap.decode(word),
+}
+"""What else a word can be than one of a page table -> what decodes it."""
 
 LARGEST_TABLE = 1 << 13
 """Entries: a page of 64 KiB. What is longer is listed as it is read."""
@@ -27,7 +37,11 @@ def add_arguments(parser: Parser) -> None:
     """The words or the table, and how much to say of each."""
     add_arch(parser)
     add_words(parser)
-    add_level(parser, *LEVELS[2:])
+    parser.add_argument(
+        "--level",
+        choices=(*LEVELS, *VALUES),
+        help="page-table level; entry: words are swp_entry_t values; pagemap: of /proc/PID/pagemap (default: pmd)",
+    )
     parser.add_argument("--table", metavar="PATH", help="a raw page-table page, as in memory; - is standard input")
     parser.add_argument(
         "--ruler",
@@ -40,7 +54,9 @@ def add_arguments(parser: Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Decode the words, or the table."""
     arch = arch_of(options)
-    level = arch.level(options.level)
+    if options.level in VALUES:
+        return _decode_values(options, arch)
+    level = arch.level(options.level or "pmd")
     if options.why and (options.json or options.table is not None):
         raise DecodeError("--why is about the fields of words: it cannot go with --json or --table")
     if options.table is not None:
@@ -55,9 +71,37 @@ def run(options: argparse.Namespace) -> int:
         if options.json:
             print_json(entry_record(arch, entry))
         elif ruler:
-            print(*entry_block(arch, entry, palette(), why=options.why), "", sep="\n")
+            print(*entry_block(arch, entry, palette(), why=options.why), sep="\n")
+            print(*([] if options.level else _as_another(arch, entry)), "", sep="\n")
         else:
             print(f"{entry.raw:#018x}  {describe(arch, entry)}")
+
+    return words.answer(show)
+
+
+def _as_another(arch: Arch, entry: Entry) -> Iterator[str]:
+    """What the word would be as a PTE, where it was taken for a PMD because no level was given, and it differs."""
+    other = arch.pte.decode(entry.raw)
+    if describe(arch, other) != describe(arch, entry):
+        yield ""
+        yield f"(taken for a PMD, as no --level says what it is; as a PTE: {describe(arch, other)})"
+
+
+def _decode_values(options: argparse.Namespace, arch: Arch) -> int:
+    """Decode words that are none of page tables."""
+    if options.why or options.table is not None:
+        raise DecodeError(f"--why and --table are about page-table words: they cannot go with --level {options.level}")
+    words = WordSource(options, arch)
+    ruler = not words.are_a_list if options.ruler is None else options.ruler
+
+    def show(word: int) -> None:
+        value = VALUES[options.level](arch, word)
+        if options.json:
+            print_json(value_record(arch, value))
+        elif ruler:
+            print(*value_block(arch, value, palette()), "", sep="\n")
+        else:
+            print(f"{word:#018x}  {describe_value(arch, value)}")
 
     return words.answer(show)
 

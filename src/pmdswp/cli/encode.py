@@ -11,7 +11,7 @@ from pmdswp.cli.parser import Parser, add_level, add_options, arch_of
 from pmdswp.errors import EncodeError
 from pmdswp.render.records import entry_record
 from pmdswp.render.text import entry_block
-from pmdswp.softleaf import FLAGS
+from pmdswp.softleaf import FLAGS, State
 from pmdswp.words import excerpt
 
 __all__ = ["add_arguments", "run"]
@@ -42,6 +42,12 @@ def run(options: argparse.Namespace) -> int:
         print_json(entry_record(arch, entry))
     else:
         print(*entry_block(arch, entry, palette()), sep="\n")
+        if entry.state is State.NONE:
+            print(
+                f"\n(the kernel takes this word for an empty {level.label}. Where it complains of this very entry, as "
+                f'in "Bad swap offset entry", a flag bit is set in an empty {level.label}, which then gives this type '
+                "and offset.)"
+            )
     return 0
 
 

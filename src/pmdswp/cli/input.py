@@ -14,7 +14,7 @@ from pmdswp.cli.output import complain
 from pmdswp.cli.parser import Parser
 from pmdswp.errors import DecodeError, PmdSwpError
 from pmdswp.waiting import Waiting
-from pmdswp.words import parse_word, words_in_hex, words_in_line
+from pmdswp.words import WordReader, parse_word, words_in_hex
 
 __all__ = ["WordSource", "add_words", "opened"]
 
@@ -78,19 +78,24 @@ class WordSource:
             for word in self._of_arguments():
                 use(word)
             return 0
-        status, is_empty = 0, True
+        status, number = 0, 0
+        reader = WordReader(self._arch, as_bytes=self._as_bytes)
         for number, line in self._lines():
-            is_empty = False
             try:
-                for word in words_in_line(self._arch, line, as_bytes=self._as_bytes):
+                for word in _words(reader, line):
                     use(word)
             except PmdSwpError as error:
                 complain(f"line {number}: {error}")
                 status = 1
                 if "\0" in line:
                     # one complaint says it: there are no lines in binary data
-                    break
-        if is_empty:
+                    return status
+        try:
+            reader.finish()
+        except PmdSwpError as error:
+            complain(f"line {number}: {error}")
+            status = 1
+        if not number:
             complain("no words to read")
             return 1
         return status
@@ -100,13 +105,15 @@ class WordSource:
         if not self.are_a_list:
             return self._of_arguments()
         words: list[int] = []
+        reader = WordReader(self._arch, as_bytes=self._as_bytes)
         for number, line in self._lines():
             try:
-                words.extend(words_in_line(self._arch, line, as_bytes=self._as_bytes))
+                words.extend(_words(reader, line))
             except PmdSwpError as error:
                 raise DecodeError(f"line {number}: {error}") from None
             if len(words) > most:
                 raise DecodeError(f"line {number}: more than {most} words")
+        reader.finish()
         return words
 
     def _of_arguments(self) -> list[int]:
@@ -122,6 +129,18 @@ class WordSource:
                 number += 1
                 if len(line) == _LONGEST_LINE:
                     raise DecodeError(f"line {number} is longer than {_LONGEST_LINE} bytes: not a list of words")
-                text = line.decode(errors="replace").partition("#")[0].strip()
-                if text:
+                text = line.decode(errors="replace").strip()
+                if text and not text.startswith("#"):
                     yield number, text
+
+
+def _words(reader: WordReader, line: str) -> list[int]:
+    """The words of a line, behind which there may be a comment."""
+    words, mark, _ = line.partition("#")
+    try:
+        return reader.read(line)
+    except DecodeError:
+        # a column of characters can have the mark too
+        if not mark:
+            raise
+    return reader.read(words)

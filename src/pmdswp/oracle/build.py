@@ -31,6 +31,17 @@ OBJECTS = ("start.o", "main.o", "answers.o", "whole.o", "made.o", "geometry.o", 
 INVALID_PTE_TABLE = 0xFF0000
 """Where loongarch's table is said to lie: aligned to the largest page, and clear of the program."""
 
+VARIABLES: Mapping[str, str] = {
+    "CC": "clang",
+    "HOSTCC": "clang",
+    "LD": "ld.lld",
+    "AR": "llvm-ar",
+    "NM": "llvm-nm",
+    "OBJCOPY": "llvm-objcopy",
+    "STRIP": "llvm-strip",
+}
+"""The programs of `LLVM`, by what makefiles call them that take no suffix."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -63,6 +74,11 @@ def _edit(name: str, value: str) -> tuple[str, ...]:
 def _has_clang_target(source: Path, kernel_arch: str) -> bool:
     """Whether the tree can be compiled by clang for this architecture."""
     return f"CLANG_TARGET_FLAGS_{kernel_arch}" in text_of(source / "scripts/Makefile.clang")
+
+
+def _takes_suffix(source: Path) -> bool:
+    """Whether the tree's makefiles take LLVM=-19 for LLVM's programs of that name; older ones run plain clang."""
+    return "LLVM_SUFFIX" in text_of(source / "Makefile")
 
 
 @dataclass(frozen=True)
@@ -190,6 +206,7 @@ class Build:
         contents = {source.name: source.read_text() for source in sources}
         contents |= {
             "names.h": constants.names_header(tree, sources),
+            "version-numbers.h": constants.version_header(_version(self.source)),
             "symbols.h": constants.symbols_header(tree),
             "constants.h": constants.constants_header(),
             "arch-constants.h": constants.arch_constants_header(configuration.arch),
@@ -213,13 +230,18 @@ class Build:
         return [find_program(self.configuration.machine.qemu)]
 
     def _settings(self) -> list[str]:
-        kernel_arch = self.configuration.machine.kernel
+        machine = self.configuration.machine
         # an empty LLVM= is gcc
-        settings = [f"ARCH={kernel_arch}", f"LLVM={self.toolchain.suffix or 1}", f"O={self._kernel}"]
-        if kernel_arch == "loongarch" and not _has_clang_target(self.source, kernel_arch):
+        settings = [f"ARCH={machine.kernel}", f"LLVM={self.toolchain.suffix or 1}", f"O={self._kernel}"]
+        if not _takes_suffix(self.source):
+            settings += [f"{variable}={self.toolchain.program(name)}" for variable, name in VARIABLES.items()]
+            # the assembler would be GNU's, as are the options for it on powerpc
+            settings += ["LLVM_IAS=1", "cpu-as-y="]
+        if not _has_clang_target(self.source, machine.kernel):
             # clang finds the target by the name of the tools that it would need otherwise
-            settings += ["CROSS_COMPILE=loongarch64-linux-gnusf-"]
-            settings += [f"KCFLAGS=-include {PROBE / 'loongarch-intrinsics.h'}"]
+            settings += [f"CROSS_COMPILE={machine.triple}-"]
+            if machine.kernel == "loongarch":
+                settings += [f"KCFLAGS=-include {PROBE / 'loongarch-intrinsics.h'}"]
         # the user, the host and the time would otherwise get into what is built
         return [*settings, "KBUILD_BUILD_USER=oracle", "KBUILD_BUILD_HOST=oracle", "KBUILD_BUILD_TIMESTAMP=@0"]
 

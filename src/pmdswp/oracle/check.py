@@ -30,7 +30,7 @@ from pmdswp.vectors.geometry import MEASURED, options
 
 __all__ = ["Base", "Measurement", "TreeCheck", "check", "measure", "report"]
 
-OLDEST = (6, 1)
+OLDEST = (5, 10)
 """The oldest release whose headers the probe knows."""
 
 SHOWN = 4

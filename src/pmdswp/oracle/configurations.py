@@ -7,9 +7,19 @@ from dataclasses import dataclass, field
 
 from pmdswp.arch import ARCHITECTURES
 from pmdswp.arch.facts import Machine
-from pmdswp.revisions import ARM64_LPA2, RISCV_SOFT_DIRTY, Change
+from pmdswp.revisions import ARM64_LPA2, FIRST_RELEASES, RISCV_SOFT_DIRTY, Change
 
 Release = tuple[int, int]
+
+
+def _release(name: str) -> Release:
+    major, minor = map(int, name.split("."))
+    return major, minor
+
+
+def _first(arch: str) -> Release:
+    """The first release that has an architecture."""
+    return _release(FIRST_RELEASES.get(arch, "0.0"))
 
 
 def machines() -> dict[str, Machine]:
@@ -29,6 +39,7 @@ def _off(*names: str) -> dict[str, str]:
 # what would have to run in the probe, and has no say in an entry
 PLAIN: Mapping[str, str] = {
     **_off("STACKPROTECTOR", "FTRACE", "CPU_MITIGATIONS", "SPECULATION_MITIGATIONS", "RETPOLINE", "RETHUNK"),
+    **_off("PAGE_TABLE_ISOLATION"),
     **_off("DEBUG_VM", "DEBUG_PAGEALLOC", "KASAN", "KCSAN", "KCOV", "UBSAN", "GCC_PLUGINS", "MODVERSIONS"),
     **_off("SHADOW_CALL_STACK", "CFI_CLANG", "CFI", "WERROR", "RUST", "HYPERVISOR_GUEST", "AMD_MEM_ENCRYPT"),
     **_off("DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT", "DEBUG_INFO_DWARF4", "DEBUG_INFO_DWARF5", "DEBUG_INFO_BTF"),
@@ -81,7 +92,7 @@ class Configuration:
 
     def is_of(self, release: Release) -> bool:
         """Whether that release has it; one that is newer than all that are known has what the newest of them has."""
-        return self.since <= release and (self.until is None or release < self.until)
+        return max(self.since, _first(self.arch)) <= release and (self.until is None or release < self.until)
 
     @property
     def label(self) -> str:
@@ -110,8 +121,7 @@ def _arm64_bits(virtual: int, physical: int) -> dict[str, str]:
 
 
 def _since(change: Change) -> Release:
-    major, minor = map(int, change.since.split("."))
-    return major, minor
+    return _release(change.since)
 
 
 def _loongarch_pages(layout: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ All of it is names: what they stand for, only the kernel's headers say. A name t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -118,6 +118,11 @@ def names_header(tree: KernelNames, sources: Iterable[Path]) -> str:
     return "".join(f"#define HAS_{name} {int(tree.has_name(name))}\n" for name in asked)
 
 
+def version_header(version: Mapping[str, str]) -> str:
+    """The numbers of the release, by their names in the makefile: not every kernel has each in a header."""
+    return "".join(f"#define {name}_NUMBER {version[name]}\n" for name in ("VERSION", "PATCHLEVEL", "SUBLEVEL"))
+
+
 def symbols_header(tree: KernelNames) -> str:
     """Statements that print `SYMBOLS`, as far as the tree's Kconfig knows them."""
     return "".join(f'dec("CONFIG_{name}", IS_ENABLED(CONFIG_{name}));\n' for name in SYMBOLS if tree.has_symbol(name))
@@ -137,13 +142,15 @@ def constants_header() -> str:
 
 
 def arch_constants_header(label: str) -> str:
-    """The same of the constants of one architecture, and the addresses that are options of its configuration."""
+    """The same of the constants of one architecture, and the lowest of the addresses that are its options.
+
+    Those above lie where `questions.invalid_tables` puts them, and not every configuration has them.
+    """
     [architecture] = (one for one in ARCHITECTURES.values() if one.machine is not None and one.machine.label == label)
     machine = machines()[label]
     lines = [*_statements("DEC", machine.numbers.split()), *_statements("HEX", machine.words.split())]
-    for name, option in architecture.options.items():
-        if isinstance(option, Address):
-            lines.append(f'hex("{name}", (unsigned long){name});')
+    addresses = [name for name, option in architecture.options.items() if isinstance(option, Address)]
+    lines += [f'hex("{name}", (unsigned long){name});' for name in addresses[:1]]
     return "\n".join((*lines, ""))
 
 

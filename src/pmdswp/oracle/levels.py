@@ -98,9 +98,11 @@ def whole_readers(level: Level) -> Mapping[str, Reader]:
         found["t"] = level.table_address
     if level.name == "pmd":
         found["th"] = arch.pmd_trans_huge
+    # huge is whatever is a leaf; pmd_huge() and its like are of hugetlb
+    tests = {name: test for name, test in level.attribute_tests.items() if name != "huge"}
     for field, alternatives in helpers.TESTS.items():
-        if alternatives[0] in level.attribute_tests:
-            found[field] = level.attribute_tests[alternatives[0]]
+        if alternatives[0] in tests:
+            found[field] = tests[alternatives[0]]
     for name in level.attribute_names:
         makers = ATTRIBUTES[name]
         for maker, change in ((makers.set, level.setters[name]), (makers.clear, level.clearers[name])):

@@ -66,6 +66,7 @@ LEGEND: Mapping[str, str] = {
     "pfnmask": "the largest page frame number in an entry of the highest type",
     "marker": "each combination of the PTE marker's bits, the undefined fourth one among them",
     "mig_ad": "migration entries with each combination of the young and dirty bits above the page frame number",
+    "mig": "migration entries of kernels that keep no young and dirty bits in them",
     "huge": "offsets that a huge page has: multiples of its number of pages",
     "mk_dev": "device-private and device-exclusive entries",
     "sheet": "an entry of the worked examples of the PMD swap series",
@@ -196,15 +197,23 @@ def _edges(largest: int, mask: int) -> Iterator[tuple[str, int, int]]:
 
 
 def _special_entries(geom: Record) -> Iterator[tuple[str, int, int]]:
-    pfn_bits = number(geom["SWP_PFN_BITS"])
+    pfn_bits = _pfn_bits(geom)
     yield "pfnmask", 31, (1 << pfn_bits) - 1
     if "SWP_PTE_MARKER" in geom:
         for marker in range(16):
             yield "marker", number(geom["SWP_PTE_MARKER"]), marker
     for name in MIGRATION_TYPES:
-        if name in geom:
+        if name in geom and "SWP_PFN_BITS" in geom:
             for young_dirty in range(4):
                 yield "mig_ad", number(geom[name]), 0xABCDE | young_dirty << pfn_bits
+        elif name in geom:
+            yield "mig", number(geom[name]), 0xABCDE
+
+
+def _pfn_bits(geom: Record) -> int:
+    """Bits of a page frame number in an entry; where the kernel has no name for them, those that there can be."""
+    physical = number(geom["MAX_PHYSMEM_BITS"]) if geom["MAX_PHYSMEM_BITS_defined"] else 64
+    return number(geom.get("SWP_PFN_BITS", physical - number(geom["PAGE_SHIFT"])))
 
 
 def _huge_entries(geom: Record) -> Iterator[tuple[str, int, int]]:
@@ -258,7 +267,7 @@ def made(geom: Record) -> Iterator[tuple[str, int, int]]:
     """What the kernel makes the word of, the number of a page frame, and which bits of the word are then flipped."""
     tables = [f"table_{level}" for level in _table_levels(geom)]
     huge = has_huge_pages(geom)
-    largest = (1 << number(geom["SWP_PFN_BITS"])) - 1
+    largest = (1 << _pfn_bits(geom)) - 1
     aligned = -1 << number(geom["PMD_SHIFT"]) - number(geom["PAGE_SHIFT"])
     for level in _table_levels(geom):
         yield f"empty_{level}", 0, 0

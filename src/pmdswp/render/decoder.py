@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from html import escape
@@ -17,6 +18,10 @@ from pmdswp.arch.compiler import expressions, leaf_type, readings
 from pmdswp.attributes import ATTRIBUTES
 from pmdswp.config import Address, Choice, Kernel, Option, PhysmemBits, Switch, Value, VirtualBits
 from pmdswp.errors import EncodeError, UnsupportedError
+from pmdswp.explain.lines import AROUND
+from pmdswp.explain.recognisers import RECOGNISERS
+from pmdswp.explain.soundness import S390_LEVELS
+from pmdswp.explain.spotting import NAMES, WRAPPED
 from pmdswp.formula import Formula
 from pmdswp.layout import WORD_BITS, Field
 from pmdswp.numbering import numbering
@@ -344,9 +349,50 @@ def decoder_data(*names: str) -> Json:
             }
             for kind in SoftLeafType
         },
+        "texts": _text_data(),
         "arches": arches,
         **{name: pool.values for name, pool in vars(pools).items() if isinstance(pool, _Pool)},
     }
+
+
+def _text_data() -> Json:
+    """How a log is read: what is around its lines, and the recognisers of `pmdswp.explain`, for JavaScript."""
+    levels: dict[str, str] = {level: level for level in LEVELS}
+    return {
+        "around": {name: _javascript(pattern) for name, pattern in AROUND.items()},
+        "wrapped": WRAPPED,
+        "names": NAMES,
+        "type_shift": SWP_TYPE_SHIFT,
+        "levels": {**levels, **S390_LEVELS},
+        "recognisers": [
+            {
+                "name": one.name,
+                "pattern": _javascript(one.pattern),
+                "hints": one.hints,
+                "arch": one.arch,
+                "wraps": one.wraps,
+                "list": one.is_list,
+                "narrow": one.is_narrow,
+                "last": one.is_last,
+            }
+            for one in RECOGNISERS
+        ],
+    }
+
+
+_PART = re.compile(r"(?P<kept>\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<comment>\s+|#[^\n]*)|(?P<named>\(\?P<)|.", re.DOTALL)
+
+
+def _javascript(pattern: re.Pattern[str]) -> str:
+    """A pattern in the dialect of JavaScript: named groups, and nothing of what only explains it."""
+    is_verbose = pattern.flags & re.VERBOSE
+    parts = []
+    for part in _PART.finditer(pattern.pattern):
+        if part["named"]:
+            parts.append("(?<")
+        elif not (is_verbose and part["comment"]):
+            parts.append(part[0])
+    return "".join(parts)
 
 
 def _web(name: str) -> str:

@@ -27,8 +27,8 @@ def drift(names: Sequence[str] | None = None) -> Section:
         f"What changed in page-table entries from {RELEASES[0]} to {RELEASES[-2]}, and with the series "
         f"({RELEASES[-1]}): the commits, and below them what these did to layouts, predicates, helpers and numbers, as "
         "computed from the codec. A commit that is marked inferred follows from dates, neighbours or arithmetic; of "
-        "the others, source, merge log or mail were read. 6.1, 6.12 and 7.3 are held by what those kernels computed, "
-        "the others by worked examples."
+        "the others, source, merge log or mail were read. 5.10, 6.1, 6.12, 7.2 and 7.3 are held by what those kernels "
+        "computed, the others by worked examples."
     )
     return Section(
         "What changed in which release",
@@ -89,7 +89,8 @@ def revision_table(names: Sequence[str]) -> Table:
 
 
 def _differences(before: Arch, after: Arch) -> Iterator[tuple[str, str, str]]:
-    levels = [(before.level(level.name), level) for level in reversed(after.tables)]
+    known = {level.name: level for level in before.tables}
+    levels = [(known[level.name], level) for level in reversed(after.tables) if level.name in known]
     for level_before, level_after in levels[:2]:
         yield from _layout_differences(level_before, level_after)
     old_texts, new_texts = (expressions(arch) | expressions(arch, present=True) for arch in (before, after))
@@ -101,6 +102,7 @@ def _differences(before: Arch, after: Arch) -> Iterator[tuple[str, str, str]]:
     for form in FORMS[1:]:
         yield from _form_differences([pair for pair in levels if form in pair[1].forms], form)
     for what, told in (
+        ("page tables", [", ".join(code(level.name) for level in arch.tables) for arch in (before, after)]),
         ("kinds in a PMD", [_kinds(arch) for arch in (before, after)]),
         ("special types", [_numbers(arch) for arch in (before, after)]),
         ("marker bits", [_marker_bits(arch) for arch in (before, after)]),

@@ -28,6 +28,7 @@ __all__ = [
     "Run",
     "arch_summary",
     "bit_ruler",
+    "bits_block",
     "columns",
     "describe",
     "describe_leaf",
@@ -175,8 +176,14 @@ def entry_block(arch: Arch, entry: Entry, palette: Palette, *, why: bool = False
     word = level.plain(entry.raw) if entry.state is State.PRESENT else entry.raw
     if word != entry.raw:
         yield "(the address is stored inverted; below it is turned back)"
-    msb0 = arch.architecture.msb0
     yield ""
+    yield from bits_block(word, layout, palette, msb0=arch.architecture.msb0, why=why)
+
+
+def bits_block(
+    word: int, layout: WordLayout, palette: Palette, *, msb0: bool = False, why: bool = False
+) -> Iterator[str]:
+    """The bits of a word, and below them the fields with their values."""
     yield from bit_ruler(word, layout, msb0=msb0, palette=palette)
     yield ""
     letters = _letters(layout)

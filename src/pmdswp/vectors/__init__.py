@@ -6,7 +6,7 @@ measures them). It is xz-compressed text with one JSON object a line: a header, 
 
 >>> from pmdswp import vectors
 >>> vectors.kernels()
-('6.1', '6.12', '7.3')
+('5.10', '6.1', '6.12', '7.2', '7.3')
 >>> found = vectors.load("7.3/x86_64-full-la48")
 >>> found.header.kernel, found.header.arch
 ('7.3.4', 'x86_64')

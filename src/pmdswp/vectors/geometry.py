@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pmdswp.config import Options
+from pmdswp.releases import read
+from pmdswp.revisions import PPC_NO_SAVED_WRITE, has
 from pmdswp.softleaf import SoftLeafType
 
 __all__ = ["MEASURED", "SPECIAL_TYPES", "config_options", "number", "options"]
@@ -71,8 +73,9 @@ def options(geom: Mapping[str, Any], kernel: str) -> Options:
         found["la57"] = geom["mode"] == "la57"
         # the oracle's kernels are built without mitigations
         found["pti"] = symbols.get("MITIGATION_PAGE_TABLE_ISOLATION", False)
-        # where swap errors are no markers yet, markers are an option
-        found["pte_marker"] = symbols.get("PTE_MARKER", False) or "SWP_SWAPIN_ERROR" not in geom
+        # where swap errors are no markers yet, markers are an option; where there are neither, there is none
+        if "SWP_SWAPIN_ERROR" in geom or "SWP_PTE_MARKER" in geom:
+            found["pte_marker"] = symbols.get("PTE_MARKER", False) or "SWP_SWAPIN_ERROR" not in geom
     elif arch == "arm64":
         # by the machine and not by PHYS_MASK_SHIFT, which the kernel makes of it
         found["pa_bits"] = {"lpa2": 52, "nolpa2": 48}.get(geom["mode"], number(geom["CONFIG_ARM64_PA_BITS"]))
@@ -83,7 +86,7 @@ def options(geom: Mapping[str, Any], kernel: str) -> Options:
             found["static_pa_bits"] = True
     elif arch == "ppc64le":
         found["mmu"] = geom["mode"]
-        if kernel == "6.1":
+        if not has(read(kernel).series, PPC_NO_SAVED_WRITE):
             found["numa_balancing"] = symbols.get("NUMA_BALANCING", False)
     elif arch == "loongarch64":
         found["invalid_pte_table"] = number(geom["invalid_pte_table"])

@@ -11,6 +11,7 @@
 #include <linux/swapops.h>
 
 #include "names.h"
+#include "older.h"
 
 #if HAS_softleaf_type
 #include <linux/leafops.h>
@@ -67,7 +68,7 @@ static void answer_pte(const char *name, pte_t pte)
 #endif
 #if HAS_pte_none_mostly
 	dec("nm", !!pte_none_mostly(pte));
-#else
+#elif HAS_pte_is_marker
 	dec("nm", pte_none(pte) || pte_is_marker(pte));
 #endif
 #if HAS_softleaf_type
@@ -192,30 +193,44 @@ static void answer_classes(swp_entry_t e)
 	dec("non_swap", !!non_swap_entry(e));
 	dec("mig", !!is_migration_entry(e));
 	dec("mig_w", !!is_writable_migration_entry(e));
+#if HAS_is_readable_migration_entry
 	dec("mig_r", !!is_readable_migration_entry(e));
+#endif
 #if HAS_is_readable_exclusive_migration_entry && defined(CONFIG_MIGRATION)
 	dec("mig_rx", !!is_readable_exclusive_migration_entry(e));
-#else
+#elif HAS_is_readable_exclusive_migration_entry
 	dec("mig_rx", 0);
 #endif
+#if HAS_is_migration_entry_young
 	if (is_migration_entry(e)) {
 		dec("mig_young", !!is_migration_entry_young(e));
 		dec("mig_dirty", !!is_migration_entry_dirty(e));
 	}
+#endif
 	dec("dev_priv", !!is_device_private_entry(e));
 	dec("dev_priv_w", !!is_writable_device_private_entry(e));
+#if HAS_is_device_exclusive_entry
 	dec("dev_excl", !!is_device_exclusive_entry(e));
 	dec("dev_excl_w", !!is_writable_device_exclusive_entry(e));
+#endif
 	dec("hwpoison", !!is_hwpoison_entry(e));
+#if HAS_is_pte_marker_entry
 	dec("marker", !!is_pte_marker_entry(e));
+#endif
+#if HAS_is_pfn_swap_entry
 	dec("pfn_entry", !!is_pfn_swap_entry(e));
+#endif
 #if HAS_is_swapin_error_entry
 	dec("swapin_error", !!is_swapin_error_entry(e));
 #endif
+#if HAS_is_pte_marker_entry
 	if (is_pte_marker_entry(e))
 		hex("marker_bits", pte_marker_get(e));
+#endif
+#if HAS_swp_offset_pfn
 	if (is_pfn_swap_entry(e))
 		hex("pfn", swp_offset_pfn(e));
+#endif
 #endif
 	object_close();
 }

@@ -4,10 +4,11 @@
 #include <linux/pgtable.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
-#include <linux/version.h>
 #include <linux/xarray.h>
 
 #include "names.h"
+#include "older.h"
+#include "version-numbers.h"
 
 #if HAS_softleaf_type
 #include <linux/leafops.h>
@@ -149,9 +150,9 @@ void answer_geom(void)
 {
 	line_open("geom");
 	text("cc", CONFIG_CC_VERSION_TEXT);
-	dec("kver_major", LINUX_VERSION_MAJOR);
-	dec("kver_minor", LINUX_VERSION_PATCHLEVEL);
-	dec("kver_sub", LINUX_VERSION_SUBLEVEL);
+	dec("kver_major", VERSION_NUMBER);
+	dec("kver_minor", PATCHLEVEL_NUMBER);
+	dec("kver_sub", SUBLEVEL_NUMBER);
 	text("arch", ARCH_NAME);
 	text("mode", booted_mode);
 #ifdef CONFIG_RISCV_ISA_SVRSW60T59B
@@ -160,7 +161,9 @@ void answer_geom(void)
 	text("cpu_endian", IS_ENABLED(CONFIG_CPU_BIG_ENDIAN) || IS_ENABLED(CONFIG_S390) ? "big" : "little");
 	symbols();
 	constants();
+#if HAS_swap_migration_ad_supported
 	dec("swap_migration_ad_supported", swap_migration_ad_supported);
+#endif
 	softleaves();
 	flags();
 	arch_constants();

@@ -127,6 +127,10 @@ u64 present_bits(void)
 #define P4D_TABLE_AF 0
 #define PGD_TABLE_AF 0
 #endif
+#ifndef PMD_TABLE_PXN
+#define PMD_TABLE_PXN 0
+#define PUD_TABLE_PXN 0
+#endif
 
 static u64 table_word(u64 pfn, const char *level)
 {

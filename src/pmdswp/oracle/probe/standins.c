@@ -19,7 +19,7 @@ bool same_as_booted(const char *mode)
 }
 
 /* Whether migration entries have room for young and dirty bits; mm/swapfile.c decides so when swap is set up. */
-#ifdef CONFIG_SWAP
+#if HAS_swap_migration_ad_supported && defined(CONFIG_SWAP)
 bool swap_migration_ad_supported;
 #endif
 
@@ -282,7 +282,7 @@ void boot(const char *mode)
 {
 	booted_mode = mode;
 	boot_arch();
-#if defined(CONFIG_SWAP) && defined(CONFIG_MIGRATION)
+#if HAS_swap_migration_ad_supported && defined(CONFIG_SWAP) && defined(CONFIG_MIGRATION)
 	swap_migration_ad_supported = max_offset() + 1 >= 1UL << SWP_MIG_TOTAL_BITS;
 #endif
 }

@@ -65,7 +65,7 @@ static bool __maybe_unused has_p4d(void)
 {
 #if defined(CONFIG_ARM64) && HAS_pgtable_l4_enabled
 	return pgtable_l4_enabled();
-#elif defined(CONFIG_RISCV)
+#elif defined(CONFIG_RISCV) && HAS_pgtable_l4_enabled
 	return pgtable_l4_enabled;
 #else
 	return true;
@@ -76,7 +76,7 @@ static bool __maybe_unused has_pgd(void)
 {
 #if defined(CONFIG_X86_64) || (defined(CONFIG_ARM64) && HAS_pgtable_l5_enabled)
 	return pgtable_l5_enabled();
-#elif defined(CONFIG_RISCV)
+#elif defined(CONFIG_RISCV) && HAS_pgtable_l5_enabled
 	return pgtable_l5_enabled;
 #else
 	return true;

@@ -503,6 +503,109 @@ function render() {
   if (configuration) writeLink();
 }
 
+// --- the page: words of a pasted log -------------------------------------------------------------------------------
+
+const TEXTS = DATA.texts;
+const AROUND = Object.fromEntries(
+  Object.entries(TEXTS.around).map(([name, pattern]) => [
+    name,
+    new RegExp(name === "quote" || name === "prefix" ? `^(?:${pattern})` : pattern, "g"),
+  ]),
+);
+const RECOGNISERS = TEXTS.recognisers.map((one) => ({ ...one, pattern: new RegExp(one.pattern, "dg") }));
+
+// A line without what mail programs, terminals and log daemons put around it; a record begins with a stamp of the log.
+function cleanLine(text) {
+  const bare = text.replace(AROUND.escape, "").replace(AROUND.control, " ").replace(AROUND.quote, "");
+  const line = bare.replace(AROUND.prefix, "");
+  return { text: line.trimEnd(), isRecord: line !== bare };
+}
+
+function levelIn(match) {
+  const level = (match.groups.level ?? "").toLowerCase();
+  return TEXTS.names[level] ?? level;
+}
+
+// The values that one recogniser finds in a line, each with its place in the joined text.
+function valuesOf(one, match) {
+  const level = levelIn(match);
+  return Object.entries(match.groups)
+    .filter(([name, text]) => text !== undefined && !["level", "device", "slot"].includes(name))
+    .map(([name, text]) => ({
+      what: { value: level, number: level, word: "pte" }[name] ?? name,
+      word: BigInt(name === "number" || /^0x/i.test(text) ? text : `0x${text}`),
+      span: match.indices.groups[name],
+      arch: one.arch,
+      isNarrow: one.narrow,
+    }));
+}
+
+function valuesAt(lines, at) {
+  const line = lines[at];
+  const rest = lines.slice(at + 1, at + 1 + TEXTS.wrapped);
+  const end = rest.findIndex((next) => next.isRecord || next.text === "");
+  const joined = [line, ...(end < 0 ? rest : rest.slice(0, end))].map((next) => next.text).join(" ");
+  const found = [];
+  let sure = 0;
+  for (const one of RECOGNISERS) {
+    const isAsked = !(one.list && line.isRecord) && !(one.last && sure > 0);
+    if (!isAsked || (one.hints.length > 0 && !one.hints.some((hint) => line.text.includes(hint)))) continue;
+    for (const match of (one.wraps ? joined : line.text).matchAll(one.pattern)) {
+      if (match.index >= line.text.length) break;
+      const free = (value) => !found.some(({ span }) => value.span[0] < span[1] && span[0] < value.span[1]);
+      found.push(...valuesOf(one, match).filter(free));
+    }
+    if (!one.last) sure = found.length;
+  }
+  return found.map((value) => ({ ...value, line: at + 1 }));
+}
+
+// Every value of a text, once for each word.
+function wordsOfText(text) {
+  const lines = text.split("\n").map(cleanLine);
+  const all = lines.flatMap((_line, at) => valuesAt(lines, at));
+  const keys = all.map((value) => `${value.what} ${value.word}`);
+  return all.filter((_value, i) => keys.indexOf(keys[i]) === i && isWord(all[i].word));
+}
+
+// The level at which a word is shown: where one is folded, the next above it.
+function levelShown(what) {
+  const names = Object.values(TEXTS.levels);
+  const wanted = TEXTS.levels[what];
+  const above = names.slice(names.indexOf(wanted)).find((name) => Object.hasOwn(page.configuration.levels, name));
+  return wanted === undefined ? null : (above ?? null);
+}
+
+function chooseFinding(value) {
+  if (value.arch !== null && value.arch !== page.arch) {
+    byId("arch").value = value.arch;
+    chooseArch(value.arch);
+  }
+  if (value.what === "swp_entry") {
+    page.level = "pte";
+    const offset = value.word & ((1n << BigInt(TEXTS.type_shift)) - 1n);
+    const type = value.word >> BigInt(TEXTS.type_shift);
+    const word = orSay(byId("word-error"), () => encodeWith(page.configuration, "pte", { type, offset, ...noFlags() }));
+    if (word !== null) showWord(BigInt(word));
+    return;
+  }
+  page.level = levelShown(value.what);
+  showWord(value.word);
+}
+
+function findingButton(value) {
+  const isShown = !value.isNarrow && (value.what === "swp_entry" || Object.hasOwn(TEXTS.levels, value.what));
+  const note = value.isNarrow ? " (of a 32-bit kernel: not covered)" : isShown ? "" : " (not of a page table)";
+  const text = `line ${value.line}: ${value.what} ${hex(value.word)}${note}`;
+  const button = element("button", { type: "button", disabled: !isShown }, text);
+  button.addEventListener("click", () => chooseFinding(value));
+  return button;
+}
+
+function renderLog() {
+  byId("log-findings").replaceChildren(...wordsOfText(byId("log").value).map(findingButton));
+}
+
 // --- the page: options ----------------------------------------------------------------------------------------------
 
 const KIBI = 1024;
@@ -1219,6 +1322,7 @@ function listen() {
     page.text = byId("word").value;
     render();
   });
+  byId("log").addEventListener("input", renderLog);
   byId("mode-word").addEventListener("change", changeMode);
   byId("mode-bytes").addEventListener("change", changeMode);
   byId("copy").addEventListener("click", copyLink);
