@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pmdswp.arch import Level
 from pmdswp.model import Machine, Process
+from pmdswp.model.play.world import World
+from pmdswp.model.state.pgtable import PteTable
+from pmdswp.model.state.words import ZERO_PFN
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
 PRESENT, SWAPPED, UFFD_WP, IS_SOFT_DIRTY = 1 << 63, 1 << 62, 1 << 57, 1 << 55
@@ -57,3 +61,36 @@ def swap_bytes(m: Machine, p: Process) -> tuple[int, int]:
                 shares += (m.page_size << 12) // max(m.device(entry.leaf.swp_type).count[entry.leaf.offset], 1)
         pss += shares >> 12
     return swap, pss
+
+
+MODELLED = frozenset(("write", "young", "dirty", "soft_dirty", "uffd"))
+"""What the model knows of the pages of user space."""
+
+
+def check_words(m: World[Process]) -> None:
+    """That every present word of every table is what the codec makes of what it says, and says what the model means."""
+    for p in m.processes:
+        for pmd in p.mm.pmds.values():
+            _check_word(m, m.arch.pmd, pmd.word, pmd.table)
+            for word in pmd.table.words if pmd.table else ():
+                _check_word(m, m.arch.pte, word, None)
+
+
+def _check_word(m: World[Process], level: Level, word: int, table: PteTable | None) -> None:
+    entry = level.decode(word)
+    if table is not None:
+        assert (entry.state, entry.address) == (State.TABLE, table.pfn << m.page_shift)
+        assert word == level.make_table(table.pfn << m.page_shift)
+        return
+    assert entry.state is not State.TABLE
+    if entry.state is not State.PRESENT:
+        return
+    assert entry.pfn is not None
+    is_zero = level.name == "pte" and entry.pfn == ZERO_PFN
+    if not is_zero:
+        folio = m.mem_map[entry.pfn]
+        assert level.name == "pte" or folio.pfn == entry.pfn
+    always = {"user", *(["special"] if is_zero else []), *(["huge"] if level.name == "pmd" else [])}
+    assert entry.attributes - MODELLED == always.intersection(level.attribute_names)
+    if not {"write", "uffd"} <= entry.attributes:
+        assert word == level.make(entry.pfn, entry.attributes), f"{entry!r} is not as the kernel writes it"

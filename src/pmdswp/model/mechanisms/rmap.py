@@ -10,7 +10,14 @@ from pmdswp.model.state.memory import Folio
 from pmdswp.model.state.mm import AnonVma, Vma
 from pmdswp.model.state.pgtable import Pmd, PteTable
 
-__all__ = ["Mapped", "folio_remove_rmap_pmd", "folio_remove_rmap_pte", "mappings", "page_vma_mapped_walk"]
+__all__ = [
+    "Mapped",
+    "anon_vma_prepare",
+    "folio_remove_rmap_pmd",
+    "folio_remove_rmap_pte",
+    "mappings",
+    "page_vma_mapped_walk",
+]
 
 
 class Mapped(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from pmdswp.model.mechanisms.migration import migration_entry_wait
-from pmdswp.model.mechanisms.rmap import folio_add_new_anon_rmap
+from pmdswp.model.mechanisms.rmap import anon_vma_prepare, folio_add_new_anon_rmap
 from pmdswp.model.mechanisms.split import race_before_lock, split_folio, split_huge_pmd
 from pmdswp.model.mechanisms.swap import swap_cache_add_folio, swap_pmd_cache_lookup
 from pmdswp.model.mechanisms.swapin import swap_read_folio
@@ -32,6 +32,7 @@ def move_pages(m: Kernel, mm: Mm, dst: int, src: int, length: int) -> int:
     m.rule("B.6")
     if src_vma is None or dst_vma is None:
         raise KernelError("ENOENT")
+    anon_vma_prepare(dst_vma)
     if not dst_vma.uffd or src + length > src_vma.end or dst + length > dst_vma.end:
         raise KernelError("EINVAL")
     if not src_vma.write or not dst_vma.write or src_vma.locked != dst_vma.locked:
