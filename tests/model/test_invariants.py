@@ -69,6 +69,10 @@ def table_without_word(s: Scene) -> None:
     s.p.mm.pmd(s.a).table = PteTable(1, s.m.nr, s.m.pte.none)
 
 
+def another_table(s: Scene) -> None:
+    s.p.mm.pmd(s.a).word = s.m.pmd.of_table(table(s).pfn + 1)
+
+
 def no_deposit(s: Scene) -> None:
     s.p.mm.pmd(s.a).deposit = None
 
@@ -235,6 +239,7 @@ def test_one_page_of_a_folio_may_be_exclusive_and_another_shared() -> None:
     ("rule", "scene", "damage"),
     [
         ("G1", on_swap_pmd, table_without_word),
+        ("G1", on_ptes, another_table),
         ("G4", on_swap_pmd, no_deposit),
         ("G4", on_swap_pmd, deposit_in_use),
         ("G4", on_huge, shared_deposit),
