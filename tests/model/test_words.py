@@ -20,7 +20,7 @@ from pmdswp.model.play.stage import stage
 from pmdswp.model.state import words as words_module
 from pmdswp.model.state.mm import ADDRESSES
 from pmdswp.model.state.tables import tables_in_memory
-from pmdswp.model.state.words import NO_FRAME, Words, words_of
+from pmdswp.model.state.words import NO_FRAME, ZERO_PFN, Words, words_of
 from pmdswp.softleaf import State
 from pmdswp.walk import Read, ReadError, lookup, walk
 
@@ -209,8 +209,8 @@ def furnished(m: Machine) -> tuple[Process, Process]:
     p.mprotect(a + 2 * m.pmd_size, m.page_size, write=False)
     p.pageout(a + 2 * m.pmd_size + m.page_size, m.page_size)
     p.munmap(a + 2 * m.pmd_size + 3 * m.page_size, m.page_size)
-    p.hugepage(a + 3 * m.pmd_size, huge=False)
-    p.read(a + 3 * m.pmd_size + m.page_size)
+    p.write(a + 3 * m.pmd_size)
+    p.pageout(a + 3 * m.pmd_size, m.page_size)
     p.cold(a + 4 * m.pmd_size)
     q = p.fork()
     q.mmap(pmds=1, address=1 << 36 if m.pmd_size < 1 << 30 else a + 8 * m.pmd_size)
@@ -247,6 +247,8 @@ def words_in(process: Process) -> dict[tuple[int, str], int]:
 def test_a_walk_of_the_tables_in_memory_finds_what_the_model_has(arch: pmdswp.Arch) -> None:
     m = Machine(arch)
     processes = furnished(m)
+    definitions.check_words(m)
+    assert any(m.pte.frames[word] == ZERO_PFN for word in words_in(processes[1]).values())
     roots: list[int] = []
     memory: dict[int, bytes] = {}
     pfn = 2
