@@ -190,3 +190,23 @@ def test_a_write_goes_unnoticed_if_soft_dirty_was_cleared_while_the_page_migrate
         scene.p.write_all(scene.a)
         noticed = not migrating or state == "migrating whole"
         assert set(scene.records(scene.p)) == {PM_PRESENT | PM_SOFT_DIRTY if noticed else PM_PRESENT}
+
+
+def test_a_split_gives_every_page_the_bits_of_the_huge_one() -> None:
+    """The shared zero page, which takes the place of pages of zeros, keeps those that somebody waits for."""
+    with Machine(ARCH) as m:
+        p = m.process()
+        a = p.mmap(pmds=1)
+        p.write(a)
+        p.uffd_register(a, wp=True)
+        p.uffd_writeprotect(a)
+        scene = Armed(p, a)
+        p.mprotect(a, m.page_size, write=False)
+        words = p.mm.pmds[a].ptes().words
+        assert {m.pte.entries[word].attributes for word in words} == {
+            frozenset({"user", "young", "dirty", "soft_dirty", "uffd"})
+        }
+        p.pageout(a, m.page_size)
+        zeros = {m.pte.entries[word].attributes for word in words[1:]}
+        assert zeros == {frozenset({"user", "young", "special", "soft_dirty", "uffd"})}
+        assert set(scene.records(p)[1:]) == {PM_PRESENT | PM_SOFT_DIRTY | PM_UFFD_WP}
