@@ -46,7 +46,6 @@ def _facts(config: Config) -> Facts:
             layout=_layout(config, "pte"),
             none=lambda v: v == 0,
             present=lambda v: (v & bits(PRESENT)) != 0,
-            page=bits(PRESENT),
         ),
         pmd=LevelFacts(
             layout=_layout(config, "pmd"),
@@ -55,12 +54,9 @@ def _facts(config: Config) -> Facts:
             leaf=lambda v: (v & bits(LARGE)) != 0,
             trans_huge=lambda v: (v & bits(PRESENT, LARGE)) == bits(PRESENT, LARGE),
             bad=lambda v: (v & bits(PRESENT, LARGE)) != bits(PRESENT),
-            page=bits(PRESENT, LARGE),
-            table=bits(PRESENT),
         ),
         pmd_shift=21,
         ptrs_per_pmd=512,
-        pfn_lsb=12,
     )
 
 

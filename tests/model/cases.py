@@ -14,7 +14,6 @@ from pmdswp.model import CacheClass, FailPoint, KernelBug, KernelError, Machine,
 from pmdswp.model.mechanisms.split import split_huge_pmd
 from pmdswp.model.mechanisms.swap import swap_cache_class
 from pmdswp.model.play.stage import stage
-from pmdswp.model.state.pgtable import DIRTY
 from pmdswp.model.state.rules import order
 from pmdswp.model.syscalls.pagemap import PM_SOFT_DIRTY, Category
 from pmdswp.model.syscalls.uffdio_move import move_pages_huge_pmd
@@ -65,7 +64,7 @@ def refused(operation: Callable[..., object], *arguments: object) -> str:
 
 def can_arm(m: Machine, p: Process, address: int) -> bool:
     """Register a range for write-protection, where the architecture has the bit; elsewhere that is refused."""
-    if not m.uffd_bit:
+    if not m.has_uffd:
         assert refused(lambda: p.uffd_register(address, wp=True)) == "EINVAL"
         return False
     p.uffd_register(address, wp=True)
@@ -95,7 +94,7 @@ def kinds_of_pmds() -> None:
         assert kinds == {SoftLeafType.SWAP, SoftLeafType.MIGRATION_WRITE}
         assert not any(arch.pmd_present(each) for each in (word, huge.mm.pmds[other].word))
         m.finish_migration()
-        for present in (m.words.pmd_none, huge.mm.pmds[other].word):
+        for present in (m.pmd.none, huge.mm.pmds[other].word):
             assert arch.softleaf_from_pmd(present).is_none
         check(m)
 
@@ -310,7 +309,7 @@ def soft_dirty() -> None:
     """Clearing soft-dirty clears the bit in the entry; moving the range sets it again."""
     with Machine() as m:
         p, address, _ = swapped(m)
-        if not m.soft_dirty_bit:
+        if not m.has_soft_dirty:
             p.clear_soft_dirty()
             return
         assert m.arch.pmd_swp_soft_dirty(p.mm.pmds[address].word)
@@ -664,7 +663,7 @@ def split_of_a_dirty_huge_page() -> None:
             else:
                 p.dontneed(address, m.page_size)
             touched = {bool(record & PM_SOFT_DIRTY) for record in p.pagemap(address)[1:]}
-            assert touched == {not advice and m.dirty_bits != DIRTY}
+            assert touched == {not advice and m.has_soft_dirty}
 
 
 def table_that_moves() -> None:
@@ -715,7 +714,7 @@ def memory_beside_memory() -> None:
         [vma] = p.mm.vmas
         assert vma.soft_dirty
         records = p.pagemap(address, 2 * m.pmd_size)
-        assert all(bool(record & PM_SOFT_DIRTY) == bool(m.soft_dirty_bit) for record in records)
+        assert all(bool(record & PM_SOFT_DIRTY) == bool(m.has_soft_dirty) for record in records)
 
 
 def pages_of_zeros() -> None:

@@ -246,7 +246,7 @@ class Histories(RuleBasedStateMachine):
             for haddr, word in before:
                 assert after.get(haddr, word) == word, "mprotect changes a swap PMD"
 
-    @precondition(lambda self: self.m.soft_dirty_bit)
+    @precondition(lambda self: self.m.has_soft_dirty)
     @rule(which=WHICH)
     def clear_soft_dirty(self, which: int) -> None:
         p = self.pick(which)
@@ -258,7 +258,7 @@ class Histories(RuleBasedStateMachine):
         for record in p.pagemap(self.base, PMDS * self.m.pmd_size):
             assert not record & definitions.IS_SOFT_DIRTY, "a page is soft-dirty after clear_refs"
 
-    @precondition(lambda self: self.m.uffd_bit)
+    @precondition(lambda self: self.m.has_uffd)
     @rule(which=WHICH, piece=PIECES, protect=st.booleans(), scan=st.booleans())
     def uffd_writeprotect(self, which: int, piece: Piece, protect: bool, scan: bool) -> None:
         p = self.pick(which)
@@ -333,7 +333,7 @@ class Histories(RuleBasedStateMachine):
         if self.m._armed[FailPoint.RACE_REFILLED]:
             return False
         for address in range(src, src + length, self.m.page_size):
-            entry, _bits = definitions.page_entry(self.m, p, address)
+            entry = definitions.page_entry(self.m, p, address)
             if entry.kind is not SoftLeafType.SWAP or entry.leaf is None or not entry.exclusive:
                 return False
             folio = self.m.device(entry.leaf.swp_type).cache[entry.leaf.offset]
@@ -363,7 +363,7 @@ class Histories(RuleBasedStateMachine):
         records = p.pagemap(self.base, length)
         assert [record & mask for record in records] == [definitions.pagemap(self.m, p, page) for page in pages]
         for page, record in zip(pages, records, strict=True):
-            if self.m.soft_dirty_bit and p.expected_at(page) in self.fresh.get(p.name, ()):
+            if self.m.has_soft_dirty and p.expected_at(page) in self.fresh.get(p.name, ()):
                 there = record & (definitions.PRESENT | definitions.SWAPPED)
                 assert not there or record & definitions.IS_SOFT_DIRTY
         sums = p.smaps()

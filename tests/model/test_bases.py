@@ -11,7 +11,7 @@ from pmdswp.errors import UnsupportedError
 from pmdswp.model import FailPoint, KernelBug, KernelError, Machine, Process, Violation, check
 from pmdswp.model.mechanisms.split import split_folio
 from pmdswp.model.state.base import BASES, DEFAULT_BASE, DIFFERENCES, Base, base_of
-from pmdswp.model.state.pgtable import SOFT_DIRTY, UFFD, WRITE, Pmd, leaf_of
+from pmdswp.model.state.pgtable import Pmd, leaf_of
 from pmdswp.model.syscalls.pagemap import PM_MMAP_EXCLUSIVE, PM_PRESENT, PM_SWAP, Category
 
 OLD, NEW = "6.12", "7.3"
@@ -88,7 +88,7 @@ def test_a_swap_in_that_passes_the_cache_by_may_fail() -> None:
     p.clear_soft_dirty()
     # the next write is waited for, so that the page is mapped read-only first
     p.write(a)
-    assert p.mm.pmd(a).ptes().bits[0] & SOFT_DIRTY
+    assert m.pte.soft_dirty(p.mm.pmd(a).ptes().words[0])
     check(m)
 
 
@@ -301,7 +301,8 @@ def test_a_writable_zero_page_is_a_violation() -> None:
     p.write(a)
     p.cold(a, m.page_size)
     check(m)
-    p.mm.pmd(a).ptes().bits[1] |= WRITE
+    words = p.mm.pmd(a).ptes().words
+    words[1] = m.pte.mkwrite(words[1])
     with pytest.raises(Violation, match=r"^B\.9: p1 0x[0-9a-f]+: the shared zero page is writable$"):
         check(m)
 
@@ -404,9 +405,9 @@ def test_a_page_that_stays_armed_does_not_become_writable() -> None:
         p.uffd_writeprotect(a)
         p.mprotect(a, write=False)
         p.mprotect(a, write=True)
-        assert p.mm.pmd(a).bits & (UFFD | WRITE) == UFFD
+        assert (m.pmd.uffd(p.mm.pmd(a).word), m.pmd.write(p.mm.pmd(a).word)) == (True, False)
         p.uffd_writeprotect(a, protect=False)
-        assert p.mm.pmd(a).bits & (UFFD | WRITE) == WRITE
+        assert (m.pmd.uffd(p.mm.pmd(a).word), m.pmd.write(p.mm.pmd(a).word)) == (False, True)
 
 
 def test_a_huge_page_that_is_protected_against_reads_stays_so_when_it_is_written() -> None:

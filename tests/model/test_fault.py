@@ -4,7 +4,6 @@ import pytest
 
 from model.scenes import ARCH, split_in_cache, swapped_out
 from pmdswp.model import FailPoint, KernelError, Machine, Switches, check
-from pmdswp.model.state.pgtable import DIRTY, UFFD, WRITE
 
 
 @pytest.mark.parametrize("cached", [True, False])
@@ -13,15 +12,15 @@ def test_a_read_brings_the_whole_back(m: Machine, cached: bool) -> None:
     assert scene.p.read(scene.page(3)) == scene.written[3]
     assert scene.is_huge
     assert m.events["PGMAJFAULT"] == (not cached)
-    bits = scene.p.mm.pmd(scene.a).bits
-    assert bits & WRITE
-    assert not bits & DIRTY
+    word = scene.p.mm.pmd(scene.a).word
+    assert m.pmd.write(word)
+    assert not m.pmd.dirty(word)
 
 
 def test_a_write_brings_the_whole_back_dirty(m: Machine) -> None:
     scene = swapped_out(m)
     scene.p.write(scene.a)
-    assert scene.p.mm.pmd(scene.a).bits & DIRTY
+    assert m.pmd.dirty(scene.p.mm.pmd(scene.a).word)
     assert scene.p.read_all(scene.a)[1:] == scene.written[1:]
 
 
@@ -97,7 +96,7 @@ def test_a_page_being_written_to_a_device_that_needs_it_stable_is_copied() -> No
     with Machine(ARCH, stable_writes=True) as m:
         scene = swapped_out(m, cached=True)
         scene.p.read(scene.a)
-        assert not scene.p.mm.pmd(scene.a).bits & WRITE
+        assert not m.pmd.write(scene.p.mm.pmd(scene.a).word)
         scene.p.write(scene.a)
         m.end_writeback()
         assert scene.p.read_all(scene.a)[1:] == scene.written[1:]
@@ -119,7 +118,7 @@ def test_the_last_user_may_be_taken_as_exclusive(honoured: bool) -> None:
             scene = swapped_out(m)
             scene.p.fork().exit()
             scene.p.read(scene.a)
-            assert bool(scene.p.mm.pmd(scene.a).bits & WRITE) == (honoured and synchronous)
+            assert m.pmd.write(scene.p.mm.pmd(scene.a).word) == (honoured and synchronous)
             [folio] = set(m.mem_map.values())
             assert folio.exclusive == (honoured and synchronous)
 
@@ -144,10 +143,10 @@ def test_an_entry_is_armed_only_while_its_vma_is_registered() -> None:
             scene.p.uffd_register(b)
             assert scene.p.uffdio_move(b, scene.a, part) == part
             scene.p.read(b)
-            bits = m.mapped_page(scene.p.mm.pmd(b), 0)
-            assert bits is not None
-            assert bits[2] & UFFD
-            assert bits[2] & WRITE
+            pmd = scene.p.mm.pmd(b)
+            words, word = (m.pmd, pmd.word) if pmd.table is None else (m.pte, pmd.table.words[0])
+            assert words.uffd(word)
+            assert words.write(word)
             scene.p.clear_soft_dirty()
             scene.p.write(b)
             assert m.events["UFFD_WP"] == 0
@@ -161,9 +160,9 @@ def test_the_uffd_bit_comes_back_and_keeps_the_page_read_only() -> None:
         scene.p.uffd_writeprotect(scene.a)
         assert scene.entry.uffd
         scene.p.read(scene.a)
-        bits = scene.p.mm.pmd(scene.a).bits
-        assert bits & UFFD
-        assert not bits & WRITE
+        word = scene.p.mm.pmd(scene.a).word
+        assert m.pmd.uffd(word)
+        assert not m.pmd.write(word)
         scene.p.write(scene.a)
         assert m.events["UFFD_WP"] == 1
 

@@ -9,7 +9,6 @@ import pytest
 
 from model.scenes import ARCH, Scene, swapped_out
 from pmdswp.model import FailPoint, KernelError, Machine, Process, check
-from pmdswp.model.state.pgtable import YOUNG
 from pmdswp.model.syscalls.pagemap import PM_PRESENT, PM_SOFT_DIRTY, PM_SWAP, PM_UFFD_WP
 
 
@@ -98,10 +97,10 @@ def test_cold_of_a_part_of_a_huge_page_splits_it_unless_others_map_it(m: Machine
     assert p.mm.pmd(a).table is None
     child.exit()
     p.cold(a)
-    assert not p.mm.pmd(a).bits & YOUNG
+    assert not m.pmd.young(p.mm.pmd(a).word)
     p.read(a)
     p.cold(a, m.page_size)
-    assert [bool(bits & YOUNG) for bits in p.mm.pmd(a).ptes().bits] == [False] + [True] * (m.nr - 1)
+    assert [m.pte.young(word) for word in p.mm.pmd(a).ptes().words] == [False] + [True] * (m.nr - 1)
     assert len(m.folios()) == m.nr
     assert p.read_all(a) == written
 

@@ -10,8 +10,10 @@ from model.scenes import ARCH, Scene, split_in_cache, swapped_out
 from pmdswp.model import Machine, Violation, check
 from pmdswp.model.state.memory import Folio
 from pmdswp.model.state.mm import AnonVma
-from pmdswp.model.state.pgtable import UFFD, WRITE, PteTable
+from pmdswp.model.state.pgtable import PteTable
 from pmdswp.softleaf import MARKER_BITS, SoftLeafType
+
+WITH_UFFD = "x86_64"
 
 
 def cached_folio(scene: Scene) -> Folio:
@@ -39,8 +41,14 @@ def on_huge() -> Scene:
     return scene
 
 
-def on_swap_ptes() -> Scene:
-    scene = split_in_cache(Machine(ARCH))
+def on_watched_huge() -> Scene:
+    scene = swapped_out(Machine(WITH_UFFD))
+    scene.p.read(scene.a)
+    return scene
+
+
+def on_swap_ptes(arch: str = ARCH) -> Scene:
+    scene = split_in_cache(Machine(arch))
     scene.p.mprotect(scene.a, scene.m.page_size, write=False)
     return scene
 
@@ -51,8 +59,18 @@ def on_ptes() -> Scene:
     return scene
 
 
+def on_watched_ptes() -> Scene:
+    scene = on_swap_ptes(WITH_UFFD)
+    scene.p.read_all(scene.a)
+    return scene
+
+
 def table_without_word(s: Scene) -> None:
-    s.p.mm.pmd(s.a).table = PteTable(1, s.m.nr, s.m.words.pte_none)
+    s.p.mm.pmd(s.a).table = PteTable(1, s.m.nr, s.m.pte.none)
+
+
+def another_table(s: Scene) -> None:
+    s.p.mm.pmd(s.a).word = s.m.pmd.of_table(table(s).pfn + 1)
 
 
 def no_deposit(s: Scene) -> None:
@@ -87,7 +105,7 @@ def exchanged_ptes(s: Scene) -> None:
 
 
 def emptied_pte(s: Scene) -> None:
-    table(s).words[0] = s.m.words.pte_none
+    table(s).words[0] = s.m.pte.none
 
 
 def no_vma(s: Scene) -> None:
@@ -99,25 +117,27 @@ def wrong_anchor(s: Scene) -> None:
 
 
 def foreign_anchor(s: Scene) -> None:
-    s.m.mem_map[s.m.words.pfn(s.p.mm.pmd(s.a).word)].anon_vma = AnonVma()
+    s.m.mem_map[s.m.pmd.frames[s.p.mm.pmd(s.a).word]].anon_vma = AnonVma()
 
 
 def free_frame(s: Scene) -> None:
-    s.p.mm.pmd(s.a).word = s.m.words.mk_huge_pmd(s.m.nr)
+    s.p.mm.pmd(s.a).word = s.m.pmd.of_pfn(s.m.nr)
 
 
 def free_small_frame(s: Scene) -> None:
-    table(s).words[3] = s.m.words.mk_pte(3)
+    table(s).words[3] = s.m.pte.of_pfn(3)
 
 
 def writable_while_watched(s: Scene) -> None:
     s.p.mm.vmas[0].uffd_wp = True
-    s.p.mm.pmd(s.a).bits |= WRITE | UFFD
+    pmd = s.p.mm.pmd(s.a)
+    pmd.word = s.m.pmd.mkwrite(s.m.pmd.mkuffd(pmd.word))
 
 
 def writable_page_while_watched(s: Scene) -> None:
     s.p.mm.find_vma(s.page(1)).uffd_wp = True
-    table(s).bits[1] |= WRITE | UFFD
+    words = table(s).words
+    words[1] = s.m.pte.mkwrite(s.m.pte.mkuffd(words[1]))
 
 
 def device_gone(s: Scene) -> None:
@@ -137,7 +157,7 @@ def shared_slots(s: Scene) -> None:
 
 
 def shared_slot(s: Scene) -> None:
-    leaf = s.m.pte_entries[table(s).words[0]].leaf
+    leaf = s.m.pte.entries[table(s).words[0]].leaf
     assert leaf is not None
     s.device.count[leaf.offset] += 1
 
@@ -168,7 +188,7 @@ def cached_elsewhere(s: Scene) -> None:
 
 
 def wrong_mapcount(s: Scene) -> None:
-    s.m.mem_map[s.m.words.pfn(s.p.mm.pmd(s.a).word)].entire_mapcount += 1
+    s.m.mem_map[s.m.pmd.frames[s.p.mm.pmd(s.a).word]].entire_mapcount += 1
 
 
 def leaked_folio(s: Scene) -> None:
@@ -190,7 +210,7 @@ def zero_kept(s: Scene) -> None:
 def deposit_in_use(s: Scene) -> None:
     deposit = s.p.mm.pmd(s.a).deposit
     assert deposit is not None
-    deposit.words[0] = s.m.words.mk_pte(1)
+    deposit.words[0] = s.m.pte.of_pfn(1)
 
 
 def shared_deposit(s: Scene) -> None:
@@ -200,7 +220,7 @@ def shared_deposit(s: Scene) -> None:
 
 def shared_exclusive_page(s: Scene) -> None:
     child = s.p.fork()
-    s.m.mem_map[s.m.words.pfn(child.mm.pmd(s.a).word)].exclusive = 1
+    s.m.mem_map[s.m.pmd.frames[child.mm.pmd(s.a).word]].exclusive = 1
 
 
 def test_one_page_of_a_folio_may_be_exclusive_and_another_shared() -> None:
@@ -219,6 +239,7 @@ def test_one_page_of_a_folio_may_be_exclusive_and_another_shared() -> None:
     ("rule", "scene", "damage"),
     [
         ("G1", on_swap_pmd, table_without_word),
+        ("G1", on_ptes, another_table),
         ("G4", on_swap_pmd, no_deposit),
         ("G4", on_swap_pmd, deposit_in_use),
         ("G4", on_huge, shared_deposit),
@@ -237,8 +258,8 @@ def test_one_page_of_a_folio_may_be_exclusive_and_another_shared() -> None:
         ("8.6", on_huge, foreign_anchor),
         ("1.5", on_huge, free_frame),
         ("1.5", on_ptes, free_small_frame),
-        ("9.11", on_huge, writable_while_watched),
-        ("9.11", on_ptes, writable_page_while_watched),
+        ("9.11", on_watched_huge, writable_while_watched),
+        ("9.11", on_watched_ptes, writable_page_while_watched),
         ("5.13", on_swap_pmd, device_gone),
         ("5.13", on_swap_ptes, device_gone),
         ("1.7", on_swap_pmd, swap_pmd_not_configured),

@@ -84,7 +84,10 @@ def test_the_trace_tells_each_step_with_all_that_it_changed() -> None:
     assert lines[1] == "  1  parent mmap(address=0x7f0000200000, pages=512, huge=True): ok"
     assert lines[2:8] == [
         "  2  parent pageout(): ok",
-        f"     pmd     parent {ADDRESS:#x}: HUGE {HUGE:#018x} -> SWAP type 0 offset 0x200 exclusive {EXCLUSIVE:#018x}",
+        (
+            f"     pmd     parent {ADDRESS:#x}: PRESENT pfn 0x40000 write young dirty exec user huge {HUGE:#018x} "
+            f"-> SWAP type 0 offset 0x200 exclusive {EXCLUSIVE:#018x}"
+        ),
         "     cache   type 0 offset 0x200: free -> WHOLE, 0 -> 1 to a slot",
         "     counts  slots in use 512, parent MM_SWAPENTS 512, parent nr_ptes 1",
         "     events  THP_SWPOUT_PMD +1",

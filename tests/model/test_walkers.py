@@ -248,3 +248,15 @@ def test_smaps_and_mincore_of_single_pages(m: Machine) -> None:
     m.reclaim_slot(0, m.nr - 1)
     m.populate_slot(0, m.nr - 1)
     m.split_cached(0, m.nr - 1)
+
+
+def test_mprotect_leaves_a_shared_huge_page_read_only(m: Machine) -> None:
+    p = m.process()
+    a = p.mmap(pmds=1)
+    written = p.write_all(a)
+    child = p.fork()
+    p.mprotect(a, write=False)
+    p.mprotect(a, write=True)
+    assert not m.pmd.write(p.mm.pmd(a).word)
+    p.write(a)
+    assert child.read_all(a) == written

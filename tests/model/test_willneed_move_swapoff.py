@@ -66,6 +66,17 @@ def test_move_takes_entry_and_folio_along(m: Machine, cached: bool) -> None:
     assert not any(scene.p.read_all(scene.a))
 
 
+def test_fork_copies_what_was_moved_to_memory_that_never_had_a_page(m: Machine) -> None:
+    """Nothing is cached that would be anchored there: the memory has to get an anon_vma all the same."""
+    scene = swapped_out(m)
+    b = scene.p.mmap(pmds=1)
+    scene.p.uffd_register(b)
+    scene.p.uffdio_move(b, scene.a)
+    child = scene.p.fork()
+    check(m)
+    assert child.read_all(b) == scene.written
+
+
 def test_move_of_a_range_split_in_the_cache_goes_page_by_page(m: Machine) -> None:
     scene = split_in_cache(m)
     b = target(scene)
@@ -199,7 +210,8 @@ def test_swapoff_brings_the_whole_back_before_anybody_touches_it(m: Machine, cac
     scene = swapped_out(m, cached=cached)
     m.swapoff(0)
     assert scene.is_huge
-    assert scene.p.mm.pmd(scene.a).bits & 0b111 == 0
+    word = scene.p.mm.pmd(scene.a).word
+    assert (m.pmd.write(word), m.pmd.dirty(word), m.pmd.young(word)) == (False, False, False)
     assert scene.p.counters() == {"MM_ANONPAGES": m.nr, "MM_SWAPENTS": 0, "nr_ptes": 1}
     assert m.devices == [None]
     assert scene.p.read_all(scene.a) == scene.written

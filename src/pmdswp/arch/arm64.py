@@ -157,13 +157,11 @@ def _facts(config: Config) -> Facts:
     else:
         layout, pte_present = _layout_before_6_10, bits(VALID, OLD_PROT_NONE)
         pmd_present = pte_present | (bits(OLD_PRESENT_INVALID) if config.has(ARM64_PMD_PRESENT) else 0)
-    table = bits(VALID, TABLE)
     return Facts(
         pte=LevelFacts(
             layout=layout(config, "pte"),
             none=lambda v: v == 0,
             present=lambda v: (v & pte_present) != 0,
-            page=bits(VALID, TABLE, ACCESS_FLAG),
         ),
         pmd=LevelFacts(
             layout=layout(config, "pmd"),
@@ -172,12 +170,9 @@ def _facts(config: Config) -> Facts:
             leaf=_pmd_leaf(config, pmd_present),
             trans_huge=_pmd_trans_huge(config, pmd_present),
             bad=_pmd_bad(config),
-            page=bits(VALID, ACCESS_FLAG),
-            table=table,
         ),
         pmd_shift=2 * config.page_shift - 3,
         ptrs_per_pmd=config.page_size // 8,
-        pfn_lsb=config.page_shift,
     )
 
 

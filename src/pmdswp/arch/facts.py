@@ -64,36 +64,31 @@ class LevelFacts(NamedTuple):
     present maps a page. `to_arch` and `from_arch`: the kernel's `__pte_to_swp_entry` and `__swp_entry_to_pte`, or their
     PMD twins, where its `swp_entry_t` is not simply the word. `trans_huge` and `bad`: `pmd_trans_huge` and `pmd_bad`.
 
-    `empty`: the word that the kernel writes to clear an entry. `page` and `table`: the bits by which the predicates
-    know a present page and a pointer to a table, all others zero.
+    `empty`: the word that the kernel writes to clear an entry.
     """
 
     layout: Layout
     none: Predicate
     present: Predicate
-    page: int
     leaf: Predicate | None = None
     trans_huge: Predicate = never
     bad: Predicate = never
     to_arch: Predicate = same
     from_arch: Predicate = same
     empty: int = 0
-    table: int = 0
 
 
 class Facts(NamedTuple):
     """What an architecture module says of one configuration.
 
-    `pmd_shift` is log2 of the bytes that a PMD maps, `ptrs_per_pmd` counts the entries of a PMD table. `pfn_lsb`: the
-    bit of a present word at which the page frame number begins. `arch_entry_fixed`: the fixed bits of the kernel's own
-    `swp_entry_t` where they are not those of a PTE.
+    `pmd_shift` is log2 of the bytes that a PMD maps, `ptrs_per_pmd` counts the entries of a PMD table.
+    `arch_entry_fixed`: the fixed bits of the kernel's own `swp_entry_t` where they are not those of a PTE.
     """
 
     pte: LevelFacts
     pmd: LevelFacts
     pmd_shift: int
     ptrs_per_pmd: int
-    pfn_lsb: int
     arch_entry_fixed: int | None = None
 
 

@@ -103,7 +103,6 @@ def _facts(config: Config) -> Facts:
             layout=_layout(config, "pte"),
             none=lambda v: (v & (MASK64 ^ bits(GLOBAL))) == 0,
             present=lambda v: (v & bits(PRESENT, PROTNONE)) != 0,
-            page=bits(VALID, PRESENT),
         ),
         pmd=LevelFacts(
             layout=_layout(config, "pmd"),
@@ -116,11 +115,9 @@ def _facts(config: Config) -> Facts:
             bad=lambda v: (v & (config.page_size - 1)) != 0,
             from_arch=lambda e: e | huge,
             empty=invalid_pte_table,
-            page=bits(VALID, PRESENT, HUGE),
         ),
         pmd_shift=2 * config.page_shift - 3,
         ptrs_per_pmd=config.page_size // 8,
-        pfn_lsb=config.page_shift,
     )
 
 

@@ -193,7 +193,6 @@ def _facts(config: Config) -> Facts:
             present=_pte_present(config),
             to_arch=_without_pte_bit,
             from_arch=_with_pte_bit,
-            page=bits(PTE, PRESENT),
         ),
         pmd=LevelFacts(
             layout=_layout(config, "pmd"),
@@ -204,12 +203,9 @@ def _facts(config: Config) -> Facts:
             bad=lambda v: (v & pmd_bad) != 0,
             to_arch=_without_pte_bit,
             from_arch=_with_pte_bit,
-            page=bits(PRESENT) | _huge(config),
-            table=bits(PRESENT),
         ),
         pmd_shift=24 if _is_hash(config) and config.page_size == LARGE_PAGE else 21,
         ptrs_per_pmd=_ptrs_per_pmd(config),
-        pfn_lsb=config.page_shift,
         arch_entry_fixed=0,
     )
 

@@ -159,13 +159,11 @@ def _pmd_bad(config: Config, present: int) -> Predicate:
 def _facts(config: Config) -> Facts:
     pte_present = _pte_present(config)
     pmd_present = pte_present | LEAF if config.thp else pte_present
-    page = bits(PRESENT, READ, USER, ACCESSED)
     return Facts(
         pte=LevelFacts(
             layout=_layout_of(config, "pte"),
             none=lambda v: v == 0,
             present=lambda v: (v & pte_present) != 0,
-            page=page,
         ),
         pmd=LevelFacts(
             layout=_layout_of(config, "pmd"),
@@ -174,12 +172,9 @@ def _facts(config: Config) -> Facts:
             leaf=lambda v: ((v & pmd_present) != 0) & ((v & LEAF) != 0),
             trans_huge=lambda v: ((v & pmd_present) != 0) & ((v & LEAF) != 0),
             bad=_pmd_bad(config, pmd_present),
-            page=page,
-            table=bits(PRESENT),
         ),
         pmd_shift=21,
         ptrs_per_pmd=512,
-        pfn_lsb=10,
     )
 
 

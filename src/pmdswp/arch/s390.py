@@ -153,7 +153,6 @@ def _facts(config: Config) -> Facts:
             none=lambda v: v == bits(PTE_INVALID),
             present=lambda v: (v & bits(PRESENT)) != 0,
             empty=bits(PTE_INVALID),
-            page=bits(PRESENT),
         ),
         pmd=LevelFacts(
             layout=pmd,
@@ -165,12 +164,9 @@ def _facts(config: Config) -> Facts:
             to_arch=lambda v: pte.encode(pmd.type.get(v), pmd.offset.get(v)),
             from_arch=lambda e: pmd.encode(pte.type.get(e), pte.offset.get(e)),
             empty=bits(RSTE_INVALID),
-            page=bits(PRESENT, SEGMENT_LARGE),
-            table=bits(PRESENT),
         ),
         pmd_shift=20,
         ptrs_per_pmd=2048,
-        pfn_lsb=config.page_shift,
     )
 
 

@@ -110,7 +110,6 @@ def _facts(config: Config) -> Facts:
             layout=_layout(config, "pte"),
             none=lambda v: (v & (MASK64 ^ KNL_ERRATUM)) == 0,
             present=lambda v: (v & bits(PRESENT, PROTNONE)) != 0,
-            page=bits(PRESENT, USER),
         ),
         pmd=LevelFacts(
             layout=_layout(config, "pmd"),
@@ -119,12 +118,9 @@ def _facts(config: Config) -> Facts:
             leaf=lambda v: (v & bits(PSE)) != 0,
             trans_huge=_pmd_trans_huge(config),
             bad=_pmd_bad(config),
-            page=bits(PRESENT, USER, PSE),
-            table=bits(PRESENT, RW, USER, ACCESSED, DIRTY),
         ),
         pmd_shift=21,
         ptrs_per_pmd=512,
-        pfn_lsb=PAGE_SHIFT,
     )
 
 

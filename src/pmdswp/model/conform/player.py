@@ -11,6 +11,7 @@ from pmdswp.model.play.machine import Machine
 from pmdswp.model.play.process import Process
 from pmdswp.model.state.failures import KernelError
 from pmdswp.model.state.pgtable import leaf_of
+from pmdswp.model.state.words import NO_FRAME
 from pmdswp.model.syscalls.pagemap import (
     PM_MMAP_EXCLUSIVE,
     PM_PRESENT,
@@ -132,18 +133,17 @@ class Player:
         pmd = mm.pmds[haddr]
         if pmd.table is None:
             if mm.entry(pmd).state is State.PRESENT:
-                tokens[first : first + m.nr] = m.mem_map[m.words.pfn(pmd.word)].data
+                tokens[first : first + m.nr] = m.mem_map[m.pmd.frames[pmd.word]].data
             return
         for i, word in enumerate(pmd.table.words):
-            if word == m.words.pte_none:
+            if word == m.pte.none:
                 continue
-            entry = m.pte_entries[word]
-            if entry.state is State.PRESENT:
-                pfn = m.words.pfn(word)
-                folio = None if word == m.zero_pte else m.mem_map[pfn]
+            pfn = m.pte.frames[word]
+            if pfn != NO_FRAME:
+                folio = m.folio_of(word)
                 tokens[first + i] = 0 if folio is None else folio.data[pfn - folio.pfn]
             else:  # swapped: nothing migrates, and no read fails
-                swp_type, slot = leaf_of(entry)
+                swp_type, slot = leaf_of(m.pte.entries[word])
                 device = m.device(swp_type)
                 folio = device.cache[slot]
                 if folio is not None and folio.uptodate:

@@ -9,13 +9,13 @@ from pmdswp.model.mechanisms.migration import migration_entry_wait
 from pmdswp.model.mechanisms.rmap import folio_add_new_anon_rmap
 from pmdswp.model.mechanisms.split import race_before_lock, split_huge_pmd
 from pmdswp.model.mechanisms.swap import folio_free_swap, swap_pmd_cache_lookup
-from pmdswp.model.mechanisms.swapin import entry_bits, read_swap_cache_async, set_huge_pmd, swapin_sync
+from pmdswp.model.mechanisms.swapin import read_swap_cache_async, set_huge_pmd, swapin_sync
 from pmdswp.model.mechanisms.zswap import zswap_range_has_entry
 from pmdswp.model.state.failures import FailPoint
 from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.memory import CacheClass, Folio, SwapDevice
 from pmdswp.model.state.mm import Vma
-from pmdswp.model.state.pgtable import DIRTY, UFFD, WRITE, YOUNG, Pmd
+from pmdswp.model.state.pgtable import Pmd
 from pmdswp.softleaf import SoftLeafType, State
 
 __all__ = ["do_uffd_rwp", "handle_mm_fault"]
@@ -63,8 +63,8 @@ def _do_huge_pmd_anonymous_page(m: Kernel, vma: Vma, haddr: int, pmd: Pmd) -> Vm
     folio.entire_mapcount = 1
     folio.exclusive = 1
     pmd.deposit = table
-    pmd.word = m.words.mk_huge_pmd(folio.pfn)
-    pmd.bits = (WRITE if vma.write else 0) | DIRTY | YOUNG | m.soft_dirty_bit
+    word = m.pmd.mkdirty(m.pmd.mkyoung(m.pmd.of_pfn(folio.pfn)))
+    pmd.word = m.pmd.mkwrite(word) if vma.write else word
     vma.mm.anonpages += m.nr
     return VmFault.DONE
 
@@ -137,7 +137,8 @@ def _map_swapped_in(m: Kernel, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, *, 
         m.rule("9.9")
         exclusive = False
     m.rule("9.10", "9.11", "9.14", "9.15", "9.17", "9.19")
-    set_huge_pmd(m, vma, haddr, pmd, folio, bits=entry_bits(entry) | YOUNG, exclusive=exclusive)
+    set_huge_pmd(m, vma, haddr, pmd, folio, exclusive=exclusive)
+    pmd.word = m.pmd.mkyoung(pmd.word)
     if vma.uffd_rwp and entry.uffd:
         m.rule("9.18")
     may_drop = device.synchronous or vma.locked or (write and folio.ref_count() == 1 + m.nr)
@@ -147,11 +148,11 @@ def _map_swapped_in(m: Kernel, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, *, 
         exclusive = True
         folio.exclusive = 1
     if exclusive and may_map_writable(m, vma, entry):
-        pmd.bits |= WRITE
         if write:
             m.rule("9.12")
-            pmd.bits |= DIRTY | m.soft_dirty_bit
-    if write and not pmd.bits & WRITE:
+            pmd.word = m.pmd.mkdirty(pmd.word)
+        pmd.word = m.pmd.mkwrite(pmd.word)
+    if write and not m.pmd.write(pmd.word):
         m.rule("9.13")
         return _do_huge_pmd_wp_page(m, vma, pmd)
     return VmFault.DONE
@@ -159,12 +160,12 @@ def _map_swapped_in(m: Kernel, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, *, 
 
 def _do_huge_pmd_wp_page(m: Kernel, vma: Vma, pmd: Pmd) -> VmFault | _Next:
     """A write to a huge page that is mapped read-only."""
-    folio = m.mem_map[m.words.pfn(pmd.word)]
-    if vma.uffd_rwp and pmd.bits & UFFD:
+    folio = m.mem_map[m.pmd.frames[pmd.word]]
+    if vma.uffd_rwp and m.pmd.uffd(pmd.word):
         return VmFault.DONE
-    if vma.uffd_wp and pmd.bits & UFFD:
+    if vma.uffd_wp and m.pmd.uffd(pmd.word):
         m.event("UFFD_WP")
-        pmd.bits &= ~UFFD
+        pmd.word = m.pmd.clear_uffd(pmd.word)
     if not folio.exclusive:
         cached = m.nr if folio.device is not None else 0
         if folio.ref_count() > 1 + cached:
@@ -175,7 +176,7 @@ def _do_huge_pmd_wp_page(m: Kernel, vma: Vma, pmd: Pmd) -> VmFault | _Next:
             split_huge_pmd(m, vma.mm, pmd)
             return _Next.FALLBACK
         folio.exclusive = 1
-    pmd.bits |= WRITE | DIRTY | YOUNG | m.soft_dirty_bit
+    pmd.word = m.pmd.mkwrite(m.pmd.mkdirty(m.pmd.mkyoung(pmd.word)))
     return VmFault.DONE
 
 
@@ -183,6 +184,6 @@ def do_uffd_rwp(m: Kernel, pmd: Pmd, i: int) -> None:
     """An access to a page that is protected against reads too: an event, which the monitor resolves at once."""
     m.event("UFFD_RWP")
     if pmd.table is None:
-        pmd.bits &= ~UFFD
+        pmd.word = m.pmd.clear_uffd(pmd.word)
     else:
-        pmd.table.bits[i] &= ~UFFD
+        pmd.table.words[i] = m.pte.clear_uffd(pmd.table.words[i])

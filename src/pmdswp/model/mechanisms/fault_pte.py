@@ -18,13 +18,13 @@ from pmdswp.model.mechanisms.swap import (
     swap_cache_del_folio,
     swap_put_entries_direct,
 )
-from pmdswp.model.mechanisms.swapin import entry_bits, swap_read_folio, swapin_sync
+from pmdswp.model.mechanisms.swapin import as_swapped, swap_read_folio, swapin_sync
 from pmdswp.model.mechanisms.zeropage import is_zero_pte
 from pmdswp.model.state.failures import FailPoint
 from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.memory import Folio, SwapDevice
 from pmdswp.model.state.mm import Vma
-from pmdswp.model.state.pgtable import DIRTY, UFFD, WRITE, YOUNG, Pmd, PteTable, leaf_of
+from pmdswp.model.state.pgtable import Pmd, PteTable, leaf_of
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
 __all__ = ["VmFault", "Vmf", "handle_pte_fault", "may_map_writable"]
@@ -64,7 +64,7 @@ def handle_pte_fault(m: Kernel, vma: Vma, address: int, pmd: Pmd, *, write: bool
         vma.mm.install_table(pmd, table)
     table = pmd.ptes()
     vmf = Vmf(vma, address, table, (address & m.pmd_size - 1) >> m.page_shift, write)
-    entry = m.pte_entries[table.words[vmf.i]]
+    entry = m.pte.entries[table.words[vmf.i]]
     if entry.state is State.NONE:
         return _do_anonymous_page(m, vmf)
     if entry.state is State.PRESENT:
@@ -82,15 +82,14 @@ def _new_page(m: Kernel, vmf: Vmf, token: int) -> None:
     folio_add_new_anon_rmap(folio, vmf.vma, vmf.address, exclusive=True)
     folio.mapcount[0] = 1
     folio.exclusive = 1
-    vmf.table.words[vmf.i] = m.words.mk_pte(folio.pfn)
-    vmf.table.bits[vmf.i] = WRITE | DIRTY | YOUNG | m.soft_dirty_bit
+    vmf.table.words[vmf.i] = m.pte.mkwrite(m.pte.mkdirty(m.pte.mkyoung(m.pte.of_pfn(folio.pfn))))
 
 
 def _do_anonymous_page(m: Kernel, vmf: Vmf) -> VmFault:
     if vmf.vma.uffd_missing and m.uffd_sigbus:
         return VmFault.SIGBUS
     if not vmf.write:
-        vmf.table.words[vmf.i], vmf.table.bits[vmf.i] = m.zero_pte, YOUNG
+        vmf.table.words[vmf.i] = m.zero_pte
         return VmFault.DONE
     if m.fails(FailPoint.ALLOC_FOLIO):
         return VmFault.OOM
@@ -116,7 +115,7 @@ def _do_swap_page(m: Kernel, vmf: Vmf, entry: Entry) -> VmFault:
     if not folio.uptodate:
         return VmFault.SIGBUS
     _map_swapped_in(m, vmf, entry, folio, device)
-    return _do_wp_page(m, vmf) if vmf.write and not vmf.table.bits[vmf.i] & WRITE else VmFault.DONE
+    return _do_wp_page(m, vmf) if vmf.write and not m.pte.write(vmf.table.words[vmf.i]) else VmFault.DONE
 
 
 def _map_swapped_in(m: Kernel, vmf: Vmf, entry: Entry, folio: Folio, device: SwapDevice) -> None:
@@ -135,14 +134,10 @@ def _map_swapped_in(m: Kernel, vmf: Vmf, entry: Entry, folio: Folio, device: Swa
     if _may_drop_cache(m, vmf, device, folio, nr, exclusive=exclusive):
         folio_free_swap(m, folio)
     exclusive = exclusive or (folio.device is None and folio.ref_count() == nr == folio.nr)
-    bits = entry_bits(entry) | YOUNG
     if exclusive:
         folio.exclusive |= ((1 << nr) - 1) << page
-        if may_map_writable(m, vma, entry):
-            bits |= WRITE | (m.dirty_bits if vmf.write else 0)
     for step in range(nr):
-        vmf.table.words[first + step] = m.words.mk_pte(folio.pfn + page + step)
-        vmf.table.bits[first + step] = bits
+        vmf.table.words[first + step] = _swapped_in(m, vmf, entry, folio.pfn + page + step, exclusive=exclusive)
 
 
 def _may_drop_cache(m: Kernel, vmf: Vmf, device: SwapDevice, folio: Folio, nr: int, *, exclusive: bool) -> bool:
@@ -178,16 +173,21 @@ def _swapin_direct(m: Kernel, vmf: Vmf, entry: Entry, device: SwapDevice, slot: 
     folio.dirty = False
     vma.mm.anonpages += 1
     vma.mm.swapents -= 1
-    bits = entry_bits(entry) | YOUNG
-    if may_map_writable(m, vma, entry):
-        bits |= WRITE | (m.dirty_bits if vmf.write else 0)
-    vmf.table.words[vmf.i], vmf.table.bits[vmf.i] = m.words.mk_pte(folio.pfn), bits
-    return _do_wp_page(m, vmf) if vmf.write and not bits & WRITE else VmFault.DONE
+    vmf.table.words[vmf.i] = word = _swapped_in(m, vmf, entry, folio.pfn, exclusive=True)
+    return _do_wp_page(m, vmf) if vmf.write and not m.pte.write(word) else VmFault.DONE
+
+
+def _swapped_in(m: Kernel, vmf: Vmf, entry: Entry, pfn: int, *, exclusive: bool) -> int:
+    """The PTE of a page that comes back from where its entry said."""
+    word = as_swapped(m.pte, m.pte.mkyoung(m.pte.of_pfn(pfn)), entry)
+    if exclusive and may_map_writable(m, vmf.vma, entry):
+        word = m.pte.mkwrite(m.pte.mkdirty(word) if vmf.write else word)
+    return word
 
 
 def may_map_writable(m: Kernel, vma: Vma, entry: Entry) -> bool:
     """Whether nobody waits for the next write to what was swapped: neither userfaultfd nor soft-dirty tracking."""
-    awaits_soft_dirty = m.soft_dirty_bit and not vma.soft_dirty and not entry.soft_dirty
+    awaits_soft_dirty = m.has_soft_dirty and not vma.soft_dirty and not entry.soft_dirty
     return vma.write and not (vma.is_armed and entry.uffd) and not awaits_soft_dirty
 
 
@@ -200,7 +200,7 @@ def _maps_all_of(m: Kernel, vmf: Vmf, entry: Entry, folio: Folio) -> bool:
     if first < 0 or first + folio.nr > m.nr or start < vmf.vma.start or end > vmf.vma.end:
         return False
     for step, word in enumerate(vmf.table.words[first : first + folio.nr]):
-        other = m.pte_entries[word]
+        other = m.pte.entries[word]
         if other.leaf != (swp_type, folio.offset + step) or other.flags != entry.flags:
             return False
     return True
@@ -209,22 +209,22 @@ def _maps_all_of(m: Kernel, vmf: Vmf, entry: Entry, folio: Folio) -> bool:
 def _do_wp_page(m: Kernel, vmf: Vmf) -> VmFault:
     """A write to a page that is mapped read-only: reuse it if nobody else can see it, else copy it."""
     table, i = vmf.table, vmf.i
-    if vmf.vma.uffd_rwp and table.bits[i] & UFFD:
+    if vmf.vma.uffd_rwp and m.pte.uffd(table.words[i]):
         return VmFault.DONE
-    if vmf.vma.uffd_wp and table.bits[i] & UFFD:
+    if vmf.vma.uffd_wp and m.pte.uffd(table.words[i]):
         m.event("UFFD_WP")
-        table.bits[i] &= ~UFFD
+        table.words[i] = m.pte.clear_uffd(table.words[i])
     if is_zero_pte(m, table.words[i]):
         m.rule("B.9")
         return _do_anonymous_page(m, vmf)
-    pfn = m.words.pfn(table.words[i])
+    pfn = m.pte.frames[table.words[i]]
     folio = m.mem_map[pfn]
     page = pfn - folio.pfn
     if not folio.exclusive >> page & 1:
         if not _can_reuse(m, folio):
             return _wp_page_copy(m, vmf, folio, page)
         folio.exclusive |= 1 << page
-    table.bits[i] |= WRITE | DIRTY | YOUNG | m.soft_dirty_bit
+    table.words[i] = m.pte.mkwrite(m.pte.mkdirty(m.pte.mkyoung(table.words[i])))
     return VmFault.DONE
 
 

@@ -6,9 +6,10 @@ There is as much of both as the walkers need to meet them. The folio is locked m
 from __future__ import annotations
 
 from pmdswp.model.mechanisms.rmap import folio_remove_rmap_pmd, folio_remove_rmap_pte, mappings, page_vma_mapped_walk
+from pmdswp.model.mechanisms.swapin import as_swapped
 from pmdswp.model.state.kernel import Kernel, replaceable
 from pmdswp.model.state.memory import Folio
-from pmdswp.model.state.pgtable import DIRTY, SOFT_DIRTY, UFFD, WRITE, YOUNG, leaf_of
+from pmdswp.model.state.pgtable import leaf_of
 from pmdswp.softleaf import Entry, SoftLeafType
 
 __all__ = ["READABLE", "finish_migration", "migration_entry_wait", "softleaf_to_folio", "start_migration"]
@@ -50,23 +51,23 @@ def start_migration(m: Kernel, folio: Folio, *, to_device: bool) -> bool:
     found = mappings(m, folio)
     folio.locked = True
     for mapping in found:
-        bits = mapping.pmd.bits if mapping.table is None else mapping.table.bits[mapping.i]
+        words, present = (m.pmd, mapping.pmd.word) if mapping.table is None else (m.pte, mapping.table.words[mapping.i])
         exclusive = bool(folio.exclusive if mapping.table is None else folio.exclusive >> mapping.page & 1)
-        kind = _MIGRATION[bool(bits & WRITE), exclusive]
+        kind = _MIGRATION[words.write(present), exclusive]
         offset = folio.pfn + mapping.page
         if to_device:
             writable = kind is SoftLeafType.MIGRATION_WRITE
             kind = SoftLeafType.DEVICE_PRIVATE_WRITE if writable else SoftLeafType.DEVICE_PRIVATE_READ
         elif m.arch.migration_ad:
-            offset |= bool(bits & YOUNG) << m.arch.swp_pfn_bits | bool(bits & DIRTY) << m.arch.swp_pfn_bits + 1
-        encode = m.arch.encode_pmd if mapping.table is None else m.arch.encode_pte
-        word = encode(m.swp_type(kind), offset, soft_dirty=bool(bits & SOFT_DIRTY), uffd=bool(bits & UFFD))
-        folio.dirty |= bool(bits & DIRTY)
+            offset |= words.young(present) << m.arch.swp_pfn_bits | words.dirty(present) << m.arch.swp_pfn_bits + 1
+        soft_dirty, uffd = words.soft_dirty(present), words.uffd(present)
+        word = words.level.encode(m.swp_type(kind), offset, soft_dirty=soft_dirty, uffd=uffd)
+        folio.dirty |= words.dirty(present)
         if mapping.table is None:
-            mapping.pmd.word, mapping.pmd.bits = word, 0
+            mapping.pmd.word = word
             folio_remove_rmap_pmd(m, folio)
         else:
-            mapping.table.words[mapping.i], mapping.table.bits[mapping.i] = word, 0
+            mapping.table.words[mapping.i] = word
             folio_remove_rmap_pte(m, folio, mapping.page)
     return True
 
@@ -80,32 +81,33 @@ def finish_migration(m: Kernel, folio: Folio) -> None:
     found = page_vma_mapped_walk(
         m,
         folio,
-        lambda word: stands_for(m.pmd_entries[word], 0),
-        lambda word, page: stands_for(m.pte_entries[word], page),
+        lambda word: stands_for(m.pmd.entries[word], 0),
+        lambda word, page: stands_for(m.pte.entries[word], page),
     )
     target = m.alloc_folio(list(folio.data))
     target.anon_vma, target.index = folio.anon_vma, folio.index
     target.dirty, target.lazyfree, target.locked = folio.dirty, folio.lazyfree, True
     for mapping in found:
-        entry = (
-            m.pmd_entries[mapping.pmd.word] if mapping.table is None else m.pte_entries[mapping.table.words[mapping.i]]
-        )
-        bits = (SOFT_DIRTY if entry.soft_dirty else 0) | (UFFD if entry.uffd else 0)
-        bits |= (YOUNG if m.arch.softleaf_young(leaf_of(entry)) else 0) | (
-            DIRTY if m.arch.softleaf_dirty(leaf_of(entry)) else 0
-        )
+        words, word = (m.pmd, mapping.pmd.word) if mapping.table is None else (m.pte, mapping.table.words[mapping.i])
+        entry = words.entries[word]
+        word = words.of_pfn(target.pfn + mapping.page)
+        if entry.young:
+            word = words.mkyoung(word)
+        if entry.dirty:
+            # a PMD becomes soft-dirty by that, where pmd_mkdirty() does both
+            word = words.mkdirty(word) if mapping.table is None else words.dirtied(word)
+        word = as_swapped(words, word, entry)
         if entry.kind in READABLE and mapping.vma.write and not entry.uffd:
-            bits |= WRITE
+            word = words.mkwrite(word)
         exclusive = entry.kind in READABLE or entry.kind is SoftLeafType.MIGRATION_READ_EXCLUSIVE
         if mapping.table is None:
             target.entire_mapcount += 1
             target.exclusive |= exclusive
-            mapping.pmd.word, mapping.pmd.bits = m.words.mk_huge_pmd(target.pfn), bits
+            mapping.pmd.word = word
         else:
             target.mapcount[mapping.page] += 1
             target.exclusive |= exclusive << mapping.page
-            mapping.table.words[mapping.i] = m.words.mk_pte(target.pfn + mapping.page)
-            mapping.table.bits[mapping.i] = bits
+            mapping.table.words[mapping.i] = word
     for done in (folio, target):
         done.locked = False
         m.folio_put(done)

@@ -10,7 +10,14 @@ from pmdswp.model.state.memory import Folio
 from pmdswp.model.state.mm import AnonVma, Vma
 from pmdswp.model.state.pgtable import Pmd, PteTable
 
-__all__ = ["Mapped", "folio_remove_rmap_pmd", "folio_remove_rmap_pte", "mappings", "page_vma_mapped_walk"]
+__all__ = [
+    "Mapped",
+    "anon_vma_prepare",
+    "folio_remove_rmap_pmd",
+    "folio_remove_rmap_pte",
+    "mappings",
+    "page_vma_mapped_walk",
+]
 
 
 class Mapped(NamedTuple):
@@ -56,8 +63,8 @@ def page_vma_mapped_walk(
 def mappings(m: Kernel, folio: Folio) -> list[Mapped]:
     """The present entries that map the folio. Swap PMDs are no mappings: no rmap walk ever visits one."""
     m.rule("6.22")
-    huge, mk_pte, pfn = m.words.mk_huge_pmd(folio.pfn), m.words.mk_pte, folio.pfn
-    return page_vma_mapped_walk(m, folio, huge.__eq__, lambda word, page: word == mk_pte(pfn + page))
+    huge, pages, pfn = m.pmd.frames, m.pte.frames, folio.pfn
+    return page_vma_mapped_walk(m, folio, lambda word: huge[word] == pfn, lambda word, page: pages[word] == pfn + page)
 
 
 def total_mapcount(folio: Folio) -> int:

@@ -9,7 +9,7 @@ from pmdswp.model.state.failures import FailPoint, KernelBug
 from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.memory import Folio
 from pmdswp.model.state.mm import Mm
-from pmdswp.model.state.pgtable import DIRTY, Pmd, PteTable
+from pmdswp.model.state.pgtable import Pmd, PteTable
 from pmdswp.softleaf import SoftLeafType, State
 
 __all__ = ["race_before_lock", "split_folio", "split_huge_pmd"]
@@ -41,14 +41,20 @@ def split_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, *, freeze: bool = False) -> None
 
 def _split_present(m: Kernel, pmd: Pmd, table: PteTable, *, freeze: bool) -> None:
     """`__split_huge_pmd_locked` of a present PMD. A freezing split makes migration entries, which hold no dirty bit."""
-    folio = m.mem_map[m.words.pfn(pmd.word)]
-    if pmd.bits & DIRTY:
+    folio = m.mem_map[m.pmd.frames[pmd.word]]
+    word = m.pte.of_pfn(folio.pfn)
+    if m.pmd.write(pmd.word):
+        word = m.pte.mkwrite(word)
+    if m.pmd.dirty(pmd.word):
         m.rule("B.4")
         folio.dirty = True
-        if not freeze:
-            pmd.bits |= m.dirty_bits
-    table.words = [m.words.mk_pte(folio.pfn + page) for page in range(m.nr)]
-    table.bits = [pmd.bits] * m.nr
+        word = m.pte.dirtied(word) if freeze else m.pte.mkdirty(word)
+    word = (m.pte.mkyoung if m.pmd.young(pmd.word) else m.pte.mkold)(word)
+    if m.pmd.soft_dirty(pmd.word):
+        word = m.pte.mksoft_dirty(word)
+    if m.pmd.uffd(pmd.word):
+        word = m.pte.mkuffd(word)
+    table.words = m.pte.run(word)
     if folio.exclusive:
         folio.exclusive = folio.all_exclusive
     folio.mapcount = [count + 1 for count in folio.mapcount]

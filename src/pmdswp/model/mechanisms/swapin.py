@@ -9,10 +9,11 @@ from pmdswp.model.state.failures import FailPoint, KernelBug
 from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.memory import Folio, SwapDevice
 from pmdswp.model.state.mm import Vma
-from pmdswp.model.state.pgtable import SOFT_DIRTY, UFFD, Pmd
+from pmdswp.model.state.pgtable import Pmd
+from pmdswp.model.state.words import Words
 from pmdswp.softleaf import Entry
 
-__all__ = ["entry_bits", "read_swap_cache_async", "set_huge_pmd", "swap_read_folio", "swapin_sync"]
+__all__ = ["as_swapped", "read_swap_cache_async", "set_huge_pmd", "swap_read_folio", "swapin_sync"]
 
 
 def swapin_sync(m: Kernel, device: SwapDevice, offset: int, nr: int) -> Folio | None:
@@ -68,13 +69,15 @@ def swap_read_folio(m: Kernel, folio: Folio) -> None:
     folio.uptodate = True
 
 
-def entry_bits(entry: Entry) -> int:
-    """The bits of a swap entry that a present one keeps."""
-    return (SOFT_DIRTY if entry.soft_dirty else 0) | (UFFD if entry.uffd else 0)
+def as_swapped(words: Words, word: int, entry: Entry) -> int:
+    """A present word with the bits that the entry had which it takes the place of."""
+    if entry.soft_dirty:
+        word = words.mksoft_dirty(word)
+    return words.mkuffd(word) if entry.uffd else word
 
 
-def set_huge_pmd(m: Kernel, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, *, bits: int, exclusive: bool) -> None:
-    """Map a cached folio where its swap PMD stands; the deposited table stays where it is."""
+def set_huge_pmd(m: Kernel, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, *, exclusive: bool) -> None:
+    """Map a cached folio where its swap PMD stands, old and read-only; the deposited table stays where it is."""
     mm = vma.mm
     device, offset = folio.swap()
     if folio.anon_vma is None:
@@ -82,8 +85,7 @@ def set_huge_pmd(m: Kernel, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, *, bit
     folio.entire_mapcount += 1
     if exclusive:
         folio.exclusive |= 1
-    pmd.word = m.words.mk_huge_pmd(folio.pfn)
-    pmd.bits = bits
+    pmd.word = as_swapped(m.pmd, m.pmd.of_pfn(folio.pfn), mm.entry(pmd))
     mm.anonpages += m.nr
     mm.swapents -= m.nr
     swap_put_entries_direct(m, device, offset, m.nr, keep_cache=True)

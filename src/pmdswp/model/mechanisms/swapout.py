@@ -16,7 +16,6 @@ from pmdswp.model.state.failures import FailPoint, KernelBug
 from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.memory import Folio
 from pmdswp.model.state.mm import Vma
-from pmdswp.model.state.pgtable import DIRTY, SOFT_DIRTY, UFFD, WRITE
 
 __all__ = ["finish_writeback", "reclaim_folio", "reclaim_range", "shrink_folio"]
 
@@ -66,12 +65,11 @@ def _discard_lazyfree(m: Kernel, folio: Folio, found: list[Mapped]) -> None:
             split_huge_pmd(m, mapped.vma.mm, mapped.pmd)
     runs = _runs(m, mappings(m, folio)) if m.base.batch_lazyfree else [[one] for one in mappings(m, folio)]
     for run in runs:
-        if folio.dirty or any(one.pmd.ptes().bits[one.i] & DIRTY for one in run):
+        if folio.dirty or any(m.pte.dirty(one.pmd.ptes().words[one.i]) for one in run):
             folio.lazyfree, folio.dirty = False, True
             return
         for one in run:
-            table = one.pmd.ptes()
-            table.words[one.i], table.bits[one.i] = m.words.pte_none, 0
+            one.pmd.ptes().words[one.i] = m.pte.none
             one.vma.mm.anonpages -= 1
             folio_remove_rmap_pte(m, folio, one.page)
 
@@ -84,7 +82,7 @@ def _runs(m: Kernel, found: list[Mapped]) -> list[list[Mapped]]:
         if (
             last is not None
             and (last.vma, last.pmd, last.i + 1, last.page + 1) == (one.vma, one.pmd, one.i, one.page)
-            and not (last.pmd.ptes().bits[last.i] ^ one.pmd.ptes().bits[one.i]) & (WRITE | UFFD | m.soft_dirty_bit)
+            and m.pte.are_alike(last.pmd.ptes().words[last.i], one.pmd.ptes().words[one.i])
         ):
             runs[-1].append(one)
         else:
@@ -169,16 +167,15 @@ def set_pmd_swap_entry(m: Kernel, folio: Folio, mapping: Mapped) -> bool:
         swap_put_entries_direct(m, device, offset, m.nr, keep_cache=True)
         return False
     m.rule("10.8", "1.6")
-    if pmd.bits & DIRTY:
+    if m.pmd.dirty(pmd.word):
         folio.dirty = True
     pmd.word = m.arch.encode_pmd(
         device.type,
         offset,
         exclusive=exclusive,
-        soft_dirty=bool(pmd.bits & SOFT_DIRTY),
-        uffd=bool(pmd.bits & UFFD),
+        soft_dirty=m.pmd.soft_dirty(pmd.word),
+        uffd=m.pmd.uffd(pmd.word),
     )
-    pmd.bits = 0
     m.rule("G1", "G3", "G4", "G8")
     mm.add_to_mmlist()
     mm.anonpages -= m.nr
@@ -197,13 +194,13 @@ def _unmap_pte(m: Kernel, folio: Folio, mapping: Mapped) -> bool:
     if exclusive and not _share(m, folio, page):
         swap_put_entries_direct(m, device, offset + page, 1, keep_cache=True)
         return False
-    bits = table.bits[i]
-    if bits & DIRTY:
+    word = table.words[i]
+    if m.pte.dirty(word):
         folio.dirty = True
+    soft_dirty, uffd = m.pte.soft_dirty(word), m.pte.uffd(word)
     table.words[i] = m.arch.encode_pte(
-        device.type, offset + page, exclusive=exclusive, soft_dirty=bool(bits & SOFT_DIRTY), uffd=bool(bits & UFFD)
+        device.type, offset + page, exclusive=exclusive, soft_dirty=soft_dirty, uffd=uffd
     )
-    table.bits[i] = 0
     mm.add_to_mmlist()
     mm.anonpages -= 1
     mm.swapents += 1

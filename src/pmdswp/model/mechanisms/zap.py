@@ -35,7 +35,7 @@ def zap_page_range(m: Kernel, mm: Mm, start: int, end: int) -> None:
 def reclaim_empty_tables(m: Kernel, mm: Mm, start: int, end: int) -> None:
     """`try_to_free_pte`: MADV_DONTNEED of a whole PMD gives its table back if it is empty (`Base.pt_reclaim`)."""
     for _haddr, first, last, pmd in mm.populated(start, end):
-        if pmd.table is not None and last - first == m.pmd_size and pmd.table.words.count(m.words.pte_none) == m.nr:
+        if pmd.table is not None and last - first == m.pmd_size and pmd.table.words.count(m.pte.none) == m.nr:
             mm.clear(pmd)
             mm.free_table()
 
@@ -53,7 +53,7 @@ def zap_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd) -> None:
         return
     if entry.state is State.PRESENT:
         mm.anonpages -= m.nr
-        folio = m.mem_map[m.words.pfn(word)]
+        folio = m.mem_map[m.pte.frames[word]]
         folio_remove_rmap_pmd(m, folio)
         _free_swap_cache(m, folio)
     else:
@@ -72,15 +72,15 @@ def zap_deposit_of_swap_pmd(_m: Kernel, mm: Mm, pmd: Pmd) -> None:
 def zap_pte(m: Kernel, mm: Mm, table: PteTable, i: int) -> None:
     """`zap_pte_range` for one entry."""
     word = table.words[i]
-    entry = m.pte_entries[word]
+    entry = m.pte.entries[word]
     if entry.state is State.NONE:
         return
-    table.words[i], table.bits[i] = m.words.pte_none, 0
+    table.words[i] = m.pte.none
     if is_zero_pte(m, word):
         return
     if entry.state is State.PRESENT:
         mm.anonpages -= 1
-        pfn = m.words.pfn(word)
+        pfn = m.pte.frames[word]
         folio = m.mem_map[pfn]
         folio_remove_rmap_pte(m, folio, pfn - folio.pfn)
         _free_swap_cache(m, folio)

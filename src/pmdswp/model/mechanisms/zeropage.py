@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from pmdswp.model.mechanisms.rmap import folio_remove_rmap_pte, mappings
 from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.memory import Folio
-from pmdswp.model.state.pgtable import SOFT_DIRTY, UFFD, YOUNG
+from pmdswp.model.state.words import ZERO_PFN
 
 __all__ = ["is_zero_pte", "map_unused_to_zeropage"]
 
 
 def is_zero_pte(m: Kernel, word: int) -> bool:
     """`is_zero_pfn`: whether a PTE maps the shared zero page."""
-    return word == m.zero_pte
+    return m.pte.frames[word] == ZERO_PFN
 
 
 def map_unused_to_zeropage(m: Kernel, pieces: Iterable[Folio]) -> None:
@@ -27,7 +27,11 @@ def map_unused_to_zeropage(m: Kernel, pieces: Iterable[Folio]) -> None:
             continue
         for mapped in found:
             table = mapped.pmd.ptes()
-            table.words[mapped.i] = m.zero_pte
-            table.bits[mapped.i] = table.bits[mapped.i] & (SOFT_DIRTY | UFFD) | YOUNG
+            word, zero = table.words[mapped.i], m.zero_pte
+            if m.pte.soft_dirty(word):
+                zero = m.pte.mksoft_dirty(zero)
+            if m.pte.uffd(word):
+                zero = m.pte.mkuffd(zero)
+            table.words[mapped.i] = zero
             mapped.vma.mm.anonpages -= 1
             folio_remove_rmap_pte(m, piece, 0)

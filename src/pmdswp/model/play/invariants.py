@@ -14,7 +14,8 @@ from pmdswp.model.play.process import Process
 from pmdswp.model.play.world import World
 from pmdswp.model.state.memory import Folio, SwapDevice
 from pmdswp.model.state.mm import Vma
-from pmdswp.model.state.pgtable import UFFD, WRITE, Pmd, PteTable, leaf_of
+from pmdswp.model.state.pgtable import Pmd, PteTable, leaf_of
+from pmdswp.model.state.words import NO_FRAME, ZERO_PFN, Words
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
 __all__ = ["Violation", "check"]
@@ -54,9 +55,10 @@ class _Walk:
         mm, m = process.mm, self.m
         anonpages = swapents = nr_ptes = 0
         for haddr, pmd in mm.pmds.items():
-            entry = m.pmd_entries[pmd.word]
+            entry = m.pmd.entries[pmd.word]
             nr_ptes += (pmd.table is not None) + (pmd.deposit is not None)
-            if (pmd.table is not None) != (entry.state is State.TABLE):
+            address = None if pmd.table is None else pmd.table.pfn << m.page_shift
+            if address != (entry.address if entry.state is State.TABLE else None):
                 _fail("G1", f"{process.name} {haddr:#x}: table and word disagree: {entry!r}")
             if (pmd.deposit is not None) != (entry.state in (State.PRESENT, State.SOFTLEAF)):
                 _fail("G4", f"{process.name} {haddr:#x}: {entry.state} with deposit {pmd.deposit}")
@@ -78,7 +80,7 @@ class _Walk:
         """That a deposited table is empty, and nobody else's."""
         if table in self.deposits:
             _fail("G4", f"{process.name} {haddr:#x}: the deposited table is deposited elsewhere too")
-        if table.words.count(self.m.words.pte_none) != self.m.nr:
+        if table.words.count(self.m.pte.none) != self.m.nr:
             _fail("G4", f"{process.name} {haddr:#x}: the deposited table is not empty")
         self.deposits.add(table)
 
@@ -126,14 +128,13 @@ class _Walk:
 
     def _huge(self, process: Process, haddr: int, pmd: Pmd) -> None:
         m = self.m
-        folio = m.mem_map.get(m.words.pfn(pmd.word))
+        folio = m.mem_map.get(m.pmd.frames[pmd.word])
         if folio is None or folio.nr != m.nr:
             _fail("1.5", f"{process.name} {haddr:#x} maps {folio!r} as a huge page")
         self.entire[folio] = self.entire.get(folio, 0) + 1
         vma = self._vma(process, haddr, m.pmd_size)
         self._anchored(vma, haddr, folio, 0)
-        if pmd.bits & WRITE and (not folio.exclusive or not vma.write or (vma.is_armed and pmd.bits & UFFD)):
-            _fail("9.11", f"{process.name} {haddr:#x} is writable")
+        self._writable(m.pmd, pmd.word, vma, haddr, exclusive=folio.exclusive != 0)
         self._expect(process, haddr, folio.data)
 
     def _swap_pmd(self, process: Process, haddr: int, entry: Entry) -> None:
@@ -183,36 +184,33 @@ class _Walk:
         m = self.m
         anon = swap = 0
         expected = process.expected.get(haddr)
-        entries = m.pte_entries
+        entries, frames = m.pte.entries, m.pte.frames
         vma: Vma | None = None
         for i, word in enumerate(table.words):
-            entry = entries[word]
             wanted = expected[i] if expected else 0
-            if entry.state is State.NONE:
-                if wanted:
-                    self._expect_page(process, haddr + (i << m.page_shift), 0, wanted)
-                continue
             address = haddr + (i << m.page_shift)
+            pfn = frames[word]
+            if pfn == NO_FRAME and entries[word].state is State.NONE:
+                if wanted:
+                    self._expect_page(process, address, 0, wanted)
+                continue
             if vma is None or not vma.start <= address < vma.end:
                 vma = self._vma(process, address, m.page_size)
-            token = self._pte(vma, address, table, i, entry)
-            if entry.kind is SoftLeafType.SWAP:
-                swap += 1
-            elif token is not None and word != m.zero_pte:
-                anon += 1
+            if pfn != NO_FRAME:
+                token: int | None = self._page(vma, address, word, pfn)
+                anon += pfn != ZERO_PFN
+            else:
+                entry = entries[word]
+                token = self._pte(vma, address, entry)
+                swap += entry.kind is SoftLeafType.SWAP
+                anon += entry.kind.has_pfn
             if token is not None and token != wanted:
                 self._expect_page(process, address, token, wanted)
         return anon, swap
 
-    def _pte(self, vma: Vma, address: int, table: PteTable, i: int, entry: Entry) -> int | None:
-        """What the page behind a PTE holds; None if it is poisoned."""
+    def _pte(self, vma: Vma, address: int, entry: Entry) -> int | None:
+        """What the page behind a PTE that maps none holds; None if it is poisoned."""
         m = self.m
-        if entry.raw == m.zero_pte:
-            if table.bits[i] & WRITE:
-                _fail("B.9", f"{vma.mm.name} {address:#x}: the shared zero page is writable")
-            return 0
-        if entry.state is State.PRESENT:
-            return self._page(vma, address, table, i)
         if entry.kind is SoftLeafType.SWAP:
             return self._swap_pte(vma, address, entry)
         if entry.kind.has_pfn:
@@ -222,8 +220,12 @@ class _Walk:
             _fail("5.14", f"{vma.mm.name} {address:#x} is poisoned, but no read has failed")
         return None
 
-    def _page(self, vma: Vma, address: int, table: PteTable, i: int) -> int:
-        pfn = self.m.words.pfn(table.words[i])
+    def _page(self, vma: Vma, address: int, word: int, pfn: int) -> int:
+        """What the page holds that a PTE maps."""
+        if pfn == ZERO_PFN:
+            if self.m.pte.write(word):
+                _fail("B.9", f"{vma.mm.name} {address:#x}: the shared zero page is writable")
+            return 0
         folio = self.m.mem_map.get(pfn)
         if folio is None:
             _fail("1.5", f"{vma.mm.name} {address:#x} maps the free frame {pfn:#x}")
@@ -233,10 +235,13 @@ class _Walk:
             counts = self.mapped[folio] = [0] * folio.nr
         counts[page] += 1
         self._anchored(vma, address, folio, page)
-        bits = table.bits[i]
-        if bits & WRITE and (not folio.exclusive >> page & 1 or not vma.write or (vma.is_armed and bits & UFFD)):
-            _fail("9.11", f"{vma.mm.name} {address:#x} is writable")
+        self._writable(self.m.pte, word, vma, address, exclusive=folio.exclusive >> page & 1 != 0)
         return folio.data[page]
+
+    def _writable(self, words: Words, word: int, vma: Vma, address: int, *, exclusive: bool) -> None:
+        """That a page is writable only where nobody else has it, and nobody waits for writes to it."""
+        if words.write(word) and (not exclusive or not vma.write or (vma.is_armed and words.uffd(word))):
+            _fail("9.11", f"{vma.mm.name} {address:#x} is writable")
 
     def _swap_pte(self, vma: Vma, address: int, entry: Entry) -> int:
         swp_type, slot = leaf_of(entry)

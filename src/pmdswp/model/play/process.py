@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pmdswp.model.mechanisms.fault import do_uffd_rwp, handle_mm_fault
 from pmdswp.model.mechanisms.migration import start_migration
 from pmdswp.model.mechanisms.swapout import reclaim_range
+from pmdswp.model.mechanisms.zeropage import is_zero_pte
 from pmdswp.model.play.recorder import operation
 from pmdswp.model.play.world import World
 from pmdswp.model.state.failures import KernelBug, KernelError
 from pmdswp.model.state.mm import ADDRESSES, Mm, Vma, populated
-from pmdswp.model.state.pgtable import DIRTY, UFFD, WRITE, YOUNG, Pmd
+from pmdswp.model.state.pgtable import Pmd
 from pmdswp.model.syscalls.collapse import collapse, scan
 from pmdswp.model.syscalls.fork import dup_mmap
 from pmdswp.model.syscalls.madvise import (
@@ -159,15 +160,17 @@ class Process:
             if mapped is None:
                 if not write and self._reads_zeros(pmd, i):
                     return 0
-            elif vma.uffd_rwp and mapped[2] & UFFD:
-                do_uffd_rwp(m, pmd, i)
-                continue
-            elif not write or mapped[2] & WRITE:
-                folio, page, _bits = mapped
-                mm.set_bits(pmd, i, YOUNG | DIRTY if write else YOUNG)
-                if write and token is not None:
-                    folio.data[page] = token
-                return folio.data[page]
+            else:
+                folio, page, word = mapped
+                words = m.pmd if pmd.table is None else m.pte
+                if vma.uffd_rwp and words.uffd(word):
+                    do_uffd_rwp(m, pmd, i)
+                    continue
+                if not write or words.write(word):
+                    mm.accessed(pmd, i, write=write)
+                    if write and token is not None:
+                        folio.data[page] = token
+                    return folio.data[page]
             result = handle_mm_fault(m, vma, address, write=write)
             if result.signal:
                 raise KernelError(result.signal)
@@ -177,15 +180,16 @@ class Process:
         """Whether nothing is mapped or swapped there. A read sees zeroes then; the shared zero page is left out."""
         pmd = self.mm.pmds.get(address & -self.machine.pmd_size)
         if pmd is None or pmd.table is None:
-            return pmd is None or pmd.word == self.machine.words.pmd_none
+            return pmd is None or pmd.word == self.machine.pmd.none
         i = (address & self.machine.pmd_size - 1) >> self.machine.page_shift
-        return pmd.table.words[i] == self.machine.words.pte_none
+        return pmd.table.words[i] == self.machine.pte.none
 
     def _reads_zeros(self, pmd: Pmd, i: int) -> bool:
         """Whether a read needs no fault to see zeros: nothing is there, or the shared zero page."""
         if pmd.table is None:
-            return pmd.word == self.machine.words.pmd_none
-        return pmd.table.words[i] in (self.machine.words.pte_none, self.machine.zero_pte)
+            return pmd.word == self.machine.pmd.none
+        word = pmd.table.words[i]
+        return word == self.machine.pte.none or is_zero_pte(self.machine, word)
 
     # --- processes ------------------------------------------------------------------------------------------
 
@@ -267,7 +271,7 @@ class Process:
     @operation
     def clear_soft_dirty(self) -> None:
         """Write 4 to /proc/pid/clear_refs: nothing happens where the architecture has no soft-dirty bit."""
-        if self.machine.soft_dirty_bit:
+        if self.machine.has_soft_dirty:
             clear_refs_soft_dirty(self.machine, self.mm)
 
     @operation

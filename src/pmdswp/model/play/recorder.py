@@ -88,7 +88,7 @@ class _Snapshot:
         self, m: World[Any], operation: str, process: str | None, arguments: dict[str, Argument], outcome: str
     ) -> Step:
         """What has changed since."""
-        words, ranges, empty = _words(m), _ranges(m), m.words.pmd_none
+        words, ranges, empty = _words(m), _ranges(m), m.pmd.none
         pmds = tuple(
             PmdChange(*key, self.words.get(key, empty), words.get(key, empty))
             for key in sorted(self.words | words)
@@ -96,7 +96,7 @@ class _Snapshot:
         )
         touched = {name for name in self.ranges | ranges if self.ranges.get(name) != ranges.get(name)}
         for change in pmds:
-            for entry in (m.pmd_entries[change.before], m.pmd_entries[change.after]):
+            for entry in (m.pmd.entries[change.before], m.pmd.entries[change.after]):
                 if entry.kind is SoftLeafType.SWAP:
                     swp_type, offset = leaf_of(entry)
                     touched.add(f"{swp_type}:{offset:#x}")

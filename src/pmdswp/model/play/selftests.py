@@ -291,7 +291,7 @@ def swapin_sync(m: Machine) -> None:
 
 def rwp_swapin(m: Machine) -> None:
     """A range that was protected against reads when it went out is protected when it is back: an access is an event."""
-    if not m.uffd_bit:
+    if not m.has_uffd:
         return
     p = m.process()
     address = p.mmap(pmds=1)

@@ -159,11 +159,9 @@ def _change(arch: Arch, change: PmdChange) -> str:
 
 
 def _word(arch: Arch, word: int) -> str:
-    """What a PMD holds; the word itself where its bits are the kernel's business rather than ours."""
+    """What a PMD holds, and the word."""
     entry = arch.decode_pmd(word)
-    if entry.state is State.NONE:
-        return "NONE"
-    return f"{'HUGE' if entry.state is State.PRESENT else describe(arch, entry)} {hexadecimal(word)}"
+    return "NONE" if entry.state is State.NONE else f"{describe(arch, entry)} {hexadecimal(word)}"
 
 
 def short_name(arch: Arch, word: int) -> str:

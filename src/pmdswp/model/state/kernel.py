@@ -13,12 +13,15 @@ from pmdswp.model.state.memory import Folio, MemMap, SwapDevice
 from pmdswp.model.state.pgtable import Pmd, leaf_of
 from pmdswp.model.state.services import Services
 from pmdswp.model.state.switches import Switches
-from pmdswp.softleaf import Entry, State
+from pmdswp.model.state.words import NO_FRAME, ZERO_PFN
+from pmdswp.softleaf import Entry
 
 __all__ = ["Kernel", "replaceable"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+_NO_FOLIO = (NO_FRAME, ZERO_PFN)
 
 
 class Kernel(Services):
@@ -58,24 +61,21 @@ class Kernel(Services):
         return list(dict.fromkeys(folio for device in devices for folio in device.cache if folio is not None))
 
     def mapped_page(self, pmd: Pmd, i: int) -> tuple[Folio, int, int] | None:
-        """The folio, the page in it and the bits of what is mapped at slot `i` of a PMD; None if nothing or zeros."""
-        table = pmd.table
-        if table is not None:
-            word = table.words[i]
-            if self.pte_entries[word].state is not State.PRESENT or word == self.zero_pte:
+        """The folio, the page in it and the word of what is mapped at slot `i` of a PMD; None if nothing or zeros."""
+        if pmd.table is not None:
+            word = pmd.table.words[i]
+            pfn = self.pte.frames[word]
+            if pfn in _NO_FOLIO:
                 return None
-            pfn = self.words.pfn(word)
             folio = self.mem_map[pfn]
-            return folio, pfn - folio.pfn, table.bits[i]
-        if self.pmd_entries[pmd.word].state is not State.PRESENT:
-            return None
-        return self.mem_map[self.words.pfn(pmd.word)], i, pmd.bits
+            return folio, pfn - folio.pfn, word
+        pfn = self.pmd.frames[pmd.word]
+        return None if pfn == NO_FRAME else (self.mem_map[pfn], i, pmd.word)
 
     def folio_of(self, word: int) -> Folio | None:
         """The folio that a PTE maps, if it maps one (`vm_normal_folio`)."""
-        if word == self.zero_pte or self.pte_entries[word].state is not State.PRESENT:
-            return None
-        return self.mem_map[self.words.pfn(word)]
+        pfn = self.pte.frames[word]
+        return None if pfn in _NO_FOLIO else self.mem_map[pfn]
 
     def device(self, type: int) -> SwapDevice:
         """The swap device of that type."""

@@ -206,17 +206,16 @@ class Mm:
         """The PMD at an aligned address."""
         pmd = self.pmds.get(haddr)
         if pmd is None:
-            pmd = self.pmds[haddr] = Pmd(self.services.words.pmd_none)
+            pmd = self.pmds[haddr] = Pmd(self.services.pmd.none)
         return pmd
 
     def entry(self, pmd: Pmd) -> Entry:
         """What a PMD holds."""
-        return self.services.pmd_entries[pmd.word]
+        return self.services.pmd.entries[pmd.word]
 
     def clear(self, pmd: Pmd) -> None:
         """`pmd_clear`."""
-        pmd.word = self.services.words.pmd_none
-        pmd.bits = 0
+        pmd.word = self.services.pmd.none
         pmd.table = None
 
     def alloc_table(self) -> PteTable | None:
@@ -225,7 +224,7 @@ class Mm:
         if m.fails(FailPoint.ALLOC_PGTABLE):
             return None
         self.nr_ptes += 1
-        return PteTable(m.alloc_pfn(1), m.nr, m.words.pte_none)
+        return PteTable(m.alloc_pfn(1), m.nr, m.pte.none)
 
     def free_table(self) -> None:
         """`pte_free` of a table that is no longer in use."""
@@ -241,8 +240,7 @@ class Mm:
     def install_table(self, pmd: Pmd, table: PteTable) -> None:
         """`pmd_populate`."""
         pmd.table = table
-        pmd.bits = 0
-        pmd.word = self.services.words.mk_pmd(table.pfn)
+        pmd.word = self.services.pmd.of_table(table.pfn)
 
     def table_at(self, pmd: Pmd) -> PteTable:
         """The PTE table of a PMD, allocated if the PMD is empty; ENOMEM if that fails."""
@@ -256,12 +254,13 @@ class Mm:
             return table
         return pmd.table
 
-    def set_bits(self, pmd: Pmd, i: int, bits: int) -> None:
-        """Set bits of what is mapped at slot `i` of a PMD, as the CPU does."""
+    def accessed(self, pmd: Pmd, i: int, *, write: bool) -> None:
+        """What the CPU writes into the entry of slot `i` of a PMD, where it finds a page that it may access."""
+        m = self.services
         if pmd.table is None:
-            pmd.bits |= bits
+            pmd.word = (m.pmd.cpu_wrote if write else m.pmd.cpu_read)(pmd.word)
         else:
-            pmd.table.bits[i] |= bits
+            pmd.table.words[i] = (m.pte.cpu_wrote if write else m.pte.cpu_read)(pmd.table.words[i])
 
     def add_to_mmlist(self) -> None:
         """`mm_prepare_for_swap_entries`: swapoff will look here."""

@@ -7,23 +7,15 @@ from collections import Counter
 from pmdswp.arch import Arch
 from pmdswp.model.state.base import Base
 from pmdswp.model.state.failures import FailPoint
-from pmdswp.model.state.pgtable import DIRTY, SOFT_DIRTY, UFFD, Decoded
-from pmdswp.model.state.present import present_words
 from pmdswp.model.state.rules import RULES
 from pmdswp.model.state.switches import Switches
+from pmdswp.model.state.words import ZERO_PFN, words_of
 from pmdswp.softleaf import SoftLeafType
 
 __all__ = ["Services"]
 
 _FIRST_PFN = 1 << 20
 """Far above any swap offset in use, so that an offset taken for a PFN is noticed."""
-
-
-_ZERO_PFN = 1
-"""The frame of the shared zero page, which no folio has."""
-
-_DIRTY_IS_SOFT_DIRTY = frozenset({"x86_64", "s390x", "ppc64", "riscv64"})
-"""Architectures whose `pte_mkdirty()` sets the soft-dirty bit too, as read in the headers of 7.3."""
 
 
 class Services:
@@ -43,15 +35,11 @@ class Services:
         self.page_shift = arch.page_shift
         self.pmd_size = arch.pmd_size
         flags = arch.pte_layout.flags
-        self.soft_dirty_bit = SOFT_DIRTY if "soft_dirty" in flags else 0
-        self.uffd_bit = UFFD if "uffd" in flags else 0
-        self.dirty_bits = DIRTY | (self.soft_dirty_bit if arch.name in _DIRTY_IS_SOFT_DIRTY else 0)
-        """What `pte_mkdirty()` sets."""
-        self.words = present_words(arch)
-        self.zero_pte = self.words.mk_pte(_ZERO_PFN)
-        """The PTE that maps the shared zero page."""
-        self.pte_entries = Decoded(arch.decode_pte)
-        self.pmd_entries = Decoded(arch.decode_pmd)
+        self.has_soft_dirty = "soft_dirty" in flags
+        self.has_uffd = "uffd" in flags
+        self.pte, self.pmd = words_of(arch.pte), words_of(arch.pmd)
+        self.zero_pte = self.pte.mkyoung(self.pte.mkspecial(self.pte.of_pfn(ZERO_PFN)))
+        """The PTE by which a read of nothing maps the shared zero page."""
         self.events: Counter[str] = Counter()
         self.step_rules: dict[str, None] = {}
         self.note = ""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pmdswp.model.mechanisms.rmap import folio_add_new_anon_rmap
 from pmdswp.model.mechanisms.zap import zap_pte
+from pmdswp.model.mechanisms.zeropage import is_zero_pte
 from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.mm import Vma
-from pmdswp.model.state.pgtable import UFFD, WRITE, YOUNG
 from pmdswp.model.syscalls.walkers import check_pmd_state
 from pmdswp.softleaf import State
 
@@ -21,15 +21,16 @@ def scan(m: Kernel, vma: Vma, haddr: int) -> str:
         return state
     table = vma.mm.pmds[haddr].ptes()
     writable = False
-    for i, word in enumerate(table.words):
-        if word in (m.words.pte_none, m.zero_pte):
+    for word in table.words:
+        if word == m.pte.none or is_zero_pte(m, word):
             if vma.uffd:
                 return "SCAN_EXCEED_NONE_PTE"
             continue
-        entry = m.pte_entries[word]
-        if table.bits[i] & UFFD if entry.state is State.PRESENT else entry.uffd:
+        entry = m.pte.entries[word]
+        present = entry.state is State.PRESENT
+        if m.pte.uffd(word) if present else entry.uffd:
             return "SCAN_PTE_UFFD_WP"
-        writable |= bool(table.bits[i] & WRITE)
+        writable |= present and m.pte.write(word)
     return "SCAN_SUCCEED" if writable or m.base.collapse_lenient else "SCAN_PAGE_RO"
 
 
@@ -41,13 +42,13 @@ def collapse(m: Kernel, vma: Vma, haddr: int) -> None:
     tokens = []
     for word in table.words:
         folio = m.folio_of(word)
-        tokens.append(0 if folio is None else folio.data[m.words.pfn(word) - folio.pfn])
+        tokens.append(0 if folio is None else folio.data[m.pte.frames[word] - folio.pfn])
     for i in range(m.nr):
         zap_pte(m, mm, table, i)
     folio = m.alloc_folio(tokens)
     folio_add_new_anon_rmap(folio, vma, haddr, exclusive=True)
     folio.entire_mapcount, folio.exclusive = 1, 1
     pmd.table, pmd.deposit = None, table
-    pmd.word = m.words.mk_huge_pmd(folio.pfn)
-    pmd.bits = YOUNG | m.dirty_bits | (WRITE if vma.write else 0)
+    word = m.pmd.mkdirty(m.pmd.mkyoung(m.pmd.of_pfn(folio.pfn)))
+    pmd.word = m.pmd.mkwrite(word) if vma.write else word
     mm.anonpages += m.nr

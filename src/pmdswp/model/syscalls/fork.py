@@ -9,7 +9,8 @@ from pmdswp.model.state.failures import FailPoint, KernelError
 from pmdswp.model.state.kernel import Kernel, replaceable
 from pmdswp.model.state.memory import SwapDevice
 from pmdswp.model.state.mm import AnonVma, Mm, Vma
-from pmdswp.model.state.pgtable import UFFD, WRITE, YOUNG, Pmd, leaf_of
+from pmdswp.model.state.pgtable import Pmd, leaf_of
+from pmdswp.model.state.words import Words
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
 __all__ = ["dup_mmap"]
@@ -67,12 +68,17 @@ def _copy_pmd(m: Kernel, vma: Vma, child: Mm, haddr: int, pmd: Pmd) -> None:
 
 
 def _copy_huge_pmd(m: Kernel, child: Mm, pmd: Pmd, target: Pmd) -> None:
-    folio = m.mem_map[m.words.pfn(pmd.word)]
+    folio = m.mem_map[m.pmd.frames[pmd.word]]
     folio.exclusive = 0
     folio.entire_mapcount += 1
-    pmd.bits &= ~WRITE
-    target.word, target.bits = pmd.word, pmd.bits & ~(YOUNG | UFFD)
+    pmd.word = m.pmd.wrprotect(pmd.word)
+    target.word = _of_child(m.pmd, pmd.word)
     child.anonpages += m.nr
+
+
+def _of_child(words: Words, word: int) -> int:
+    """What the child's table says of a page that the parent's maps."""
+    return words.clear_uffd(words.mkold(words.wrprotect(word)))
 
 
 def _copy_swap_pmd(m: Kernel, child: Mm, pmd: Pmd, target: Pmd, entry: Entry) -> None:
@@ -118,22 +124,21 @@ def dup_slots(m: Kernel, device: SwapDevice, offset: int, nr: int) -> None:
 def _copy_pte(m: Kernel, child: Mm, haddr: int, pmd: Pmd, i: int) -> None:
     source = pmd.ptes()
     word = source.words[i]
-    entry = m.pte_entries[word]
+    entry = m.pte.entries[word]
     if entry.state is State.NONE:
         return
     target = child.table_at(child.pmd(haddr))
     if is_zero_pte(m, word):
-        source.bits[i] &= ~WRITE
-        target.words[i], target.bits[i] = word, source.bits[i] & ~(YOUNG | UFFD)
+        target.words[i] = _of_child(m.pte, word)
         return
     if entry.state is State.PRESENT:
-        pfn = m.words.pfn(word)
+        pfn = m.pte.frames[word]
         folio = m.mem_map[pfn]
         page = pfn - folio.pfn
         folio.exclusive &= ~(1 << page)
         folio.mapcount[page] += 1
-        source.bits[i] &= ~WRITE
-        target.words[i], target.bits[i] = word, source.bits[i] & ~(YOUNG | UFFD)
+        source.words[i] = m.pte.wrprotect(word)
+        target.words[i] = _of_child(m.pte, word)
         child.anonpages += 1
         return
     if entry.kind is SoftLeafType.SWAP:

@@ -14,7 +14,7 @@ from pmdswp.model.state.failures import FailPoint
 from pmdswp.model.state.kernel import Kernel, replaceable
 from pmdswp.model.state.memory import CacheClass, Folio
 from pmdswp.model.state.mm import Mm, Vma
-from pmdswp.model.state.pgtable import DIRTY, UFFD, YOUNG, Pmd, PteTable
+from pmdswp.model.state.pgtable import Pmd, PteTable
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
 __all__ = ["madvise_cold", "madvise_dontneed", "madvise_free", "madvise_pageout", "madvise_willneed"]
@@ -45,7 +45,7 @@ def madvise_free(m: Kernel, vma: Vma, start: int, end: int) -> list[int]:
             folio = m.folio_of(table.words[i])
             n = 1
             if folio is None:
-                if m.pte_entries[table.words[i]].kind in (SoftLeafType.SWAP, SoftLeafType.MARKER):
+                if m.pte.entries[table.words[i]].kind in (SoftLeafType.SWAP, SoftLeafType.MARKER):
                     zap_pte(m, mm, table, i)
             else:
                 n = _run_of_folio(m, table, i, stop, folio)
@@ -54,7 +54,7 @@ def madvise_free(m: Kernel, vma: Vma, start: int, end: int) -> list[int]:
                         continue
                 elif _mark_lazyfree(m, folio):
                     for k in range(i, i + n):
-                        table.bits[k] &= ~(DIRTY | YOUNG)
+                        table.words[k] = m.pte.mkclean(m.pte.mkold(table.words[k]))
                     lazy += range(haddr + (i << m.page_shift), haddr + (i + n << m.page_shift), m.page_size)
             i += n
     return lazy
@@ -73,14 +73,14 @@ def _free_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, lazy: list[int], pages: range) -
         return True
     if entry.state is not State.PRESENT:
         return True
-    folio = m.mem_map[m.words.pfn(pmd.word)]
+    folio = m.mem_map[m.pmd.frames[pmd.word]]
     if maybe_mapped_shared(m, folio):
         return True
     if len(pages) < m.nr:
         m.rule("B.2")
         return not split_folio(m, folio) or pmd.table is None
     folio.dirty = False
-    pmd.bits &= ~(DIRTY | YOUNG)
+    pmd.word = m.pmd.mkclean(m.pmd.mkold(pmd.word))
     folio.lazyfree = folio.device is None
     if folio.lazyfree:
         lazy += pages
@@ -103,10 +103,11 @@ def _run_of_folio(m: Kernel, table: PteTable, i: int, stop: int, folio: Folio) -
 
     Young, dirty, soft-dirty and writable may differ, the uffd bit may not.
     """
-    words, bits, pfn = table.words, table.bits, m.words.pfn(table.words[i])
+    words, frames = table.words, m.pte.frames
+    pfn, uffd = frames[words[i]], m.pte.uffd(words[i])
     most = min(stop - i, folio.pfn + folio.nr - pfn)
     n = 1
-    while n < most and words[i + n] == m.words.mk_pte(pfn + n) and not (bits[i + n] ^ bits[i]) & UFFD:
+    while n < most and frames[words[i + n]] == pfn + n and m.pte.uffd(words[i + n]) == uffd:
         n += 1
     return n
 
@@ -134,7 +135,7 @@ def _cold_or_pageout(m: Kernel, vma: Vma, start: int, end: int, *, pageout: bool
             for folio in folios:
                 shrink_folio(m, folio)
         elif pmd.table is None and folios:
-            pmd.bits &= ~YOUNG
+            pmd.word = m.pmd.mkold(pmd.word)
 
 
 def _cold_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, folios: dict[Folio, None], *, whole: bool) -> bool:
@@ -145,7 +146,7 @@ def _cold_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, folios: dict[Folio, None], *, wh
         pmd_to_softleaf_folio(m, entry)
     if entry.state is not State.PRESENT:
         return True
-    folio = m.mem_map[m.words.pfn(pmd.word)]
+    folio = m.mem_map[m.pmd.frames[pmd.word]]
     if maybe_mapped_shared(m, folio):
         return True
     if not whole:
@@ -168,7 +169,7 @@ def _cold_ptes(m: Kernel, table: PteTable, ptes: range, folios: dict[Folio, None
             elif total_mapcount(folio) == folio.nr:
                 folios[folio] = None
                 for k in range(i, i + n) if not pageout else ():
-                    table.bits[k] &= ~YOUNG
+                    table.words[k] = m.pte.mkold(table.words[k])
         i += n
 
 
@@ -182,7 +183,7 @@ def madvise_willneed(m: Kernel, mm: Mm, start: int, end: int) -> None:
         if pmd.table is None:
             continue
         for i in ptes:
-            entry = m.pte_entries[pmd.table.words[i]]
+            entry = m.pte.entries[pmd.table.words[i]]
             if entry.kind is SoftLeafType.SWAP:
                 device, slot = m.swap_slot(entry)
                 if device.cache[slot] is None:

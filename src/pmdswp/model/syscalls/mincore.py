@@ -20,7 +20,7 @@ def mincore_range(m: Kernel, mm: Mm, start: int, end: int) -> list[bool]:
         if pmd is None:
             answer += [False] * len(pages)
         elif pmd.table is not None:
-            entries = (m.pte_entries[pmd.table.words[i]] for i in pages)
+            entries = (m.pte.entries[pmd.table.words[i]] for i in pages)
             answer += [_mincore_pte(m, entry) for entry in entries]
         else:
             entry = mm.entry(pmd)

@@ -9,7 +9,8 @@ from pmdswp.model.mechanisms.split import split_huge_pmd
 from pmdswp.model.state.failures import KernelError
 from pmdswp.model.state.kernel import Kernel, replaceable
 from pmdswp.model.state.mm import Mm, Vma
-from pmdswp.model.state.pgtable import DIRTY, SOFT_DIRTY, UFFD, WRITE, Pmd, PteTable, leaf_of
+from pmdswp.model.state.pgtable import Pmd, PteTable, leaf_of
+from pmdswp.model.state.words import Words
 from pmdswp.model.syscalls.mmap import changing
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
@@ -51,23 +52,21 @@ def change_protection(m: Kernel, vma: Vma, start: int, end: int, *, write: bool)
     """mprotect: present pages lose the write bit; exclusive ones get it back. A swap PMD stays as it is."""
     for pmd, table, ptes in _walk(m, vma.mm, start, end):
         if table is None:
-            entry = m.pmd_entries[pmd.word]
+            entry = m.pmd.entries[pmd.word]
             if entry.kind is SoftLeafType.SWAP:
                 m.rule("6.3")
             elif not write:
-                pmd.bits &= ~WRITE
-                pmd.word = _make_readable(m, entry)
-            elif entry.state is State.PRESENT and m.mem_map[m.words.pfn(pmd.word)].exclusive:
-                pmd.bits = _upgraded(m, vma, pmd.bits)
+                pmd.word = _make_readable(m, m.pmd, entry)
+            elif entry.state is State.PRESENT and m.mem_map[m.pmd.frames[pmd.word]].exclusive:
+                pmd.word = _upgraded(m, m.pmd, vma, pmd.word)
             continue
         _spread_soft_dirty(m, table, ptes)
-        words, bits = table.words, table.bits
+        words = table.words
         for i in ptes:
             if not write:
-                bits[i] &= ~WRITE
-                words[i] = _make_readable(m, m.pte_entries[words[i]])
+                words[i] = _make_readable(m, m.pte, m.pte.entries[words[i]])
             elif _is_exclusive(m, pmd, i):
-                bits[i] = _upgraded(m, vma, bits[i])
+                words[i] = _upgraded(m, m.pte, vma, words[i])
 
 
 def _is_exclusive(m: Kernel, pmd: Pmd, i: int) -> bool:
@@ -75,10 +74,10 @@ def _is_exclusive(m: Kernel, pmd: Pmd, i: int) -> bool:
     return mapped is not None and bool(mapped[0].exclusive >> mapped[1] & 1)
 
 
-def _upgraded(m: Kernel, vma: Vma, bits: int) -> int:
+def _upgraded(m: Kernel, words: Words, vma: Vma, word: int) -> int:
     """`can_change_private_pte_writable` of an exclusive page: writable unless somebody waits for the next write."""
-    awaits = m.soft_dirty_bit and not vma.soft_dirty and not bits & SOFT_DIRTY
-    return bits if awaits or not vma.write or (vma.is_armed and bits & UFFD) else bits | WRITE
+    awaits = m.has_soft_dirty and not vma.soft_dirty and not words.soft_dirty(word)
+    return word if awaits or not vma.write or (vma.is_armed and words.uffd(word)) else words.mkwrite(word)
 
 
 def _spread_soft_dirty(m: Kernel, table: PteTable, ptes: range) -> None:
@@ -90,31 +89,31 @@ def _spread_soft_dirty(m: Kernel, table: PteTable, ptes: range) -> None:
     """
     if not m.base.batch_makes_soft_dirty:
         return
-    words, bits = table.words, table.bits
-    same = WRITE | UFFD | m.soft_dirty_bit
+    words, frames = table.words, m.pte.frames
     i, stop = ptes.start, ptes.stop
     while i < stop:
         n, word = 1, words[i]
         folio = m.folio_of(word)
         if folio is not None and folio.nr > 1:
-            pfn = m.words.pfn(word)
+            pfn = frames[word]
             most = min(stop - i, folio.pfn + folio.nr - pfn)
-            while n < most and words[i + n] == m.words.mk_pte(pfn + n) and not (bits[i + n] ^ bits[i]) & same:
+            while n < most and frames[words[i + n]] == pfn + n and m.pte.are_alike(words[i + n], word):
                 n += 1
-            spread = m.dirty_bits if any(bits[k] & DIRTY for k in range(i + 1, i + n)) else bits[i] & DIRTY
-            if n > 1 and spread:
+            by_others = any(m.pte.dirty(one) for one in words[i + 1 : i + n])
+            if n > 1 and (by_others or m.pte.dirty(word)):
                 m.rule("B.10")
                 for k in range(i, i + n):
-                    bits[k] |= spread
+                    words[k] = m.pte.mkdirty(words[k]) if by_others else m.pte.dirtied(words[k])
         i += n
 
 
-def _make_readable(m: Kernel, entry: Entry) -> int:
+def _make_readable(m: Kernel, words: Words, entry: Entry) -> int:
+    if entry.state is State.PRESENT:
+        return words.wrprotect(entry.raw)
     kind = READABLE.get(entry.kind)
     if kind is None:
         return entry.raw
-    encode = m.arch.level(entry.level).encode
-    return encode(m.swp_type(kind), leaf_of(entry).offset, soft_dirty=entry.soft_dirty, uffd=entry.uffd)
+    return words.level.encode(m.swp_type(kind), leaf_of(entry).offset, soft_dirty=entry.soft_dirty, uffd=entry.uffd)
 
 
 def change_uffd_wp(m: Kernel, vma: Vma, start: int, end: int, *, protect: bool) -> None:
@@ -125,48 +124,47 @@ def change_uffd_wp(m: Kernel, vma: Vma, start: int, end: int, *, protect: bool) 
     for pmd, table, ptes in _walk(m, mm, start, end):
         if table is None:
             if mm.entry(pmd).state is State.PRESENT:
-                pmd.bits = _armed(pmd.bits, protect=protect)
-                if not protect and m.mem_map[m.words.pfn(pmd.word)].exclusive:
-                    pmd.bits = _upgraded(m, vma, pmd.bits)
+                pmd.word = _armed(m.pmd, pmd.word, protect=protect)
+                if not protect and m.mem_map[m.pmd.frames[pmd.word]].exclusive:
+                    pmd.word = _upgraded(m, m.pmd, vma, pmd.word)
             else:
                 if mm.entry(pmd).kind is SoftLeafType.SWAP:
                     m.rule("6.5")
                 pmd.word = change_pmd(pmd.word)
             continue
         _spread_soft_dirty(m, table, ptes)
-        words, bits = table.words, table.bits
+        words = table.words
         for i in ptes:
-            entry = m.pte_entries[words[i]]
+            entry = m.pte.entries[words[i]]
             if entry.state is State.PRESENT:
-                bits[i] = _armed(bits[i], protect=protect)
+                words[i] = _armed(m.pte, words[i], protect=protect)
                 if not protect and _is_exclusive(m, pmd, i):
-                    bits[i] = _upgraded(m, vma, bits[i])
+                    words[i] = _upgraded(m, m.pte, vma, words[i])
             elif entry.state is State.SOFTLEAF and entry.kind is not SoftLeafType.MARKER:
                 words[i] = change_pte(words[i])
 
 
-def _armed(bits: int, *, protect: bool) -> int:
-    return (bits | UFFD) & ~WRITE if protect else bits & ~UFFD
+def _armed(words: Words, word: int, *, protect: bool) -> int:
+    return words.mkuffd(words.wrprotect(word)) if protect else words.clear_uffd(word)
 
 
 def clear_refs_soft_dirty(m: Kernel, mm: Mm) -> None:
     """Writing 4 to clear_refs: every page is clean, and the next write to it will fault."""
-    clear = ~(SOFT_DIRTY | WRITE)
     for vma in mm.vmas:
         vma.soft_dirty = False
         for pmd, table, ptes in _walk(m, mm, vma.start, vma.end):
             if table is None:
                 entry = mm.entry(pmd)
                 if entry.state is State.PRESENT:
-                    pmd.bits &= clear
+                    pmd.word = m.pmd.clear_soft_dirty(m.pmd.wrprotect(pmd.word))
                 else:
                     clear_soft_dirty_pmd(m, pmd, entry)
             else:
-                words, bits = table.words, table.bits
+                words = table.words
                 for i in ptes:
-                    entry = m.pte_entries[words[i]]
+                    entry = m.pte.entries[words[i]]
                     if entry.state is State.PRESENT:
-                        bits[i] &= clear
+                        words[i] = m.pte.clear_soft_dirty(m.pte.wrprotect(words[i]))
                     elif entry.state is State.SOFTLEAF and entry.kind is not SoftLeafType.MARKER:
                         words[i] = m.arch.pte_swp_clear_soft_dirty(words[i])
 

@@ -6,7 +6,8 @@ from pmdswp.model.mechanisms.split import split_huge_pmd
 from pmdswp.model.state.failures import KernelError
 from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.mm import Mm, Vma, pmd_ranges
-from pmdswp.model.state.pgtable import UFFD, Pmd
+from pmdswp.model.state.pgtable import Pmd
+from pmdswp.model.state.words import Words
 from pmdswp.model.syscalls.mmap import merge_vma, split_vmas, unmap, unmapped_area, user_range
 from pmdswp.softleaf import SoftLeafType, State
 
@@ -93,11 +94,11 @@ def _move_pmd(m: Kernel, vma: Vma, pmd: Pmd, target: Pmd) -> None:
     """`move_huge_pmd`, `move_normal_pmd`: the deposited table goes along."""
     mm = vma.mm
     entry = mm.entry(pmd)
-    target.word, target.bits, target.table, target.deposit = pmd.word, pmd.bits, pmd.table, pmd.deposit
+    target.word, target.table, target.deposit = pmd.word, pmd.table, pmd.deposit
     pmd.deposit = None
     mm.clear(pmd)
     if entry.state is State.PRESENT:
-        target.bits = _moved_bits(m, vma, target.bits)
+        target.word = _moved(m.pmd, vma, target.word)
     elif entry.state is State.SOFTLEAF:
         m.rule("6.19")
         target.word = m.arch.pmd_swp_mksoft_dirty(target.word)
@@ -107,17 +108,18 @@ def _move_pmd(m: Kernel, vma: Vma, pmd: Pmd, target: Pmd) -> None:
         m.rule("B.5")
 
 
-def _moved_bits(m: Kernel, vma: Vma, bits: int) -> int:
-    bits |= m.soft_dirty_bit
-    return bits & ~UFFD if vma.uffd else bits
+def _moved(words: Words, vma: Vma, word: int) -> int:
+    """What the word of a page becomes at its new address."""
+    word = words.mksoft_dirty(word)
+    return words.clear_uffd(word) if vma.uffd else word
 
 
 def _mark_moved(m: Kernel, vma: Vma, pmd: Pmd, i: int) -> None:
     """What a moved PTE becomes."""
     table = pmd.ptes()
-    entry = m.pte_entries[table.words[i]]
+    entry = m.pte.entries[table.words[i]]
     if entry.state is State.PRESENT:
-        table.bits[i] = _moved_bits(m, vma, table.bits[i])
+        table.words[i] = _moved(m.pte, vma, table.words[i])
     elif entry.state is State.SOFTLEAF and entry.kind is not SoftLeafType.MARKER:
         table.words[i] = m.arch.pte_swp_mksoft_dirty(table.words[i])
         if vma.uffd:
@@ -131,8 +133,7 @@ def _move_ptes(m: Kernel, vma: Vma, pmd: Pmd, target: Pmd, *, old: int, new: int
     first, to = (old & m.pmd_size - 1) >> m.page_shift, (new & m.pmd_size - 1) >> m.page_shift
     for step in range(length >> m.page_shift):
         i, j = first + step, to + step
-        if m.pte_entries[source.words[i]].state is State.NONE:
+        if m.pte.entries[source.words[i]].state is State.NONE:
             continue
-        table.words[j], table.bits[j] = source.words[i], source.bits[i]
-        source.words[i], source.bits[i] = m.words.pte_none, 0
+        table.words[j], source.words[i] = source.words[i], m.pte.none
         _mark_moved(m, vma, target, j)

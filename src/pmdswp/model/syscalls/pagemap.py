@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from pmdswp.model.mechanisms.migration import softleaf_to_folio
 from pmdswp.model.mechanisms.split import split_huge_pmd
 from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.mm import Mm, Vma
-from pmdswp.model.state.pgtable import DIRTY, SOFT_DIRTY, UFFD, WRITE, Pmd, PteTable, leaf_of
+from pmdswp.model.state.pgtable import Pmd, PteTable, leaf_of
+from pmdswp.model.state.words import NO_FRAME, ZERO_PFN, Words
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
 __all__ = [
@@ -77,19 +78,19 @@ def _by_vma(m: Kernel, mm: Mm, start: int, end: int) -> Iterator[tuple[int, int,
     for vma, first, last in mm.overlaps(start, end):
         if start < first:
             yield start, first, 0
-        yield first, last, PM_SOFT_DIRTY if vma.soft_dirty and m.soft_dirty_bit else 0
+        yield first, last, PM_SOFT_DIRTY if vma.soft_dirty and m.has_soft_dirty else 0
         start = last
     if start < end:
         yield start, end, 0
 
 
 def _huge_records(m: Kernel, pmd: Pmd, pages: range, record: int) -> list[int]:
-    entry = m.pmd_entries[pmd.word]
+    entry = m.pmd.entries[pmd.word]
     if entry.state is State.NONE:
         return [record] * len(pages)
     if entry.state is State.PRESENT:
-        folio = m.mem_map[m.words.pfn(pmd.word)]
-        record |= PM_PRESENT | (PM_SOFT_DIRTY if pmd.bits & SOFT_DIRTY else 0) | (PM_UFFD_WP if pmd.bits & UFFD else 0)
+        folio = m.mem_map[m.pmd.frames[pmd.word]]
+        record |= PM_PRESENT | _present_flags(m.pmd, pmd.word)
         if m.base.head_is_exclusive:
             counts = [folio.mapcount[pages.start]] * len(pages)
         else:
@@ -103,31 +104,31 @@ def _huge_records(m: Kernel, pmd: Pmd, pages: range, record: int) -> list[int]:
     return [record | offset + page << _SWP_TYPE_BITS for page in pages]
 
 
+def _present_flags(words: Words, word: int) -> int:
+    return (PM_SOFT_DIRTY if words.soft_dirty(word) else 0) | (PM_UFFD_WP if words.uffd(word) else 0)
+
+
 def _flags(entry: Entry) -> int:
     return (PM_SOFT_DIRTY if entry.soft_dirty else 0) | (PM_UFFD_WP if entry.uffd else 0)
 
 
 def _pte_records(m: Kernel, table: PteTable, pages: range, of_vma: int) -> Iterator[int]:
-    entries, mem_map, pfn_of, zero = m.pte_entries, m.mem_map, m.words.pfn, m.zero_pte
-    present, none = State.PRESENT, m.words.pte_none
-    for word, bits in zip(table.words[pages.start : pages.stop], table.bits[pages.start : pages.stop], strict=True):
+    entries, frames, mem_map, none = m.pte.entries, m.pte.frames, m.mem_map, m.pte.none
+    for word in table.words[pages.start : pages.stop]:
         if word == none:
             yield of_vma
             continue
-        entry = entries[word]
-        if entry.state is present:
-            pfn = pfn_of(word)
-            record = of_vma | PM_PRESENT | pfn
-            if bits & SOFT_DIRTY:
-                record |= PM_SOFT_DIRTY
-            if bits & UFFD:
-                record |= PM_UFFD_WP
-            if word != zero:
+        pfn = frames[word]
+        if pfn != NO_FRAME:
+            record = of_vma | PM_PRESENT | _present_flags(m.pte, word) | pfn
+            if pfn != ZERO_PFN:
                 folio = mem_map[pfn]
                 if folio.entire_mapcount + folio.mapcount[pfn - folio.pfn] == 1:
                     record |= PM_MMAP_EXCLUSIVE
             yield record
-        elif entry.kind is SoftLeafType.MARKER:
+            continue
+        entry = entries[word]
+        if entry.kind is SoftLeafType.MARKER:
             yield of_vma
         else:
             swp_type, offset = leaf_of(entry)
@@ -153,13 +154,13 @@ def _scan(m: Kernel, vma: Vma, start: int, end: int, *, wp_matching: bool) -> It
         if mm.entry(pmd).state is State.NONE:
             continue
         if pmd.table is None:
-            found = _categories(vma, mm.entry(pmd), pmd.bits)
+            found = _categories(vma, m.pmd, mm.entry(pmd))
             protect = wp_matching and Category.WRITTEN in found
             if mm.entry(pmd).kind is SoftLeafType.SWAP:
                 m.rule("6.11")
             if not protect or last - first == m.pmd_size:
                 if protect:
-                    pmd.word, pmd.bits = _protected(mm.entry(pmd), pmd.bits, m.arch.pmd_swp_mkuffd)
+                    pmd.word = _protected(m.pmd, mm.entry(pmd))
                 yield Region(first, last, found | Category.HUGE)
                 continue
             split_huge_pmd(m, mm, pmd)
@@ -168,7 +169,8 @@ def _scan(m: Kernel, vma: Vma, start: int, end: int, *, wp_matching: bool) -> It
 
 def _scan_ptes(m: Kernel, vma: Vma, table: PteTable, pages: range, *, wp_matching: bool) -> Iterator[Region]:
     """Runs of pages of the same categories; pages that are not there are left out."""
-    none, entries, words, all_bits = m.words.pte_none, m.pte_entries, table.words, table.bits
+    none, entries, words = m.pte.none, m.pte.entries, table.words
+    soft_dirty, uffd = m.pte.soft_dirty, m.pte.uffd
     seen: dict[tuple[bool, int], Category] = {}
     start, found = pages.start, _NOTHING
     first = (start & m.pmd_size - 1) >> m.page_shift
@@ -176,17 +178,17 @@ def _scan_ptes(m: Kernel, vma: Vma, table: PteTable, pages: range, *, wp_matchin
         word = words[i]
         categories = _NOTHING
         if word != none:
-            entry, bits = entries[word], all_bits[i]
+            entry = entries[word]
             if entry.state is State.PRESENT:
-                key = True, bits
+                key = True, soft_dirty(word) << 1 | uffd(word)
             else:
                 key = False, -1 if entry.kind is SoftLeafType.MARKER else entry.soft_dirty << 1 | entry.uffd
             known = seen.get(key)
             if known is None:
-                known = seen[key] = _NOTHING if key[1] < 0 else _categories(vma, entry, bits)
+                known = seen[key] = _NOTHING if key[1] < 0 else _categories(vma, m.pte, entry)
             categories = known
             if wp_matching and Category.WRITTEN in categories:
-                words[i], all_bits[i] = _protected(entry, bits, m.arch.pte_swp_mkuffd)
+                words[i] = _protected(m.pte, entry)
         if categories is not found:
             here = pages.start + (i - first << m.page_shift)
             if found is not _NOTHING:
@@ -199,24 +201,24 @@ def _scan_ptes(m: Kernel, vma: Vma, table: PteTable, pages: range, *, wp_matchin
 _NOTHING = Category(0)
 
 
-def _categories(vma: Vma, entry: Entry, bits: int) -> Category:
+def _categories(vma: Vma, words: Words, entry: Entry) -> Category:
     m = vma.mm.services
     present = entry.state is State.PRESENT
     found = Category.PRESENT if present else Category.SWAPPED
-    if not (bits & UFFD if present else entry.uffd) and (vma.uffd_wp or not m.base.written_needs_wp):
+    if not (words.uffd(entry.raw) if present else entry.uffd) and (vma.uffd_wp or not m.base.written_needs_wp):
         found |= Category.WRITTEN
-    if bits & SOFT_DIRTY if present else entry.soft_dirty:
+    if words.soft_dirty(entry.raw) if present else entry.soft_dirty:
         found |= Category.SOFT_DIRTY
-    if vma.soft_dirty and m.soft_dirty_bit:
+    if vma.soft_dirty and m.has_soft_dirty:
         found |= Category.SOFT_DIRTY
     return found
 
 
-def _protected(entry: Entry, bits: int, mkuffd: Callable[[int], int]) -> tuple[int, int]:
-    """An entry armed for userfaultfd: its word and the bits beside it."""
+def _protected(words: Words, entry: Entry) -> int:
+    """The word of an entry, armed for userfaultfd."""
     if entry.state is State.PRESENT:
-        return entry.raw, (bits | UFFD) & ~WRITE
-    return mkuffd(entry.raw), bits
+        return words.mkuffd(words.wrprotect(entry.raw))
+    return words.level.swp_mkuffd(entry.raw)
 
 
 SMAPS = (
@@ -283,7 +285,7 @@ def _account(m: Kernel, vma: Vma, sums: dict[str, int], alike: Mapping[_Alike, i
 
 
 def _account_pmd(m: Kernel, vma: Vma, pmd: Pmd, sums: dict[str, int]) -> None:
-    entry = m.pmd_entries[pmd.word]
+    entry = m.pmd.entries[pmd.word]
     if entry.kind is SoftLeafType.SWAP:
         m.rule("6.9")
         device, offset = m.swap_slot(entry)
@@ -294,8 +296,8 @@ def _account_pmd(m: Kernel, vma: Vma, pmd: Pmd, sums: dict[str, int]) -> None:
         sums["SwapPss"] += sum((m.page_size << _PSS_SHIFT) // max(count, 1) for count in counts)
     elif entry.state is State.PRESENT:
         sums["AnonHugePages"] += m.pmd_size
-        folio = m.mem_map[m.words.pfn(pmd.word)]
-        dirty = folio.dirty or bool(pmd.bits & DIRTY)
+        folio = m.mem_map[m.pmd.frames[pmd.word]]
+        dirty = folio.dirty or m.pmd.dirty(pmd.word)
         of_ptes = Counter(folio.mapcount)
         alike = {_Alike(folio.entire_mapcount + one, dirty, folio.lazyfree): pages for one, pages in of_ptes.items()}
         _account(m, vma, sums, alike)
@@ -305,21 +307,21 @@ def _account_pmd(m: Kernel, vma: Vma, pmd: Pmd, sums: dict[str, int]) -> None:
 
 
 def _account_ptes(m: Kernel, vma: Vma, table: PteTable, pages: range, sums: dict[str, int]) -> None:
-    entries, mem_map, pfn_of = m.pte_entries, m.mem_map, m.words.pfn
-    none, zero, present = m.words.pte_none, m.zero_pte, State.PRESENT
+    entries, frames, mem_map, is_dirty = m.pte.entries, m.pte.frames, m.mem_map, m.pte.dirty
     alike: dict[tuple[int, bool, bool], int] = {}
     swapped: dict[int, int] = {}
-    for word, bits in zip(table.words[pages.start : pages.stop], table.bits[pages.start : pages.stop], strict=True):
-        if word in (none, zero):
+    for word in table.words[pages.start : pages.stop]:
+        pfn = frames[word]
+        if pfn == ZERO_PFN:
             continue
-        entry = entries[word]
-        if entry.state is present:
-            pfn = pfn_of(word)
+        if pfn != NO_FRAME:
             folio = mem_map[pfn]
             count = folio.entire_mapcount + folio.mapcount[pfn - folio.pfn]
-            key = (count, folio.dirty or bits & DIRTY != 0, folio.lazyfree)
+            key = (count, folio.dirty or is_dirty(word), folio.lazyfree)
             alike[key] = alike.get(key, 0) + 1
-        elif entry.kind is SoftLeafType.SWAP:
+            continue
+        entry = entries[word]
+        if entry.kind is SoftLeafType.SWAP:
             device, slot = m.swap_slot(entry)
             references = device.count[slot]
             swapped[references] = swapped.get(references, 0) + 1

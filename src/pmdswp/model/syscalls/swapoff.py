@@ -8,7 +8,7 @@ from typing import Literal
 from pmdswp.model.mechanisms.rmap import folio_add_new_anon_rmap
 from pmdswp.model.mechanisms.split import race_before_lock, split_huge_pmd
 from pmdswp.model.mechanisms.swap import folio_free_swap, swap_pmd_cache_lookup, swap_put_entries_direct
-from pmdswp.model.mechanisms.swapin import entry_bits, read_swap_cache_async, set_huge_pmd, swapin_sync
+from pmdswp.model.mechanisms.swapin import as_swapped, read_swap_cache_async, set_huge_pmd, swapin_sync
 from pmdswp.model.mechanisms.swapout import finish_writeback
 from pmdswp.model.mechanisms.zswap import zswap_range_has_entry
 from pmdswp.model.state.failures import FailPoint, KernelBug, KernelError
@@ -111,7 +111,7 @@ def _unuse_pmd(m: Kernel, vma: Vma, haddr: int, pmd: Pmd, folio: Folio) -> Liter
         return "EIO"
     m.rule("5.8", "5.9", "5.10", "5.11", "5.12", "5.13")
     entry = vma.mm.entry(pmd)
-    set_huge_pmd(m, vma, haddr, pmd, folio, bits=entry_bits(entry), exclusive=entry.exclusive)
+    set_huge_pmd(m, vma, haddr, pmd, folio, exclusive=entry.exclusive)
     folio_free_swap(m, folio)
     return ""
 
@@ -119,7 +119,7 @@ def _unuse_pmd(m: Kernel, vma: Vma, haddr: int, pmd: Pmd, folio: Folio) -> Liter
 def _unuse_pte(m: Kernel, vma: Vma, address: int, table: PteTable, device: SwapDevice) -> None:
     """`unuse_pte`: map one page, or leave a poison marker if it cannot be read."""
     i = (address & m.pmd_size - 1) >> m.page_shift
-    entry = m.pte_entries[table.words[i]]
+    entry = m.pte.entries[table.words[i]]
     if entry.kind is not SoftLeafType.SWAP or not _is_on(entry, device):
         return
     slot = leaf_of(entry).offset
@@ -138,7 +138,7 @@ def _unuse_pte(m: Kernel, vma: Vma, address: int, table: PteTable, device: SwapD
         folio_add_new_anon_rmap(folio, vma, address - (page << m.page_shift), exclusive=entry.exclusive)
     folio.mapcount[page] += 1
     folio.exclusive |= entry.exclusive << page
-    table.words[i], table.bits[i] = m.words.mk_pte(folio.pfn + page), entry_bits(entry)
+    table.words[i] = as_swapped(m.pte, m.pte.of_pfn(folio.pfn + page), entry)
     mm.anonpages += 1
     swap_put_entries_direct(m, device, slot, 1, keep_cache=True)
     folio_free_swap(m, folio)

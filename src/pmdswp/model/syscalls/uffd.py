@@ -22,7 +22,7 @@ def uffd_register(m: Kernel, mm: Mm, address: int, end: int, *, mode: Mode) -> N
     EINVAL if nothing is mapped there, and for protection where the architecture has no bit for it. What is
     registered already for another mode changes to the new one, or is EBUSY (`Base.register_keeps_wp`).
     """
-    if (mode != "uffd_missing" and not m.uffd_bit) or not mm.overlaps(address, end):
+    if (mode != "uffd_missing" and not m.has_uffd) or not mm.overlaps(address, end):
         raise KernelError("EINVAL")
     m.rule("B.7")
     takes_wp = mode != "uffd_wp" and any(vma.uffd_wp for vma, _start, _stop in mm.overlaps(address, end))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from pmdswp.model.mechanisms.migration import migration_entry_wait
-from pmdswp.model.mechanisms.rmap import folio_add_new_anon_rmap
+from pmdswp.model.mechanisms.rmap import anon_vma_prepare, folio_add_new_anon_rmap
 from pmdswp.model.mechanisms.split import race_before_lock, split_folio, split_huge_pmd
 from pmdswp.model.mechanisms.swap import swap_cache_add_folio, swap_pmd_cache_lookup
 from pmdswp.model.mechanisms.swapin import swap_read_folio
@@ -15,7 +15,7 @@ from pmdswp.model.state.failures import FailPoint, KernelBug, KernelError
 from pmdswp.model.state.kernel import Kernel, replaceable
 from pmdswp.model.state.memory import CacheClass, Folio, SwapDevice
 from pmdswp.model.state.mm import Mm, Vma
-from pmdswp.model.state.pgtable import DIRTY, UFFD, WRITE, YOUNG, Pmd, PteTable
+from pmdswp.model.state.pgtable import Pmd, PteTable
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
 __all__ = ["move_pages", "move_pages_huge_pmd"]
@@ -32,6 +32,7 @@ def move_pages(m: Kernel, mm: Mm, dst: int, src: int, length: int) -> int:
     m.rule("B.6")
     if src_vma is None or dst_vma is None:
         raise KernelError("ENOENT")
+    anon_vma_prepare(dst_vma)
     if not dst_vma.uffd or src + length > src_vma.end or dst + length > dst_vma.end:
         raise KernelError("EINVAL")
     if not src_vma.write or not dst_vma.write or src_vma.locked != dst_vma.locked:
@@ -69,7 +70,7 @@ def _move_step(m: Kernel, src_vma: Vma, dst_vma: Vma, *, src: int, dst: int, len
         if whole and dst_entry.state is State.NONE:
             move_pages_huge_pmd(m, dst_vma, src_pmd, dst_pmd, dst)
             return m.pmd_size
-        if entry.state is State.PRESENT and not m.mem_map[m.words.pfn(src_pmd.word)].exclusive:
+        if entry.state is State.PRESENT and not m.mem_map[m.pmd.frames[src_pmd.word]].exclusive:
             raise KernelError("EBUSY")
         m.rule("2.7")
         split_huge_pmd(m, mm, src_pmd)
@@ -86,12 +87,11 @@ def move_pages_huge_pmd(m: Kernel, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, dst
         raise KernelError("EINVAL")
     entry = mm.entry(src_pmd)
     if entry.state is State.PRESENT:
-        folio = m.mem_map[m.words.pfn(src_pmd.word)]
+        folio = m.mem_map[m.pmd.frames[src_pmd.word]]
         if not folio.exclusive or m.fails(FailPoint.PINNED):
             raise KernelError("EBUSY")
         folio_add_new_anon_rmap(folio, dst_vma, dst, exclusive=True)
-        bits = src_pmd.bits & ~(UFFD | WRITE) | DIRTY | m.soft_dirty_bit
-        _move_entry(mm, src_pmd, dst_pmd, src_pmd.word, bits | (WRITE if dst_vma.write else 0))
+        _move_entry(mm, src_pmd, dst_pmd, m.pmd.mkwrite(m.pmd.mkdirty(m.pmd.clear_uffd(src_pmd.word))))
     elif entry.kind is SoftLeafType.SWAP:
         _move_swap_pmd(m, dst_vma, src_pmd, dst_pmd, dst)
     elif entry.kind.is_device_private:
@@ -103,8 +103,8 @@ def move_pages_huge_pmd(m: Kernel, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, dst
         raise KernelError("EAGAIN")
 
 
-def _move_entry(mm: Mm, src_pmd: Pmd, dst_pmd: Pmd, word: int, bits: int) -> None:
-    dst_pmd.word, dst_pmd.bits = word, bits
+def _move_entry(mm: Mm, src_pmd: Pmd, dst_pmd: Pmd, word: int) -> None:
+    dst_pmd.word = word
     dst_pmd.deposit, src_pmd.deposit = src_pmd.deposit, None
     mm.clear(src_pmd)
 
@@ -136,7 +136,7 @@ def _move_swap_pmd(m: Kernel, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, dst: int
     word = m.arch.pmd_swp_mksoft_dirty(src_pmd.word)
     if m.switches.move_uffd_bit == "clear":
         word = m.arch.pmd_swp_clear_uffd(word)
-    _move_entry(mm, src_pmd, dst_pmd, word, 0)
+    _move_entry(mm, src_pmd, dst_pmd, word)
 
 
 @replaceable
@@ -201,30 +201,28 @@ def _move_pages_pte(m: Kernel, dst_vma: Vma, source: PteTable, table: PteTable, 
     """`move_pages_ptes` for one page."""
     i, j = (address % m.pmd_size >> m.page_shift for address in (src, dst))
     word = source.words[i]
-    entry = m.pte_entries[word]
-    if m.pte_entries[table.words[j]].state is not State.NONE:
+    entry = m.pte.entries[word]
+    if m.pte.entries[table.words[j]].state is not State.NONE:
         raise KernelError("EEXIST")
     if entry.state is State.NONE:
         raise KernelError("ENOENT")
     if entry.kind is SoftLeafType.MARKER or entry.kind.is_device_private:
         raise KernelError("EFAULT")
-    bits = 0
     if is_zero_pte(m, word):
-        bits = YOUNG
+        word = m.zero_pte
     elif entry.state is State.PRESENT:
-        folio = _exclusive_page(m, m.words.pfn(word))
+        folio = _exclusive_page(m, m.pte.frames[word])
         folio_add_new_anon_rmap(folio, dst_vma, dst, exclusive=True)
         # new of the old page: dirty if it was, and soft-dirty so that the move is noticed
-        bits = WRITE | YOUNG | m.soft_dirty_bit | (m.dirty_bits if source.bits[i] & DIRTY else 0)
-        word = m.words.mk_pte(folio.pfn)
+        new = m.pte.mksoft_dirty(m.pte.mkyoung(m.pte.of_pfn(folio.pfn)))
+        word = m.pte.mkwrite(m.pte.mkdirty(new) if m.pte.dirty(word) else new)
     elif entry.kind is SoftLeafType.SWAP:
         _move_swap_pte(m, dst_vma, dst, entry)
         word = m.arch.pte_swp_mksoft_dirty(word)
     else:
         migration_entry_wait(m, entry)
         raise KernelError("EAGAIN")
-    table.words[j], table.bits[j] = word, bits
-    source.words[i], source.bits[i] = m.words.pte_none, 0
+    table.words[j], source.words[i] = word, m.pte.none
 
 
 def _exclusive_page(m: Kernel, pfn: int) -> Folio:
