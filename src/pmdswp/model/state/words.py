@@ -115,7 +115,7 @@ class Words:
         return self._quick(self.level.clearers[name]) if self._has(name) else _same
 
     def _mkwrite(self, word: int) -> int:
-        """`pte_mkwrite` of a VMA that is no shadow stack, which x86 has the dirty bit moved by (SAVED_DIRTY)."""
+        """`pte_mkwrite` of a VMA that is no shadow stack: a dirty bit that x86 kept aside (SAVED_DIRTY) moves back."""
         after = self.level.setters["write"](word)
         return self.dirtied(self.mkclean(after)) if self.dirty(after) else after
 
