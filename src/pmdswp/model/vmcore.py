@@ -31,9 +31,9 @@ _READ, _WRITE = 0x1, 0x2
 def write_vmcore(machine: Machine, path: str | os.PathLike[str]) -> None:
     """Write the processes, their page tables and VMAs, and the swap devices, as a sparse ELF vmcore.
 
-    Swap device N is called ``/swapN``. The words are those that the model has: a present one has its frame and no
-    permissions, which the model keeps beside it. `UnsupportedError` for a mapping beyond what the architecture's tables
-    reach, which the model does not mind, and for more processes or VMAs than 16 MiB have room for.
+    Swap device N is called ``/swapN``. The words are those that the model has. `UnsupportedError` for a mapping beyond
+    what the architecture's tables reach, which the model does not mind, and for more processes or VMAs than 16 MiB have
+    room for.
     """
     image = KernelImage(machine.arch)
     for number, device in enumerate(machine.devices):
