@@ -117,6 +117,7 @@ FUNCTIONS: dict[str, Callable[[Any, Any], object]] = {
     "encode": lambda arch, words: array.encode(arch, "pmd", 1, words),
     "split": array.split,
     "join": array.join,
+    "swp_entries": array.swp_entries,
 }
 """Every function, by what it takes first: an Arch and numbers."""
 
