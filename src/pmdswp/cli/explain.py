@@ -15,7 +15,7 @@ from pmdswp.errors import DecodeError
 from pmdswp.explain import explain
 from pmdswp.render.findings import explanation_lines, finding_record
 from pmdswp.softleaf import LEVELS
-from pmdswp.words import hex_word
+from pmdswp.words import hex_word, text_of
 
 __all__ = ["add_arguments", "run"]
 
@@ -88,7 +88,7 @@ def _text(path: str) -> str:
         data = file.read(_LARGEST + 1)
     if len(data) > _LARGEST:
         raise DecodeError(f"the text has more than {_LARGEST >> 20} MiB")
-    return data.decode(errors="replace")
+    return text_of(data)
 
 
 def _devices(path: str) -> tuple[swaps.SwapDevice, ...]:

@@ -63,6 +63,20 @@ LINES = (
     Line(re.compile(r"\b(?:Krnl|User) PSW : "), _machine("s390x")),
     Line(re.compile(r"\bNIP:  [0-9a-f]{16}\b"), _machine("ppc64")),
     Line(re.compile(r"\bERA: [0-9a-f]{16}\b"), _machine("loongarch64")),
+    # a report without registers, as that of a bad page map is, has a call trace all the same
+    Line(re.compile(r"\bentry_(?:SYSENTER|INT80)_32\+0x"), _machine("i386")),
+    Line(re.compile(r"\b(?:entry_SYSCALL_64\w*|do_syscall_64|__x64_sys_\w+)\+0x"), _machine("x86_64")),
+    Line(re.compile(r"\b(?:el0t_64_sync\w*|el0_svc\w*|el1h_64_\w+|__arm64_sys_\w+)\+0x"), _machine("arm64")),
+    Line(
+        re.compile(r"\[<f{6}(?:ff|e0)[0-9a-f]{8}>\] (?:dump_backtrace|walk_stackframe|do_trap_ecall_u)\+0x"),
+        _machine("riscv64"),
+    ),
+    Line(re.compile(r"\bHardware name: \w+ \d{4} \w+ .*?\((?:LPAR|z/VM|KVM)|\b__s390x_sys_\w+\+0x"), _machine("s390x")),
+    Line(re.compile(r"\[c[0-9a-f]{15}\] (?=[\w.]+\+0x)"), _machine("ppc64")),
+    Line(
+        re.compile(r"\[<9000[0-9a-f]{12}>\]|\bera == [0-9a-f]{16}, ra == |\bpc [0-9a-f]{16} ra [0-9a-f]{16} tp "),
+        _machine("loongarch64"),
+    ),
 )
 """What of a kernel log says which kernel wrote it."""
 
