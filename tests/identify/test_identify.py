@@ -54,6 +54,14 @@ def test_vmcoreinfo_says_what_the_kernel_runs_with_not_what_it_was_built_for() -
     assert (found.reasons["va_bits"][0], found.reasons["pa_bits"][0]) == (52, 52)
 
 
+@pytest.mark.parametrize(("number", "mmu"), [("0", "hash"), ("1", "radix")])
+def test_vmcoreinfo_of_powerpc_says_which_mmu_runs(number: str, mmu: str) -> None:
+    text = f"OSRELEASE=6.12.8\nPAGESIZE=65536\nNUMBER(RADIX_MMU)={number}\n"
+    found = identify.from_vmcoreinfo(text)
+    assert found.arch == pmdswp.get("ppc64", kernel="6.12.8", mmu=mmu)
+    assert found.reasons["mmu"] == (mmu, f"NUMBER(RADIX_MMU)={number} in VMCOREINFO")
+
+
 def test_static_pa_bits_are_those_of_a_build_on_a_smaller_cpu() -> None:
     text = text_of(DEBIAN["arm64"]).replace("6.12.117", "6.12.4").replace("PHYSMEM_BITS)=48", "PHYSMEM_BITS)=52")
     found = identify.from_vmcoreinfo(text)
