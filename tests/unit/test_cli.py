@@ -703,6 +703,8 @@ def test_both_levels_are_those_that_there_are_and_a_level_asked_for_has_to_be_th
         (("vax",), "no architecture 'vax'"),
         (("arm64", "s390x", "--pa-bits", "52"), "s390x has no option 'pa_bits'"),
         (("arm64", "-o", "/dev/null/layouts"), "/dev/null"),
+        (("x86_64", "--level", "pud"), "no softleaf can be at level 'pud'; allowed: --form page, table"),
+        (("x86_64", "--level", "pgd"), "no softleaf can be at level 'pgd'; allowed: --form table"),
     ],
 )
 def test_a_layout_that_cannot_be_is_one_line_and_status_2(run: Run, arguments: tuple[str, ...], complaint: str) -> None:

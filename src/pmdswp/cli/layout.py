@@ -153,6 +153,10 @@ def _wanted(options: argparse.Namespace) -> Iterator[tuple[Level, FormName]]:
     for arch in _configured(options):
         if options.level not in _LEVEL_GROUPS:
             level = arch.level(options.level)
+            if options.form == "swap" and level.name not in _LEVEL_GROUPS["both"]:
+                raise UnsupportedError(
+                    f"{arch!r}: no softleaf can be at level {level.name!r}; allowed: --form {', '.join(level.forms)}"
+                )
             yield from ((level, form) for form in (level.forms if options.form == "all" else forms))
             continue
         if "swap" in forms and not arch.has_pmd_softleaf:
