@@ -49,6 +49,12 @@ def test_a_page_of_riscv_and_one_of_arm64_are_read_as_such() -> None:
     [
         ("at virtual address ffff8000020ec000, era == 9000000003bf3bec, ra == 9000000002a032dc", "loongarch64"),
         ("pc 9000000002f4ce48 ra 9000000002f4fab8 tp 9000000159170000 sp 90000001591736b0", "loongarch64"),
+        ("[63222.510839]  dump_backtrace+0x0/0x1b8", "arm64"),
+        ("[    1.000000]  show_stack+0x20/0x38 (C)", "arm64"),
+        (" kernel: show_stack (arch/arm64/kernel/stacktrace.c:191) ", "arm64"),
+        (" kernel: show_stack (arch/s390/kernel/dumpstack.c:191) ", "s390x"),
+        (" kernel: show_stack (arch/loongarch/kernel/traps.c:191) ", "loongarch64"),
+        ("entry_SYSCALL_64_after_hwframe (arch/x86/entry/entry_64.S:121)", "x86_64"),
         ("Hardware name: QEMU 3906 QEMU (KVM/Linux)", "s390x"),
         ("Hardware name: IBM 3931 A01 704 (z/VM 7.3.0)", "s390x"),
         (" __s390x_sys_mmap+0x1c/0x30", "s390x"),
@@ -70,6 +76,9 @@ def test_lines_that_kernels_of_one_architecture_print(line: str, name: str) -> N
         "Hardware name: IBM System x3650 M4 -[7915AC1]-/00J6520, BIOS -[VVE142AUS-1.70]- 12/18/2014",
         "the call do_syscall_64 of the kernel",
         "[   10.0] [c0000000] a",
+        "--- a/arch/arm64/kernel/stacktrace.c",
+        "show_stack (kernel/stacktrace.c:191)",
+        " dump_backtrace from show_stack+0x18/0x1c",
     ],
 )
 def test_lines_that_any_kernel_may_print_say_nothing(line: str) -> None:

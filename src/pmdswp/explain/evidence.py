@@ -101,8 +101,8 @@ _MACHINE = re.compile(
 _HINT = re.compile(
     r"Linux |Comm: |pgtable: |PAGE_SIZE=|CR4: |PTI|E[A-Z]{2}: |R[A-Z]{2}: |pstate: |x29: |epc : |PSW : |NIP: |ERA: "
     r"|EFLAGS|abort|ESR = |badaddr|TEID|ASCE|CFAR|BADV|EIP|\[<[0-9a-f]|addr:|TASK: |Stack ?: |RELEASE: |MACHINE: "
-    r"|Kernel: |syscall_64|SYSCALL_64|SYSENTER|INT80|_sys_|el[01]|dump_backtrace|walk_stackframe|do_trap"
-    r"|Hardware name: |\[c[0-9a-f]|era == |\bpc [0-9a-f]|bad p"
+    r"|Kernel: |syscall_64|SYSCALL_64|SYSENTER|INT80|_sys_|el[01]|\(arch/|show_stack|dump_backtrace"
+    r"|walk_stackframe|do_trap|Hardware name: |\[c[0-9a-f]|era == |\bpc [0-9a-f]|bad p"
 )
 """What is in each line that says something; the patterns themselves cost more."""
 

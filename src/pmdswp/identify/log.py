@@ -65,8 +65,22 @@ LINES = (
     Line(re.compile(r"\bERA: [0-9a-f]{16}\b"), _machine("loongarch64")),
     # a report without registers, as that of a bad page map is, has a call trace all the same
     Line(re.compile(r"\bentry_(?:SYSENTER|INT80)_32\+0x"), _machine("i386")),
-    Line(re.compile(r"\b(?:entry_SYSCALL_64\w*|do_syscall_64|__x64_sys_\w+)\+0x"), _machine("x86_64")),
-    Line(re.compile(r"\b(?:el0t_64_sync\w*|el0_svc\w*|el1h_64_\w+|__arm64_sys_\w+)\+0x"), _machine("arm64")),
+    Line(
+        re.compile(r"\b(?:entry_SYSCALL_64\w*|do_syscall_64|__x64_sys_\w+)(?:\+0x| \((?=arch/x86/))"),
+        _machine("x86_64"),
+    ),
+    Line(
+        re.compile(
+            r"\b(?:el0t_64_sync\w*|el0_svc\w*|el1h_64_\w+|__arm64_sys_\w+)\+0x"
+            # 32-bit arm has other words behind the name, riscv an address before it
+            r"|(?<!>\] )\bdump_backtrace(?:\.part\.0)?\+0x|\bshow_stack\+0x[0-9a-f]+/0x[0-9a-f]+ \(C"
+        ),
+        _machine("arm64"),
+    ),
+    # as scripts/decode_stacktrace.sh writes it
+    Line(re.compile(r" \(arch/arm64/[\w./-]+:\d+"), _machine("arm64")),
+    Line(re.compile(r" \(arch/s390/[\w./-]+:\d+"), _machine("s390x")),
+    Line(re.compile(r" \(arch/loongarch/[\w./-]+:\d+"), _machine("loongarch64")),
     Line(
         re.compile(r"\[<f{6}(?:ff|e0)[0-9a-f]{8}>\] (?:dump_backtrace|walk_stackframe|do_trap_ecall_u)\+0x"),
         _machine("riscv64"),
