@@ -95,10 +95,20 @@ LINES = (
 """What of a kernel log says which kernel wrote it."""
 
 
+_NAMES_KERNEL = re.compile(r"\bComm: |\bLinux version\b")
+
+
 def read_log(clues: Clues, text: str) -> None:
-    """Gather what the lines say."""
-    for number, line in enumerate(text.splitlines(), start=1):
+    """Gather what the lines say, without what mails and terminals put around them."""
+    from pmdswp.explain.lines import lines_of  # noqa: PLC0415  # explain itself asks LINES
+
+    lines = lines_of(text)
+    for at, line in enumerate(lines):
+        said = line.text
+        if _NAMES_KERNEL.search(said) and not any(one.use is _release and one.pattern.search(said) for one in LINES):
+            # a mail program may have broken the line before the release
+            said += "".join(f" {after.text}" for after in lines[at + 1 : at + 2] if not after.is_record)
         for one in LINES:
-            match = one.pattern.search(line)
+            match = one.pattern.search(said)
             if match is not None:
-                one.use(clues, match, f"line {number}")
+                one.use(clues, match, f"line {line.number}")
