@@ -715,6 +715,17 @@ def test_a_layout_that_cannot_be_is_one_line_and_status_2(run: Run, arguments: t
     assert run.err.count("\n") == 1
 
 
+def test_a_layout_like_that_of_a_file_is_of_its_architecture_unless_another_is_named(run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text("# Linux/arm64 6.12.8 Kernel Configuration\nCONFIG_ARM64=y\nCONFIG_ARM64_16K_PAGES=y\n")
+    assert run("layout", "--like", str(config), "--level", "pte") == 0
+    assert run.out.startswith("arm64 swap pte, kernel 6.12, 16384 byte pages\n")
+    assert run("layout", "--like", str(config), "--format", "c") == 0
+    assert "Page-table entries of arm64" in run.out
+    assert run("layout", "x86_64", "--like", str(config)) == 2
+    assert "is of arm64, and not of x86_64" in run.err
+
+
 def test_the_library_refuses_a_format_that_there_is_not() -> None:
     arch = pmdswp.get("arm64")
     refused = r"no format 'pdf'; allowed: text, rst, .*html$"
