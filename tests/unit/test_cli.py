@@ -726,6 +726,15 @@ def test_a_layout_like_that_of_a_file_is_of_its_architecture_unless_another_is_n
     assert "is of arm64, and not of x86_64" in run.err
 
 
+def test_a_word_of_8_digits_of_x86_is_pointed_out_as_one_of_32_bits_perhaps(run: Run) -> None:
+    assert run("decode", "x86", "0x0128003e", "--level", "pte") == 0
+    assert "32-bit kernels are not covered" in run.err
+    assert run.err.count("\n") == 1
+    for arch, word in (("x86", "0x128003e"), ("x86", "0x000000000128003e"), ("x86_64", "0x0128003e")):
+        assert run("decode", arch, word, "--level", "pte") == 0
+        assert run.err == ""
+
+
 def test_the_library_refuses_a_format_that_there_is_not() -> None:
     arch = pmdswp.get("arm64")
     refused = r"no format 'pdf'; allowed: text, rst, .*html$"
