@@ -13,6 +13,7 @@ A line is read whole or refused: no word of it is passed over in silence.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -32,6 +33,7 @@ __all__ = [
     "parse_word",
     "printable",
     "row_of",
+    "text_of",
     "values_in_line",
     "words_in_hex",
     "words_in_line",
@@ -401,6 +403,13 @@ _KNOWN_FIELDS = f"known: {', '.join(sorted(FIELDS))}"
 def printable(name: str) -> str:
     """A file's name as it is shown: as it is, or quoted with escapes where it has characters that do not print."""
     return name if name.isprintable() else repr(name)
+
+
+def text_of(data: bytes) -> str:
+    """Bytes of a file as text: UTF-8, or UTF-16 with its mark, as shells of Windows redirect a log."""
+    # half the bytes of a log in UTF-16 are zeros: of what is no text, the mark alone says nothing
+    is_wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and data.count(0) * 4 > len(data)
+    return data.decode("utf-16" if is_wide else "utf-8-sig", errors="replace")
 
 
 def excerpt(text: str) -> str:

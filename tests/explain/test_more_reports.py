@@ -166,3 +166,35 @@ def test_the_last_entry_of_vtop_has_its_level_in_the_table_below_too() -> None:
 def test_several_values_in_a_sentence_are_all_found() -> None:
     text = "the pte was 0x8000000138ba5867 and the pmd is 0x102c68067. swp_entry is 0x18000000002d2d2f"
     assert [one.what for one in findings(text, "x86_64", "6.6")] == ["pte", "pmd", "swp_entry"]
+
+
+def test_a_page_table_of_arm64_that_a_camera_wrote_over() -> None:
+    log = """\
+[63222.486601] BUG: Bad page map in process libcamera-vid  pte:603550904040496 pmd:0308d003
+[63222.494878] addr:00000000f1410000 vm_flags:00200073 anon_vma:ffffff8002131160 mapping:0000000000000000 index:f1410
+[63222.510818] CPU: 0 PID: 2036 Comm: libcamera-vid Tainted: G    B    C        5.10.63-v8+ #1488
+[63222.510823] Hardware name: Raspberry Pi 3 Model B Plus Rev 1.3 (DT)
+[63222.510827] Call trace:
+[63222.510839]  dump_backtrace+0x0/0x1b8
+[63222.510845]  show_stack+0x20/0x30
+"""
+    pte, pmd = findings(log)
+    assert [(one.arch, one.kernel) for one in (pte, pmd)] == [("arm64", "5.10")] * 2
+    assert (pte.state, pte.codes) == (State.PRESENT, ("stray-bits",))
+    assert (pmd.state, pmd.pfn) == (State.TABLE, 0x308D)
+
+
+def test_an_entry_of_arm64_is_that_of_the_pte_beside_it_in_a_decoded_trace() -> None:
+    log = """\
+18:49:56 kernel: _swap_info_get: Bad swap file entry 40207070a050609
+18:49:56 kernel: BUG: Bad page map in process rpidmareproduce  pte:a07070a0506090a pmd:800000001801003
+18:49:56 kernel: addr:0000007f83000000 vm_flags:00100073 anon_vma:ffffff80601af008 mapping:0000000000000000
+18:49:56 kernel: CPU: 0 PID: 1021 Comm: rpidmareproduce Tainted: G         C         6.0.0-rc1-v8-gc8f41281d1f4 #7
+18:49:56 kernel: Call trace:
+18:49:56 kernel: dump_backtrace.part.0 (arch/arm64/kernel/stacktrace.c:184)
+"""
+    entry, pte, pmd = findings(log)
+    assert {one.arch for one in (entry, pte, pmd)} == {"arm64"}
+    assert (entry.type, entry.offset) == (pte.type, pte.offset) == (1, 0x207070A050609)
+    assert {"no-such-device", "stray-bits"} <= set(pte.codes)
+    assert pmd.state is State.TABLE

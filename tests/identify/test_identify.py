@@ -53,6 +53,33 @@ def test_vmcoreinfo_says_what_the_kernel_runs_with_not_what_it_was_built_for() -
     assert (found.reasons["va_bits"][0], found.reasons["pa_bits"][0]) == (52, 52)
 
 
+@pytest.mark.parametrize(
+    "log",
+    [
+        "\x1b[32m[    3.1] \x1b[0mRIP: 0010:x\n\x1b[32m[    3.2] \x1b[0mComm: a Not tainted 6.6.30 #1\n",
+        "> > [    3.1] RIP: 0010:x\n> > [    3.2] CPU: 0 PID: 1 Comm: a Not\n> > tainted 6.6.30 #1\n",
+        "[    3.1] RIP: 0010:x\r\n[    0.0] Linux version\r\n6.6.30 (gcc 12)\r\n",
+    ],
+)
+def test_a_log_with_colours_or_out_of_a_mail_tells_which_kernel_wrote_it(log: str) -> None:
+    found = identify.from_log(log)
+    assert found.arch == pmdswp.get("x86_64", kernel="6.6.30")
+    assert found.reasons["kernel"] == ("6.6.30", "line 2")
+
+
+def test_a_record_of_its_own_is_not_the_rest_of_the_line_before() -> None:
+    log = "[    3.1] RIP: 0010:x\n[    3.2] Comm: a Not tainted\n[    3.3] 6.6.30 #1\n"
+    assert identify.from_log(log).reasons["kernel"][1] == identify.ASSUMED
+
+
+@pytest.mark.parametrize(("number", "mmu"), [("0", "hash"), ("1", "radix")])
+def test_vmcoreinfo_of_powerpc_says_which_mmu_runs(number: str, mmu: str) -> None:
+    text = f"OSRELEASE=6.12.8\nPAGESIZE=65536\nNUMBER(RADIX_MMU)={number}\n"
+    found = identify.from_vmcoreinfo(text)
+    assert found.arch == pmdswp.get("ppc64", kernel="6.12.8", mmu=mmu)
+    assert found.reasons["mmu"] == (mmu, f"NUMBER(RADIX_MMU)={number} in VMCOREINFO")
+
+
 def test_static_pa_bits_are_those_of_a_build_on_a_smaller_cpu() -> None:
     text = text_of(DEBIAN["arm64"]).replace("6.12.117", "6.12.4").replace("PHYSMEM_BITS)=48", "PHYSMEM_BITS)=52")
     found = identify.from_vmcoreinfo(text)

@@ -191,11 +191,17 @@ def test_ctrl_c_leaves_what_was_counted(
     assert capsys.readouterr() == ("", "pmdswp: interrupted after 0 of 1 processes\n")
 
 
+def test_self_is_the_process_that_asks(proc: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_process(proc, os.getpid(), "pmdswp", ROOT)
+    assert main(["pagemap", "self"]) == 0
+    assert capsys.readouterr().out.startswith(f"{os.getpid()} pmdswp: ")
+
+
 @pytest.mark.usefixtures("proc")
 @pytest.mark.parametrize("pid", ["", "x", "-1", "0x7", "\uff17"])
 def test_what_is_no_process_is_refused(capsys: pytest.CaptureFixture[str], pid: str) -> None:
     assert main(["pagemap", pid]) == 2
-    assert capsys.readouterr().err == f"pmdswp: {excerpt(pid)} is not a process: a number, or all\n"
+    assert capsys.readouterr().err == f"pmdswp: {excerpt(pid)} is not a process: a number, self or all\n"
 
 
 @pytest.mark.usefixtures("proc")

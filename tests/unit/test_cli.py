@@ -703,6 +703,8 @@ def test_both_levels_are_those_that_there_are_and_a_level_asked_for_has_to_be_th
         (("vax",), "no architecture 'vax'"),
         (("arm64", "s390x", "--pa-bits", "52"), "s390x has no option 'pa_bits'"),
         (("arm64", "-o", "/dev/null/layouts"), "/dev/null"),
+        (("x86_64", "--level", "pud"), "no softleaf can be at level 'pud'; allowed: --form page, table"),
+        (("x86_64", "--level", "pgd"), "no softleaf can be at level 'pgd'; allowed: --form table"),
     ],
 )
 def test_a_layout_that_cannot_be_is_one_line_and_status_2(run: Run, arguments: tuple[str, ...], complaint: str) -> None:
@@ -711,6 +713,26 @@ def test_a_layout_that_cannot_be_is_one_line_and_status_2(run: Run, arguments: t
     assert complaint in run.err
     assert run.err.startswith("pmdswp")
     assert run.err.count("\n") == 1
+
+
+def test_a_layout_like_that_of_a_file_is_of_its_architecture_unless_another_is_named(run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text("# Linux/arm64 6.12.8 Kernel Configuration\nCONFIG_ARM64=y\nCONFIG_ARM64_16K_PAGES=y\n")
+    assert run("layout", "--like", str(config), "--level", "pte") == 0
+    assert run.out.startswith("arm64 swap pte, kernel 6.12, 16384 byte pages\n")
+    assert run("layout", "--like", str(config), "--format", "c") == 0
+    assert "Page-table entries of arm64" in run.out
+    assert run("layout", "x86_64", "--like", str(config)) == 2
+    assert "is of arm64, and not of x86_64" in run.err
+
+
+def test_a_word_of_8_digits_of_x86_is_pointed_out_as_one_of_32_bits_perhaps(run: Run) -> None:
+    assert run("decode", "x86", "0x0128003e", "--level", "pte") == 0
+    assert "32-bit kernels are not covered" in run.err
+    assert run.err.count("\n") == 1
+    for arch, word in (("x86", "0x128003e"), ("x86", "0x000000000128003e"), ("x86_64", "0x0128003e")):
+        assert run("decode", arch, word, "--level", "pte") == 0
+        assert run.err == ""
 
 
 def test_the_library_refuses_a_format_that_there_is_not() -> None:

@@ -83,7 +83,9 @@ ENDLESS_PROOF = """
     a, b = z3.BitVecs("a b", 128)
     solver = pmdswp.term.Solver()
     threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
-    solver._can_be(a * b == 0xcafebabedeadbeef0123456789abcdef3, z3.UGT(a, 1 << 60), z3.UGT(b, 1 << 60))
+    # the factors of a product of two primes, which no solver finds in a day
+    primes = 2**61 - 1, 2**64 - 59
+    solver._can_be(a * b == primes[0] * primes[1], a > 1, a < 1 << 62, b > 1, b < 1 << 65)
 """
 
 

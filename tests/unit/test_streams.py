@@ -125,6 +125,14 @@ def test_a_full_output_is_an_error(unbuffered: str) -> None:
     assert (ended.stdout, ended.stderr) == ("2\n", "pmdswp: No space left on device\n")
 
 
+@pytest.mark.parametrize("arguments", ["--help", "--version", "decode --help"])
+def test_help_that_cannot_be_written_is_an_error_and_help_that_nobody_reads_none(arguments: str) -> None:
+    ended = _shell(f"pmdswp {arguments} > /dev/full; echo $?")
+    assert (ended.stdout, ended.stderr) == ("2\n", "pmdswp: No space left on device\n")
+    ended = _shell(f"pmdswp {arguments} > >(exec true); echo $?; exec >&-; wait")
+    assert (ended.stdout, ended.stderr) == ("0\n", "")
+
+
 def test_a_long_table_is_listed_as_it_is_read_and_its_rows_are_those_of_its_words(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

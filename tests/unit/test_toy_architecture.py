@@ -120,7 +120,7 @@ def test_every_command_takes_the_newcomer(
     assert capsys.readouterr().err == "pmdswp: toy has no machine: no kernel can be compiled for it\n"
     # nor is any running
     assert main(["pagemap", "toy"]) == 2
-    assert capsys.readouterr().err == "pmdswp: 'toy' is not a process: a number, or all\n"
+    assert capsys.readouterr().err == "pmdswp: 'toy' is not a process: a number, self or all\n"
     # and a dump is of the architecture that it names
     ran |= {"check-tree", "pagemap", "dump"}
     assert ran == set(COMMANDS)

@@ -68,7 +68,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (the process's own if None) and return its exit status."""
     let_output_wait()
     try:
-        options, command = _parse(sys.argv[1:] if arguments is None else list(arguments))
+        try:
+            options, command = _parse(sys.argv[1:] if arguments is None else list(arguments))
+        except SystemExit:
+            # of --help and --version, whose text may be still to be written
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            raise
         if sys.stdout is None:
             raise EncodeError("standard output is closed")
         # whatever comes before, argparse among it, need not be ended in order

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
 from typing import BinaryIO
@@ -29,6 +30,9 @@ VALUES: Mapping[str, Callable[[Arch, int], SwpEntry | Pagemap]] = {
 }
 """What else a word can be than one of a page table -> what decodes it."""
 
+_NARROW = re.compile(r"0x[0-9a-f]{8}", re.IGNORECASE)
+"""A word as a 32-bit kernel prints it."""
+
 LARGEST_TABLE = 1 << 13
 """Entries: a page of 64 KiB. What is longer is listed as it is read."""
 
@@ -54,6 +58,12 @@ def add_arguments(parser: Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Decode the words, or the table."""
     arch = arch_of(options)
+    if options.arch.lower() == "x86":
+        for word in filter(_NARROW.fullmatch, options.words):
+            complain(
+                f"note: x86 can mean 32 bits, and {word} has the 8 digits of a word there: 32-bit kernels are not "
+                "covered, it is read as one of x86_64"
+            )
     if options.level in VALUES:
         return _decode_values(options, arch)
     level = arch.level(options.level or "pmd")

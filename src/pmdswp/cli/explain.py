@@ -9,13 +9,13 @@ from typing import cast
 from pmdswp import swaps
 from pmdswp.cli.input import opened
 from pmdswp.cli.output import complain, one_line, palette, print_json
-from pmdswp.cli.parser import Parser, add_options, given_options
+from pmdswp.cli.parser import Parser, add_options, arch_like, given_options
 from pmdswp.config import Value
 from pmdswp.errors import DecodeError
 from pmdswp.explain import explain
 from pmdswp.render.findings import explanation_lines, finding_record
 from pmdswp.softleaf import LEVELS
-from pmdswp.words import hex_word
+from pmdswp.words import hex_word, text_of
 
 __all__ = ["add_arguments", "run"]
 
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     kernel = given.pop("kernel", None)
     said = explain(
         text,
-        options.arch if options.arch is not None or options.like is None else _arch_like(options.like),
+        options.arch if options.arch is not None or options.like is None else arch_like(options.like),
         None if kernel is None else str(kernel),
         given,
         devices=None if options.swaps is None else _devices(options.swaps),
@@ -76,19 +76,12 @@ def run(options: argparse.Namespace) -> int:
 _WHATS: Mapping[str | None, str] = {"entry": "swp_entry"}
 
 
-def _arch_like(path: str) -> str:
-    """The architecture that the kernel of a file is of."""
-    from pmdswp import identify  # noqa: PLC0415  # few are asked for it
-
-    return identify.from_file(path).arch.name
-
-
 def _text(path: str) -> str:
     with opened(path) as file:
         data = file.read(_LARGEST + 1)
     if len(data) > _LARGEST:
         raise DecodeError(f"the text has more than {_LARGEST >> 20} MiB")
-    return data.decode(errors="replace")
+    return text_of(data)
 
 
 def _devices(path: str) -> tuple[swaps.SwapDevice, ...]:

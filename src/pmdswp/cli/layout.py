@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pmdswp.arch import ARCHITECTURES, Arch, Level, get_with
 from pmdswp.cli.output import complain, palette
-from pmdswp.cli.parser import Parser, add_level, add_options, given_options, note, one_format
+from pmdswp.cli.parser import Parser, add_level, add_options, arch_like, given_options, note, one_format
 from pmdswp.errors import UnsupportedError
 from pmdswp.render import c_header, formats, kernel_test
 from pmdswp.render.text import layout_table
@@ -132,10 +132,11 @@ def _modules(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
 
 def _configured(options: argparse.Namespace) -> list[Arch]:
     """The architectures that are named, as the options have them."""
-    if not options.arches:
+    names = options.arches or ([] if options.like is None else [arch_like(options.like)])
+    if not names:
         raise UnsupportedError("name an architecture, or give --all")
     given = given_options(options)
-    arches = [get_with(name, given) for name in options.arches]
+    arches = [get_with(name, given) for name in names]
     note(arches)
     return arches
 
@@ -153,6 +154,10 @@ def _wanted(options: argparse.Namespace) -> Iterator[tuple[Level, FormName]]:
     for arch in _configured(options):
         if options.level not in _LEVEL_GROUPS:
             level = arch.level(options.level)
+            if options.form == "swap" and level.name not in _LEVEL_GROUPS["both"]:
+                raise UnsupportedError(
+                    f"{arch!r}: no softleaf can be at level {level.name!r}; allowed: --form {', '.join(level.forms)}"
+                )
             yield from ((level, form) for form in (level.forms if options.form == "all" else forms))
             continue
         if "swap" in forms and not arch.has_pmd_softleaf:

@@ -36,7 +36,9 @@ def add_arguments(parser: Parser) -> None:
         help="architecture (default: x86_64 for machines that name none; selftest: all; conform: that of the trace)",
     )
     parser.add_argument("--series", choices=("v3", "v7"), help="selftest: the version of the series (default: v3)")
-    parser.add_argument("--base", metavar="BASE", help="conform: the base kernel, 6.12 or 7.3 (default: the trace's)")
+    parser.add_argument(
+        "--base", metavar="BASE", help="conform: the base kernel, 6.12, 7.2 or 7.3 (default: the trace's)"
+    )
     parser.add_argument("--trace", action="store_true", help="show every step; selftest: what each one shows")
     parser.add_argument("--format", choices=FORMATS, help=f"of run (default: {FORMATS[0]})")
     parser.add_argument("-o", "--output", metavar="PATH", help="run: write there, not to standard output")

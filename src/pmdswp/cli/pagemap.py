@@ -18,11 +18,13 @@ from pmdswp.words import excerpt, printable
 __all__ = ["add_arguments", "run"]
 
 ALL = "all"
+SELF = "self"
+"""This one, as in /proc."""
 
 
 def add_arguments(parser: Parser) -> None:
     """The process, and how much to say."""
-    parser.add_argument("pid", metavar="PID", help=f"a process of this machine, or {ALL}")
+    parser.add_argument("pid", metavar="PID", help=f"a process of this machine, {SELF} or {ALL}")
     parser.add_argument("--ranges", action="store_true", help="list every PMD-sized range that has a page in swap, too")
     add_options(parser)
 
@@ -47,8 +49,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _pid(text: str) -> int:
+    if text == SELF:
+        return os.getpid()
     if not (text.isascii() and text.isdecimal()):
-        raise UnsupportedError(f"{excerpt(text)} is not a process: a number, or {ALL}")
+        raise UnsupportedError(f"{excerpt(text)} is not a process: a number, {SELF} or {ALL}")
     return int(text)
 
 

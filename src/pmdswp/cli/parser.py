@@ -13,7 +13,17 @@ from pmdswp.errors import UnsupportedError
 from pmdswp.softleaf import FLAGS
 from pmdswp.words import excerpt, printable
 
-__all__ = ["Parser", "add_arch", "add_level", "add_options", "arch_of", "given_options", "note", "one_format"]
+__all__ = [
+    "Parser",
+    "add_arch",
+    "add_level",
+    "add_options",
+    "arch_like",
+    "arch_of",
+    "given_options",
+    "note",
+    "one_format",
+]
 
 _OPTION = "option_"
 """Sets the options of `pmdswp.get` apart from the command's own among the parsed arguments."""
@@ -105,6 +115,13 @@ def _options_like(options: argparse.Namespace) -> dict[str, object]:
         if find(name).name != found.name:
             raise UnsupportedError(f"--like {printable(options.like)} is of {found.name}, and not of {name}")
     return {**dict(found.config.chosen), "kernel": found.release}
+
+
+def arch_like(path: str) -> str:
+    """The architecture that the kernel of a file is of."""
+    from pmdswp import identify  # noqa: PLC0415  # few are asked for it
+
+    return identify.from_file(path).arch.name
 
 
 def arch_of(options: argparse.Namespace) -> Arch:

@@ -11,6 +11,7 @@ from pmdswp.explain.wording import brief_reading
 from pmdswp.render.records import Json, entry_record
 from pmdswp.render.values import value_record
 from pmdswp.softleaf import LEVELS, Entry
+from pmdswp.swp_entry import SwpEntry
 from pmdswp.words import hex_word
 
 __all__ = ["add_arguments", "run"]
@@ -43,7 +44,11 @@ def run(options: argparse.Namespace) -> int:
 def _line(way: Way) -> str:
     doubts = "; ".join(f"{doubt.code}: {doubt.text}" for doubt in way.doubts)
     how = "sound" if way.is_sound else "odd  "
-    said = f"{how}  {way.arch.name} {way.what}  {brief_reading(way.arch, way.reading)}  ({way.where})"
+    said = brief_reading(way.arch, way.reading)
+    if isinstance(way.reading, SwpEntry) and way.reading.pte is not None:
+        # kernels that agree on the entry store it in different words
+        said += f"; PTE {way.reading.pte:#x}"
+    said = f"{how}  {way.arch.name} {way.what}  {said}  ({way.where})"
     return f"{said}  {doubts}" if doubts else said
 
 

@@ -82,7 +82,7 @@ _OTHER_LINES: tuple[tuple[re.Pattern[str], str], ...] = (
         # addresses of 8 digits: those that kernels print have all digits of a pointer
         re.compile(
             r"\[<[0-9a-f]{8}>\]|\baddr:[0-9a-f]{8} vm_flags:|\bTASK: [0-9a-f]{8}  \[THREAD_INFO|\bepc   : [0-9a-f]{8}\b"
-            r"|\bStack ?: (?:[0-9a-f]{8} ){4}|\bNIP:  [0-9a-f]{8} LR: "
+            r"|\bStack ?: (?:[0-9a-f]{8} ){4}|\bNIP:  [0-9a-f]{8} LR: |\bbad p(?:te|md|ud|4d|gd) [0-9a-f]{8}\("
         ),
         _NARROW_NAME,
     ),
@@ -101,7 +101,8 @@ _MACHINE = re.compile(
 _HINT = re.compile(
     r"Linux |Comm: |pgtable: |PAGE_SIZE=|CR4: |PTI|E[A-Z]{2}: |R[A-Z]{2}: |pstate: |x29: |epc : |PSW : |NIP: |ERA: "
     r"|EFLAGS|abort|ESR = |badaddr|TEID|ASCE|CFAR|BADV|EIP|\[<[0-9a-f]|addr:|TASK: |Stack ?: |RELEASE: |MACHINE: "
-    r"|Kernel: "
+    r"|Kernel: |syscall_64|SYSCALL_64|SYSENTER|INT80|_sys_|el[01]|\(arch/|show_stack|dump_backtrace"
+    r"|walk_stackframe|do_trap|Hardware name: |\[c[0-9a-f]|era == |\bpc [0-9a-f]|bad p"
 )
 """What is in each line that says something; the patterns themselves cost more."""
 

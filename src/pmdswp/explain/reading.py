@@ -244,7 +244,7 @@ def _of_vendor(arch: Arch) -> Iterator[Doubt]:
     """What is to be said of a vendor's kernel; Debian's are known to have the entries of their releases."""
     vendor = releases.read(arch.release).vendor
     if vendor is not None and vendor.name != "debian" and arch.notes:
-        yield Doubt("vendor-kernel", " ".join(arch.notes))
+        yield Doubt("vendor-kernel", " ".join(arch.notes).removesuffix("."))
 
 
 def _agreement(best: Group, others: Iterable[Group]) -> str:

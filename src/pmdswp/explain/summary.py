@@ -19,7 +19,8 @@ def summary(found: Sequence[Finding]) -> Iterator[str]:
     if not found:
         return
     counts = Counter(map(_kind_of, found))
-    yield f"{_values(len(found))}: {', '.join(f'{count} {what}' for what, count in counts.items())}."
+    said = ", ".join(f"{count} {what if count == 1 else _MANY.get(what, what)}" for what, count in counts.items())
+    yield f"{_values(len(found))}: {said}."
     yield from _overwritten(found)
     yield from _flipped(found)
     yield from _of_the_kernel(found)
@@ -33,6 +34,9 @@ def summary(found: Sequence[Finding]) -> Iterator[str]:
 
 def _values(count: int) -> str:
     return "1 value" if count == 1 else f"{count} values"
+
+
+_MANY = {"pointer to a table": "pointers to a table", "word of pagemap": "words of pagemap"}
 
 
 def _kind_of(one: Finding) -> str:

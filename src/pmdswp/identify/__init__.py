@@ -26,6 +26,7 @@ from pmdswp.identify.kconfig import read_config
 from pmdswp.identify.log import read_log
 from pmdswp.identify.machine import read_machine
 from pmdswp.identify.vmcoreinfo import is_vmcoreinfo, read_vmcoreinfo
+from pmdswp.words import text_of
 
 __all__ = [
     "ASSUMED",
@@ -104,7 +105,7 @@ def from_file(path: str | Path) -> Identified:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as error:
             raise IdentifyError(f"{brief(str(path))} is not sound gzip: {error}") from None
-    return _from_text(data.decode(errors="replace"))
+    return _from_text(text_of(data))
 
 
 def _from_text(text: str) -> Identified:

@@ -63,14 +63,52 @@ LINES = (
     Line(re.compile(r"\b(?:Krnl|User) PSW : "), _machine("s390x")),
     Line(re.compile(r"\bNIP:  [0-9a-f]{16}\b"), _machine("ppc64")),
     Line(re.compile(r"\bERA: [0-9a-f]{16}\b"), _machine("loongarch64")),
+    # a report without registers, as that of a bad page map is, has a call trace all the same
+    Line(re.compile(r"\bentry_(?:SYSENTER|INT80)_32\+0x"), _machine("i386")),
+    Line(
+        re.compile(r"\b(?:entry_SYSCALL_64\w*|do_syscall_64|__x64_sys_\w+)(?:\+0x| \((?=arch/x86/))"),
+        _machine("x86_64"),
+    ),
+    Line(
+        re.compile(
+            r"\b(?:el0t_64_sync\w*|el0_svc\w*|el1h_64_\w+|__arm64_sys_\w+)\+0x"
+            # 32-bit arm has other words behind the name, riscv an address before it
+            r"|(?<!>\] )\bdump_backtrace(?:\.part\.0)?\+0x|\bshow_stack\+0x[0-9a-f]+/0x[0-9a-f]+ \(C"
+        ),
+        _machine("arm64"),
+    ),
+    # as scripts/decode_stacktrace.sh writes it
+    Line(re.compile(r" \(arch/arm64/[\w./-]+:\d+"), _machine("arm64")),
+    Line(re.compile(r" \(arch/s390/[\w./-]+:\d+"), _machine("s390x")),
+    Line(re.compile(r" \(arch/loongarch/[\w./-]+:\d+"), _machine("loongarch64")),
+    Line(
+        re.compile(r"\[<f{6}(?:ff|e0)[0-9a-f]{8}>\] (?:dump_backtrace|walk_stackframe|do_trap_ecall_u)\+0x"),
+        _machine("riscv64"),
+    ),
+    Line(re.compile(r"\bHardware name: \w+ \d{4} \w+ .*?\((?:LPAR|z/VM|KVM)|\b__s390x_sys_\w+\+0x"), _machine("s390x")),
+    Line(re.compile(r"\[c[0-9a-f]{15}\] (?=[\w.]+\+0x)"), _machine("ppc64")),
+    Line(
+        re.compile(r"\[<9000[0-9a-f]{12}>\]|\bera == [0-9a-f]{16}, ra == |\bpc [0-9a-f]{16} ra [0-9a-f]{16} tp "),
+        _machine("loongarch64"),
+    ),
 )
 """What of a kernel log says which kernel wrote it."""
 
 
+_NAMES_KERNEL = re.compile(r"\bComm: |\bLinux version\b")
+
+
 def read_log(clues: Clues, text: str) -> None:
-    """Gather what the lines say."""
-    for number, line in enumerate(text.splitlines(), start=1):
+    """Gather what the lines say, without what mails and terminals put around them."""
+    from pmdswp.explain.lines import lines_of  # noqa: PLC0415  # explain itself asks LINES
+
+    lines = lines_of(text)
+    for at, line in enumerate(lines):
+        said = line.text
+        if _NAMES_KERNEL.search(said) and not any(one.use is _release and one.pattern.search(said) for one in LINES):
+            # a mail program may have broken the line before the release
+            said += "".join(f" {after.text}" for after in lines[at + 1 : at + 2] if not after.is_record)
         for one in LINES:
-            match = one.pattern.search(line)
+            match = one.pattern.search(said)
             if match is not None:
-                one.use(clues, match, f"line {number}")
+                one.use(clues, match, f"line {line.number}")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from pmdswp import releases
+from pmdswp.config import Value
 from pmdswp.errors import IdentifyError, brief
 from pmdswp.identify.evidence import Clues
 from pmdswp.softleaf import NR_SWAP_TYPES
@@ -30,7 +31,7 @@ SIGNS: Mapping[str, tuple[str, ...]] = {
     "arm64": ("NUMBER(kimage_voffset)", "NUMBER(TCR_EL1_T1SZ)"),
     "riscv64": ("NUMBER(phys_ram_base)", "NUMBER(va_kernel_pa_offset)", "NUMBER(KERNEL_LINK_ADDR)"),
     "s390x": ("SAMODE31", "SYMBOL(lowcore_ptr)"),
-    "ppc64": ("SYMBOL(cur_cpu_spec)", "SYMBOL(mmu_psize_defs)", "OFFSET(mmu_psize_def.shift)"),
+    "ppc64": ("SYMBOL(cur_cpu_spec)", "SYMBOL(mmu_psize_defs)", "OFFSET(mmu_psize_def.shift)", "NUMBER(RADIX_MMU)"),
 }
 """Entries that the kernel of one architecture alone writes."""
 
@@ -100,11 +101,12 @@ def _number(text: str) -> int:
         raise IdentifyError(f"{brief(text)} in VMCOREINFO is not a number") from None
 
 
-RUN_TIME: tuple[tuple[str, str, str, Callable[[int], int | bool]], ...] = (
+RUN_TIME: tuple[tuple[str, str, str, Callable[[int], Value]], ...] = (
     ("x86_64", "pgtable_l5_enabled", "la57", bool),
     # VA_BITS of arm64 is that of the build: the kernel may run with fewer
     ("arm64", "TCR_EL1_T1SZ", "va_bits", lambda number: 64 - number),
     ("riscv64", "VA_BITS", "va_bits", int),
+    ("ppc64", "RADIX_MMU", "mmu", lambda number: "radix" if number else "hash"),
 )
 """Architecture and NUMBER() -> the option, and its value."""
 

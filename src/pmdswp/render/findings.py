@@ -50,6 +50,8 @@ def finding_record(found: Finding) -> Json:
         record["address"] = _hex(reading.address)
         record["bytes"] = arch.level(reading.level).to_bytes(reading.raw).hex()
         record["stray_bits"] = hex(stray_bits(arch, reading))
+    if found.what == "swp_entry":
+        record.update(pte=None, pmd=None, bytes=None)
     if isinstance(reading, SwpEntry):
         record["pte"] = None if reading.pte is None else hexadecimal(reading.pte)
         record["pmd"] = None if reading.pmd is None else hexadecimal(reading.pmd)
