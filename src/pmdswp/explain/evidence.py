@@ -91,7 +91,7 @@ _OTHER_LINES: tuple[tuple[re.Pattern[str], str], ...] = (
 
 _RELEASE = re.compile(
     r"^\s*RELEASE: (\d\S+)|\bKernel: (\d+\.\d+\S*) on an? |^Linux \S+ (\d+\.\d+\S*) #"
-    r"|\bLinux version (\d\S+)|\bComm: .*?\b(?:Not t|T)ainted\b.*?\s(\d+\.\d+\S*) #"
+    r"|\bLinux version (\d\S+)|\bComm: .*?\b(?:Not t|T)ainted\b.*?\s(\d+\.\d+\S*)(?: #|\s*$)"
 )
 _MACHINE = re.compile(
     r"^\s*MACHINE: (\w+)|\bKernel: \d+\.\d+\S* on an? (\w+)|^Linux \S+ \d+\.\d+\S* #.*\s(\w+)(?: GNU/Linux)?$"
