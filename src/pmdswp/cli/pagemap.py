@@ -19,6 +19,9 @@ __all__ = ["add_arguments", "run"]
 
 ALL = "all"
 
+_LONGEST = 20
+"""Digits of a number of a process; the kernel's own limit has 7, and Python refuses to read thousands."""
+
 
 def add_arguments(parser: Parser) -> None:
     """The process, and how much to say."""
@@ -49,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
 def _pid(text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise UnsupportedError(f"{excerpt(text)} is not a process: a number, or {ALL}")
+    if len(text) > _LONGEST:
+        raise UnsupportedError(f"no process {excerpt(text)}")
     return int(text)
 
 
