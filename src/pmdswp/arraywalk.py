@@ -83,7 +83,7 @@ def tables(arch: Arch, read: Read, root: int, start: int = 0, stop: int | None =
     `words` has empty ones; or for a table that was gone through `MOST_VISITS` times already. `root` and errors are
     those of `pmdswp.walk.lookup`.
     """
-    address, levels = root_table(arch, read, root)
+    address, levels, read = root_table(arch, read, root)
     visits: Counter[int] = Counter()
     for base, wanted in halves(arch, levels, start, stop):
         if wanted:

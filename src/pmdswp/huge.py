@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pmdswp.errors import DecodeError, JoinError
+from pmdswp.errors import DecodeError, JoinError, brief
 from pmdswp.softleaf import FLAGS, Entry, SoftLeaf, State
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def join_ptes(arch: Arch, ptes: Iterable[int]) -> int:
     architecture ignores are dropped. `DecodeError` for a word beyond 64 bits.
     """
     if not isinstance(ptes, Iterable):
-        raise DecodeError(f"{ptes!r} is not a run of PTEs")
+        raise DecodeError(f"{brief(ptes)} is not a run of PTEs")
     entries = [arch.decode_pte(pte) for pte in ptes]
     if len(entries) != arch.hpage_pmd_nr:
         raise JoinError(None, f"{len(entries)} PTEs, but one PMD stands for {arch.hpage_pmd_nr}")

@@ -13,11 +13,12 @@ Documentation/admin-guide/mm/pagemap.rst.
 from __future__ import annotations
 
 import enum
+import operator
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from pmdswp.errors import DecodeError, EncodeError
+from pmdswp.errors import DecodeError, EncodeError, brief, brief_hex
 from pmdswp.layout import Field, Layout, WordLayout, check_word, flag, value, zero
 from pmdswp.softleaf import MAX_SWAPFILES_SHIFT, SoftLeaf, SoftLeafType, State
 
@@ -127,14 +128,22 @@ def encode(*, pfn: int | None = None, leaf: SoftLeaf | None = None, flags: tuple
     word = {State.PRESENT: layout.flags["present"], State.SOFTLEAF: layout.flags["swap"]}.get(state, 0)
     for name in flags:
         if name not in FLAGS:
-            raise EncodeError(f"flag {name!r}; allowed: {', '.join(FLAGS)}")
+            raise EncodeError(f"flag {brief(name)}; allowed: {', '.join(FLAGS)}")
         word |= layout.flags[name]
     parts = [] if leaf is None else [(_TYPE, leaf.swp_type), (_OFFSET, leaf.offset)]
     for field, number in parts if pfn is None else [(_PFN, pfn)]:
-        if not 0 <= number <= field.max:
-            raise EncodeError(f"{field.name} {number:#x} is not within 0..{field.max:#x}")
-        word |= field.put(number)
+        word |= field.put(_within(field, number))
     return word
+
+
+def _within(field: Field, number: object) -> int:
+    try:
+        index = operator.index(number)  # type: ignore[arg-type]
+    except TypeError:
+        raise EncodeError(f"{field.name} {brief(number)} is not an integer within 0..{field.max:#x}") from None
+    if not 0 <= index <= field.max:
+        raise EncodeError(f"{field.name} {brief_hex(index)} is not within 0..{field.max:#x}")
+    return index
 
 
 def kind(arch: Arch, word: Pagemap) -> SoftLeafType:

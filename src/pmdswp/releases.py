@@ -180,7 +180,7 @@ _NAME = re.compile(
         (?:\.\d+)*                         # as in WSL's 5.15.153.1
         (?:[-~]?rc(?P<candidate>\d+))?
         (?P<rest>(?:[-+~_.].*)?)""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 _GIT_DESCRIBE = re.compile(r"-\d+-g[0-9a-f]{7,}")
 _ABI = re.compile(r"-\d")

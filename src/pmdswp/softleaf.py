@@ -246,7 +246,9 @@ class Entry(_Decoded):
     def __repr__(self) -> str:
         shown = [f"level={self.level!r}", f"raw={self.raw:#018x}"]
         shown += (f"{name}={value!r}" for name, value in zip(self._fields[2:], self[2:], strict=True))
-        shown += (f"{name}={_shown(name, value)}" for name, value in vars(self).items() if value)
+        shown += (
+            f"{name}={_shown(name, value)}" for name, value in vars(self).items() if value != getattr(Entry, name)
+        )
         return f"Entry({', '.join(shown)})"
 
 

@@ -25,11 +25,10 @@ pte 0x4008 SOFTLEAF SWAP
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 from pmdswp.arch import Arch, Level
-from pmdswp.checks import check_arch
+from pmdswp.checks import check_arch, check_count
 from pmdswp.errors import DecodeError, PmdSwpError, UnsupportedError
 from pmdswp.formula import MASK64
 from pmdswp.layout import check_word
@@ -84,10 +83,11 @@ def lookup(arch: Arch, read: Read, root: int, va: int) -> list[Step]:
     """All steps from the root table, at that physical address, to the entry that decides about the address `va`.
 
     The last is the first entry that points to no table, or a table that could not be read. On s390x `root` may be the
-    ASCE; otherwise the first entry of the root table tells its level, as it tells the kernel. `UnsupportedError` for
-    the hash MMU of ppc64, which walks no tables, and for an address that is not canonical.
+    ASCE; otherwise the first entry of the root table tells its level, as it tells the kernel, and where that entry
+    cannot be read nothing of the table is. `UnsupportedError` for the hash MMU of ppc64, which walks no tables, for an
+    address that is not canonical, and on s390x for one behind those that the root table has a place for.
     """
-    address, tables = root_table(arch, read, root)
+    address, tables, read = root_table(arch, read, root)
     _check_address(arch, tables, va)
     steps: list[Step] = []
     for level in tables:
@@ -112,7 +112,7 @@ def walk(arch: Arch, read: Read, root: int, start: int = 0, stop: int | None = N
     the tables have a place for. A table that cannot be read is told of in a step of its own, and the walk goes on
     behind it. `root` and errors are those of `lookup`.
     """
-    address, tables = root_table(arch, read, root)
+    address, tables, read = root_table(arch, read, root)
     for base, wanted in halves(arch, tables, start, stop):
         yield from _walk(tables, read, address, base, wanted)
 
@@ -123,6 +123,8 @@ def halves(arch: Arch, tables: Sequence[Level], start: int, stop: int | None) ->
     There are two parts where addresses are sign-extended: the upper half of the table is for those at the end of all.
     """
     _check_address(arch, tables, start)
+    if stop is not None:
+        stop = check_count("stop", stop, MASK64 + 2)
     top = 1 << tables[0].shift + tables[0].index_bits
     if not arch.architecture.sign_extends:
         base = start // top * top
@@ -184,21 +186,31 @@ def read_whole(read: Read, physical: int, size: int) -> bytes:
     return data
 
 
-def root_table(arch: Arch, read: Read, root: int) -> tuple[int, tuple[Level, ...]]:
-    """The address of the root table, and the levels from there down. `root` and errors are those of `lookup`."""
+def _unreadable(physical: int, _size: int) -> bytes:
+    raise ReadError(hex(physical))
+
+
+def root_table(arch: Arch, read: Read, root: int) -> tuple[int, tuple[Level, ...], Read]:
+    """The address of the root table, the levels from there down, and what reads them.
+
+    `root` and errors are those of `lookup`.
+    """
     architecture = check_arch(arch).architecture
     if architecture.has_no_tree(arch.config):
         raise UnsupportedError(f"{arch!r} walks no tables: the hash MMU finds pages in a hash table")
     root = check_word(root, DecodeError, "root")
     if architecture.root is None:
-        return root, arch.tables
+        return root, arch.tables, read
     address, name = architecture.root(root)
     if name is None:
         level = arch.tables[0]
-        with suppress(*UNREADABLE):
+        try:
             _, name = architecture.root(level.from_bytes(read_whole(read, address, level.entry_size)))
+        except UNREADABLE:
+            # of entries whose level nothing tells, every answer would be a guess
+            return address, arch.tables, _unreadable
     names = [level.name for level in arch.tables]
-    return address, arch.tables[names.index(name or names[0]) :]
+    return address, arch.tables[names.index(name or names[0]) :], read
 
 
 def _check_address(arch: Arch, tables: Sequence[Level], va: int) -> None:
@@ -206,3 +218,8 @@ def _check_address(arch: Arch, tables: Sequence[Level], va: int) -> None:
     top = tables[0].shift + tables[0].index_bits
     if arch.architecture.sign_extends and va >> top - 1 not in (0, MASK64 >> top - 1):
         raise UnsupportedError(f"address {va:#x} is not canonical: bits 63 to {top - 1} are not all the same")
+    if arch.architecture.root is not None and va >> top:
+        raise UnsupportedError(
+            f"address {va:#x} is behind the tables: their root is of level {tables[0].name!r}, "
+            f"which has places for 0..{(1 << top) - 1:#x}"
+        )

@@ -63,6 +63,35 @@ def test_a_number_beyond_64_bits_is_reported() -> None:
     assert [unread.why for unread in said.unread] == ["99999999999999999999 is not within 64 bits"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BUG: Bad page map in process x  pte:12345678901234567 pmd:67",
+        "PGD 67 P4D 67 PUD 67 PMD 12345678901234567",
+        "mm/pgtable-generic.c:50: bad pmd 00000000af22fc02(12345678901234567)",
+        "Bad swap file entry 12345678901234567",
+    ],
+)
+def test_a_value_of_too_many_digits_is_not_passed_over_beside_others(text: str) -> None:
+    said = explain(text, "x86_64", "6.12")
+    assert [unread.why for unread in said.unread] == ["12345678901234567 is not within 64 bits"]
+    assert all(found.raw == 0x67 for found in said.findings)
+    [long] = explain(f"pte:{'f' * 5000}", "x86_64", "6.12").unread
+    assert len(long.why) < 300
+
+
+def test_the_address_of_a_bad_entry_is_not_taken_for_its_value() -> None:
+    said = explain("mm/pgtable-generic.c:50: bad pmd 00000000af22fc02(????)", "x86_64", "6.12")
+    assert not said.findings
+    assert [unread.line for unread in said.unread] == [1]
+
+
+@pytest.mark.parametrize("line", ["Comm: x Not tainted 6.3.5", "Comm: x Tainted: G        W  OE      6.3.5  "])
+def test_a_kernel_is_told_by_a_line_that_ends_with_its_name(line: str) -> None:
+    [found] = findings(f"pte:67\nCPU: 3 PID: 4711 {line}", "x86_64")
+    assert (found.kernel, found.doubts) == ("6.3", ())
+
+
 def test_an_entry_that_is_none_and_a_word_that_is_not_empty() -> None:
     # only the exclusive flag
     [found] = findings("pte:4", "arm64", "6.12")

@@ -491,3 +491,16 @@ def test_commands_take_a_kernel_like_that_of_a_file(tmp_path: Path, capsys: pyte
     assert "is of x86_64, and not of arm64" in capsys.readouterr().err
     assert main(["layout", "x86_64", "riscv64", "--like", path]) == 2
     assert main(["layout", "--all", "--like", path]) == 2
+
+
+def test_a_line_of_a_log_that_ends_with_the_kernels_name_tells_it() -> None:
+    found = identify.from_log("CPU: 0 PID: 1 Comm: a Not tainted 6.6.30\nRIP: 0010:x\n")
+    assert found.arch == pmdswp.get("x86_64", kernel="6.6")
+
+
+@pytest.mark.parametrize(
+    "line", ["swapper pgtable: {}k pages, 48-bit VAs", "pgtable: 4K pagesize, {}-bit VAs", "PAGE_SIZE={}K MMU=Radix"]
+)
+def test_a_number_in_a_log_that_no_kernel_prints_says_nothing(line: str) -> None:
+    found = identify.from_log(f"Linux version 6.12.1 (x)\n{line.format('9' * 5000)}\nRIP: 0010:x\n")
+    assert found.arch == pmdswp.get("x86_64", kernel="6.12")

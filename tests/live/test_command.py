@@ -205,6 +205,15 @@ def test_what_is_no_process_is_refused(capsys: pytest.CaptureFixture[str], pid: 
 
 
 @pytest.mark.usefixtures("proc")
+@pytest.mark.parametrize("digits", [20, 21, 5000])
+def test_there_is_no_process_of_a_number_that_no_kernel_has(capsys: pytest.CaptureFixture[str], digits: int) -> None:
+    assert main(["pagemap", "9" * digits]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("pmdswp: no process ")
+    assert len(said) < 200
+
+
+@pytest.mark.usefixtures("proc")
 def test_options_win_over_what_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pagemap", "7", "--kernel", "6.1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

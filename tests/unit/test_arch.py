@@ -8,7 +8,18 @@ from collections.abc import Callable
 import pytest
 
 import pmdswp
-from pmdswp import Arch, EncodeError, Entry, Field, FieldKind, SoftLeaf, SoftLeafType, State, UnsupportedError
+from pmdswp import (
+    Arch,
+    DecodeError,
+    EncodeError,
+    Entry,
+    Field,
+    FieldKind,
+    SoftLeaf,
+    SoftLeafType,
+    State,
+    UnsupportedError,
+)
 from pmdswp.arch import Level, configurations
 from pmdswp.config import Options, show
 from pmdswp.softleaf import FLAGS, MARKER_BITS
@@ -175,6 +186,22 @@ def test_an_entry_shows_its_word_and_every_field_by_name() -> None:
         "leaf=SoftLeaf(swp_type=3, offset=0x7), kind=<SoftLeafType.SWAP: 1>, "
         "exclusive=False, soft_dirty=False, uffd=True)"
     )
+
+
+def test_an_entry_shows_what_follows_from_it_frame_0_too() -> None:
+    arch = pmdswp.get("arm64")
+    assert repr(arch.decode_pte(arch.pte.make(0))).endswith("uffd=False, pfn=0x0, address=0x0)")
+    assert repr(arch.decode_pte(arch.encode_pte(arch.numbering.numbers(SoftLeafType.MIGRATION_READ)[0], 0))).endswith(
+        "uffd=False, pfn=0x0)"
+    )
+
+
+def test_a_long_leaf_is_shown_in_part_where_it_is_refused() -> None:
+    arch = pmdswp.get("x86_64")
+    for ask in (arch.softleaf_pfn, arch.softleaf_young, arch.softleaf_markers):
+        with pytest.raises(DecodeError) as caught:
+            ask(SoftLeaf(0, 1 << 99999))
+        assert len(str(caught.value)) < 500
 
 
 def test_a_kind_given_for_a_type_number_is_refused_with_a_hint() -> None:

@@ -275,6 +275,15 @@ def test_encode_sets_the_flags_asked_for_and_no_soft_dirty_configures_the_kernel
     assert "no such bit in a swap PMD; allowed: exclusive, uffd" in run.err
 
 
+@pytest.mark.parametrize("number", ["010", "-010", "08", "0o9", "1e3", ""])
+def test_a_number_that_can_be_read_in_two_ways_or_none_is_refused(run: Run, number: str) -> None:
+    for arguments in ((number, "1"), ("1", number)):
+        assert run("encode", "x86_64", "--", *arguments) == 2
+        assert run.err.count("\n") == 1
+        assert "is not" in run.err
+    assert run("encode", "x86_64", "00", "0x010") == 0
+
+
 def test_every_option_of_get_is_an_option_of_the_command(run: Run) -> None:
     options = {
         "x86_64": ("--kernel", "7.3", "--la57", "--no-uffd", "--no-soft-dirty", "--no-memory-failure"),

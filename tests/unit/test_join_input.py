@@ -13,6 +13,9 @@ from pmdswp import DecodeError
 def test_what_is_no_run_at_all_is_named() -> None:
     with pytest.raises(DecodeError, match="5 is not a run of PTEs"):
         pmdswp.get("arm64").join_ptes(5)  # type: ignore[arg-type]
+    # more digits than Python makes
+    with pytest.raises(DecodeError, match=r"0x80+\.\.\. is not a run of PTEs"):
+        pmdswp.get("arm64").join_ptes(1 << 99999)  # type: ignore[arg-type]
 
 
 def test_any_iterable_of_words_is_a_run() -> None:

@@ -72,6 +72,15 @@ def test_what_does_not_fit_is_refused() -> None:
         pagemap.encode(flags=("dirty",))
     with pytest.raises(EncodeError, match="not both"):
         pagemap.encode(pfn=1, leaf=SoftLeaf(0, 1))
+    with pytest.raises(EncodeError, match=r"pfn '1' is not an integer within 0\.\.0x7fffffffffffff$"):
+        pagemap.encode(pfn="1")  # type: ignore[arg-type]
+
+
+def test_a_refusal_shows_a_long_value_in_part() -> None:
+    for bad in ({"pfn": 1 << 99999}, {"leaf": SoftLeaf(0, 1 << 99999)}, {"flags": ("x" * 99999,)}):
+        with pytest.raises(EncodeError) as caught:
+            pagemap.encode(**bad)
+        assert len(str(caught.value)) < 400
 
 
 def test_categories_and_page_flags_have_the_kernels_names() -> None:

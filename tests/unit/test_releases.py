@@ -150,7 +150,21 @@ def test_a_command_says_it_once_on_standard_error(capsys: pytest.CaptureFixture[
 
 # --- what is refused ----------------------------------------------------------------------------------------
 
-NO_NAMES = ["6.12 ", " 6.12", "6", "", "linux", "6.x", "6..12", "6.12\n", "6.12.1 x", "-6.12", "6.12é", "1" * 300]
+NO_NAMES = [
+    "6.12 ",
+    " 6.12",
+    "6",
+    "",
+    "linux",
+    "6.x",
+    "6..12",
+    "6.12\n",
+    "6.12.1 x",
+    "-6.12",
+    "6.12é",
+    "\uff16.12",
+    "1" * 300,
+]
 
 
 @pytest.mark.parametrize("kernel", [*NO_NAMES, 6.12, 6, ("6.12",), None])

@@ -204,6 +204,47 @@ def test_an_asce_or_the_root_table_itself_says_where_tables_of_s390x_begin() -> 
             assert steps[-1].word == arch.encode_pte(1, 7)
 
 
+def test_of_a_root_table_whose_level_nothing_tells_no_entry_is_read() -> None:
+    arch = pmdswp.get("s390x")
+    memory = Memory(arch, 3)
+    page = 0x1000
+    va = page // arch.entry_size << memory.tables[0].shift
+    memory.put(va, arch.encode_pte(1, 7))
+
+    def read(physical: int, size: int) -> bytes:
+        # of the root table the first page is not in the dump
+        if memory.root <= physical < memory.root + page:
+            raise ReadError(hex(physical))
+        return memory.read(physical, size)
+
+    [step] = lookup(arch, read, memory.root, va)
+    assert (step.entry_address, step.word, step.entry) == (memory.root, None, None)
+    assert all(step.entry is None for step in walk(arch, read, memory.root))
+    asce = ASCE.put_address(memory.root) | 1 << 2 | 3
+    assert lookup(arch, read, asce, va)[-1].word == arch.encode_pte(1, 7)
+
+
+def test_an_address_behind_what_the_root_of_s390x_has_places_for_is_refused() -> None:
+    arch = pmdswp.get("s390x")
+    memory = Memory(arch, 3)
+    memory.put(0x5000, arch.encode_pte(1, 7))
+    end = 1 << 42
+    assert lookup(arch, memory.read, memory.root, end - 1)[-1].level == "pud"
+    for root in (memory.root, ASCE.put_address(memory.root) | 1 << 2 | 3):
+        with pytest.raises(UnsupportedError, match=r"0x40000005000 is behind the tables.* 'pud'.* 0\.\.0x3ffffffffff$"):
+            lookup(arch, memory.read, root, end + 0x5000)
+        with pytest.raises(UnsupportedError, match="is behind the tables"):
+            next(walk(arch, memory.read, root, end))
+    whole = Memory(arch)
+    assert lookup(arch, whole.read, whole.root, MASK64)[-1].level == "pgd"
+
+
+@pytest.mark.parametrize("stop", [-1, (1 << 64) + 1, "0x1000"])
+def test_the_end_of_a_walk_is_an_address(stop: object) -> None:
+    with pytest.raises(DecodeError, match=r"stop .* is not"):
+        next(walk(ARCHES[0], zeros, 0, 0, stop))  # type: ignore[arg-type]
+
+
 def zeros(_physical: int, size: int) -> bytes:
     return bytes(size)
 

@@ -371,7 +371,7 @@ class Arch(PresentHelpers):
 
     def _require(self, leaf: SoftLeaf, what: str, *, has_it: bool) -> None:
         if not has_it:
-            raise DecodeError(f"{leaf!r} is of kind {self.softleaf_type(leaf).name} on {self!r}; {what}")
+            raise DecodeError(f"{brief(leaf)} is of kind {self.softleaf_type(leaf).name} on {self!r}; {what}")
 
     def _young_dirty(self, leaf: SoftLeaf) -> int:
         kind = self.softleaf_type(leaf)

@@ -16,7 +16,7 @@ from pmdswp.words import excerpt
 
 __all__ = ["add_arguments", "run"]
 
-_NUMBER = re.compile(r"-?(0x[0-9a-f]+|0b[01]+|0o?[0-7]+|0|[1-9][0-9]*)", re.IGNORECASE | re.ASCII)
+_NUMBER = re.compile(r"-?(0x[0-9a-f]+|0b[01]+|0o[0-7]+|0+|[1-9][0-9]*)", re.IGNORECASE | re.ASCII)
 _LONGEST = 70
 """Characters: 64 bits in binary, and what is before them."""
 
@@ -65,7 +65,9 @@ def _type_number(arch: Arch, text: str) -> int:
 
 def _number(text: str, what: str) -> int:
     if not _NUMBER.fullmatch(text):
-        raise EncodeError(f"{what} {excerpt(text)} is not a number: decimal digits, or 0x and hex digits")
+        raise EncodeError(
+            f"{what} {excerpt(text)} is not a number: decimal digits without a leading 0, or 0x and hex digits"
+        )
     if len(text) > _LONGEST:
         raise EncodeError(f"{what} {excerpt(text)} is not within 64 bits")
     return int(text, 0)

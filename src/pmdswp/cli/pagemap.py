@@ -21,6 +21,9 @@ ALL = "all"
 SELF = "self"
 """This one, as in /proc."""
 
+_LONGEST = 20
+"""Digits of a number of a process; the kernel's own limit has 7, and Python refuses to read thousands."""
+
 
 def add_arguments(parser: Parser) -> None:
     """The process, and how much to say."""
@@ -53,6 +56,8 @@ def _pid(text: str) -> int:
         return os.getpid()
     if not (text.isascii() and text.isdecimal()):
         raise UnsupportedError(f"{excerpt(text)} is not a process: a number, {SELF} or {ALL}")
+    if len(text) > _LONGEST:
+        raise UnsupportedError(f"no process {excerpt(text)}")
     return int(text)
 
 

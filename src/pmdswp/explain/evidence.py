@@ -13,7 +13,7 @@ from pmdswp.config import Value
 from pmdswp.errors import PmdSwpError
 from pmdswp.explain.lines import Line
 from pmdswp.identify.evidence import Clues
-from pmdswp.identify.log import LINES
+from pmdswp.identify.log import LINES, RELEASE
 from pmdswp.identify.vmcoreinfo import machine_of_release
 
 __all__ = ["Evidence", "Fact", "evidence_of", "is_narrow"]
@@ -89,10 +89,7 @@ _OTHER_LINES: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 """Lines that kernels of one architecture alone print, beside those of `pmdswp.identify`."""
 
-_RELEASE = re.compile(
-    r"^\s*RELEASE: (\d\S+)|\bKernel: (\d+\.\d+\S*) on an? |^Linux \S+ (\d+\.\d+\S*) #"
-    r"|\bLinux version (\d\S+)|\bComm: .*?\b(?:Not t|T)ainted\b.*?\s(\d+\.\d+\S*) #"
-)
+_RELEASE = re.compile(rf"^\s*RELEASE: (\d\S+)|\bKernel: (\d+\.\d+\S*) on an? |^Linux \S+ (\d+\.\d+\S*) #|{RELEASE}")
 _MACHINE = re.compile(
     r"^\s*MACHINE: (\w+)|\bKernel: \d+\.\d+\S* on an? (\w+)|^Linux \S+ \d+\.\d+\S* #.*\s(\w+)(?: GNU/Linux)?$"
 )

@@ -60,9 +60,12 @@ class Recogniser(NamedTuple):
     is_last: bool = False
 
 
-_H = r"(?:0[xX])?[0-9a-fA-F]{1,16}(?!\w)"
-"""Hex as people and debuggers write it; kernels print no 0x, and lower case, of at least 8 digits (%08lx) or 16."""
-_K = r"[0-9a-f]{1,16}(?!\w)"
+_H = r"(?:0[xX])?[0-9a-fA-F]+(?!\w)"
+"""Hex as people and debuggers write it; kernels print no 0x, and lower case, of at least 8 digits (%08lx) or 16.
+
+More digits than a word has are found too, so that they can be complained of.
+"""
+_K = r"[0-9a-f]+(?!\w)"
 """Hex as kernels print it."""
 _LEVEL = r"(?P<level>pte|pmd|pud|p4d|pgd)"
 
@@ -82,7 +85,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     ),
     Recogniser(
         "bad entry of a table",
-        _search(rf"\bbad\s+{_LEVEL}\s+(?:(?:\(\w+\)|(?:0x)?[0-9a-f]+)\s*\(\s*)?(?P<value>{_K})"),
+        _search(rf"\bbad\s+{_LEVEL}\s+(?:(?:\(\w+\)|(?:0x)?[0-9a-f]+)\s*\(\s*)?(?P<value>{_K})(?!\s*\()"),
         ("bad p",),
         "mm/pgtable-generic.c:50: bad pmd 00000000af22fc02(dffffffe71fbfe02)",
         prints="any kernel: pmd_clear_bad and its like; the value is in the parentheses, where there are some",

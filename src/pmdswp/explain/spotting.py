@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from pmdswp.arch import Arch
-from pmdswp.errors import DecodeError
+from pmdswp.errors import DecodeError, cut
 from pmdswp.explain.lines import LONGEST_LINE, Line
 from pmdswp.explain.recognisers import WHATS, Recogniser
 from pmdswp.formula import MASK64
@@ -176,7 +176,7 @@ class _Spotter:
             raw = int(value, 16 if is_hex else 10)
             if raw > MASK64:
                 number = self._lines[at + index].number
-                yield Unread(number, _cut(self._lines[at + index].text, start), f"{value} is not within 64 bits")
+                yield Unread(number, _cut(self._lines[at + index].text, start), f"{cut(value)} is not within 64 bits")
                 continue
             taken.append(span)
             if one.name == _VTOP:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pmdswp.identify.evidence import Clues
 from pmdswp.identify.vmcoreinfo import read_release
 
-__all__ = ["LINES", "Line", "read_log"]
+__all__ = ["LINES", "RELEASE", "Line", "read_log"]
 
 _LA57 = 1 << 12
 """The bit of CR4."""
@@ -27,7 +27,7 @@ def _machine(name: str) -> Callable[[Clues, re.Match[str], str], None]:
 
 
 def _release(clues: Clues, match: re.Match[str], where: str) -> None:
-    read_release(clues, match[1], where)
+    read_release(clues, match[1] or match[2], where)
 
 
 def _pages(clues: Clues, match: re.Match[str], where: str) -> None:
@@ -49,11 +49,13 @@ def _pti(clues: Clues, match: re.Match[str], where: str) -> None:
     clues.tell("pti", value=True, why=f"{where}: {match[0].strip()}")
 
 
+RELEASE = r"\bLinux version (\d\S+)|\bComm: .*?\b(?:Not t|T)ainted\b.*?\s(\d+\.\d+\S*)(?: #|\s*$)"
+"""What a kernel says its name in, as the first of these groups that is there."""
+
 LINES = (
-    Line(re.compile(r"\bLinux version (\d\S+)"), _release),
-    Line(re.compile(r"\bComm: .*?\b(?:Not t|T)ainted\b.*?\s(\d+\.\d+\S*) #"), _release),
-    Line(re.compile(r"\b(?:swapper )?pgtable: (\d+)([kK] page(?:s|size)), (\d+)-bit VAs"), _pages),
-    Line(re.compile(r"\bPAGE_SIZE=(\d+)K MMU=(Radix|Hash)\b"), _ppc),
+    Line(re.compile(RELEASE), _release),
+    Line(re.compile(r"\b(?:swapper )?pgtable: (\d{1,4})([kK] page(?:s|size)), (\d{1,4})-bit VAs"), _pages),
+    Line(re.compile(r"\bPAGE_SIZE=(\d{1,4})K MMU=(Radix|Hash)\b"), _ppc),
     Line(re.compile(r"\bCR4: ([0-9a-f]{16})\b"), _cr4),
     Line(re.compile(r"\bSMP (?:DEBUG_PAGEALLOC |KASAN )*PTI\b"), _pti),
     Line(re.compile(r"\b(?:EIP: |EAX: [0-9a-f]{8}\b)"), _machine("i386")),
