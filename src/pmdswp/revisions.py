@@ -7,6 +7,7 @@ is a `Change` that names the release and the commit that made it; other modules 
 from __future__ import annotations
 
 import enum
+from functools import cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -958,6 +959,7 @@ def releases_of(arch: str | None = None) -> tuple[str, ...]:
     return RELEASES[AGES[FIRST_RELEASES.get(arch or "", RELEASES[0])] :]
 
 
+@cache
 def revisions(arch: str | None = None, *, present: bool = False) -> tuple[Revision, ...]:
     """The runs of releases that agree on the architecture of that name, or on all architectures; oldest first.
 

@@ -11,7 +11,7 @@ import pytest
 
 from pmdswp.explain import RECOGNISERS
 from pmdswp.explain.lines import AROUND, lines_of
-from pmdswp.render.decoder import decoder_data
+from pmdswp.render.decoder import text_data
 
 LINES = [
     *(one.example for one in RECOGNISERS),
@@ -33,7 +33,7 @@ console.log(JSON.stringify({
 
 
 def texts() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(json.dumps(decoder_data("x86_64")))["texts"]
+    found: dict[str, Any] = json.loads(json.dumps(text_data()))
     return found
 
 

@@ -160,6 +160,6 @@ def configurations(*names: str, numbers: bool = True) -> Iterator[Arch]:
             yield get_with(name, option_set)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=2048)
 def _make(config: Config) -> Arch:
     return make(ARCHITECTURES[config.arch], config)

@@ -33,7 +33,7 @@ from pmdswp.render.tables import PREDICATES
 from pmdswp.revisions import KERNELS, Revision, releases_of, revisions
 from pmdswp.softleaf import FLAGS, FORMS, LEVELS, NR_SWAP_TYPES, SWP_TYPE_SHIFT, SoftLeaf, SoftLeafType, State
 
-__all__ = ["decoder_data", "page"]
+__all__ = ["decoder_data", "page", "text_data"]
 
 _STATES = {
     State.NONE: "The slot is empty.",
@@ -349,13 +349,13 @@ def decoder_data(*names: str) -> Json:
             }
             for kind in SoftLeafType
         },
-        "texts": _text_data(),
+        "texts": text_data(),
         "arches": arches,
         **{name: pool.values for name, pool in vars(pools).items() if isinstance(pool, _Pool)},
     }
 
 
-def _text_data() -> Json:
+def text_data() -> Json:
     """How a log is read: what is around its lines, and the recognisers of `pmdswp.explain`, for JavaScript."""
     levels: dict[str, str] = {level: level for level in LEVELS}
     return {
