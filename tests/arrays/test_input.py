@@ -151,7 +151,7 @@ def test_masked_arrays_are_refused(name: str) -> None:
     words = PTES if name == "join" else WORDS
     error = EncodeError if name == "encode" else DecodeError
     for masked in (np.ma.array(words), np.ma.masked_equal(words, words.flat[0]), np.ma.masked):
-        with pytest.raises(error, match=r"^(words|values|pmds|ptes|offset): a masked array has places without a value$"):
+        with pytest.raises(error, match=r"^\w+: a masked array has places without a value$"):
             FUNCTIONS[name](ARCH, masked)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby, pairwise
 
 from pmdswp.arch import ARCHITECTURES, Arch, Level, find
@@ -88,7 +89,12 @@ def revision_table(names: Sequence[str]) -> Table:
     return Table(("Architecture", "Kernels", "What", "Before", "After"), tuple(rows))
 
 
-def _differences(before: Arch, after: Arch) -> Iterator[tuple[str, str, str]]:
+@lru_cache(maxsize=256)
+def _differences(before: Arch, after: Arch) -> tuple[tuple[str, str, str], ...]:
+    return tuple(_compared(before, after))
+
+
+def _compared(before: Arch, after: Arch) -> Iterator[tuple[str, str, str]]:
     known = {level.name: level for level in before.tables}
     levels = [(known[level.name], level) for level in reversed(after.tables) if level.name in known]
     for level_before, level_after in levels[:2]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import groupby
 
 from pmdswp.layout import WORD_BITS, Field, FieldKind, WordLayout
@@ -83,7 +84,8 @@ def commits(change: Change) -> str:
 
 def differences(one: WordLayout, other: WordLayout) -> Iterator[tuple[str, str, str]]:
     """The bits in which two layouts differ, from bit 63 down, and what they mean in each."""
-    numbers = [bit for bit in reversed(range(WORD_BITS)) if _role(one, bit) != _role(other, bit)]
+    roles, others = _roles(one), _roles(other)
+    numbers = [bit for bit in reversed(range(WORD_BITS)) if roles[bit] != others[bit]]
     for (mine, theirs, _), run in groupby(
         enumerate(numbers), key=lambda pair: (_meaning(one, pair[1]), _meaning(other, pair[1]), sum(pair))
     ):
@@ -96,9 +98,14 @@ def _field_at(layout: WordLayout, bit: int) -> Field:
     return field
 
 
-def _role(layout: WordLayout, bit: int) -> tuple[object, ...]:
+@lru_cache(maxsize=256)
+def _roles(layout: WordLayout) -> tuple[tuple[object, ...], ...]:
+    """`_role` of every bit, from bit 0 up."""
+    return tuple(_role(_field_at(layout, bit), bit) for bit in range(WORD_BITS))
+
+
+def _role(field: Field, bit: int) -> tuple[object, ...]:
     """What a bit is for, whatever else its field has: two types of different widths begin with the same bits."""
-    field = _field_at(layout, bit)
     if field.kind is FieldKind.VALUE:
         return (field.name, bit - field.lsb, field.inverted)
     if field.kind is FieldKind.ADDRESS:
