@@ -7,6 +7,7 @@ HYPOTHESIS_PROFILE names the one to use; without it, `dev`.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 
@@ -32,3 +33,9 @@ for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector look at nothing that stays to the end; there is much of it, and often it would."""
+    gc.collect()
+    gc.freeze()

@@ -44,7 +44,7 @@ load = lru_cache(maxsize=1)(VectorWords)
 @pytest.mark.parametrize(
     ("path", "kernel"), [pytest.param(*case, id=f"{label(case[0])}-as-{case[1]}") for case in sample_cases()]
 )
-@pytest.mark.parametrize("step", [23, pytest.param(3, marks=pytest.mark.long)])
+@pytest.mark.parametrize("step", [47, pytest.param(3, marks=pytest.mark.long)])
 def test_words_of_real_kernels_read_alike_one_by_one_as_arrays_and_in_a_compiled_loop(
     path: Path, kernel: str, step: int
 ) -> None:

@@ -31,6 +31,7 @@ def _difference(path: str, generated: str) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.long
 def test_every_generated_page_is_up_to_date_and_none_is_left_over() -> None:
     pages: dict[str, str] = dict(_program("generate").pages())
     differences = [difference for path, text in pages.items() if (difference := _difference(path, text))]

@@ -87,7 +87,13 @@ def corners(place: Level) -> Iterator[Storable]:
 
 @EVERY_KERNEL
 def test_corners_decode_to_what_was_encoded(name: str, kernel: str) -> None:
+    seen = set()
     for place in softleaf_levels(name, kernel):
+        # those that differ in nothing that a softleaf knows of are asked once
+        looked_at = (place.name, place.arch.source, place.layout, *place.arch.swp_types.items())
+        if looked_at in seen:
+            continue
+        seen.add(looked_at)
         for corner in corners(place):
             assert place.decode(corner.word) == corner.decodes_to, corner
 

@@ -185,7 +185,7 @@ def test_words_are_of_every_state(name: str) -> None:
     arch = pmdswp.get(name)
     drawn: set[tuple[LevelName, State]] = set()
 
-    @settings(max_examples=400, database=None, derandomize=True, phases=[Phase.generate])
+    @settings(max_examples=200, database=None, derandomize=True, phases=[Phase.generate])
     @given(ps.table_levels(arch).flatmap(lambda level: st.tuples(st.just(level), ps.words(arch, level))))
     def draw(case: tuple[LevelName, int]) -> None:
         drawn.add((case[0], arch.decode(*case).state))

@@ -82,18 +82,19 @@ def _vectors() -> Iterator[tuple[Vectors, Level]]:
 
 
 def _told(vectors: Vectors, place: Level, step: int) -> Iterator[Told]:
-    """What the kernel told of each word, but of the entries of one record in `step`.
+    """What the kernel told of each word, but of one record in `step`.
 
     `low12` records tell nothing of fields, and construct is slow: of their 4096 words, those with at most two low bits
-    set and the one with all.
+    set, or at most one, and the one with all.
     """
+    counts = (0, 1, 2, 12) if step == 1 else (0, 1, 12)
     for swp in vectors.swp[::step]:
         yield from (swp.pte if place.name == "pte" else swp.pmd).values()
-    for record in (*vectors.raw, *vectors.made):
+    for record in (*vectors.raw, *vectors.made)[::step]:
         if place.name in record.levels:
             yield record.levels[place.name]
     for low12 in vectors.low12:
-        words = (low12.base + low for low in range(4096) if low.bit_count() in (0, 1, 2, 12))
+        words = (low12.base + low for low in range(4096) if low.bit_count() in counts)
         yield from (Told(word, place.to_bytes(word), {}) for word in words)
 
 
