@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import pickle
 import re
 from collections.abc import Callable
@@ -71,8 +70,8 @@ def differences(
     edit: Callable[[dict[str, Any], list[dict[str, Any]]], object], name: str = NAME, kernel: str = "7.3"
 ) -> list[str]:
     """What is told of recorded answers, changed by `edit`."""
-    found = vectors.load(name)
-    geom, records = copy.deepcopy((dict(found.header.geom), [dict(record) for record in found.records]))
+    found = vectors.load(name)  # read anew, and so free to be changed
+    geom, records = dict(found.header.geom), [dict(record) for record in found.records]
     edit(geom, records)
     return [str(difference) for difference in compare(CONFIGURATIONS[0], geom, records, kernel).differences]
 
