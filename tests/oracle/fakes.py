@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -146,8 +147,13 @@ def constants_of(path: Path, folder: Path) -> Path:
     For toolchains whose answers are `partial`.
     """
     short = folder / path.name
-    short.write_bytes(files.compressed("".join(islice(vectors.lines(path), 2))))
+    short.write_bytes(_constants(path))
     return short
+
+
+@cache
+def _constants(path: Path) -> bytes:
+    return files.compressed("".join(islice(vectors.lines(path), 2)))
 
 
 def _assigned(constants: Mapping[str, object]) -> str:
