@@ -95,15 +95,18 @@ class Solver:
         fixed = [condition.expression]
         if not self._can_be(*fixed):
             return None
-        value = 0
+        value = self._found(word)
         for bit in reversed(range(WORD_BITS)):
             is_clear = z3.Extract(bit, bit, word.expression) == 0
-            if self._can_be(*fixed, is_clear):
-                fixed.append(is_clear)
-            else:
-                fixed.append(z3.Not(is_clear))
-                value |= 1 << bit
+            # what was found may have the bit clear already
+            if value >> bit & 1 and self._can_be(*fixed, is_clear):
+                value = self._found(word)
+            fixed.append(z3.Not(is_clear) if value >> bit & 1 else is_clear)
         return value
+
+    def _found(self, word: Term) -> int:
+        """The value of `word` in the answer that made the last `_can_be` true."""
+        return int(self._solver.model().eval(word.expression, model_completion=True).as_long())
 
     def either(self, condition: Term, this: Term, that: Term) -> Term:
         """`this` for the inputs for which `condition` is true, `that` for all others."""

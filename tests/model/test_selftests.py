@@ -17,10 +17,15 @@ OF_V3 = {
 LATER = {"split_mprotect", "split_munmap", "swapin_sync"}
 
 OTHERS = [
-    pmdswp.get("ppc64", page_size=4096),
     pmdswp.get("ppc64", mmu="hash"),
-    pmdswp.get("riscv64", svrsw60t59b=True, soft_dirty=False),
-    pmdswp.get("loongarch64", page_size=4096),
+    *(
+        pytest.param(arch, marks=pytest.mark.long)
+        for arch in (
+            pmdswp.get("ppc64", page_size=4096),
+            pmdswp.get("riscv64", svrsw60t59b=True, soft_dirty=False),
+            pmdswp.get("loongarch64", page_size=4096),
+        )
+    ),
 ]
 LARGE = [
     *((pmdswp.get(name, page_size=16384), test) for name in ("arm64", "loongarch64") for test in ("fork", "swapoff")),

@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from functools import cache
+from itertools import islice
 from pathlib import Path
 
+from oracle import files
 from pmdswp import vectors
 from pmdswp.oracle.build import OBJECTS
 from pmdswp.oracle.configurations import machines
@@ -136,6 +139,21 @@ def write_toolchain(
     for machine in machines().values():
         write_program(folder / machine.qemu, "import os, sys\nos.execv(sys.argv[1], sys.argv[1:])\n")
     return folder
+
+
+def constants_of(path: Path, folder: Path) -> Path:
+    """The first two records of a file: the others take longer to write than all programs of a toolchain to run.
+
+    For toolchains whose answers are `partial`.
+    """
+    short = folder / path.name
+    short.write_bytes(_constants(path))
+    return short
+
+
+@cache
+def _constants(path: Path) -> bytes:
+    return files.compressed("".join(islice(vectors.lines(path), 2)))
 
 
 def _assigned(constants: Mapping[str, object]) -> str:

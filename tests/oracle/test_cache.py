@@ -8,13 +8,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from oracle import files
-from oracle.fakes import made, write_program, write_toolchain, write_tree
+from oracle.fakes import constants_of, made, write_program, write_toolchain, write_tree
 from pmdswp import vectors
 from pmdswp.oracle import build as build_module
 from pmdswp.oracle import constants
@@ -75,13 +73,6 @@ class Tree:
         calls = made(self.toolchain)
         (self.toolchain / "make.log").write_text("")
         return calls
-
-
-def constants_of(path: Path, folder: Path) -> Path:
-    """The first two records of a file: the others take longer to write than all programs of a toolchain to run."""
-    short = folder / path.name
-    short.write_bytes(files.compressed("".join(islice(vectors.lines(path), 2))))
-    return short
 
 
 @pytest.fixture

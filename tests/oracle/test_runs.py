@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from oracle.fakes import made, write_program, write_toolchain, write_tree
+from oracle.fakes import constants_of, made, write_program, write_toolchain, write_tree
 from pmdswp import PmdSwpError, vectors
 from pmdswp.cli import main
 from pmdswp.oracle import processes
@@ -42,7 +42,8 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def toolchain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    found = write_toolchain(tmp_path / "bin", [vectors.path(f"7.3/{LABEL}")])
+    answers = constants_of(vectors.path(f"7.3/{LABEL}"), tmp_path)
+    found = write_toolchain(tmp_path / "bin", [answers], partial=True)
     monkeypatch.setenv("PATH", str(found))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return found

@@ -142,12 +142,12 @@ def load_geometry(path: Path) -> Geometry:
     return _first(path, read_records(path))
 
 
-def load(path: Path) -> Vectors:
-    """Read a file but its whole words, of which test_whole.py is.
+def load(path: Path, step: int = 1) -> Vectors:
+    """Read a file, or one record in `step` of each kind, but its whole words, of which test_whole.py is.
 
     Raises `UnknownFieldError` for a kind of record or a field that is not known here.
     """
-    records = read_records(path, but="whole")
+    records = read_records(path, but="whole", step=step)
     vectors = Vectors(_first(path, records))
     for record in records:
         kind = record.text("k")

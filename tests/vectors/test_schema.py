@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
@@ -23,14 +25,28 @@ MAPS = ("symbols", "legend")
 WHOLE_LEVELS = ("pte", "pmd", "pud", "p4d", "pgd")
 OPTIONAL = {("pmd", "sw")}
 """Fields that a record may have though no published one has: the schema says why."""
+VALUE = re.compile(r':("[^"]*"|[0-9]+)')
 OTHERS: tuple[Json, ...] = (None, True, 5, -1, 0.5, "text", [], {})
 
 
 @cache
 def validator(kind: str) -> Draft202012Validator:
     """Of one kind of record, as messages on all kinds at once tell nothing."""
-    schema = vectors.schema()
-    return Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": schema["$defs"]})
+    definitions = vectors.schema()["$defs"]
+    return Draft202012Validator(without_references(definitions[kind], definitions))
+
+
+def without_references(schema: Json, definitions: Json) -> Json:
+    """The same schema with each definition in place of its name, which takes longer to look up than to apply."""
+    if isinstance(schema, list):
+        return [without_references(inner, definitions) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {name: without_references(part, definitions) for name, part in schema.items() if name != "$ref"}
+    if "$ref" not in schema:
+        return inner
+    named = without_references(definitions[schema["$ref"].removeprefix("#/$defs/")], definitions)
+    return {**inner, "allOf": [*inner.get("allOf", []), named]} if inner.keys() - {"description"} else named
 
 
 def shape(value: Json) -> Shape:
@@ -61,14 +77,20 @@ def lines_of(name: str) -> list[str]:
 def published() -> dict[Seen, list[Json]]:
     """Up to two records of each shape, of the first records for each reason and type in each file."""
     found: dict[Seen, list[Json]] = {}
+    outlines = Counter[str]()
     for name in vectors.files():
         firsts = {
             line.partition('"o"')[0].partition('"v"')[0].partition('"pfn"')[0][:80]: line for line in lines_of(name)
         }
-        for record in map(json.loads, firsts.values()):
-            alike = found.setdefault(seen(record), [])
-            if len(alike) < 2:
-                alike.append(record)
+        for line in firsts.values():
+            # lines that are alike but for their values, constants apart, are of one shape, and most are the third
+            outline = VALUE.sub(":", line)
+            if "arch" in outline or outlines[outline] < 2:
+                outlines[outline] += 1
+                record = json.loads(line)
+                alike = found.setdefault(seen(record), [])
+                if len(alike) < 2:
+                    alike.append(record)
     return found
 
 
@@ -95,11 +117,15 @@ def test_every_object_lists_its_fields_and_allows_no_others() -> None:
 
 
 def test_records_of_every_shape_are_as_the_schema_says() -> None:
-    whole = Draft202012Validator(vectors.schema())
     for found, records in published().items():
         for record in records:
             validator(found.kind).validate(record)
-        assert found.kind == "geom" or whole.is_valid(records[0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_schema_tells_the_kinds_apart_by_itself(kind: str) -> None:
+    whole = Draft202012Validator(vectors.schema())
+    assert whole.is_valid(next(records[0] for found, records in published().items() if found.kind == kind))
 
 
 @pytest.mark.long

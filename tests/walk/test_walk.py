@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pmdswp
+from arrays.readings import FEWER
 from pmdswp import Arch, DecodeError, State, UnsupportedError
 from pmdswp.arch.s390 import ASCE
 from pmdswp.formula import MASK64
@@ -55,6 +56,7 @@ def test_the_levels_take_each_bit_of_an_address_once(arch: Arch) -> None:
     assert arch.tables[-2].shift == arch.pmd_shift
 
 
+@FEWER
 @every_tree
 @given(data=st.data())
 def test_what_was_put_into_the_tables_is_found_and_nothing_else(arch: Arch, data: st.DataObject) -> None:

@@ -7,6 +7,7 @@ answers for no word, and changes none.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 
 from pmdswp.oracle.constants import KernelNames
 
@@ -99,6 +100,7 @@ HUGE = ("mkhuge", "mkdevmap")
 """Makers that stop a kernel which makes no huge pages."""
 
 
+@cache
 def names(level: str) -> Mapping[str, str]:
     """Field of a `whole` record at a level -> the kernel's helper; of makers see `MAKER`."""
     plain = {"n": "none", "p": "present", "l": "leaf", "b": "bad", "f": "pfn"}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from pmdswp import Arch, Level, SoftLeaf
@@ -103,13 +104,13 @@ class Replay:
     """All that a kernel answered and pmdswp too."""
 
     arch: Arch
-    of_words: dict[tuple[LevelName, str], Answers] = field(default_factory=dict)
+    of_words: defaultdict[tuple[LevelName, str], Answers] = field(default_factory=lambda: defaultdict(Answers))
     """Level and helper -> answers on words."""
-    of_entries: dict[str, Answers] = field(default_factory=dict)
+    of_entries: defaultdict[str, Answers] = field(default_factory=lambda: defaultdict(Answers))
     """Predicate -> answers on generic entries (swp_entry_t values)."""
     told: dict[tuple[LevelName, int, int, str], int] = field(default_factory=dict)
     """Level, type, offset, flag -> the word that the kernel makes of it."""
-    made: dict[LevelName, Answers] = field(default_factory=dict)
+    made: defaultdict[LevelName, Answers] = field(default_factory=lambda: defaultdict(Answers))
     """Encoded words: the kernel's word -> itself, and pmdswp's for the same type, offset and flags."""
 
     def encode_there(self, level: LevelName, swp_type: int, offset: int, *flags: str) -> int | None:
@@ -180,17 +181,23 @@ def _words(found: Replay, asked: _Asked, entry: Record, *, emulated: bool) -> No
         reader = asked.readers.get(name) or asked.softleaf_readers.get(name)
         if reader is None or (name == "x" and level.name == "pmd" and emulated):
             continue
-        answers = found.of_words.setdefault((level.name, NAMES[name].format(level.name)), Answers())
+        answers = found.of_words[_helper(level.name, name)]
         answers.of_layout, answers.of_types = name not in PREDICATES, name in OF_TYPES
         answers.add(word, number(told), _said(reader, word))
-    memory = found.of_words.setdefault((level.name, f"bytes of the {level.name} in memory"), Answers())
+    memory = found.of_words[level.name, f"bytes of the {level.name} in memory"]
     memory.add(word, word, level.from_bytes(bytes.fromhex(entry["m"])))
+
+
+@cache
+def _helper(level: LevelName, field: str) -> tuple[LevelName, str]:
+    """The level and the kernel's helper behind a field of an entry."""
+    return level, NAMES[field].format(level)
 
 
 def _whole(found: Replay, arch: Arch, record: Record) -> None:
     word = number(record["v"])
     for level, name, said, told in whole_answers(arch, record):
-        answers = found.of_words.setdefault((level, names(level)[name]), Answers())
+        answers = found.of_words[level, names(level)[name]]
         answers.add(word, told, int(said) if isinstance(said, bool) else said)
 
 
@@ -203,7 +210,7 @@ def _flag_sets(count: int) -> Iterator[tuple[str, ...]]:
 
 def _encodings(found: Replay, level: LevelName, record: Record, entries: Sequence[Record], *, emulated: bool) -> None:
     swp_type, offset = number(record["t"]), number(record["o"])
-    made = found.made.setdefault(level, Answers())
+    made = found.made[level]
     for flags, entry in zip(_flag_sets(len(entries)), entries, strict=True):
         word = number(entry["v"])
         if "exclusive" in flags and level == "pmd" and emulated:
@@ -220,7 +227,8 @@ def _classes(found: Replay, arch: Arch, record: Record) -> None:
         # a predicate that is not known here is one of a kind of entry that pmdswp has no name for
         if name in CLASSES:
             predicate = CLASS_NAMES.get(name, f"softleaf_is_{name}")
-            answers = found.of_entries.setdefault(predicate, Answers(of_types=True))
+            answers = found.of_entries[predicate]
+            answers.of_types = True
             answers.add(leaf.val, number(told), _said(partial(CLASSES[name], arch), leaf))
 
 
@@ -232,12 +240,12 @@ def _low12(found: Replay, levels: Iterable[_Asked], record: Record) -> None:
         if reader is None:
             continue
         level: LevelName = "pmd" if "pmd" in name else "pte"
-        answers = found.of_words.setdefault((level, name.replace("_nonzero", " != 0")), Answers())
+        answers = found.of_words[level, name.replace("_nonzero", " != 0")]
         answers.of_layout = helper != name
-        for index in range(4096):
-            # value i is bit i % 4 of hexadecimal digit i // 4
-            here = int(digits[index >> 2], 16) >> (index & 3) & 1
-            answers.add(base + index, here, _said(reader, base + index))
+        # value i is bit i % 4 of hexadecimal digit i // 4
+        told = (digit >> bit & 1 for digit in bytes.fromhex("0" + "0".join(digits)) for bit in range(4))
+        for word, here in enumerate(told, base):
+            answers.add(word, here, _said(reader, word))
 
 
 def _reader(levels: Iterable[_Asked], helper: str) -> Reader | None:

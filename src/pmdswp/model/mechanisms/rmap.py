@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from pmdswp.model.state.kernel import Kernel
@@ -31,32 +31,47 @@ class Mapped(NamedTuple):
     page: int
 
 
-def page_vma_mapped_walk(
-    m: Kernel, folio: Folio, is_pmd: Callable[[int], bool], is_pte: Callable[[int, int], bool]
-) -> list[Mapped]:
-    """Every entry within the VMAs of the folio's anon_vma that `is_pmd(word)` or `is_pte(word, page)` accepts.
+class _Stretch(NamedTuple):
+    """What of a VMA and one PMD a folio can be mapped by: from `address` on, where its page `page` would be."""
+
+    vma: Vma
+    haddr: int
+    address: int
+    pmd: Pmd
+    page: int
+    i: int
+    words: Sequence[int]
+    """The PTEs, from slot `i` on; none if the PMD has no table."""
+
+
+def _stretches(m: Kernel, folio: Folio) -> Iterator[_Stretch]:
+    """Where the VMAs of the folio's anon_vma can map it.
 
     Found by the folio's index alone, as in the kernel: a mapping of a wrongly anchored folio is not found.
     """
-    found: list[Mapped] = []
-    if folio.anon_vma is None:
-        return found
-    for vma in folio.anon_vma.vmas:
+    for vma in folio.anon_vma.vmas if folio.anon_vma is not None else ():
         offset = folio.index - vma.pgoff
         pages = vma.end - vma.start >> m.page_shift
         first, last = max(offset, 0), min(offset + folio.nr, pages)
         for haddr, start, end, pmd in vma.mm.populated(
             vma.start + (first << m.page_shift), vma.start + (last << m.page_shift)
         ):
-            page = (start - vma.start >> m.page_shift) - offset
-            if pmd.table is None:
-                if is_pmd(pmd.word):
-                    found.append(Mapped(vma, haddr, pmd, None, 0, page))
-                continue
-            i = start - haddr >> m.page_shift
-            for step, word in enumerate(pmd.table.words[i : end - haddr >> m.page_shift]):
-                if is_pte(word, page + step):
-                    found.append(Mapped(vma, start + (step << m.page_shift), pmd, pmd.table, i + step, page + step))
+            page, i = (start - vma.start >> m.page_shift) - offset, start - haddr >> m.page_shift
+            words = pmd.table.words[i : end - haddr >> m.page_shift] if pmd.table is not None else ()
+            yield _Stretch(vma, haddr, start, pmd, page, i, words)
+
+
+def page_vma_mapped_walk(
+    m: Kernel, folio: Folio, is_pmd: Callable[[int], bool], is_pte: Callable[[int, int], bool]
+) -> list[Mapped]:
+    """Every entry within the VMAs of the folio's anon_vma that `is_pmd(word)` or `is_pte(word, page)` accepts."""
+    found: list[Mapped] = []
+    for vma, haddr, start, pmd, page, i, words in _stretches(m, folio):
+        if pmd.table is None and is_pmd(pmd.word):
+            found.append(Mapped(vma, haddr, pmd, None, 0, page))
+        for step, word in enumerate(words):
+            if is_pte(word, page + step):
+                found.append(Mapped(vma, start + (step << m.page_shift), pmd, pmd.table, i + step, page + step))
     return found
 
 
@@ -81,8 +96,16 @@ def maybe_mapped_shared(m: Kernel, folio: Folio) -> bool:
         return True
     if not m.base.exact_sharing:
         return count > folio.nr or folio.mapcount[0] > 1
-    found = mappings(m, folio)
-    return max(folio.mapcount) > 1 or any(one.vma.mm is not found[0].vma.mm for one in found)
+    m.rule("6.22")
+    if max(folio.mapcount) > 1:
+        return True
+    frames = m.pte.frames
+    mapping = [
+        one.vma.mm
+        for one in _stretches(m, folio)
+        if any(frames[word] == pfn for pfn, word in enumerate(one.words, folio.pfn + one.page))
+    ]
+    return any(mm is not mapping[0] for mm in mapping)
 
 
 def folio_add_new_anon_rmap(folio: Folio, vma: Vma, address: int, *, exclusive: bool) -> None:
