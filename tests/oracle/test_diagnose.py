@@ -158,6 +158,24 @@ def test_a_whole_word_is_held_to_the_predicates_that_are_known() -> None:
     assert re.fullmatch(r"pmd_leaf differs from 7\.3 \(1 of \d+ words; 0x[0-9a-f]+: 9 here, 1 there\)", told)
 
 
+def test_a_word_of_a_level_above_the_pmd_is_held_to_them_too() -> None:
+    def edit(geom: dict[str, Any], records: list[dict[str, Any]]) -> None:
+        wholes = [record for record in records if record["k"] == "whole"]
+        for record in wholes:
+            record["pud"] = {**record["pud"], "p": 1 - record["pud"]["p"]}
+
+    [found] = differences(edit)
+    assert found.startswith("pud_present differs from 7.3 on all ")
+
+
+def test_another_number_of_levels_is_the_difference_and_not_what_their_helpers_say() -> None:
+    def edit(geom: dict[str, Any], records: list[dict[str, Any]]) -> None:
+        for record in records:
+            record.pop("pgd", None)
+
+    assert differences(edit) == ["levels of page tables: 4 here, 5 in 7.3"]
+
+
 def test_a_maker_is_compared_as_soon_as_somebody_answers_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_bits(word: int) -> int:
         return word & 0

@@ -14,6 +14,7 @@ from pmdswp.formula import MASK64
 from pmdswp.oracle.placement import places, show_bits
 from pmdswp.oracle.replay import Answers, Replay
 from pmdswp.oracle.stated import PMD_STATED, Answer, stated
+from pmdswp.softleaf import LEVELS
 from pmdswp.softleaf import LevelName as Level
 from pmdswp.vectors import Record, number
 from pmdswp.vectors.geometry import SPECIAL_TYPES
@@ -68,12 +69,11 @@ class Difference:
 def diagnose(replay: Replay, geom: Record) -> list[Difference]:
     """All that differs, the causes before what may follow from them."""
     revision = replay.arch.kernel
-    found = [*_constants(replay.arch, geom), *_exclusive(replay.arch, geom)]
+    found = [*_constants(replay.arch, geom), *_levels(replay), *_exclusive(replay.arch, geom)]
     of_types = any(difference.kind == "type number" for difference in found)
     followers: dict[str, Answers] = {}
-    levels: tuple[Level, ...] = ("pte", "pmd")
-    for level in levels:
-        of_fields = list(_fields(replay, level, revision))
+    for level in LEVELS:
+        of_fields = list(_fields(replay, level, revision)) if level in replay.made else []
         found += of_fields
         if not of_fields and level in replay.made:
             found += _helper("encoding", f"encoded {level}", replay.made[level], revision)
@@ -104,6 +104,13 @@ def _basic_first(replay: Replay, level: Level) -> list[tuple[str, Answers]]:
     return sorted(found, key=lambda item: _BASIC.index(item[0]) if item[0] in _BASIC else len(_BASIC))
 
 
+def _levels(replay: Replay) -> Iterator[Difference]:
+    """Whether page tables have as many levels."""
+    here, there = replay.levels, len(replay.arch.tables)
+    if here not in (None, there):
+        yield Difference("constant", "levels", f"levels of page tables: {here} here, {there} in {replay.arch.kernel}")
+
+
 def _exclusive(arch: Arch, geom: Record) -> Iterator[Difference]:
     """Whether only one of the two has the helpers of the series for the exclusive bit of PMDs."""
     own = not geom.get("pmd_swp_exclusive_emulated", 1)
@@ -116,8 +123,6 @@ def _exclusive(arch: Arch, geom: Record) -> Iterator[Difference]:
 def _fields(replay: Replay, level: Level, revision: str) -> Iterator[Difference]:
     here = places(partial(replay.encode_here, level))
     there = places(partial(replay.encode_there, level))
-    if not here:
-        return
     if not there:
         yield Difference("field", level, f"{level} entries: there are some here, none in {revision}")
         return

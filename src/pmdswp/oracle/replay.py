@@ -13,7 +13,7 @@ from pmdswp.errors import PmdSwpError
 from pmdswp.oracle.classes import CLASSES
 from pmdswp.oracle.helpers import names
 from pmdswp.oracle.levels import Reader, readers, softleaf_readers, whole_answers
-from pmdswp.softleaf import FLAGS, LevelName
+from pmdswp.softleaf import FLAGS, LEVELS, LevelName
 from pmdswp.vectors import Record, number
 
 __all__ = ["Answers", "Replay", "replay"]
@@ -112,6 +112,8 @@ class Replay:
     """Level, type, offset, flag -> the word that the kernel makes of it."""
     made: defaultdict[LevelName, Answers] = field(default_factory=lambda: defaultdict(Answers))
     """Encoded words: the kernel's word -> itself, and pmdswp's for the same type, offset and flags."""
+    levels: int | None = None
+    """How many levels of page tables the kernel has; None if it was asked nothing of them."""
 
     def encode_there(self, level: LevelName, swp_type: int, offset: int, *flags: str) -> int | None:
         """The library's word for a type, an offset and flags, cut as the kernel cuts it; None if it has none."""
@@ -196,6 +198,10 @@ def _helper(level: LevelName, field: str) -> tuple[LevelName, str]:
 
 def _whole(found: Replay, arch: Arch, record: Record) -> None:
     word = number(record["v"])
+    found.levels = sum(level in record for level in LEVELS)
+    if found.levels != len(arch.tables):
+        # that is the difference, and what the helpers of one level say is nothing beside those of another
+        return
     for level, name, said, told in whole_answers(arch, record):
         answers = found.of_words[level, names(level)[name]]
         answers.add(word, told, int(said) if isinstance(said, bool) else said)
