@@ -159,7 +159,7 @@ def test_a_whole_word_is_held_to_the_predicates_that_are_known() -> None:
 
 
 def test_a_word_of_a_level_above_the_pmd_is_held_to_them_too() -> None:
-    def edit(geom: dict[str, Any], records: list[dict[str, Any]]) -> None:
+    def edit(_geom: dict[str, Any], records: list[dict[str, Any]]) -> None:
         wholes = [record for record in records if record["k"] == "whole"]
         for record in wholes:
             record["pud"] = {**record["pud"], "p": 1 - record["pud"]["p"]}
@@ -169,7 +169,7 @@ def test_a_word_of_a_level_above_the_pmd_is_held_to_them_too() -> None:
 
 
 def test_another_number_of_levels_is_the_difference_and_not_what_their_helpers_say() -> None:
-    def edit(geom: dict[str, Any], records: list[dict[str, Any]]) -> None:
+    def edit(_geom: dict[str, Any], records: list[dict[str, Any]]) -> None:
         for record in records:
             record.pop("pgd", None)
 

@@ -24,6 +24,7 @@ from pmdswp.prove.walk import WALK_LAWS
 from pmdswp.revisions import revisions
 from pmdswp.softleaf import LevelName
 from pmdswp.term import Solver
+from timeline import LOONGARCH_BIT_60
 
 HAZARDS = [(name, hazard) for name, architecture in ARCHITECTURES.items() for hazard in architecture.hazards]
 
@@ -62,6 +63,8 @@ def test_the_hazards_of_each_revision_are_exactly_the_documented_ones(name: str,
     assert all(result.documented for result in results)
     levels = ("pte", "pmd") if arch.has_pmd_softleaf else ("pte",)
     expected = {key: word for key, word in HAZARDOUS_WORDS[name].items() if key[0] in levels}
+    if name == "loongarch64" and kernel not in LOONGARCH_BIT_60:
+        del expected["pmd", "not-present"]
     assert _hazards(results) == expected
 
 
