@@ -27,9 +27,9 @@ def flags_picture() -> str:
     height = TOP + len(rows) * ROW + 30
     said = "; ".join(f"{label}: {_flags(fields)}" for label, fields in rows)
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
+    named = 'role="img" aria-labelledby="flags-title flags-desc"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="pmdswp-diagram pmdswp-sketch" {size} role="img" '
-        'aria-labelledby="flags-title flags-desc">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="pmdswp-diagram pmdswp-sketch" {size} {named}>',
         '<title id="flags-title">Where each flag of a swap entry is</title>',
         f'<desc id="flags-desc">Bits {BITS - 1} to 0 of swap entries. {escape(said)}.</desc>',
         f"<style>{_STYLE}</style>",
@@ -88,7 +88,14 @@ def _box(field: Field, top: int) -> Iterator[str]:
 
 
 def _text(
-    x: float, y: float, text: str, style: str = "pmdswp-ink", *, size: int = 12, anchor: str = "middle", weight: int = 400
+    x: float,
+    y: float,
+    text: str,
+    style: str = "pmdswp-ink",
+    *,
+    size: int = 12,
+    anchor: str = "middle",
+    weight: int = 400,
 ) -> str:
     font = f'font-size="{size}" font-weight="{weight}" text-anchor="{anchor}"'
     return f'<text x="{x:g}" y="{y:g}" class="{style}" {font}>{escape(text)}</text>'

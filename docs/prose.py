@@ -1,4 +1,4 @@
-"""The style of CONTRIBUTING.md as far as a program sees it: ``python docs/prose.py`` checks every page written by hand."""
+"""The style of CONTRIBUTING.md, as far as a program sees it, in every page written by hand: ``python docs/prose.py``."""
 
 from __future__ import annotations
 
