@@ -1,4 +1,4 @@
-"""The style of CONTRIBUTING.md, as far as a program sees it, in every page written by hand: ``python docs/prose.py``."""
+"""The style of CONTRIBUTING.md as far as a program sees it, in each page written by hand: ``python docs/prose.py``."""
 
 from __future__ import annotations
 
