@@ -29,7 +29,7 @@ def flags_picture() -> str:
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     named = 'role="img" aria-labelledby="flags-title flags-desc"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="pmdswp-diagram" {size} {named}>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="pmdswp-diagram pmdswp-sketch" {size} {named}>',
         '<title id="flags-title">Where each flag of a swap entry is</title>',
         f'<desc id="flags-desc">Bits {BITS - 1} to 0 of swap entries. {escape(said)}.</desc>',
         f"<style>{_STYLE}</style>",
