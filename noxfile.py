@@ -67,9 +67,10 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(tags=["ci"])
 def lint(session: nox.Session) -> None:
-    """ruff: rules and format. A second."""
+    """ruff: rules and format; the prose of the pages by the style of CONTRIBUTING.md. A second."""
     run(session, "ruff", "check", ".")
     run(session, "ruff", "format", "--check", ".")
+    run(session, "prose", PYTHONPATH="docs")
 
 
 @nox.session(tags=["ci"])

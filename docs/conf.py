@@ -43,7 +43,7 @@ def inline_pictures(app: Sphinx, doctree: nodes.document, _docname: str) -> None
         for image in list(doctree.findall(nodes.image)):
             picture = Path(app.srcdir, image["uri"])
             text = picture.read_text(encoding="utf-8") if picture.suffix == ".svg" else ""
-            if 'class="pmdswp-diagram"' in text:
+            if 'class="pmdswp-diagram' in text:
                 figure = f'<div class="pmdswp-figure">{text}</div>'
                 image.parent.replace(image, nodes.raw("", figure, format="html"))
 

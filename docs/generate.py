@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import cast
 
 import peers_page
+from flags_picture import flags_picture
 from pmdswp.arch import ARCHITECTURES, Arch
 from pmdswp.cli import COMMANDS, EXIT_STATUS, command_parser
 from pmdswp.config import show
@@ -74,6 +75,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "layouts.ndjson", collection(every, "json")
     yield "layout.schema.json", json.dumps(layout_schema(), indent=2) + "\n"
     yield "entry.schema.json", json.dumps(entry_schema(), indent=2) + "\n"
+    yield "flags.svg", flags_picture()
     yield "comparison.md", _markdown(comparison())
     yield "drift.md", _markdown(drift())
     yield "peers.md", _markdown(peers_page.page())

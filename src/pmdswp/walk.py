@@ -59,7 +59,7 @@ class Step(NamedTuple):
     """An entry on the way of a walk, or a table that could not be read.
 
     `va`: the first virtual address that the entry covers; `level`: "pgd" to "pte"; `size`: the bytes that it covers;
-    `entry_address`: where it stands in physical memory; `word`, and `entry`, the word decoded. Of a table that could
+    `entry_address`: where it is in physical memory; `word`, and `entry`, the word decoded. Of a table that could
     not be read, or of a part of it, `word` and `entry` are None: `level` is that of its entries, and `va`, `size` and
     `entry_address` are those of all of them.
     """
@@ -109,8 +109,8 @@ def walk(arch: Arch, read: Read, root: int, start: int = 0, stop: int | None = N
     """Every entry that is not empty and that covers an address from `start` on and below `stop`, in order.
 
     What points to a table comes before what is in the table. Without `stop` the walk goes on to the last address that
-    the tables have a place for. A table that cannot be read is told of in a step of its own, and the walk goes on
-    behind it. `root` and errors are those of `lookup`.
+    the tables have a place for. A table that cannot be read has a step of its own, and the walk goes on behind it.
+    `root` and errors are those of `lookup`.
     """
     address, tables, read = root_table(arch, read, root)
     for base, wanted in halves(arch, tables, start, stop):

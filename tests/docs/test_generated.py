@@ -10,6 +10,10 @@ from types import ModuleType
 
 import pytest
 
+import pmdswp
+from pmdswp.render.variants import fullest
+from pmdswp.revisions import KERNELS
+
 DOCS = Path(__file__).parents[2] / "docs"
 REFERENCE = DOCS / "reference"
 
@@ -39,6 +43,16 @@ def test_every_generated_page_is_up_to_date_and_none_is_left_over() -> None:
     for folder in ("architectures", "c", "kernel-doc"):
         files = {path.relative_to(REFERENCE).as_posix() for path in (REFERENCE / folder).iterdir()}
         assert files == {path for path in pages if path.startswith(f"{folder}/")}
+
+
+def test_the_picture_of_the_flags_shows_every_flag_at_its_bit() -> None:
+    picture = _program("flags_picture").flags_picture()
+    assert _difference("flags.svg", picture) == ""
+    for name in pmdswp.names():
+        for level in ("pte", "pmd"):
+            layout = fullest(name, KERNELS[-1]).level(level).require_layout()
+            flags = ", ".join(f"{flag} bit {mask.bit_length() - 1}" for flag, mask in layout.flags.items())
+            assert re.search(rf"{name} [^:;]*{level.upper()}[^:;]*: {flags}[;.]", picture)
 
 
 def test_the_difference_of_a_page_shows_the_lines_that_differ() -> None:

@@ -225,8 +225,11 @@ def test_the_first_command_of_the_readme_lists_the_entry_that_is_shown(run: Run)
 
 
 def test_every_file_that_the_readme_names_is_there() -> None:
-    named = re.findall(r"`((?:docs|src|tests|examples)/[^`\s]*|[A-Z]+\.md)`", README.read_text(encoding="utf-8"))
-    assert len(named) > 10
+    folders = "(?:docs|src|tests|examples)/"
+    text = README.read_text(encoding="utf-8")
+    named = re.findall(rf"`({folders}[^`\s]*|[A-Z]+\.md)`|\]\(({folders}[^)#]*)\)", text)
+    named = [in_code or linked for in_code, linked in named]
+    assert len(named) > 20
     # the site is there once it is built
     assert [name for name in named if not (ROOT / name).exists() and "_build" not in name] == []
 

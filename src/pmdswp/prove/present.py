@@ -202,7 +202,7 @@ PRESENT_LAWS = (
     ),
     _law(
         "frames",
-        "pte_pfn and its like give the frame at the address of the page, for any page.",
+        "pte_pfn, pmd_pfn and so on give the frame at the address of the page, for any page.",
         _frames,
         applies=_maps_pages,
     ),
@@ -215,7 +215,7 @@ PRESENT_LAWS = (
     _law(
         "attributes",
         "pte_mkX sets, and its opposite clears, attribute X of a present entry and changes no other attribute, no bit "
-        "of the address, and not the state, but for what the architecture declares, all of which happens.",
+        "of the address, and not the state, except as the architecture declares, all of which happens.",
         _attributes,
         applies=lambda level: bool(level.attribute_names),
     ),

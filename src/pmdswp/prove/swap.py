@@ -318,7 +318,8 @@ SWAP_LAWS = (
     ),
     Law(
         "swap-types",
-        "pmd_is_swap_entry is true exactly for softleaves with a type below MAX_SWAPFILES, but type 0 with offset 0.",
+        "pmd_is_swap_entry is true exactly for softleaves with a type below MAX_SWAPFILES, except type 0 with "
+        "offset 0.",
         _swap_types,
         applies=lambda level: _is_pmd(level) and level.arch.has_pmd_swap,
     ),
