@@ -28,6 +28,7 @@ __all__ = [
     "number",
     "read_records",
     "sample_cases",
+    "sample_params",
     "vector_cases",
     "vector_geometry",
 ]
@@ -69,6 +70,18 @@ def vector_cases() -> Iterator[tuple[Path, str]]:
 def sample_cases() -> Iterator[tuple[Path, str]]:
     """The same of `VECTOR_SAMPLE`."""
     return _cases(VECTOR_SAMPLE)
+
+
+def sample_params() -> list[Any]:
+    """`sample_cases` as parameters of tests; those of kernels older than the series take long."""
+    return [
+        pytest.param(
+            (path, kernel),
+            id=f"{label(path)}-as-{kernel}",
+            marks=[] if kernel == "pmd-swap-v3" else pytest.mark.long,
+        )
+        for path, kernel in sample_cases()
+    ]
 
 
 def _cases(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:

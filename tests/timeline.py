@@ -120,6 +120,9 @@ PTE_MARKER = span("5.19", "6.1")
 LPA2 = span("6.9")
 STATIC_PA_BITS = span("6.9", "6.13")
 
+ARM64_PMD_LEAF = ("5.10", "5.15", *span("5.18"))
+"""pmd_leaf() asks for no section: since 5.18, and since stable updates of 5.10 and 5.15."""
+
 # x86_64, ppc64: the bit that excludes a PMD from pmd_trans_huge().
 X86_OLD_DEVMAP, X86_DEVMAP, PPC_DEVMAP = span("6.1", "6.5"), span("6.6", "6.16"), span("6.1", "6.16")
 NO_DEVMAP = span("6.17")

@@ -11,7 +11,7 @@ from hypothesis import given
 
 import pmdswp
 from arrays.readings import ARCHES, CODES, FEWER, array_of, cases, entries, expect, names_of, said_of
-from data_files import VECTOR_SAMPLE, Fields, label, sample_cases
+from data_files import VECTOR_SAMPLE, Fields, label, sample_cases, sample_params
 from pmdswp import Arch, SoftLeafType, State, array
 from pmdswp import vectors as published
 from pmdswp.softleaf import FLAGS, Flags, LevelName
@@ -41,13 +41,12 @@ class VectorWords:
 load = lru_cache(maxsize=1)(VectorWords)
 
 
-@pytest.mark.parametrize(
-    ("path", "kernel"), [pytest.param(*case, id=f"{label(case[0])}-as-{case[1]}") for case in sample_cases()]
-)
+@pytest.mark.parametrize("case", sample_params())
 @pytest.mark.parametrize("step", [47, pytest.param(3, marks=pytest.mark.long)])
 def test_words_of_real_kernels_read_alike_one_by_one_as_arrays_and_in_a_compiled_loop(
-    path: Path, kernel: str, step: int
+    case: tuple[Path, str], step: int
 ) -> None:
+    path, kernel = case
     vectors = load(path)
     arch = pmdswp.get(vectors.geometry.arch, **vectors.geometry.options(kernel))
     for level, all_words in vectors.words.items():

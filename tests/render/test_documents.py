@@ -210,13 +210,15 @@ def test_code_in_a_grid_table_stands_in_one_line() -> None:
 @pytest.mark.parametrize("few", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_every_layout_and_the_comparison_are_written_without_a_fault(format: str, *, few: bool) -> None:
     for arch, level in default_layouts():
+        if few and level == "pte":
+            continue
         read = READ[format](formats.layout(arch, level, format))
         options = f"{arch.name} swap {level.upper()}, kernel {arch.kernel}"
         parts = ("Predicates", "Geometry", "Type numbers", "Known hazards")
         assert read.titles == [options, *(f"{part}, {arch.name} {level.upper()}" for part in parts)]
         assert read.paragraphs[0] == f"As read by {arch!r}."
         for form in arch.level(level).forms:
-            if form != "swap" and (not few or (level, arch.byteorder) == ("pmd", "little")):
+            if form != "swap" and not (few and arch.byteorder == "little"):
                 read = READ[format](formats.layout(arch, level, format, form))
                 options = f"{arch.name} {form} {level.upper()}, kernel {arch.kernel}"
                 titles = [f"{part}, {arch.name} {form} {level.upper()}" for part in ("Predicates", "Attributes")]

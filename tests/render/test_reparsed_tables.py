@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 import pmdswp
-from data_files import SOME_RECORDS_OR_ALL, label, sample_cases
+from data_files import SOME_RECORDS_OR_ALL, sample_params
 from pmdswp import Arch, Layout
 from pmdswp.layout import Field, FieldKind
 from pmdswp.render import formats
@@ -36,7 +36,7 @@ class Source(NamedTuple):
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(case, id=f"{label(case[0])}-as-{case[1]}") for case in sample_cases()],
+    params=sample_params(),
 )
 def source(request: pytest.FixtureRequest) -> Source:
     path, kernel = request.param

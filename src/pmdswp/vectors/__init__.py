@@ -120,7 +120,7 @@ class Vectors:
 
     header: Header
     records: tuple[Record, ...]
-    """The answers, in the order of the file, kinds swp, raw, low12, mkpte and mkpmd."""
+    """The answers, in the order of the file, kinds swp, raw, low12, mkpte, mkpmd and whole."""
 
     def of_kind(self, kind: str) -> Iterator[Record]:
         """The answers of one kind."""
