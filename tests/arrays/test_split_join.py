@@ -29,6 +29,16 @@ WITH_PMDS = [
 ]
 
 
+EVERY_PMD = pytest.mark.parametrize(
+    "arch",
+    [
+        pytest.param(arch, id=f"{arch.name}-{arch.kernel}", marks=[pytest.mark.long] if later == arch.name else [])
+        for arch, later in zip(WITH_PMDS, [*(one.name for one in WITH_PMDS[1:]), ""], strict=True)
+    ],
+)
+"""The newest kernel of each architecture, and in the long run every other one."""
+
+
 def big_endian(words: Words) -> Words:
     return words.astype(">u8")
 
@@ -147,7 +157,7 @@ def _numbers(arch: Arch, kind: SoftLeafType) -> Iterator[int]:
     yield from (number,) if isinstance(number, int) else number
 
 
-@pytest.mark.parametrize("arch", WITH_PMDS, ids=lambda arch: f"{arch.name}-{arch.kernel}")
+@EVERY_PMD
 def test_every_type_with_every_flag_that_a_pmd_can_hold_splits_and_joins(arch: Arch) -> None:
     pmds = [
         arch.encode_pmd(number, offset, **{flag: i == position for position, flag in enumerate(layout.flags)})
@@ -162,7 +172,7 @@ def test_every_type_with_every_flag_that_a_pmd_can_hold_splits_and_joins(arch: A
     assert array.join(arch, array.split(arch, array_of(pmds))).words.tolist() == pmds
 
 
-@pytest.mark.parametrize("arch", WITH_PMDS, ids=lambda arch: f"{arch.name}-{arch.kernel}")
+@EVERY_PMD
 def test_kinds_that_no_pmd_holds_neither_split_nor_join(arch: Arch) -> None:
     kinds = {SoftLeafType.SWAP, *arch.swp_types} - set(arch.pmd_kinds)
     if arch.kernel in T1:
@@ -240,7 +250,7 @@ def test_a_flag_that_a_pmd_of_the_kernel_lacks_does_not_join(name: str) -> None:
     assert str(joined.error(1)) == "PTE 0: exclusive is set, and a PMD of kernel 7.3 has no such bit"
 
 
-@pytest.mark.parametrize("arch", WITH_PMDS, ids=lambda arch: f"{arch.name}-{arch.kernel}")
+@EVERY_PMD
 def test_offsets_that_are_exchanged_in_pairs_are_no_run(arch: Arch) -> None:
     # each PTE differs from the first by just the bits by which it would in a run: offsets 1, 0, 3, 2, ...
     run = arch.split_pmd(arch.encode_pmd(next(_numbers(arch, arch.pmd_kinds[0])), arch.hpage_pmd_nr))

@@ -185,6 +185,7 @@ def test_what_the_library_refuses_is_a_warning_at_the_directive(project: Project
         assert complaint in shown or complaint in warnings.partition(shown)[2].partition(".rst:")[0]
 
 
+@pytest.mark.long
 def test_a_parallel_build_gives_the_same_pages(project: Project) -> None:
     pages = {f"page{i}": ".. pmdswp-layout:: arm64\n   :with: diagram hazards" for i in range(6)}
     assert project.build(pages, jobs=2) == project.build(pages)
@@ -209,6 +210,7 @@ def test_the_name_of_a_page_cannot_break_the_ids_of_its_pictures(project: Projec
     assert re.fullmatch(r"pmdswp-a--b----c-\d+", ident)
 
 
+@pytest.mark.long
 def test_generated_rst_builds_as_kernel_documentation_does(project: Project) -> None:
     # the kernel's configuration refers to sections by their titles, which must not occur twice in a page
     labels = (

@@ -70,7 +70,9 @@ class WithoutMigration(WholeWords):
     start_migration = None  # type: ignore[assignment]
 
 
-@pytest.mark.parametrize("arch", SIX, ids=repr)
+@pytest.mark.parametrize(
+    "arch", [*SIX[:3], *(pytest.param(arch, marks=pytest.mark.long) for arch in SIX[3:])], ids=repr
+)
 def test_every_word_of_a_history_is_whole(arch: pmdswp.Arch) -> None:
     base = WithoutMigration if arch == LOONGARCH_4K else WholeWords
     run_state_machine_as_test(type("OnOne", (base,), {"arch": arch}), settings=_FEW)

@@ -123,7 +123,7 @@ def test_joining_runs_join_and_broken_ones_are_refused_where_they_are_broken(arc
 def test_every_way_to_break_a_run_is_drawn_and_named() -> None:
     drawn: dict[str, str] = {}
 
-    @settings(max_examples=300, database=None, derandomize=True, phases=[Phase.generate])
+    @settings(max_examples=200, database=None, derandomize=True, phases=[Phase.generate])
     @given(ps.broken_runs(pmdswp.get("ppc64")))
     def draw(run: ps.BrokenRun) -> None:
         drawn[run.what] = repr(run)
@@ -170,7 +170,7 @@ def test_every_set_of_attributes_that_there_is_is_drawn() -> None:
     level = pmdswp.get("s390x").pte
     drawn: set[frozenset[str]] = set()
 
-    @settings(max_examples=300, database=None, derandomize=True, phases=[Phase.generate])
+    @settings(max_examples=200, database=None, derandomize=True, phases=[Phase.generate])
     @given(ps.attribute_sets(level.arch, "pte"))
     def draw(attributes: frozenset[str]) -> None:
         drawn.add(attributes)

@@ -293,9 +293,10 @@ def facts_of(config: Config) -> tuple[object, ...]:
 
 
 @every_architecture
-def test_every_release_is_like_its_revision_in_every_configuration(name: str) -> None:
+@pytest.mark.parametrize("numbers", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_every_release_is_like_its_revision_in_every_configuration(name: str, *, numbers: bool) -> None:
     options = ARCHITECTURES[name].options
-    configs = [resolve(name, options, option_set) for option_set in option_sets(name, options)]
+    configs = [resolve(name, options, option_set) for option_set in option_sets(name, options, numbers=numbers)]
     for revision in revisions(name):
         others = [release for release in RELEASES_OF[name] if release in revision and release != revision.name]
         # the first and the last of a run: what lies between has the same changes as both

@@ -273,7 +273,7 @@ def geoms() -> list[Json]:
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=[pytest.mark.long] if kind == "geom" else []) for kind in KINDS]
+    "kind", [pytest.param(kind, marks=[pytest.mark.long] if kind in ("geom", "swp") else []) for kind in KINDS]
 )
 def test_a_record_without_a_field_or_with_another_one_is_refused(kind: str) -> None:
     tried: set[object] = set()

@@ -34,7 +34,7 @@ ON: Mapping[Flags, Mapping[str, bool]] = {
 LABELS = {flags: str(flags) for flags in ON}
 
 NEWEST = pmdswp.vectors.kernels()[-1]
-PART = 7
+PART = 29
 """Of most files, one record of so many is replayed by default."""
 
 load = lru_cache(maxsize=1)(records.load)
