@@ -55,7 +55,8 @@ def test_words_of_real_kernels_read_alike_one_by_one_as_arrays_and_in_a_compiled
         words = all_words[::step]
         said = said_of(arch, level, words)
         expect(array.decode(arch, level, array_of(words), jit=False), said, words)
-        if arch in ARCHES:
+        # to compile takes as long as a hundred other tests: by default for one of either byte order
+        if arch in (ARCHES if step == 3 else ARCHES[:1] + ARCHES[3:4]):
             expect(array.decode(arch, level, array_of(words), jit=True), said, words)
 
 

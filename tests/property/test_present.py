@@ -18,9 +18,12 @@ from pmdswp import strategies as ps
 from pmdswp.arch import ARCHITECTURES, Level, get_with
 from pmdswp.arch.compiler import make
 from pmdswp.attributes import ATTRIBUTES, Attributes, attribute_names
+from pmdswp.revisions import revisions
 from property.generators import CONFIGURATIONS, not_integers
 
 EVERY_ARCH = pytest.mark.parametrize("name", pmdswp.names())
+ENDS_OR_ALL = pytest.mark.parametrize("ends", [True, pytest.param(False, marks=pytest.mark.long)])
+"""The oldest and the newest kernel, or all."""
 
 
 @st.composite
@@ -30,10 +33,16 @@ def levels(draw: st.DrawFn) -> Level:
     return arch.level(draw(ps.table_levels(arch)))
 
 
-def every_level(name: str) -> Iterator[Level]:
-    """The levels of every configuration of an architecture: those with the same helpers and layouts once."""
+def every_level(name: str, *, ends: bool) -> Iterator[Level]:
+    """The levels of every configuration of an architecture: those with the same helpers and layouts once.
+
+    With `ends` of the oldest and the newest kernel alone.
+    """
     seen = set()
+    kernels = [revision.name for revision in revisions(name)]
     for options in CONFIGURATIONS[name]:
+        if ends and options["kernel"] not in (kernels[0], kernels[-1]):
+            continue
         for level in get_with(name, options).tables:
             looked_at = (level.name, level.source, level.page_layout, level.table_layout)
             if looked_at not in seen:
@@ -51,8 +60,9 @@ def single_bits(mask: int) -> Iterator[int]:
 
 
 @EVERY_ARCH
-def test_pages_give_back_the_frame_and_each_attribute(name: str) -> None:
-    for level in every_level(name):
+@ENDS_OR_ALL
+def test_pages_give_back_the_frame_and_each_attribute(name: str, *, ends: bool) -> None:
+    for level in every_level(name, ends=ends):
         if level.page_layout is None:
             continue
         shift = level.arch.page_shift
@@ -76,8 +86,9 @@ def test_pages_give_back_the_frame_and_each_attribute(name: str) -> None:
 
 
 @EVERY_ARCH
-def test_tables_give_back_the_address(name: str) -> None:
-    for level in every_level(name):
+@ENDS_OR_ALL
+def test_tables_give_back_the_address(name: str, *, ends: bool) -> None:
+    for level in every_level(name, ends=ends):
         if level.table_layout is None:
             continue
         for address in single_bits(level.table_layout.address_mask):

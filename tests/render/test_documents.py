@@ -210,7 +210,7 @@ def test_code_in_a_grid_table_stands_in_one_line() -> None:
 @pytest.mark.parametrize("few", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_every_layout_and_the_comparison_are_written_without_a_fault(format: str, *, few: bool) -> None:
     for arch, level in default_layouts():
-        if few and level == "pte":
+        if few and (level, arch.name) not in (("pmd", "x86_64"), ("pmd", "s390x"), ("pte", "ppc64")):
             continue
         read = READ[format](formats.layout(arch, level, format))
         options = f"{arch.name} swap {level.upper()}, kernel {arch.kernel}"
