@@ -16,7 +16,7 @@ from pmdswp.prove.law import Claim, Law
 from pmdswp.prove.present import PRESENT_LAWS
 from pmdswp.prove.swap import SWAP_LAWS
 from pmdswp.prove.walk import WALK_LAWS
-from pmdswp.softleaf import LevelName
+from pmdswp.softleaf import LevelName, SoftLeafType
 from pmdswp.term import Solver
 
 __all__ = ["LAWS", "Claim", "Law", "ProofResult", "Subject", "check", "distinct", "prove"]
@@ -76,21 +76,26 @@ def distinct(arches: Iterable[Arch]) -> Iterator[Subject]:
     """
     seen: set[object] = set()
     for arch in arches:
-        entries = _entries_looked_at(arch)
-        swap_levels = () if entries in seen else arch.levels
+        entries = {name: _entries_looked_at(arch.level(name)) for name in arch.levels}
         levels = {level.name: _looked_at(level) for level in arch.tables}
+        swap_levels = tuple(name for name, looked_at in entries.items() if looked_at not in seen)
         present_levels = tuple(name for name, looked_at in levels.items() if looked_at not in seen)
-        seen.update((entries, *levels.values()))
+        seen.update((*entries.values(), *levels.values()))
         if swap_levels or present_levels:
             yield Subject(arch, swap_levels, present_levels)
 
 
-def _entries_looked_at(arch: Arch) -> object:
-    """All that the proofs of swap entries look at."""
-    declared = tuple(hazard.entries for name in arch.levels for hazard in arch.level(name).hazards)
+def _entries_looked_at(level: Level) -> object:
+    """All that the proofs of swap entries of one level look at: those of PMDs look at PTEs too."""
+    arch = level.arch
     # of helpers that a kernel lacks the source names the kernel
-    source = arch.source.replace(f"kernel {arch.kernel} has no", "kernel has no")
-    return (arch.name, source, arch.pte_layout, arch.pmd_layout, arch.hpage_pmd_nr, declared)
+    helpers = arch.source.replace(f"kernel {arch.kernel} has no", "kernel has no").split("\n\n")
+    if level.name == "pte":
+        of_ptes = tuple(text for text in helpers if "pmd" not in text.partition("(")[0])
+        declared = tuple(hazard.entries for hazard in level.hazards)
+        return (arch.name, level.name, of_ptes, level.layout, arch.swp_types.get(SoftLeafType.MARKER), declared)
+    declared = tuple(hazard.entries for name in arch.levels for hazard in arch.level(name).hazards)
+    return (arch.name, level.name, *helpers, arch.pte_layout, arch.pmd_layout, arch.hpage_pmd_nr, declared)
 
 
 def _looked_at(level: Level) -> object:
