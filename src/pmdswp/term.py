@@ -8,6 +8,7 @@ that imports z3.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import z3
@@ -119,6 +120,12 @@ class Solver:
         return bool(answer == z3.sat)
 
 
+@lru_cache(maxsize=4096)
+def _constant(number: int) -> Any:
+    """A word that is known: a few hundred are asked for again and again, and each takes long to make."""
+    return z3.BitVecVal(number, WORD_BITS)
+
+
 class Term:
     """A word, or a truth value, as an expression; the operators of words, without a sign.
 
@@ -140,7 +147,7 @@ class Term:
             return z3.BoolVal(other)
         if other >> WORD_BITS:
             raise ValueError(f"{other:#x} is not a word, and a comparison with it would be wrong")
-        return z3.BitVecVal(other, WORD_BITS)
+        return _constant(other)
 
     def _new(self, expression: Any) -> Term:
         return Term(expression, self._solver)
@@ -201,5 +208,5 @@ class Term:
 def _number(expression: Any) -> Any:
     """The expression as a word: a truth is 1 or 0 beside a word, as True is beside an int."""
     if z3.is_bool(expression):
-        return z3.If(expression, z3.BitVecVal(1, WORD_BITS), z3.BitVecVal(0, WORD_BITS))
+        return z3.If(expression, _constant(1), _constant(0))
     return expression
