@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,18 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "decoder.html"
     path.write_text(decoder.page(), encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The script of axe-core: that of PMDSWP_AXE, or else the one that the Python package has."""
+    path = os.environ.get("PMDSWP_AXE")
+    if path is not None:
+        return Path(path).read_text(encoding="utf-8")
+    try:
+        return resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    except ModuleNotFoundError:
+        pytest.skip("axe-core-python is not installed")
 
 
 @pytest.fixture

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 import pmdswp
-from pmdswp import Arch, SoftLeafType, State, UnsupportedError
+from pmdswp import Arch, SoftLeafType, State, UnsupportedError, pagemap, swp_entry
 from pmdswp.arch import ARCHITECTURES, get_with
+from pmdswp.cli.decode import VALUES
 from pmdswp.layout import Layout
 from pmdswp.render import decoder
 from pmdswp.render.palette import DARK, LIGHT
-from pmdswp.render.records import Json, layout_record
+from pmdswp.render.records import Json, field_record, layout_record
 from pmdswp.revisions import RELEASES, revisions
 from pmdswp.softleaf import FormName, LevelName
 
@@ -188,6 +189,7 @@ def test_every_configuration_is_the_one_that_its_key_asks_for(data: Any) -> None
         assert data["types"][types] == {
             "numbers": expected["swp_types"],
             "max_swapfiles": arch.max_swapfiles,
+            "swp_type_shift": arch.swp_type_shift,
             "marker_bits": expected["marker_bits"],
             "pmd_kinds": [kind.name for kind in arch.pmd_kinds],
         }
@@ -282,11 +284,23 @@ def test_predicates_are_the_helpers_that_answer_true_or_false(data: Any) -> None
 
 def test_the_generic_entry_is_the_librarys(data: Any) -> None:
     softleaf = data["softleaf"]
-    leaf = pmdswp.SoftLeaf(27, 0x123456)
-    assert evaluate(softleaf["val"]["tree"], {"type": leaf.swp_type, "offset": leaf.offset}) == leaf.val
     assert softleaf["types"] == 32
     assert softleaf["above_pfn"] == ["young", "dirty"]
     assert data["word_bits"] == 64
+
+
+def test_values_have_the_layouts_of_the_library(data: Any) -> None:
+    name = next(iter(data["arches"]))
+    for kernel in ("4.18", "4.19", "4.20", "7.3"):
+        with suppress(UnsupportedError):
+            arch = pmdswp.get(name, kernel=kernel)
+            form = data["values"]["entry"]["forms"][str(arch.swp_type_shift)]
+            _check_fields(data, form["fields"], {"fields": [field_record(one) for one in swp_entry.layout(arch)]})
+    assert list(data["values"]["pagemap"]["forms"]) == [state.name for state in pagemap.LAYOUTS]
+    for state, layout in pagemap.LAYOUTS.items():
+        form = data["values"]["pagemap"]["forms"][state.name]
+        _check_fields(data, form["fields"], {"fields": [field_record(one) for one in layout]})
+    assert set(data["texts"]["values"].values()) == set(data["values"]) == set(VALUES)
 
 
 def test_a_default_configuration_has_the_hazards_of_the_library(data: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib import resources
@@ -12,7 +12,7 @@ from itertools import product
 from string import Template
 from typing import Generic, TypeVar, get_type_hints
 
-from pmdswp import __version__
+from pmdswp import __version__, pagemap, swp_entry
 from pmdswp.arch import ARCHITECTURES, Arch, Architecture, Level, find, get, get_with
 from pmdswp.arch.compiler import expressions, leaf_type, readings
 from pmdswp.attributes import ATTRIBUTES
@@ -23,7 +23,7 @@ from pmdswp.explain.recognisers import RECOGNISERS
 from pmdswp.explain.soundness import S390_LEVELS
 from pmdswp.explain.spotting import NAMES, WRAPPED
 from pmdswp.formula import Formula
-from pmdswp.layout import WORD_BITS, Field
+from pmdswp.layout import WORD_BITS, Field, WordLayout
 from pmdswp.numbering import pfn_bits
 from pmdswp.render.document import plain
 from pmdswp.render.fields import source
@@ -31,7 +31,7 @@ from pmdswp.render.palette import style_sheet, tone_name
 from pmdswp.render.records import Json, expression_record, field_record, hazard_record, kind_numbers, known_marker_bits
 from pmdswp.render.tables import PREDICATES
 from pmdswp.revisions import KERNELS, Revision, releases_of, revisions
-from pmdswp.softleaf import FLAGS, FORMS, LEVELS, NR_SWAP_TYPES, SWP_TYPE_SHIFT, SoftLeaf, SoftLeafType, State
+from pmdswp.softleaf import FLAGS, FORMS, LEVELS, NR_SWAP_TYPES, SoftLeaf, SoftLeafType, State
 
 __all__ = ["decoder_data", "page", "text_data"]
 
@@ -164,6 +164,7 @@ class _Pools:
         types = {
             "numbers": kind_numbers(arch),
             "max_swapfiles": arch.max_swapfiles,
+            "swp_type_shift": arch.swp_type_shift,
             "marker_bits": known_marker_bits(arch),
             "pmd_kinds": [kind.name for kind in arch.pmd_kinds],
         }
@@ -206,6 +207,8 @@ def _samples(level: Level) -> Iterator[tuple[str, str]]:
     if level.page_layout is not None:
         frame = 5 << (level.shift - level.arch.page_shift)
         for name, attributes in pages.items():
+            if attributes[0] not in level.attribute_names:
+                continue
             for wanted in (attributes, attributes[:1]):
                 try:
                     word = level.make(frame, [one for one in wanted if one in level.attribute_names])
@@ -320,11 +323,49 @@ def _above_pfn(arch: Arch) -> list[str]:
 
 
 def _softleaf() -> Json:
-    """The generic entry: how many types there are, its `.val`, and the bits above the PFN."""
+    """The generic entry: how many types there are, and the bits above the PFN."""
     return {
         "types": NR_SWAP_TYPES,
-        "val": expression_record((Formula("type") << SWP_TYPE_SHIFT | Formula("offset")).unwrapped),
         "above_pfn": _above_pfn(get(next(iter(ARCHITECTURES)))),
+    }
+
+
+def _values(pools: _Pools, arches: Iterable[str]) -> Json:
+    """Words that are none of page tables, by what `pmdswp decode --level` calls them: forms with their fields.
+
+    Of a `swp_entry_t` the form goes by SWP_TYPE_SHIFT, of a word of pagemap by the state of the page.
+    """
+
+    def form(layout: WordLayout) -> Json:
+        # these are no bits of a page table, whose changes are known release by release
+        return {"fields": [pools.fields.number({**_field(field), "source": ""}) for field in layout]}
+
+    kernels = (get_with(name, {"kernel": kernel}) for name in arches for kernel in (releases_of(name)[0], KERNELS[-1]))
+    return {
+        "entry": {
+            "name": "swp_entry_t",
+            "hint": "the value that the kernel prints as a swap entry, type above offset.",
+            "forms": {str(arch.swp_type_shift): form(swp_entry.layout(arch)) for arch in kernels},
+            "samples": {},
+        },
+        "pagemap": {
+            "name": "pagemap word",
+            "hint": "a word of /proc/PID/pagemap, which is the same on every architecture.",
+            "states": {
+                State.PRESENT.name: "A page is mapped.",
+                State.SOFTLEAF.name: "No page is mapped: the kernel says swapped, which a migration entry is too.",
+                State.NONE.name: "Neither present nor swapped.",
+            },
+            "forms": {state.name: form(layout) for state, layout in pagemap.LAYOUTS.items()},
+            "flags": pagemap.FLAGS,
+            "samples": {
+                "page": hex(pagemap.encode(pfn=0x5000, flags=("exclusive",))),
+                "swapped page": hex(pagemap.encode(leaf=SoftLeaf(1, 0x600), flags=("soft_dirty",))),
+                "shared page": hex(pagemap.encode(pfn=0x5000, flags=("file",))),
+                "as others see it": hex(pagemap.encode(pfn=0, flags=("exclusive",))),
+                "nothing": hex(pagemap.encode()),
+            },
+        },
     }
 
 
@@ -365,6 +406,7 @@ def decoder_data(*names: str) -> Json:
             for kind in SoftLeafType
         },
         "texts": text_data(),
+        "values": _values(pools, arches),
         "arches": arches,
         **{name: pool.values for name, pool in vars(pools).items() if isinstance(pool, _Pool)},
     }
@@ -377,8 +419,8 @@ def text_data() -> Json:
         "around": {name: _javascript(pattern) for name, pattern in AROUND.items()},
         "wrapped": WRAPPED,
         "names": NAMES,
-        "type_shift": SWP_TYPE_SHIFT,
         "levels": {**levels, **S390_LEVELS},
+        "values": {"swp_entry": "entry", "pagemap": "pagemap"},
         "recognisers": [
             {
                 "name": one.name,
