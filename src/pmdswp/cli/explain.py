@@ -17,7 +17,14 @@ from pmdswp.render.findings import explanation_lines, finding_record
 from pmdswp.softleaf import LEVELS
 from pmdswp.words import hex_word, text_of
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("explain what this machine's kernel logged", "sudo dmesg | pmdswp explain"),
+    ("explain an oops or a mail that I saved", "pmdswp explain oops.txt"),
+    ("read it as of the kernel that wrote it", "pmdswp explain oops.txt --arch arm64 --kernel 6.6"),
+    ("name the swap device that a bad entry means", "pmdswp explain oops.txt --swaps swaps.txt"),
+)
 
 _LARGEST = 256 << 20
 """Bytes of a text."""

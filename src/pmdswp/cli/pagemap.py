@@ -15,7 +15,13 @@ from pmdswp.live import EndedError, Processes, Range, Tally, examine
 from pmdswp.live.report import Found, many_lines, range_line, range_record, record, tally_lines
 from pmdswp.words import excerpt, printable
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("see how much of a process's swap PMD entries could hold", "pmdswp pagemap self"),
+    ("see which ranges break, and why", "pmdswp pagemap self --ranges"),
+    ("look at all processes", "sudo pmdswp pagemap all"),
+)
 
 ALL = "all"
 SELF = "self"

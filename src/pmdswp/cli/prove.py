@@ -20,7 +20,12 @@ from pmdswp.signals import ended_by_signals, interrupted_at_once
 if TYPE_CHECKING:
     from pmdswp.prove import ProofResult
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("prove the codec of one architecture and kernel", "pmdswp prove s390x --kernel 6.12"),
+    ("prove all of them", "pmdswp prove --all"),
+)
 
 FEW = 20
 """So many proofs are not worth starting processes."""
