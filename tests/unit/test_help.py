@@ -129,3 +129,37 @@ def test_the_command_loads_no_completion_unless_the_shell_asks() -> None:
     code = "import sys, pmdswp.cli; pmdswp.cli.main(['arches']); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout.split()
     assert not {"argcomplete", "pmdswp.cli.completion"} & set(loaded)
+
+
+# --- complaints say what to do next -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("", "try `pmdswp --help`"),
+        ("dcode x86_64 0x1", "no command 'dcode'; try `pmdswp decode`"),
+        ("quux", "no command 'quux'; try `pmdswp --help`"),
+        ("decode --levl pte", "try `pmdswp decode --help`"),
+        ("decode 0x123", "'0x123' is not an architecture, which comes first; try x86_64 before it"),
+        ("decode x86_64 123", "try 0x123"),
+        ("decode x86_64 0x1 --level p4d", "allowed: pte, pmd, pud, pgd"),
+        ("decode arm64 0x1 --like vmcore", "is of x86_64, and not of arm64; try x86_64 as the architecture"),
+        ("join x86_64 --file oops.txt", "`pmdswp explain` reads logs"),
+        ("explain oops.txt --swaps oops.txt", "try a copy of /proc/swaps, or crash's `swap`"),
+        ("identify swaps.txt", "try a vmcore, its VMCOREINFO, a .config, or a log with the boot in it"),
+        ("dump swaps.txt", "swaps.txt: not an ELF core file; `pmdswp scan` reads raw page tables"),
+        ("dump missing", "missing: No such file or directory"),
+        ("prove --la57 --all", "try `pmdswp prove x86_64 ...`"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_who_cannot_know_what_to_do_next_is_told(line: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        status = main(line.split())
+    except SystemExit as ended:
+        status = int(str(ended.code))
+    out, err = capsys.readouterr()
+    assert (status, out) == (2, "")
+    assert err.endswith(f"{hint}\n")
+    assert err.count("\n") == 1

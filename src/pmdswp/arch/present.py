@@ -228,7 +228,9 @@ def _install(owner: type[Any]) -> None:
         shift += facts.index_bits
     for name in UPPER:
         if name not in levels:
-            setattr(owner, name, _Folded(f"{_of(owner)} has no level {name!r}: this configuration folds it"))
+            allowed = ", ".join(reversed(levels))
+            folded = f"{_of(owner)} has no level {name!r}: this configuration folds it; allowed: {allowed}"
+            setattr(owner, name, _Folded(folded))
     for name in _PUBLIC:
         compiled = methods.get(_compiled_name(name))
         # a function of its own for each name, as two names may be of one formula

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Protocol, cast
 import pmdswp
 from pmdswp.cli.output import complain, one_line
 from pmdswp.cli.parser import Parser
-from pmdswp.errors import EncodeError, PmdSwpError
+from pmdswp.errors import EncodeError, PmdSwpError, UnsupportedError
 from pmdswp.signals import taken_over
 from pmdswp.waiting import let_output_wait
+from pmdswp.words import excerpt
 
 if TYPE_CHECKING:
     import argparse
@@ -146,8 +147,13 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Command]:
         is_raw=True,
     )
     top.add_argument("--version", action="version", version=f"pmdswp {pmdswp.__version__}")
-    top.add_argument("command", metavar="COMMAND", choices=COMMANDS, help="one of the above")
+    top.add_argument("command", metavar="COMMAND", help="one of the above")
     name: str = top.parse_args(arguments[:1]).command
+    if name not in COMMANDS:
+        from difflib import get_close_matches  # noqa: PLC0415  # nobody else needs it
+
+        near = [f"`pmdswp {one}`" for one in get_close_matches(name, COMMANDS, 1)]
+        raise UnsupportedError(f"no command {excerpt(name)}; try {', '.join(near) or '`pmdswp --help`'}")
     # unlike argparse's subparsers, this lets words and options be in any order
     return command_parser(name).parse_intermixed_args(arguments[1:]), _command(name)
 

@@ -76,7 +76,9 @@ def run(options: argparse.Namespace) -> int:
     for unread in said.unread:
         complain(one_line(f"line {unread.line}: {unread.why}: {unread.text}"))
     if not said.findings and not said.unread:
-        complain("no page-table word, swap entry or pagemap word was recognised in the text")
+        complain(
+            "no page-table word, swap entry or pagemap word was recognised in the text; try --word for a bare word"
+        )
     return 0 if said.findings and not said.unread else 1
 
 
@@ -94,5 +96,5 @@ def _text(path: str) -> str:
 def _devices(path: str) -> tuple[swaps.SwapDevice, ...]:
     found = swaps.read(_text(path))
     if not found:
-        raise DecodeError("--swaps: no swap device is listed there")
+        raise DecodeError("--swaps: no swap device is listed there; try a copy of /proc/swaps, or crash's `swap`")
     return found

@@ -71,11 +71,11 @@ def _arch(options: argparse.Namespace) -> Arch:
     """The kernel that runs, with the options that are given."""
     try:
         running = identify.from_running_kernel().arch
-    except PmdSwpError:
+    except PmdSwpError as error:
         options.arch = os.uname().machine
         given = given_options(options)
         if "kernel" not in given:
-            raise
+            raise UnsupportedError(f"{error}; try --kernel with the release that it is nearest to") from None
         return get_with(options.arch, given)
     options.arch = running.name
     return get_with(running.name, {**dict(running.config.chosen), "kernel": running.release, **given_options(options)})
@@ -102,9 +102,9 @@ class _Survey:
             if is_only:
                 raise UnsupportedError(f"no process {pid}") from None
             return
-        except PermissionError:
+        except PermissionError as error:
             if is_only:
-                raise
+                raise UnsupportedError(f"{error.filename}: {error.strerror}; try it as root (sudo)") from None
             self._denied += 1
             return
         with process:

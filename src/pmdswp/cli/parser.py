@@ -44,7 +44,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         # not by argparse's own way, which fails where standard error is closed
-        complain(one_line(message), by=self.prog)
+        complain(one_line(f"{message}; try `{self.prog} --help`"), by=self.prog)
         raise SystemExit(2)
 
 
@@ -114,7 +114,10 @@ def _options_like(options: argparse.Namespace) -> dict[str, object]:
     arch = getattr(options, "arch", None)
     for name in [arch] if arch is not None else getattr(options, "arches", []):
         if find(name).name != found.name:
-            raise UnsupportedError(f"--like {printable(options.like)} is of {found.name}, and not of {name}")
+            raise UnsupportedError(
+                f"--like {printable(options.like)} is of {found.name}, and not of {name}; try {found.name} as the "
+                "architecture"
+            )
     return {**dict(found.config.chosen), "kernel": found.release}
 
 
@@ -127,6 +130,10 @@ def arch_like(path: str) -> str:
 
 def arch_of(options: argparse.Namespace) -> Arch:
     """The configuration that the arguments ask for; what is to be said of its kernel goes to standard error."""
+    if options.arch[:2].lower() == "0x":
+        raise UnsupportedError(
+            f"{excerpt(options.arch)} is not an architecture, which comes first; try x86_64 before it"
+        )
     arch = get_with(options.arch, given_options(options))
     note([arch])
     return arch

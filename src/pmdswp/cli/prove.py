@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         raise UnsupportedError(f"no proofs without z3: pip install 'pmdswp[prove]' ({error})") from None
     given = given_options(options)
     if given and (options.all or options.arch is None):
-        raise UnsupportedError("options of one configuration need ARCH, and no --all")
+        raise UnsupportedError("options of one configuration need ARCH, and no --all; try `pmdswp prove x86_64 ...`")
     names = [options.arch] if options.arch is not None else list(ARCHITECTURES)
     if options.all:
         subjects = list(prove.distinct(configurations(*names)))
