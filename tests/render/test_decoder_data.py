@@ -255,6 +255,23 @@ def test_the_options_that_concern_present_words_alone_change_no_swap_entry(name:
                         assert records[0] == records[1]
 
 
+def test_samples_are_of_what_a_level_can_hold() -> None:
+    usual = ["page", "read-only page", "PROT_NONE page", "table"]
+    for level, names in (
+        (pmdswp.get("x86_64").pmd, usual),
+        # global or PROT_NONE, not both
+        (pmdswp.get("arm64").pte, usual[:3]),
+        # a huge page without access was no huge page to old kernels
+        (pmdswp.get("arm64", kernel="5.16").pmd, ["page", "read-only page", "table"]),
+        # there is no attribute for it
+        (pmdswp.get("x86_64").pud, ["page", "read-only page", "table"]),
+    ):
+        samples = {name: int(word, 16) for name, word in decoder._samples(level)}
+        assert list(samples) == names
+        states = [level.decode(word).state for word in samples.values()]
+        assert states == [State.TABLE if name == "table" else State.PRESENT for name in names]
+
+
 def test_names_and_texts_cover_what_can_occur(data: Any) -> None:
     assert list(data["arches"]) == [name for name in pmdswp.names() if name in data["arches"]]
     assert tuple(data["kernels"]) == pmdswp.kernels()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Iterable
 from typing import cast
 
@@ -28,7 +29,7 @@ def complete() -> None:
         return
     line, point = os.environ["COMP_LINE"], int(os.environ["COMP_POINT"])
     before = split_line(line, point)[3]
-    argcomplete.autocomplete(_parser(before[1] if len(before) > 1 else ""))
+    argcomplete.autocomplete(_parser(before[1] if len(before) > 1 else ""), exit_method=sys.exit)
 
 
 def _parser(command: str) -> Parser:
