@@ -525,6 +525,7 @@ const page = {
   // false where an address that it needs is bad
   isComplete: false,
   word: null,
+  isNarrow: false,
   // bit that has the keyboard in the ruler
   cursor: DATA.word_bits - 1,
 };
@@ -952,9 +953,10 @@ function build() {
 
 // --- the page: the ruler --------------------------------------------------------------------------------------------
 
+// Asked when it changes only: the question has the browser lay out the page before it answers.
 const narrow = window.matchMedia("(max-width: 800px)");
 
-const columns = () => DATA.word_bits / (narrow.matches ? 4 : 2);
+const columns = () => DATA.word_bits / (page.isNarrow ? 4 : 2);
 
 // The fields from the highest bit down; the whole word as one without a name where there is no layout.
 function ruledFields(layout) {
@@ -979,7 +981,7 @@ function fieldLabel(field, high, low) {
   const from = Math.min(field.msb, high);
   const to = Math.max(field.lsb, low);
   const width = from - to + 1;
-  const charactersPerBit = narrow.matches ? 3 : 4;
+  const charactersPerBit = page.isNarrow ? 3 : 4;
   const fits = field.name.length < width * charactersPerBit;
   const text = element("span", {}, field.name);
   const className = fits ? "run" : "run upright";
@@ -1514,13 +1516,17 @@ function listen() {
   byId("ruler").addEventListener("focusin", takeCursor);
   byId("theme").addEventListener("click", toggleTheme);
   prefersDark.addEventListener("change", nameTheme);
-  narrow.addEventListener("change", renderResult);
+  narrow.addEventListener("change", () => {
+    page.isNarrow = narrow.matches;
+    renderResult();
+  });
   window.addEventListener("hashchange", readLink);
 }
 
 function start() {
   byId("arch").append(...Object.keys(DATA.arches).map((name) => element("option", { value: name }, name)));
   byId("version").textContent = `pmdswp ${DATA.version}: every bit on this page comes from its layouts.`;
+  page.isNarrow = narrow.matches;
   listen();
   nameTheme();
   readLink();
