@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions
@@ -35,7 +36,10 @@ def _program(name: str) -> str:
     path = shutil.which(name)
     if path is not None:
         return path
-    reason = f"{name} is not installed (Debian: apt install chromium chromium-driver)"
+    _miss(f"{name} is not installed (Debian: apt install chromium chromium-driver)")
+
+
+def _miss(reason: str) -> NoReturn:
     if os.environ.get("PMDSWP_NEEDS_BROWSER"):
         pytest.fail(reason)
     pytest.skip(reason)
@@ -72,7 +76,7 @@ def axe() -> str:
     try:
         return resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
     except ModuleNotFoundError:
-        pytest.skip("axe-core-python is not installed")
+        _miss("axe-core-python is not installed")
 
 
 @pytest.fixture
