@@ -34,9 +34,9 @@ FLAGS = (
 
 def _program(name: str) -> str:
     path = shutil.which(name)
-    if path is not None:
-        return path
-    _miss(f"{name} is not installed (Debian: apt install chromium chromium-driver)")
+    if path is None:
+        _miss(f"{name} is not installed (Debian: apt install chromium chromium-driver)")
+    return path
 
 
 def _miss(reason: str) -> NoReturn:
