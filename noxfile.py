@@ -127,7 +127,7 @@ def dask(session: nox.Session) -> None:
 
 @nox.session(tags=["ci"])
 def browser(session: nox.Session) -> None:
-    """The interactive decoder in Chromium. Half a minute."""
+    """The interactive decoder in Chromium. A minute and a half."""
     run(session, "pytest", "-m", "browser", "tests/browser", *session.posargs)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,8 +62,23 @@ def write_decoder(app: Sphinx, error: Exception | None) -> None:
         Path(app.outdir, "decoder.html").write_text(page(documentation="index.html"), encoding="utf-8")
 
 
+SINCE = {
+    name: version
+    for version, names in json.loads(Path(__file__).with_name("since.json").read_text(encoding="utf-8")).items()
+    for name in names
+}
+"""Public name -> the version that brought it."""
+
+
+def tell_version(_app: Sphinx, _what: str, name: str, _found: object, _options: object, lines: list[str]) -> None:
+    """Say below the text of a public name which version brought it."""
+    if name in SINCE:
+        lines.extend(("", f".. versionadded:: {SINCE[name]}", ""))
+
+
 def setup(app: Sphinx) -> None:
     """What Sphinx calls."""
+    app.connect("autodoc-process-docstring", tell_version)
     app.connect("doctree-resolved", inline_pictures)
     app.connect("doctree-resolved", mark_generated_tables)
     app.connect("build-finished", write_decoder)

@@ -15,7 +15,7 @@ from typing import cast
 import peers_page
 from flags_picture import flags_picture
 from pmdswp.arch import ARCHITECTURES, Arch
-from pmdswp.cli import COMMANDS, EXIT_STATUS, command_parser
+from pmdswp.cli import COMMANDS, EXIT_STATUS, command_parser, examples
 from pmdswp.config import show
 from pmdswp.explain.recognisers import GROUPS, RECOGNISERS
 from pmdswp.model.play.selftests import SERIES, run
@@ -310,6 +310,12 @@ neither does where a mail program broke a line. Where a line is printed since a 
 _GROUPS = """A recogniser (`pmdswp.explain.Recogniser`) is a pattern whose named groups say what they hold."""
 
 
+_COMPLETION = """
+With `pip install 'pmdswp[completion]'`, the line `eval "$(register-python-argcomplete pmdswp)"` in `~/.bashrc` has bash
+complete commands, options, architectures and releases. For zsh and fish see the manual of argcomplete.
+"""
+
+
 def _command_line() -> Section:
     """Every command with its arguments."""
     parsers = {name: command_parser(name) for name in COMMANDS}
@@ -320,6 +326,7 @@ def _command_line() -> Section:
         (
             *(_command(name, parser) for name, parser in parsers.items()),
             Section("Kernel and configuration", (Paragraph(" ".join(_OPTIONS.split())), _arguments([configuration]))),
+            Section("Completion by the Tab key", (Paragraph(" ".join(_COMPLETION.split())),)),
         ),
     )
 
@@ -327,7 +334,8 @@ def _command_line() -> Section:
 def _command(name: str, parser: argparse.ArgumentParser) -> Section:
     groups = [group for group in parser._action_groups if not str(group.title).startswith("kernel")]  # noqa: SLF001
     about = str(parser.description)
-    return Section(code(f"pmdswp {name}"), (Paragraph(f"{about[0].upper()}{about[1:]}."), _arguments(groups)))
+    asked = Table(("How do I ...", "Command"), tuple((question, code(line)) for question, line in examples(name)))
+    return Section(code(f"pmdswp {name}"), (Paragraph(f"{about[0].upper()}{about[1:]}."), asked, _arguments(groups)))
 
 
 def _arguments(groups: Sequence[argparse._ArgumentGroup]) -> Table:

@@ -4,6 +4,7 @@ It stands beside the package because whatever is in the package has the package 
 """
 
 import _signal as signal  # type: ignore[import-not-found]  # `signal` itself takes enum and others with it
+import os
 import sys
 
 __all__ = ["main"]
@@ -15,6 +16,11 @@ def main() -> int:
     Ctrl-C ends the process at once, but for what the command itself puts in order (`pmdswp.cli.main`).
     """
     _end_by_interrupts()
+    if "_ARGCOMPLETE" in os.environ:
+        # the shell asks what could stand at the cursor
+        from pmdswp.cli.completion import complete  # noqa: PLC0415
+
+        complete()
     from pmdswp.cli import main as command  # noqa: PLC0415  # this is what takes long
 
     return command()

@@ -48,7 +48,7 @@ __all__ = [
     "names",
 ]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if "hypothesis" in sys.modules:
     import pmdswp_hypothesis

@@ -11,6 +11,7 @@ times as long (benchmarks/scalar.py).
 
 from __future__ import annotations
 
+import re
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
@@ -18,7 +19,7 @@ from types import CodeType
 from typing import Any
 from zlib import crc32
 
-__all__ = ["MASK64", "Formula", "compile_methods", "method_source", "moved", "where"]
+__all__ = ["MASK64", "Formula", "compile_methods", "method_source", "moved", "returned", "where"]
 
 MASK64 = (1 << 64) - 1
 
@@ -117,6 +118,14 @@ def method_source(name: str, parameters: str, result: Formula | str, setup: Iter
     value = result.unwrapped if isinstance(result, Formula) else result
     body = "\n".join(f"    {line}" for line in (*setup, f"return {value}"))
     return f"def {name}(self, {parameters}):\n{body}\n"
+
+
+_METHOD = re.compile(r"^def (\w+)\(self, v\):\n    return (.*)$", re.MULTILINE)
+
+
+def returned(source: str) -> dict[str, str]:
+    """Name -> expression of each method in a text that returns one of a word ``v``: `method_source`, read backwards."""
+    return dict(_METHOD.findall(source))
 
 
 def compile_methods(title: str, text: str, names: Mapping[str, object]) -> dict[str, Callable[..., Any]]:

@@ -33,7 +33,7 @@ from pmdswp.softleaf import (
     SoftLeafType,
 )
 
-__all__ = ["Numbering", "numbering"]
+__all__ = ["Numbering", "numbering", "pfn_bits"]
 
 
 class Numbering(NamedTuple):
@@ -101,18 +101,23 @@ def numbering(config: Config, offset_width: int, *, has_pmd_softleaf: bool) -> N
     for kind, number in swp_types.items():
         for one in (number,) if isinstance(number, int) else number:
             kinds[one] = kind
-    swp_type_shift = SWP_TYPE_SHIFT if config.has(XARRAY) else SWP_TYPE_SHIFT - 1
-    swp_pfn_bits = _swp_pfn_bits(config, swp_type_shift)
+    swp_pfn_bits, migration_ad = pfn_bits(config, offset_width)
     return Numbering(
         swp_types=swp_types,
         kinds=tuple(kinds),
         pmd_kinds=tuple(kind for kind in _pmd_kinds(config) if has_pmd_softleaf and kind in kinds),
         max_swapfiles=kinds.count(SoftLeafType.SWAP),
-        swp_type_shift=swp_type_shift,
+        swp_type_shift=_swp_type_shift(config),
         swp_pfn_bits=swp_pfn_bits,
-        migration_ad=config.migration and offset_width >= swp_pfn_bits + 2,
+        migration_ad=migration_ad,
         marker_bits=_marker_bits(config),
     )
+
+
+def pfn_bits(config: Config, offset_width: int) -> tuple[int, bool]:
+    """`Numbering.swp_pfn_bits` and `migration_ad`, where entries have `offset_width` bits of offset."""
+    bits = _swp_pfn_bits(config)
+    return bits, config.migration and offset_width >= bits + 2
 
 
 def _swp_types(config: Config) -> Mapping[SoftLeafType, int | range]:
@@ -151,11 +156,15 @@ def _pmd_kinds(config: Config) -> tuple[SoftLeafType, ...]:
     return (SoftLeafType.SWAP, *kinds) if config.has(PMD_SWAP) else kinds
 
 
-def _swp_pfn_bits(config: Config, swp_type_shift: int) -> int:
+def _swp_type_shift(config: Config) -> int:
+    return SWP_TYPE_SHIFT if config.has(XARRAY) else SWP_TYPE_SHIFT - 1
+
+
+def _swp_pfn_bits(config: Config) -> int:
     if not config.has(MIGRATION_AD):
-        return swp_type_shift
+        return _swp_type_shift(config)
     if config.max_physmem_bits is None:
-        return min(64 - config.page_shift, swp_type_shift)
+        return min(64 - config.page_shift, _swp_type_shift(config))
     return config.max_physmem_bits - config.page_shift
 
 

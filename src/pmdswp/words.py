@@ -69,7 +69,9 @@ def parse_word(text: str) -> int:
     if found is None:
         if re.fullmatch(r"0x[0-9a-f]{17,}", text, re.IGNORECASE):
             raise DecodeError(f"{excerpt(text)} is not within 64 bits")
-        raise DecodeError(f"{excerpt(text)} is not a word: 0x and hex digits, or 16 bare hex digits")
+        is_hex = re.fullmatch(r"[0-9a-f]{1,15}", text, re.IGNORECASE) is not None
+        hint = f"; try 0x{text}" if is_hex else ""
+        raise DecodeError(f"{excerpt(text)} is not a word: 0x and hex digits, or 16 bare hex digits{hint}")
     return check_word(int(found[1], 16), DecodeError)
 
 
@@ -340,7 +342,9 @@ def values_in_line(line: str) -> list[tuple[str | None, int]]:
         words = line.split()
         if all(word.endswith(",") for word in words[:-1]) or "," in words[:-1]:
             return [(None, parse_word(word)) for word in re.split(r"[\s,]+", line) if word]
-        raise DecodeError(f"{excerpt(line)} is more than one word, and no ADDRESS: before them")
+        raise DecodeError(
+            f"{excerpt(line)} is more than one word, and no ADDRESS: before them; `pmdswp explain` reads logs"
+        )
     return _Values(line).found
 
 

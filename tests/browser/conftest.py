@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions
@@ -32,9 +34,12 @@ FLAGS = (
 
 def _program(name: str) -> str:
     path = shutil.which(name)
-    if path is not None:
-        return path
-    reason = f"{name} is not installed (Debian: apt install chromium chromium-driver)"
+    if path is None:
+        _miss(f"{name} is not installed (Debian: apt install chromium chromium-driver)")
+    return path
+
+
+def _miss(reason: str) -> NoReturn:
     if os.environ.get("PMDSWP_NEEDS_BROWSER"):
         pytest.fail(reason)
     pytest.skip(reason)
@@ -60,6 +65,18 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "decoder.html"
     path.write_text(decoder.page(), encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The script of axe-core: that of PMDSWP_AXE, or else the one that the Python package has."""
+    path = os.environ.get("PMDSWP_AXE")
+    if path is not None:
+        return Path(path).read_text(encoding="utf-8")
+    try:
+        return resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    except ModuleNotFoundError:
+        _miss("axe-core-python is not installed")
 
 
 @pytest.fixture

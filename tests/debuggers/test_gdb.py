@@ -99,7 +99,7 @@ def test_values_of_the_kernels_types_are_shown_with_what_they_are(gdb: Gdb, word
         "0x0000000000000000 NONE",
         "0x8000000012e001e7 PRESENT pfn 0x12e00 write young dirty user global huge",
         "0x0000000000102067 TABLE at 0x102000 write young dirty exec user",
-        "<x86_64 kernel 7.3 has no level 'p4d': this configuration folds it>",
+        "<x86_64 kernel 7.3 has no level 'p4d': this configuration folds it; allowed: pte, pmd, pud, pgd>",
         "0x0400000000000123 SWAP type 1 offset 0x123",
         "0x78000000000f0000 DEVICE_EXCLUSIVE type 30 pfn 0xf0000",
         "0x0000000000104067 TABLE at 0x104000 write young dirty exec user",

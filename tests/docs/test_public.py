@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib import import_module
 from pathlib import Path
@@ -35,6 +36,22 @@ def test_a_public_name_is_there_and_documented(name: str) -> None:
     # a constant has its text below it
     source = Path(str(import_module(module).__file__)).read_text(encoding="utf-8")
     assert re.search(rf'^{member}\b.*(\n[^\n"].*)*\n"""', source, re.MULTILINE), name
+
+
+def test_each_public_name_has_the_version_that_brought_it() -> None:
+    since = json.loads(PAGE.parents[1].joinpath("since.json").read_text(encoding="utf-8"))
+    told = [name for names in since.values() for name in names]
+    assert len(told) == len(set(told))
+    assert set(promised()) <= set(told)
+    # the others are members that came to classes which were there
+    for name in set(told) - set(promised()):
+        owner, _, member = name.rpartition(".")
+        module, _, kind = owner.rpartition(".")
+        assert hasattr(getattr(import_module(module), kind), member), name
+        assert owner in since["0.1.0"]
+    log = PAGE.parents[2].joinpath("CHANGELOG.md").read_text(encoding="utf-8")
+    assert list(since) == sorted(re.findall(r"^## ([\d.]+)", log, re.MULTILINE))
+    assert pmdswp.__version__ in since
 
 
 def test_the_names_of_the_package_itself_are_all_promised_and_they_are_few() -> None:

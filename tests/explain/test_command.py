@@ -113,7 +113,7 @@ def test_swap_devices_come_from_a_file_of_their_own(run: Run, tmp_path: Path) ->
     assert "name the swap devices" in run.out
     table.write_text("nothing")
     assert run(*arguments, "--swaps", str(table)) == 2
-    assert run.err == "pmdswp: --swaps: no swap device is listed there\n"
+    assert run.err == "pmdswp: --swaps: no swap device is listed there; try a copy of /proc/swaps, or crash's `swap`\n"
 
 
 def test_the_kernel_may_be_that_of_a_file(run: Run) -> None:

@@ -168,7 +168,7 @@ def test_processes_that_end_or_are_not_for_us_to_see_are_noted(
     assert main(["pagemap", "8"]) == 2
     assert capsys.readouterr() == ("", "pmdswp: no process 8\n")
     assert main(["pagemap", "10"]) == 2
-    assert capsys.readouterr() == ("", "pmdswp: /proc/10/comm: Permission denied\n")
+    assert capsys.readouterr() == ("", "pmdswp: /proc/10/comm: Permission denied; try it as root (sudo)\n")
 
 
 def test_ctrl_c_leaves_what_was_counted(
@@ -230,7 +230,9 @@ def test_a_kernel_that_is_not_known_can_be_given(
 
     monkeypatch.setattr(identify, "from_running_kernel", unknown)
     assert main(["pagemap", "7"]) == 2
-    assert capsys.readouterr().err == "pmdswp: kernel 9.9 is newer than all\n"
+    assert capsys.readouterr().err == (
+        "pmdswp: kernel 9.9 is newer than all; try --kernel with the release that it is nearest to\n"
+    )
     monkeypatch.setattr(os, "uname", lambda: os.uname_result(("Linux", "host", "9.9", "#1", "x86_64")))
     assert main(["pagemap", "7", "--kernel", "7.3"]) == 0
     assert capsys.readouterr().out.startswith("7 areas: 20.0 MiB in swap")

@@ -312,7 +312,10 @@ def test_what_is_no_clean_kernel_tree_is_refused_in_one_line(check: Check, tmp_p
     check.tools()
     (tmp_path / "empty").mkdir()
     assert check(tmp_path / "empty") == 2
-    assert check.err == f"pmdswp: {tmp_path / 'empty'} is not a kernel source tree\n"
+    assert (
+        check.err
+        == f"pmdswp: {tmp_path / 'empty'} is not a kernel source tree; try the folder that has mm/ and Kbuild\n"
+    )
     assert check(write_tree(tmp_path / "old", "5.9.0")) == 2
     assert check.err.endswith("Linux 5.9 is older than any kernel that can be asked\n")
 

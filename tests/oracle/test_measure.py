@@ -169,14 +169,14 @@ def test_a_makefile_without_a_version_is_none_of_a_kernel(tree: Path, old: str, 
     makefile = tree / "Makefile"
     makefile.write_text(makefile.read_text().replace(old, new, 1))
     for read in (version_of, release_of):
-        with pytest.raises(OracleError, match=r" is not a kernel source tree$"):
+        with pytest.raises(OracleError, match=r" is not a kernel source tree; try the folder that has mm/ and Kbuild$"):
             read(tree)
 
 
 @pytest.mark.parametrize("name", ["Makefile", "scripts/config", "mm/Kconfig"])
 def test_a_tree_without_what_every_kernel_has_is_none(tree: Path, name: str) -> None:
     (tree / name).unlink()
-    with pytest.raises(OracleError, match=r" is not a kernel source tree$"):
+    with pytest.raises(OracleError, match=r" is not a kernel source tree; try the folder that has mm/ and Kbuild$"):
         version_of(tree)
 
 

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 import pmdswp
-from pmdswp import Arch, SoftLeafType, State, UnsupportedError
+from pmdswp import Arch, SoftLeafType, State, UnsupportedError, pagemap, swp_entry
 from pmdswp.arch import ARCHITECTURES, get_with
+from pmdswp.cli.decode import VALUES
 from pmdswp.layout import Layout
 from pmdswp.render import decoder
 from pmdswp.render.palette import DARK, LIGHT
-from pmdswp.render.records import Json, layout_record
+from pmdswp.render.records import Json, field_record, layout_record
 from pmdswp.revisions import RELEASES, revisions
 from pmdswp.softleaf import FormName, LevelName
 
@@ -188,6 +189,7 @@ def test_every_configuration_is_the_one_that_its_key_asks_for(data: Any) -> None
         assert data["types"][types] == {
             "numbers": expected["swp_types"],
             "max_swapfiles": arch.max_swapfiles,
+            "swp_type_shift": arch.swp_type_shift,
             "marker_bits": expected["marker_bits"],
             "pmd_kinds": [kind.name for kind in arch.pmd_kinds],
         }
@@ -253,6 +255,23 @@ def test_the_options_that_concern_present_words_alone_change_no_swap_entry(name:
                         assert records[0] == records[1]
 
 
+def test_samples_are_of_what_a_level_can_hold() -> None:
+    usual = ["page", "read-only page", "PROT_NONE page", "table"]
+    for level, names in (
+        (pmdswp.get("x86_64").pmd, usual),
+        # global or PROT_NONE, not both
+        (pmdswp.get("arm64").pte, usual[:3]),
+        # a huge page without access was no huge page to old kernels
+        (pmdswp.get("arm64", kernel="5.16").pmd, ["page", "read-only page", "table"]),
+        # there is no attribute for it
+        (pmdswp.get("x86_64").pud, ["page", "read-only page", "table"]),
+    ):
+        samples = {name: int(word, 16) for name, word in decoder._samples(level)}
+        assert list(samples) == names
+        states = [level.decode(word).state for word in samples.values()]
+        assert states == [State.TABLE if name == "table" else State.PRESENT for name in names]
+
+
 def test_names_and_texts_cover_what_can_occur(data: Any) -> None:
     assert list(data["arches"]) == [name for name in pmdswp.names() if name in data["arches"]]
     assert tuple(data["kernels"]) == pmdswp.kernels()
@@ -282,11 +301,23 @@ def test_predicates_are_the_helpers_that_answer_true_or_false(data: Any) -> None
 
 def test_the_generic_entry_is_the_librarys(data: Any) -> None:
     softleaf = data["softleaf"]
-    leaf = pmdswp.SoftLeaf(27, 0x123456)
-    assert evaluate(softleaf["val"]["tree"], {"type": leaf.swp_type, "offset": leaf.offset}) == leaf.val
     assert softleaf["types"] == 32
     assert softleaf["above_pfn"] == ["young", "dirty"]
     assert data["word_bits"] == 64
+
+
+def test_values_have_the_layouts_of_the_library(data: Any) -> None:
+    name = next(iter(data["arches"]))
+    for kernel in ("4.18", "4.19", "4.20", "7.3"):
+        with suppress(UnsupportedError):
+            arch = pmdswp.get(name, kernel=kernel)
+            form = data["values"]["entry"]["forms"][str(arch.swp_type_shift)]
+            _check_fields(data, form["fields"], {"fields": [field_record(one) for one in swp_entry.layout(arch)]})
+    assert list(data["values"]["pagemap"]["forms"]) == [state.name for state in pagemap.LAYOUTS]
+    for state, layout in pagemap.LAYOUTS.items():
+        form = data["values"]["pagemap"]["forms"][state.name]
+        _check_fields(data, form["fields"], {"fields": [field_record(one) for one in layout]})
+    assert set(data["texts"]["values"].values()) == set(data["values"]) == set(VALUES)
 
 
 def test_a_default_configuration_has_the_hazards_of_the_library(data: Any) -> None:

@@ -15,10 +15,10 @@ from pmdswp.arch.absence import absence
 from pmdswp.arch.api import Arch
 from pmdswp.arch.facts import Architecture, Facts, LevelFacts, Predicate, never
 from pmdswp.arch.level import Level
-from pmdswp.arch.present import kernel_formulas, lazy_helpers, lazy_levels, lazy_of_level, present_formulas
+from pmdswp.arch.present import lazy_helpers, lazy_levels, lazy_of_level, of_the_kernel, present_formulas
 from pmdswp.config import Address, Config, Value
 from pmdswp.errors import DecodeError, EncodeError, UnsupportedError, brief, brief_hex
-from pmdswp.formula import MASK64, Formula, compile_methods, method_source
+from pmdswp.formula import MASK64, Formula, compile_methods, method_source, returned
 from pmdswp.layout import Layout, check_word
 from pmdswp.numbering import Numbering, numbering
 from pmdswp.releases import notes
@@ -148,8 +148,14 @@ def expressions(arch: Arch, *, present: bool = False) -> dict[str, str]:
     words and of the levels above the PMD instead. The text is that of `Arch.source`, except that
     an address, which differs from build to build, goes by the name of its option.
     """
-    write = kernel_formulas if present else formulas
-    return {name: formula.unwrapped for name, formula in write(arch.architecture, _named(arch)).items()}
+    if _has_addresses(arch):
+        write = present_formulas if present else formulas
+        texts = {name: formula.unwrapped for name, formula in write(arch.architecture, _named(arch)).items()}
+    else:
+        texts = _of_tables(arch) if present else returned(arch.source)
+    if present:
+        return of_the_kernel(texts)
+    return {name: text for name, text in texts.items() if name not in _CONVERSIONS and not name.endswith("uffd_wp")}
 
 
 def readings(arch: Arch) -> dict[str, str]:
@@ -158,11 +164,23 @@ def readings(arch: Arch) -> dict[str, str]:
     For each level it is one for every attribute (``pmd_write``), for the addresses (``pmd_page_address``,
     ``pmd_table_address``), and for the word as its layout shows it (``pmd_plain``).
     """
+    if not _has_addresses(arch):
+        return _of_tables(arch)
     config = _named(arch)
     found = {name: formula.unwrapped for name, formula in present_formulas(arch.architecture, config).items()}
     for name, facts in arch.architecture.present(config).items():
         found[f"{name}_plain"] = facts.plain(Formula("v")).unwrapped
     return found
+
+
+def _of_tables(arch: Arch) -> dict[str, str]:
+    """What the compiled methods of present words compute."""
+    return {name: text for level in arch.tables for name, text in returned(level.source).items()}
+
+
+def _has_addresses(arch: Arch) -> bool:
+    """Whether formulas have addresses in them, which stand for others in other builds."""
+    return any(isinstance(option, Address) for option in arch.architecture.options.values())
 
 
 def _named(arch: Arch) -> Config:
@@ -191,6 +209,10 @@ def _conversions(facts: Facts) -> dict[str, tuple[str, Formula]]:
         "arch_swp_entry_to_pte": ("e", facts.pte.from_arch(e)),
         "arch_swp_entry_to_pmd": ("e", facts.pmd.from_arch(e)),
     }
+
+
+_CONVERSIONS = ("pte_entry_to_pmd", "arch_swp_type", "arch_swp_offset")
+"""What among these is of one word ``v``, too."""
 
 
 def conversions(arch: Arch) -> dict[str, tuple[str, Formula]]:

@@ -22,7 +22,7 @@ from pmdswp.formula import MASK64, Formula, compile_methods, method_source
 from pmdswp.layout import FieldKind, PresentLayout
 from pmdswp.softleaf import LevelName
 
-__all__ = ["attributes_of", "kernel_formulas", "lazy_helpers", "lazy_levels", "lazy_of_level", "present_formulas"]
+__all__ = ["attributes_of", "lazy_helpers", "lazy_levels", "lazy_of_level", "of_the_kernel", "present_formulas"]
 
 UPPER: tuple[LevelName, ...] = ("pud", "p4d", "pgd")
 """The levels that only present words are at."""
@@ -73,11 +73,10 @@ def present_formulas(
     return found
 
 
-def kernel_formulas(architecture: Architecture, config: Config) -> dict[str, Formula]:
-    """Those of `present_formulas` that are helpers of the kernel, under the kernel's names."""
-    found = present_formulas(architecture, config)
-    named = ((name, found.get(_compiled_name(name))) for name in PresentHelpers.__dict__ if name in _PUBLIC)
-    return {name: formula for name, formula in named if formula is not None and not name.endswith("uffd_wp")}
+def of_the_kernel(texts: Mapping[str, str]) -> dict[str, str]:
+    """Those of the texts of `present_formulas` that are helpers of the kernel, under the kernel's names."""
+    named = ((name, texts.get(_compiled_name(name))) for name in PresentHelpers.__dict__ if name in _PUBLIC)
+    return {name: text for name, text in named if text is not None and not name.endswith("uffd_wp")}
 
 
 def _of_level(
@@ -229,7 +228,9 @@ def _install(owner: type[Any]) -> None:
         shift += facts.index_bits
     for name in UPPER:
         if name not in levels:
-            setattr(owner, name, _Folded(f"{_of(owner)} has no level {name!r}: this configuration folds it"))
+            allowed = ", ".join(reversed(levels))
+            folded = f"{_of(owner)} has no level {name!r}: this configuration folds it; allowed: {allowed}"
+            setattr(owner, name, _Folded(folded))
     for name in _PUBLIC:
         compiled = methods.get(_compiled_name(name))
         # a function of its own for each name, as two names may be of one formula

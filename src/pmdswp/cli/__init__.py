@@ -5,41 +5,53 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 import pmdswp
 from pmdswp.cli.output import complain, one_line
 from pmdswp.cli.parser import Parser
-from pmdswp.errors import EncodeError, PmdSwpError
+from pmdswp.errors import EncodeError, PmdSwpError, UnsupportedError
 from pmdswp.signals import taken_over
 from pmdswp.waiting import let_output_wait
+from pmdswp.words import excerpt
 
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["COMMANDS", "EXIT_STATUS", "command_parser", "main"]
+__all__ = ["COMMANDS", "EXIT_STATUS", "GROUPS", "command_parser", "examples", "main"]
 
-COMMANDS = {
-    "explain": "find and explain every page-table word in a text: a kernel log, a mail, a debugger's output",
-    "decode": "say what page-table words are",
-    "which": "say which kernels and options make a word sound, the best first",
-    "encode": "make the word that holds a type, an offset and flags",
-    "split": "the PTE words that a PMD word stands for, one a line",
-    "join": "the PMD word that a whole run of PTE words stands for",
-    "identify": "which kernel a vmcore, a .config, a kernel log or this machine is of, option by option",
-    "layout": "what each bit of a swap entry means",
-    "scan": "summarise a raw file of page tables of any size (needs the extra `scan`)",
-    "dump": "the page tables in a vmcore, process by process (needs the extra `drgn`)",
-    "pagemap": "how much of what a process has in swap one PMD entry for each range could stand for",
-    "prove": "prove the laws of the codec for every word (needs the extra `prove`)",
-    "check-tree": "ask a kernel source tree, compiled here, what its entries are",
-    "vectors": "list or print what compiled kernels computed",
-    "gdb-script": "the path of a script to source in gdb: commands and printers for page-table words",
-    "model": "play scenarios, or the selftests, on the model of the series (v3)",
-    "arches": "the architectures and their options",
+GROUPS: Mapping[str, Mapping[str, str]] = {
+    "You have a line of a log, or a word": {
+        "explain": "find and explain every page-table word in a text: a kernel log, a mail, a debugger's output",
+        "decode": "say what page-table words are",
+        "which": "say which kernels and options make a word sound, the best first",
+        "identify": "which kernel a vmcore, a .config, a kernel log or this machine is of, option by option",
+    },
+    "You have a dump, or a machine that runs": {
+        "dump": "the page tables in a vmcore, process by process (needs the extra `drgn`)",
+        "scan": "summarise a raw file of page tables of any size (needs the extra `scan`)",
+        "pagemap": "how much of what a process has in swap one PMD entry for each range could stand for",
+        "gdb-script": "the path of a script to source in gdb: commands and printers for page-table words",
+    },
+    "You write or review a patch": {
+        "layout": "what each bit of a swap entry means",
+        "check-tree": "ask a kernel source tree, compiled here, what its entries are",
+        "prove": "prove the laws of the codec for every word (needs the extra `prove`)",
+        "model": "play scenarios, or the selftests, on the model of the series (v3)",
+    },
+    "You build or test a tool": {
+        "encode": "make the word that holds a type, an offset and flags",
+        "split": "the PTE words that a PMD word stands for, one a line",
+        "join": "the PMD word that a whole run of PTE words stands for",
+        "vectors": "list or print what compiled kernels computed",
+        "arches": "the architectures and their options",
+    },
 }
+"""Who asks for them -> command -> what it does."""
+
+COMMANDS: Mapping[str, str] = {name: text for group in GROUPS.values() for name, text in group.items()}
 """Command -> what it does. Each is the module of that name in this package."""
 
 
@@ -55,7 +67,12 @@ EXIT_STATUS = {
 
 
 class Command(Protocol):
-    """What the module of a command has."""
+    """What the module of a command has.
+
+    `EXAMPLES`: what people want, as it follows "How do I ...", and the line of shell that does it.
+    """
+
+    EXAMPLES: Sequence[tuple[str, str]]
 
     def add_arguments(self, parser: Parser) -> None:
         """Its arguments, beside ``--json``."""
@@ -114,21 +131,29 @@ def _reason(error: OSError) -> str:
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, Command]:
-    listing = "\n".join(f"  {name:<11} {text}" for name, text in COMMANDS.items())
+    listing = "\n\n".join(
+        "\n".join((f"{whom}:", *(f"  {name:<11} {text}" for name, text in group.items())))
+        for whom, group in GROUPS.items()
+    )
     top = Parser(
         prog="pmdswp",
-        description=f"{(pmdswp.__doc__ or '').partition(chr(10))[0]}\n\ncommands:\n{listing}",
+        description=f"{(pmdswp.__doc__ or '').partition(chr(10))[0]}\n\n{listing}",
         epilog="\n".join(
             (
-                "`pmdswp COMMAND --help` says more. Exit status:",
+                "`pmdswp COMMAND --help` says more, with examples. Exit status:",
                 *(f"  {n:<10} {when}" for n, when in EXIT_STATUS.items()),
             )
         ),
         is_raw=True,
     )
     top.add_argument("--version", action="version", version=f"pmdswp {pmdswp.__version__}")
-    top.add_argument("command", metavar="COMMAND", choices=COMMANDS, help="one of the above")
+    top.add_argument("command", metavar="COMMAND", help="one of the above")
     name: str = top.parse_args(arguments[:1]).command
+    if name not in COMMANDS:
+        from difflib import get_close_matches  # noqa: PLC0415  # nobody else needs it
+
+        near = [f"`pmdswp {one}`" for one in get_close_matches(name, COMMANDS, 1)]
+        raise UnsupportedError(f"no command {excerpt(name)}; try {', '.join(near) or '`pmdswp --help`'}")
     # unlike argparse's subparsers, this lets words and options be in any order
     return command_parser(name).parse_intermixed_args(arguments[1:]), _command(name)
 
@@ -139,7 +164,14 @@ def _command(name: str) -> Command:
 
 def command_parser(name: str) -> Parser:
     """The parser of one command."""
-    parser = Parser(prog=f"pmdswp {name}", description=COMMANDS[name])
+    shown = (f"  {question}:\n    {line}" for question, line in examples(name))
+    epilog = "\n".join(("How do I ...", *shown))
+    parser = Parser(prog=f"pmdswp {name}", description=COMMANDS[name], epilog=epilog, is_raw=True)
     parser.add_argument("--json", action="store_true", help="JSON, one object a line")
     _command(name).add_arguments(parser)
     return parser
+
+
+def examples(name: str) -> Sequence[tuple[str, str]]:
+    """What people want of a command, and the line of shell that does it."""
+    return _command(name).EXAMPLES

@@ -12,7 +12,12 @@ from pmdswp.errors import UnsupportedError
 from pmdswp.render.text import arch_summary
 from pmdswp.revisions import RELEASES
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("see which options my kernel can have", "pmdswp arches --kernel 6.12"),
+    ("have them as JSON", "pmdswp arches --json"),
+)
 
 
 def add_arguments(parser: Parser) -> None:

@@ -12,7 +12,12 @@ from pmdswp.cli.output import complain
 from pmdswp.cli.parser import Parser
 from pmdswp.errors import UnsupportedError
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("check my tree against the release that it is of", "pmdswp check-tree ~/linux"),
+    ("check one architecture, with clang-19", "pmdswp check-tree ~/linux --arch riscv64 --llvm=-19"),
+)
 
 
 def add_arguments(parser: Parser) -> None:

@@ -22,7 +22,14 @@ from pmdswp.softleaf import LEVELS, Entry
 from pmdswp.swp_entry import SwpEntry
 from pmdswp.words import printable
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("read a PMD", "pmdswp decode x86_64 0x07fffffffffbfe0e --kernel 7.3"),
+    ("read a PTE, with the commits behind its fields", "pmdswp decode arm64 0x2d2d2f30 --level pte --kernel 6.6 --why"),
+    ('read the entry of a line "Bad swap file entry"', "pmdswp decode x86_64 0x18000000002d2d2f --level entry"),
+    ("list a page-table page out of a dump", "pmdswp decode x86_64 --table pmd-page.bin --kernel 7.3"),
+)
 
 VALUES: Mapping[str, Callable[[Arch, int], SwpEntry | Pagemap]] = {
     "entry": swp_entry.decode,

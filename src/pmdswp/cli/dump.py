@@ -11,7 +11,14 @@ from pmdswp.errors import UnsupportedError
 from pmdswp.formula import MASK64
 from pmdswp.words import excerpt
 
-__all__ = ["FORMATS", "add_arguments", "run"]
+__all__ = ["EXAMPLES", "FORMATS", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("see what a crashed machine had where", "pmdswp dump vmcore"),
+    ("explain the way to an address", "pmdswp dump vmcore --pid 146 --va 0x10000001000"),
+    ("get every swapped page of a process as CSV", "pmdswp dump vmcore --pid 146 --only swap --csv -o swapped.csv"),
+    ("look at the kernel that runs", "sudo pmdswp dump /proc/kcore"),
+)
 
 FORMATS = ("table", "json", "csv", "parquet")
 """`pmdswp.dump.records.FORMATS`, which is not loaded to parse arguments: it needs an extra."""

@@ -14,7 +14,13 @@ from pmdswp.render.text import entry_block
 from pmdswp.softleaf import FLAGS, State
 from pmdswp.words import excerpt
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("make the PMD of slot 0x200 on swap device 0", "pmdswp encode x86_64 0 0x200 --exclusive"),
+    ("make a migration entry for a page frame", "pmdswp encode arm64 migration_write 0x123400 --level pte"),
+    ("have it as bytes for a test", "pmdswp encode ppc64 1 0x40 --level pte --json"),
+)
 
 _NUMBER = re.compile(r"-?(0x[0-9a-f]+|0b[01]+|0o[0-7]+|0+|[1-9][0-9]*)", re.IGNORECASE | re.ASCII)
 _LONGEST = 70

@@ -17,7 +17,14 @@ from pmdswp.render.findings import explanation_lines, finding_record
 from pmdswp.softleaf import LEVELS
 from pmdswp.words import hex_word, text_of
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("explain what this machine's kernel logged", "sudo dmesg | pmdswp explain"),
+    ("explain an oops or a mail that I saved", "pmdswp explain oops.txt"),
+    ("read it as of the kernel that wrote it", "pmdswp explain oops.txt --arch arm64 --kernel 6.6"),
+    ("name the swap device that a bad entry means", "pmdswp explain oops.txt --swaps swaps.txt"),
+)
 
 _LARGEST = 256 << 20
 """Bytes of a text."""
@@ -69,7 +76,9 @@ def run(options: argparse.Namespace) -> int:
     for unread in said.unread:
         complain(one_line(f"line {unread.line}: {unread.why}: {unread.text}"))
     if not said.findings and not said.unread:
-        complain("no page-table word, swap entry or pagemap word was recognised in the text")
+        complain(
+            "no page-table word, swap entry or pagemap word was recognised in the text; try --word for a bare word"
+        )
     return 0 if said.findings and not said.unread else 1
 
 
@@ -87,5 +96,5 @@ def _text(path: str) -> str:
 def _devices(path: str) -> tuple[swaps.SwapDevice, ...]:
     found = swaps.read(_text(path))
     if not found:
-        raise DecodeError("--swaps: no swap device is listed there")
+        raise DecodeError("--swaps: no swap device is listed there; try a copy of /proc/swaps, or crash's `swap`")
     return found

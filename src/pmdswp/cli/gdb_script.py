@@ -8,7 +8,12 @@ from pmdswp.cli.output import print_json
 from pmdswp.cli.parser import Parser
 from pmdswp.gdb import script
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("have the commands in gdb", 'gdb -ex "source $(pmdswp gdb-script)" vmlinux vmcore'),
+    ("have them in every gdb", 'echo "source $(pmdswp gdb-script)" >> ~/.gdbinit'),
+)
 
 
 def add_arguments(parser: Parser) -> None:

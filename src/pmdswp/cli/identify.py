@@ -11,7 +11,13 @@ from pmdswp.config import Address, Value, show
 from pmdswp.errors import escaped
 from pmdswp.identify import Identified
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("see which kernel and options a vmcore is of", "pmdswp identify vmcore"),
+    ("see what this machine runs", "pmdswp identify"),
+    ("read words as the kernel of a .config reads them", "pmdswp decode x86_64 0x07fffffffffbfe0e --like .config"),
+)
 
 
 def add_arguments(parser: Parser) -> None:

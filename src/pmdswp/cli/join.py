@@ -9,7 +9,12 @@ from pmdswp.cli.output import print_json
 from pmdswp.cli.parser import Parser, add_arch, arch_of
 from pmdswp.render.records import entry_record, hexadecimal
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("make one PMD of a run of PTEs, or see why not", "pmdswp join x86_64 --file ptes.txt"),
+    ("join what another program prints", "pmdswp split arm64 0x2d2c00180 | pmdswp join arm64 - --json"),
+)
 
 
 def add_arguments(parser: Parser) -> None:

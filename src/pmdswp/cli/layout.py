@@ -14,7 +14,14 @@ from pmdswp.render import c_header, formats, kernel_test
 from pmdswp.render.text import layout_table
 from pmdswp.softleaf import FORMS, LEVELS, FormName, LevelName
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("see the bits of a swap PMD", "pmdswp layout x86_64 --kernel 7.3"),
+    ("put them into the kernel's documentation", "pmdswp layout riscv64 --level pte --format rst"),
+    ("compare architectures", "pmdswp layout arm64 riscv64 --compare"),
+    ("have the codec in C", "pmdswp layout arm64 --format c > pmdswp.h"),
+)
 
 SOURCES = ("c", "kernel-test")
 """Formats that are programs, a file for each configuration."""

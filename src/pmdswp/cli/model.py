@@ -10,7 +10,13 @@ from pmdswp.cli.output import complain
 from pmdswp.cli.parser import Parser, add_options, given_options, note, one_format
 from pmdswp.errors import UnsupportedError
 
-__all__ = ["FORMATS", "add_arguments", "run"]
+__all__ = ["EXAMPLES", "FORMATS", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("play a scenario", "pmdswp model run scenario.py"),
+    ("see every step of it in a page", "pmdswp model run scenario.py --format html -o scenario.html"),
+    ("run the selftests of the series on one architecture", "pmdswp model selftest --arch arm64"),
+)
 
 FORMATS = ("text", "json", "html")
 """`pmdswp.model.show.command.FORMATS`, which is not loaded to parse arguments."""

@@ -15,7 +15,13 @@ from pmdswp.live import EndedError, Processes, Range, Tally, examine
 from pmdswp.live.report import Found, many_lines, range_line, range_record, record, tally_lines
 from pmdswp.words import excerpt, printable
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("see how much of a process's swap PMD entries could hold", "pmdswp pagemap self"),
+    ("see which ranges break, and why", "pmdswp pagemap self --ranges"),
+    ("look at all processes", "sudo pmdswp pagemap all"),
+)
 
 ALL = "all"
 SELF = "self"
@@ -65,11 +71,11 @@ def _arch(options: argparse.Namespace) -> Arch:
     """The kernel that runs, with the options that are given."""
     try:
         running = identify.from_running_kernel().arch
-    except PmdSwpError:
+    except PmdSwpError as error:
         options.arch = os.uname().machine
         given = given_options(options)
         if "kernel" not in given:
-            raise
+            raise UnsupportedError(f"{error}; try --kernel with the release that it is nearest to") from None
         return get_with(options.arch, given)
     options.arch = running.name
     return get_with(running.name, {**dict(running.config.chosen), "kernel": running.release, **given_options(options)})
@@ -96,9 +102,9 @@ class _Survey:
             if is_only:
                 raise UnsupportedError(f"no process {pid}") from None
             return
-        except PermissionError:
+        except PermissionError as error:
             if is_only:
-                raise
+                raise UnsupportedError(f"{error.filename}: {error.strerror}; try it as root (sudo)") from None
             self._denied += 1
             return
         with process:

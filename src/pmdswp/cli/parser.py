@@ -14,6 +14,7 @@ from pmdswp.softleaf import FLAGS
 from pmdswp.words import excerpt, printable
 
 __all__ = [
+    "OPTION",
     "Parser",
     "add_arch",
     "add_level",
@@ -25,7 +26,7 @@ __all__ = [
     "one_format",
 ]
 
-_OPTION = "option_"
+OPTION = "option_"
 """Sets the options of `pmdswp.get` apart from the command's own among the parsed arguments."""
 
 
@@ -43,7 +44,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         # not by argparse's own way, which fails where standard error is closed
-        complain(one_line(message), by=self.prog)
+        complain(one_line(f"{message}; try `{self.prog} --help`"), by=self.prog)
         raise SystemExit(2)
 
 
@@ -69,7 +70,7 @@ def add_options(parser: Parser, *, flags_of_entry: bool = False) -> None:
         "--like", metavar="PATH", help="as the kernel that `pmdswp identify PATH` finds; other options win over it"
     )
     for name, option in option_examples().items():
-        flag, dest, text = f"--{name.replace('_', '-')}", f"{_OPTION}{name}", _where(name) + option.help
+        flag, dest, text = f"--{name.replace('_', '-')}", f"{OPTION}{name}", _where(name) + option.help
         if isinstance(option, Switch) and flags_of_entry and name in FLAGS:
             group.add_argument(
                 f"--no-{flag[2:]}", action="store_false", dest=dest, default=argparse.SUPPRESS, help=text
@@ -99,7 +100,7 @@ def _number_or_none(text: str) -> int | None:
 
 def given_options(options: argparse.Namespace) -> dict[str, object]:
     """The options of `pmdswp.get` among the arguments, on top of those of ``--like``."""
-    given = {name.removeprefix(_OPTION): value for name, value in vars(options).items() if name.startswith(_OPTION)}
+    given = {name.removeprefix(OPTION): value for name, value in vars(options).items() if name.startswith(OPTION)}
     if options.like is None:
         return given
     return {**_options_like(options), **given}
@@ -113,7 +114,10 @@ def _options_like(options: argparse.Namespace) -> dict[str, object]:
     arch = getattr(options, "arch", None)
     for name in [arch] if arch is not None else getattr(options, "arches", []):
         if find(name).name != found.name:
-            raise UnsupportedError(f"--like {printable(options.like)} is of {found.name}, and not of {name}")
+            raise UnsupportedError(
+                f"--like {printable(options.like)} is of {found.name}, and not of {name}; try {found.name} as the "
+                "architecture"
+            )
     return {**dict(found.config.chosen), "kernel": found.release}
 
 
@@ -126,6 +130,10 @@ def arch_like(path: str) -> str:
 
 def arch_of(options: argparse.Namespace) -> Arch:
     """The configuration that the arguments ask for; what is to be said of its kernel goes to standard error."""
+    if options.arch[:2].lower() == "0x":
+        raise UnsupportedError(
+            f"{excerpt(options.arch)} is not an architecture, which comes first; try x86_64 before it"
+        )
     arch = get_with(options.arch, given_options(options))
     note([arch])
     return arch

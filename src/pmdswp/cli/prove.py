@@ -20,7 +20,12 @@ from pmdswp.signals import ended_by_signals, interrupted_at_once
 if TYPE_CHECKING:
     from pmdswp.prove import ProofResult
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("prove the codec of one architecture and kernel", "pmdswp prove s390x --kernel 6.12"),
+    ("prove all of them", "pmdswp prove --all"),
+)
 
 FEW = 20
 """So many proofs are not worth starting processes."""
@@ -40,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         raise UnsupportedError(f"no proofs without z3: pip install 'pmdswp[prove]' ({error})") from None
     given = given_options(options)
     if given and (options.all or options.arch is None):
-        raise UnsupportedError("options of one configuration need ARCH, and no --all")
+        raise UnsupportedError("options of one configuration need ARCH, and no --all; try `pmdswp prove x86_64 ...`")
     names = [options.arch] if options.arch is not None else list(ARCHITECTURES)
     if options.all:
         subjects = list(prove.distinct(configurations(*names)))

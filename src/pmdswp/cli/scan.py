@@ -10,7 +10,13 @@ from pmdswp.errors import UnsupportedError
 from pmdswp.softleaf import LEVELS
 from pmdswp.words import excerpt
 
-__all__ = ["FORMATS", "SUMMARIES", "add_arguments", "run"]
+__all__ = ["EXAMPLES", "FORMATS", "SUMMARIES", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("count what a raw file of PMD tables holds", "pmdswp scan pmd-page.bin --arch x86_64 --kernel 7.3"),
+    ("list its migration entries", "pmdswp scan pmd-page.bin --arch x86_64 --kernel 7.3 --only migration"),
+    ("hand its entries to a notebook", "pmdswp scan pmd-page.bin --arch x86_64 --format parquet -o entries.parquet"),
+)
 
 FORMATS = ("table", "json", "csv", "parquet", "arrow")
 """`pmdswp.scan.records.FORMATS`, which is not loaded to parse arguments: it needs an extra."""

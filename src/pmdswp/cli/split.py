@@ -9,7 +9,12 @@ from pmdswp.cli.output import print_json
 from pmdswp.cli.parser import Parser, add_arch, arch_of
 from pmdswp.render.records import hexadecimal
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("list the PTEs that a swap PMD stands for", "pmdswp split x86_64 0x07fffffffffbfe0e"),
+    ("check that they join to the same PMD", "pmdswp split x86_64 0x07fffffffffbfe0e | pmdswp join x86_64 -"),
+)
 
 
 def add_arguments(parser: Parser) -> None:

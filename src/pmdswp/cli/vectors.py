@@ -9,7 +9,12 @@ from pmdswp.cli.output import print_json
 from pmdswp.cli.parser import Parser
 from pmdswp.errors import UnsupportedError
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("see which files of vectors there are", "pmdswp vectors"),
+    ("test my decoder against what a kernel computed", "pmdswp vectors 7.3/x86_64-full-la48 > full.ndjson"),
+)
 
 
 def add_arguments(parser: Parser) -> None:

@@ -14,7 +14,12 @@ from pmdswp.softleaf import LEVELS, Entry
 from pmdswp.swp_entry import SwpEntry
 from pmdswp.words import hex_word
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    ("find the kernels that can have written a word", "pmdswp which 0x2d2d2f30 --arch arm64"),
+    ("find what wrote a PTE of unknown architecture", "pmdswp which 0x2d2d2f30 --level pte"),
+)
 
 _WHATS = {"entry": "swp_entry"}
 

@@ -90,8 +90,11 @@ class Core:
             given: dict[str, Any] = {} if vmcoreinfo is None else {"vmcoreinfo": vmcoreinfo}
             program = drgn.Program(cls._platform(machine), **given)
             program.set_core_dump(os.fspath(path))
+        except OSError as error:
+            raise ReadError(f"{printable(os.fspath(path))}: {error.strerror or error}") from None
         except Exception as error:  # noqa: BLE001  # what libkdumpfile refuses comes as no other kind
-            raise ReadError(f"{printable(os.fspath(path))}: {error}") from None
+            hint = "; `pmdswp scan` reads raw page tables" if "not an ELF core" in str(error) else ""
+            raise ReadError(f"{printable(os.fspath(path))}: {error}{hint}") from None
         return cls(program)
 
     @classmethod

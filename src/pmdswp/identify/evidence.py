@@ -101,7 +101,10 @@ class Clues:
         """The kernel; `IdentifyError` if nothing says its architecture, or if facts do not go together."""
         architecture = self.architecture
         if architecture is None:
-            raise IdentifyError("nothing here says which architecture it is: no machine, register or CONFIG symbol")
+            raise IdentifyError(
+                "nothing here says which architecture it is: no machine, register or CONFIG symbol; "
+                "try a vmcore, its VMCOREINFO, a .config, or a log with the boot in it"
+            )
         told = {name: fact for name, fact in self._told.items() if name in architecture.options}
         self._narrow_physmem(architecture, told)
         found = self._numbered(architecture, told)

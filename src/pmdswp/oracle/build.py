@@ -62,7 +62,9 @@ def _version(source: Path) -> Mapping[str, str]:
     found |= re.findall(r"(?m)^(EXTRAVERSION) =[ \t]*(\S*)[ \t]*$", text)
     # a boot loader may have the same makefile and the same scripts, but no memory management
     if len(found) != 4 or not all((source / name).is_file() for name in ("scripts/config", "mm/Kconfig")):
-        raise OracleError(f"{on_one_line(str(source))} is not a kernel source tree")
+        raise OracleError(
+            f"{on_one_line(str(source))} is not a kernel source tree; try the folder that has mm/ and Kbuild"
+        )
     return found
 
 

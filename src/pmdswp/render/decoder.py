@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib import resources
 from itertools import product
 from string import Template
-from typing import get_type_hints
+from typing import Generic, TypeVar, get_type_hints
 
-from pmdswp import __version__
+from pmdswp import __version__, pagemap, swp_entry
 from pmdswp.arch import ARCHITECTURES, Arch, Architecture, Level, find, get, get_with
 from pmdswp.arch.compiler import expressions, leaf_type, readings
 from pmdswp.attributes import ATTRIBUTES
@@ -23,17 +23,19 @@ from pmdswp.explain.recognisers import RECOGNISERS
 from pmdswp.explain.soundness import S390_LEVELS
 from pmdswp.explain.spotting import NAMES, WRAPPED
 from pmdswp.formula import Formula
-from pmdswp.layout import WORD_BITS, Field
-from pmdswp.numbering import numbering
+from pmdswp.layout import WORD_BITS, Field, WordLayout
+from pmdswp.numbering import pfn_bits
 from pmdswp.render.document import plain
 from pmdswp.render.fields import source
 from pmdswp.render.palette import style_sheet, tone_name
 from pmdswp.render.records import Json, expression_record, field_record, hazard_record, kind_numbers, known_marker_bits
 from pmdswp.render.tables import PREDICATES
 from pmdswp.revisions import KERNELS, Revision, releases_of, revisions
-from pmdswp.softleaf import FLAGS, FORMS, LEVELS, NR_SWAP_TYPES, SWP_TYPE_SHIFT, SoftLeaf, SoftLeafType, State
+from pmdswp.softleaf import FLAGS, FORMS, LEVELS, NR_SWAP_TYPES, SoftLeaf, SoftLeafType, State
 
 __all__ = ["decoder_data", "page", "text_data"]
+
+_T = TypeVar("_T")
 
 _STATES = {
     State.NONE: "The slot is empty.",
@@ -59,10 +61,6 @@ _KINDS = {
 }
 
 
-# the same few hundred texts come from every configuration
-_expression = cache(expression_record)
-
-
 class _Pool:
     """JSON values that are stored once and referred to by their number."""
 
@@ -79,30 +77,41 @@ class _Pool:
         return self._numbers[text]
 
 
+class _Records(_Pool, Generic[_T]):
+    """A pool of the records of things: the same few hundred come from thousands of configurations."""
+
+    def __init__(self, record: Callable[[_T], Json]) -> None:
+        super().__init__()
+        self._record = record
+        self._known: dict[_T, int] = {}
+
+    def of(self, thing: _T) -> int:
+        """The number of the record of a thing."""
+        if thing not in self._known:
+            self._known[thing] = self.number(self._record(thing))
+        return self._known[thing]
+
+
 class _Pools:
     """What configurations have in common."""
 
     def __init__(self) -> None:
-        self.fields, self.expressions, self.hazards = _Pool(), _Pool(), _Pool()
+        self.fields, self.expressions, self.hazards = _Records(_field), _Records(expression_record), _Pool()
         self.levels, self.types, self.geometries, self.physmem = _Pool(), _Pool(), _Pool(), _Pool()
         self.forms, self.presents, self.tables, self.views = _Pool(), _Pool(), _Pool(), _Pool()
         self._views: dict[object, int] = {}
 
-    def expression(self, text: str) -> int:
-        """The number of an expression."""
-        return self.expressions.number(_expression(text))
-
     def level(self, level: Level, texts: Mapping[str, str]) -> int:
         """The number of one level: its helpers, and where it has a layout the fields and what is read from them."""
-        helpers = {name: self.expression(text) for name, text in texts.items() if name.startswith(f"{level.name}_")}
+        helpers = {name: self.expressions.of(text) for name, text in texts.items() if name.startswith(f"{level.name}_")}
         record: dict[str, object] = {"helpers": helpers, "layout": None}
         layout, v = level.layout, Formula("v")
         if layout is not None:
             record["layout"] = {
-                "fields": [self.fields.number(_field(field)) for field in layout],
-                "type": self.expression(leaf_type(layout, v).unwrapped),
-                "offset": self.expression(layout.offset.get(v).unwrapped),
-                "encode": self.expression(layout.encode(Formula("type"), Formula("offset")).unwrapped),
+                "fields": [self.fields.of(field) for field in layout],
+                "type": self.expressions.of(leaf_type(layout, v).unwrapped),
+                "offset": self.expressions.of(layout.offset.get(v).unwrapped),
+                "encode": self.expressions.of(layout.encode(Formula("type"), Formula("offset")).unwrapped),
                 "hazards": [self.hazards.number(hazard_record(hazard)) for hazard in level.hazards],
             }
         return self.levels.number(record)
@@ -113,16 +122,16 @@ class _Pools:
         for form in FORMS[1:]:
             layout = level.forms.get(form)
             if layout is not None:
-                fields = [self.fields.number(_field(field)) for field in layout]
-                address = self.expression(texts[f"{name}_{form}_address"])
+                fields = [self.fields.of(field) for field in layout]
+                address = self.expressions.of(texts[f"{name}_{form}_address"])
                 record[form] = self.forms.number({"fields": fields, "address": address})
         return self.presents.number(
             {
                 **record,
-                "plain": self.expression(texts[f"{name}_plain"]),
-                "attributes": {one: self.expression(texts[f"{name}_{one}"]) for one in level.attribute_names},
+                "plain": self.expressions.of(texts[f"{name}_plain"]),
+                "attributes": {one: self.expressions.of(texts[f"{name}_{one}"]) for one in level.attribute_names},
                 "table_attributes": [one for one in level.attribute_names if one in level.table_attributes],
-                "helpers": {one: self.expression(texts[one]) for one in _upper_predicates(level)},
+                "helpers": {one: self.expressions.of(texts[one]) for one in _upper_predicates(level)},
                 "samples": dict(_samples(level)),
             }
         )
@@ -131,9 +140,8 @@ class _Pools:
         """The number of the present words of a configuration, by the options that concern nothing else."""
         options = arch.architecture.options
         known = {name: arch.config.option(name) for name, option in options.items() if not isinstance(option, _FREE)}
-        telling = tuple(
-            (name, value) for name, value in known.items() if name not in _OF_NUMBERS and name not in _OF_PRESENT
-        )
+        silent = (*_OF_SWAP, *_OF_PRESENT, *(() if _has_thp_in_present(arch.name) else ("thp",)))
+        telling = tuple((name, value) for name, value in known.items() if name not in silent)
         if (arch.name, telling) not in self._views:
             own = {name: option for name, option in options.items() if name in _OF_PRESENT}
             found = {}
@@ -156,6 +164,7 @@ class _Pools:
         types = {
             "numbers": kind_numbers(arch),
             "max_swapfiles": arch.max_swapfiles,
+            "swp_type_shift": arch.swp_type_shift,
             "marker_bits": known_marker_bits(arch),
             "pmd_kinds": [kind.name for kind in arch.pmd_kinds],
         }
@@ -177,6 +186,17 @@ class _Pools:
         ]
 
 
+@cache
+def _has_thp_in_present(name: str) -> bool:
+    """Whether some kernel reads present words in another way without CONFIG_TRANSPARENT_HUGEPAGE."""
+    for revision in revisions(name, present=True):
+        usual = get_with(name, {"kernel": revision.name})
+        without = get_with(name, {"kernel": revision.name, "thp": False})
+        if readings(usual) != readings(without):
+            return True
+    return False
+
+
 def _samples(level: Level) -> Iterator[tuple[str, str]]:
     """Name -> word of a few present entries."""
     pages: Mapping[str, tuple[str, ...]] = {
@@ -187,14 +207,14 @@ def _samples(level: Level) -> Iterator[tuple[str, str]]:
     if level.page_layout is not None:
         frame = 5 << (level.shift - level.arch.page_shift)
         for name, attributes in pages.items():
+            if attributes[0] not in level.attribute_names:
+                continue
             for wanted in (attributes, attributes[:1]):
                 try:
                     word = level.make(frame, [one for one in wanted if one in level.attribute_names])
                 except EncodeError:
                     continue
-                # a PUD of x86 without access is not present to the kernel
-                if level.decode(word).state is State.PRESENT:
-                    yield name, hex(word)
+                yield name, hex(word)
                 break
     if level.table_layout is not None:
         yield "table", hex(level.make_table(0x1230000))
@@ -218,12 +238,8 @@ def _physmem(arch: Arch) -> Iterator[tuple[str, tuple[int, bool]]]:
     option = arch.architecture.options["max_physmem_bits"]
     for bits in (None, *range(65)):
         if option.refusal(bits, arch.config) is None:
-            numbers = numbering(
-                arch.config._replace(max_physmem_bits=bits),
-                arch.pte_layout.offset.width,
-                has_pmd_softleaf=arch.has_pmd_softleaf,
-            )
-            yield _physmem_key(bits), (numbers.swp_pfn_bits, numbers.migration_ad)
+            config = arch.config._replace(max_physmem_bits=bits)
+            yield _physmem_key(bits), pfn_bits(config, arch.pte_layout.offset.width)
 
 
 _FORMS: Mapping[type[Option], str] = {
@@ -242,8 +258,8 @@ _FREE = (PhysmemBits, Address)
 _OF_PRESENT = ("shadow_stack", "pti", "va_bits", "svnapot", "numa_balancing")
 """Options that concern present words and nothing else."""
 
-_OF_NUMBERS = ("pte_marker", "device_private", "memory_failure", "migration")
-"""Options that concern the numbers of types and nothing else."""
+_OF_SWAP = ("pte_marker", "device_private", "memory_failure", "migration")
+"""Options that concern no present word."""
 
 
 def _option_record(arch: str, name: str, option: Option) -> Json:
@@ -305,11 +321,49 @@ def _above_pfn(arch: Arch) -> list[str]:
 
 
 def _softleaf() -> Json:
-    """The generic entry: how many types there are, its `.val`, and the bits above the PFN."""
+    """The generic entry: how many types there are, and the bits above the PFN."""
     return {
         "types": NR_SWAP_TYPES,
-        "val": expression_record((Formula("type") << SWP_TYPE_SHIFT | Formula("offset")).unwrapped),
         "above_pfn": _above_pfn(get(next(iter(ARCHITECTURES)))),
+    }
+
+
+def _values(pools: _Pools, arches: Iterable[str]) -> Json:
+    """Words that are none of page tables, by what `pmdswp decode --level` calls them: forms with their fields.
+
+    Of a `swp_entry_t` the form goes by SWP_TYPE_SHIFT, of a word of pagemap by the state of the page.
+    """
+
+    def form(layout: WordLayout) -> Json:
+        # these are no bits of a page table, whose changes are known release by release
+        return {"fields": [pools.fields.number({**_field(field), "source": ""}) for field in layout]}
+
+    kernels = (get_with(name, {"kernel": kernel}) for name in arches for kernel in (releases_of(name)[0], KERNELS[-1]))
+    return {
+        "entry": {
+            "name": "swp_entry_t",
+            "hint": "the value that the kernel prints as a swap entry, type above offset.",
+            "forms": {str(arch.swp_type_shift): form(swp_entry.layout(arch)) for arch in kernels},
+            "samples": {},
+        },
+        "pagemap": {
+            "name": "pagemap word",
+            "hint": "a word of /proc/PID/pagemap, which is the same on every architecture.",
+            "states": {
+                State.PRESENT.name: "A page is mapped.",
+                State.SOFTLEAF.name: "No page is mapped: the kernel says swapped, which a migration entry is too.",
+                State.NONE.name: "Neither present nor swapped.",
+            },
+            "forms": {state.name: form(layout) for state, layout in pagemap.LAYOUTS.items()},
+            "flags": pagemap.FLAGS,
+            "samples": {
+                "page": hex(pagemap.encode(pfn=0x5000, flags=("exclusive",))),
+                "swapped page": hex(pagemap.encode(leaf=SoftLeaf(1, 0x600), flags=("soft_dirty",))),
+                "shared page": hex(pagemap.encode(pfn=0x5000, flags=("file",))),
+                "as others see it": hex(pagemap.encode(pfn=0, flags=("exclusive",))),
+                "nothing": hex(pagemap.encode()),
+            },
+        },
     }
 
 
@@ -350,6 +404,7 @@ def decoder_data(*names: str) -> Json:
             for kind in SoftLeafType
         },
         "texts": text_data(),
+        "values": _values(pools, arches),
         "arches": arches,
         **{name: pool.values for name, pool in vars(pools).items() if isinstance(pool, _Pool)},
     }
@@ -362,8 +417,8 @@ def text_data() -> Json:
         "around": {name: _javascript(pattern) for name, pattern in AROUND.items()},
         "wrapped": WRAPPED,
         "names": NAMES,
-        "type_shift": SWP_TYPE_SHIFT,
         "levels": {**levels, **S390_LEVELS},
+        "values": {"swp_entry": "entry", "pagemap": "pagemap"},
         "recognisers": [
             {
                 "name": one.name,

@@ -182,6 +182,9 @@ function configureExactly(archName, wanted = {}) {
   return configuration;
 }
 
+// Words that are none of page tables stand beside the levels: values of swp_entry_t, words of pagemap.
+const isValue = (level) => Object.hasOwn(DATA.values, level);
+
 function levelOf(configuration, level) {
   const { levels } = configuration;
   if (!Object.hasOwn(levels, level)) throw new Refusal(`no level '${level}'; allowed: ${Object.keys(levels).join(", ")}`);
@@ -317,6 +320,78 @@ function decodeWith(configuration, level, word) {
   };
 }
 
+// --- words that are none of page tables -----------------------------------------------------------------------------
+
+const fieldNamed = (form, name) => fieldsOf(form).find((field) => field.name === name);
+
+const entryForm = ({ types }) => DATA.values.entry.forms[types.swp_type_shift];
+
+// The value of swp_entry_t that the kernel computes for a softleaf.
+function entryValue(configuration, type, offset) {
+  const form = entryForm(configuration);
+  return putField(fieldNamed(form, "type"), BigInt(type)) | putField(fieldNamed(form, "offset"), offset);
+}
+
+// The word of a level that holds a softleaf, without flags; null where none does.
+function wordOfLeaf(configuration, level, type, offset) {
+  try {
+    return encodeWith(configuration, level, { type, offset });
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return null;
+  }
+}
+
+function decodeEntry(configuration, word) {
+  const form = entryForm(configuration);
+  const type = Number(word >> BigInt(fieldNamed(form, "type").lsb));
+  const offset = getField(fieldNamed(form, "offset"), word);
+  const kind = kindOf(configuration.types, type, offset);
+  const pte = wordOfLeaf(configuration, "pte", type, offset);
+  return {
+    state: word ? "SOFTLEAF" : "NONE",
+    kind,
+    type,
+    offset: hex(offset),
+    pfn: DATA.kinds[kind].pfn ? hex(pfnOf(configuration, offset)) : null,
+    pte,
+    pmd: wordOfLeaf(configuration, "pmd", type, offset),
+    bytes: pte && bytesInMemory(configuration.arch, BigInt(pte)),
+    ...kindDetails(configuration, kind, offset),
+  };
+}
+
+function decodePagemap(configuration, word) {
+  const { forms, flags } = DATA.values.pagemap;
+  const isSet = (name) => getField(fieldNamed(forms.NONE, name), word) === 1n;
+  const state = isSet("present") ? "PRESENT" : isSet("swap") ? "SOFTLEAF" : "NONE";
+  const form = forms[state];
+  const isLeaf = state === "SOFTLEAF";
+  const type = isLeaf ? Number(getField(fieldNamed(form, "type"), word)) : null;
+  const offset = isLeaf ? getField(fieldNamed(form, "offset"), word) : null;
+  // a page is not present and swapped out at once
+  const states = ["present", "swap"].map((name) => putField(fieldNamed(form, name), 1n));
+  const both = states.every((bit) => word & bit) ? states[0] | states[1] : 0n;
+  return {
+    state,
+    kind: isLeaf ? kindOf(configuration.types, type, offset) : "NONE",
+    type,
+    offset: isLeaf ? hex(offset) : null,
+    pfn: state === "PRESENT" ? hex(getField(fieldNamed(form, "pfn"), word)) : null,
+    flags: flags.filter(isSet),
+    stray_bits: hex(strayBits(form, word) | both),
+  };
+}
+
+function decodeValue(configuration, level, word) {
+  const decoded = (level === "entry" ? decodeEntry : decodePagemap)(configuration, word);
+  const { arch, options } = configuration;
+  return { arch: arch.name, kernel: options.kernel, level, raw: hexWord(word), ...decoded };
+}
+
+const decodeAny = (configuration, level, word) =>
+  isValue(level) ? decodeValue(configuration, level, word) : decodeWith(configuration, level, word);
+
 // --- encode ---------------------------------------------------------------------------------------------------------
 
 function checkRange(number, name, largest) {
@@ -380,9 +455,10 @@ function parseBytes(text, arch) {
 // --- the codec, for scripts -----------------------------------------------------------------------------------------
 
 window.pmdswp = Object.freeze({
-  // What a word is: the record of the library's `entry_record`, with `predicates` and `hazards`.
+  // What a word is: the record of the library's `entry_record`, with `predicates` and `hazards`; of what is none of
+  // page tables, that of its `value_record`.
   decode(archName, options, level, word) {
-    return decodeWith(configureExactly(archName, options), level, parseWord(word));
+    return decodeAny(configureExactly(archName, options), level, parseWord(word));
   },
   // The word that holds {type, offset, exclusive, soft_dirty, uffd}, as 0x text.
   encode(archName, options, level, fields) {
@@ -446,21 +522,28 @@ const page = {
   wanted: {},
   text: "",
   configuration: null,
+  // false where an address that it needs is bad
+  isComplete: false,
   word: null,
+  isNarrow: false,
   // bit that has the keyboard in the ruler
   cursor: DATA.word_bits - 1,
 };
 
 const modeIsBytes = () => byId("mode-bytes").checked;
-const layoutOf = () => page.configuration.levels[page.level].layout;
+// the layout of a softleaf; null where there can be none
+const layoutOf = () => page.configuration.levels[page.level]?.layout ?? null;
 
 // The layout in which the bits of the word are shown: where the kernel sees no entry, that of a softleaf if one can be.
 function shownLayout(record) {
+  if (page.level === "entry") return entryForm(page.configuration);
+  if (page.level === "pagemap") return DATA.values.pagemap.forms[record.state];
   return formOf(page.configuration.levels[page.level], record.state) ?? layoutOf();
 }
 
 // The word as its fields are shown: what is stored inverted is turned back.
 function shownWord(record) {
+  if (isValue(page.level)) return page.word;
   const { plain } = page.configuration.levels[page.level].present;
   return record.state === "PRESENT" ? compute(plain, namesOf(page.configuration, page.word)) : page.word;
 }
@@ -469,15 +552,29 @@ function textOf(word) {
   return modeIsBytes() ? bytesInMemory(page.configuration.arch, word).match(/../g).join(" ") : hexWord(word);
 }
 
-function showWord(word) {
+function setWord(word) {
   page.text = textOf(word);
   byId("word").value = page.text;
-  render();
+}
+
+// Another word, in the same configuration and at the same level.
+function showWord(word) {
+  setWord(word);
+  renderWord();
 }
 
 function readText() {
   if (page.text.trim() === "") return null;
   return modeIsBytes() ? parseBytes(page.text, page.configuration.arch) : parseWord(page.text);
+}
+
+// What is no page-table word has no byte order of page tables.
+function becomeNumber() {
+  const wasBytes = modeIsBytes();
+  byId("mode-word").checked = true;
+  if (!wasBytes) return;
+  page.text = page.word === null ? "" : hexWord(page.word);
+  byId("word").value = page.text;
 }
 
 function withoutAddresses(wanted) {
@@ -491,16 +588,23 @@ function render() {
   // a bad address leaves nothing to decode with, only controls to show
   page.configuration = configuration ?? configure(page.arch, withoutAddresses(page.wanted));
   // a level that these options fold
-  if (!Object.hasOwn(page.configuration.levels, page.level)) page.level = USUAL_LEVEL;
-  page.word = orSay(byId("word-error"), readText);
-  if (!configuration) page.word = null;
-  byId("word").setAttribute("aria-invalid", String(!byId("word-error").hidden));
+  if (!Object.hasOwn(page.configuration.levels, page.level) && !isValue(page.level)) page.level = USUAL_LEVEL;
+  if (isValue(page.level)) becomeNumber();
+  page.isComplete = configuration !== null;
   renderControls();
   renderHint();
   renderSamples();
+  renderWord();
+}
+
+// What depends on the word, which is all that changes while one types.
+function renderWord() {
+  const word = orSay(byId("word-error"), readText);
+  page.word = page.isComplete ? word : null;
+  byId("word").setAttribute("aria-invalid", String(!byId("word-error").hidden));
   renderBuild();
   renderResult();
-  if (configuration) writeLink();
+  if (page.isComplete) writeLink();
 }
 
 // --- the page: words of a pasted log -------------------------------------------------------------------------------
@@ -581,29 +685,28 @@ function chooseFinding(value) {
     byId("arch").value = value.arch;
     chooseArch(value.arch);
   }
-  if (value.what === "swp_entry") {
-    page.level = "pte";
-    const offset = value.word & ((1n << BigInt(TEXTS.type_shift)) - 1n);
-    const type = value.word >> BigInt(TEXTS.type_shift);
-    const word = orSay(byId("word-error"), () => encodeWith(page.configuration, "pte", { type, offset, ...noFlags() }));
-    if (word !== null) showWord(BigInt(word));
-    return;
-  }
-  page.level = levelShown(value.what);
-  showWord(value.word);
+  page.level = TEXTS.values[value.what] ?? levelShown(value.what);
+  byId("mode-word").checked = true;
+  setWord(value.word);
+  render();
 }
 
 function findingButton(value) {
-  const isShown = !value.isNarrow && (value.what === "swp_entry" || Object.hasOwn(TEXTS.levels, value.what));
-  const note = value.isNarrow ? " (of a 32-bit kernel: not covered)" : isShown ? "" : " (not of a page table)";
+  const isKnown = [TEXTS.levels, TEXTS.values].some((names) => Object.hasOwn(names, value.what));
+  const isShown = isKnown && !value.isNarrow;
+  const note = value.isNarrow ? " (of a 32-bit kernel: not covered)" : isShown ? "" : " (not covered by this page)";
   const text = `line ${value.line}: ${value.what} ${hex(value.word)}${note}`;
-  const button = element("button", { type: "button", disabled: !isShown }, text);
+  const button = element("button", { type: "button", className: "sample", disabled: !isShown }, text);
   button.addEventListener("click", () => chooseFinding(value));
   return button;
 }
 
 function renderLog() {
-  byId("log-findings").replaceChildren(...wordsOfText(byId("log").value).map(findingButton));
+  const text = byId("log").value;
+  const found = wordsOfText(text);
+  byId("log-findings").replaceChildren(...found.map(findingButton));
+  const count = found.length === 1 ? "1 word" : `${found.length} words`;
+  say(byId("log-count"), found.length ? `${count} found: choose one.` : text.trim() ? "No word was recognised." : "");
 }
 
 // --- the page: options ----------------------------------------------------------------------------------------------
@@ -685,7 +788,8 @@ const controlsKey = () => `${page.configuration.arch.name} ${page.configuration.
 function renderControls() {
   byId("arch").value = page.configuration.arch.name;
   const names = Object.keys(page.configuration.levels);
-  const items = names.map((name) => element("option", { value: name }, name.toUpperCase()));
+  const values = Object.entries(DATA.values).map(([name, value]) => element("option", { value: name }, value.name));
+  const items = [...names.map((name) => element("option", { value: name }, name.toUpperCase())), ...values];
   if (byId("level").dataset.key !== sameList(names)) byId("level").replaceChildren(...items);
   byId("level").dataset.key = sameList(names);
   byId("level").value = page.level;
@@ -725,13 +829,13 @@ const sampleOffset = (hugePages) => BigInt(page.configuration.geometry.hpage_pmd
 
 function* sampleFields(layout) {
   const { types, pfnBits, migrationBits: canBeDirty } = page.configuration;
-  const holds = page.level === "pte" ? ["SWAP", ...Object.keys(types.numbers)] : types.pmd_kinds;
+  const holds = page.level === "pmd" ? types.pmd_kinds : ["SWAP", ...Object.keys(types.numbers)];
   const first = (matches) => holds.find((kind) => Object.hasOwn(types.numbers, kind) && matches(DATA.kinds[kind]));
   const number = (kind) => types.numbers[kind][0];
   const swap = { type: 1n, offset: sampleOffset(3n) };
   // the samples of hazards have their own buttons
   const isSound = (flag) => !isHazardous(layout, { ...swap, [flag]: 1n });
-  const flags = Object.fromEntries(flagNames(layout).map((flag) => [flag, isSound(flag)]));
+  const flags = layout ? Object.fromEntries(flagNames(layout).map((flag) => [flag, isSound(flag)])) : {};
   if (holds.includes("SWAP")) yield ["swap entry", { ...swap, ...flags }];
   const migration = first((kind) => kind.migration);
   if (migration) {
@@ -748,6 +852,13 @@ function* sampleFields(layout) {
 }
 
 function* sampleWords(layout) {
+  if (isValue(page.level)) {
+    const { samples: words } = DATA.values[page.level];
+    yield* Object.entries(words).map(([name, word]) => [name, BigInt(word)]);
+    if (page.level !== "entry") return;
+    for (const [name, { type, offset }] of sampleFields(null)) yield [name, entryValue(page.configuration, type, offset)];
+    return;
+  }
   const { samples } = page.configuration.levels[page.level].present;
   if (!layout) {
     yield* Object.entries(samples).map(([name, word]) => [name, BigInt(word)]);
@@ -842,9 +953,10 @@ function build() {
 
 // --- the page: the ruler --------------------------------------------------------------------------------------------
 
+// Asked when it changes only: the question has the browser lay out the page before it answers.
 const narrow = window.matchMedia("(max-width: 800px)");
 
-const columns = () => DATA.word_bits / (narrow.matches ? 4 : 2);
+const columns = () => DATA.word_bits / (page.isNarrow ? 4 : 2);
 
 // The fields from the highest bit down; the whole word as one without a name where there is no layout.
 function ruledFields(layout) {
@@ -869,7 +981,7 @@ function fieldLabel(field, high, low) {
   const from = Math.min(field.msb, high);
   const to = Math.max(field.lsb, low);
   const width = from - to + 1;
-  const charactersPerBit = narrow.matches ? 3 : 4;
+  const charactersPerBit = page.isNarrow ? 3 : 4;
   const fits = field.name.length < width * charactersPerBit;
   const text = element("span", {}, field.name);
   const className = fits ? "run" : "run upright";
@@ -993,6 +1105,29 @@ function presentText(record) {
   return [where, ...toldAttributes(record)].join(" ");
 }
 
+// What a value says, in short: the same words as on the command line.
+function valueText(record) {
+  const isHidden = record.pfn === "0x0" || (record.type === 0 && record.offset === "0x0");
+  if (page.level === "entry") return record.state === "NONE" ? "" : leafText(record);
+  if (record.state === "NONE") return ["no page", ...record.flags].join(" ");
+  if (isHidden) return ["(readers without CAP_SYS_ADMIN do not see where)", ...record.flags].join(" ");
+  if (record.pfn !== null) return [`pfn ${record.pfn}`, ...record.flags].join(" ");
+  const where = DATA.kinds[record.kind].pfn ? "pfn" : "offset";
+  return [`type ${record.type}`, `${where} ${record.offset}`, ...record.flags].join(" ");
+}
+
+// What the word is, in a sentence: its state and, of a softleaf, its kind.
+function meaningText(record) {
+  const kind = record.state === "SOFTLEAF" ? DATA.kinds[record.kind].meaning : "";
+  if (page.level === "entry") return record.state === "NONE" ? DATA.kinds.NONE.meaning : kind;
+  return `${(isValue(page.level) ? DATA.values.pagemap : DATA).states[record.state]} ${kind}`;
+}
+
+const shortText = (record) => {
+  if (isValue(page.level)) return valueText(record);
+  return record.state === "SOFTLEAF" ? leafText(record) : presentText(record);
+};
+
 function renderVerdict(record) {
   const isLeaf = record.state === "SOFTLEAF";
   const warnings = [];
@@ -1004,15 +1139,15 @@ function renderVerdict(record) {
     warnings.push(`Hazard: an entry stored as this word (${hazard.entries}) reads as ${hazard.reads_as}.`);
   }
   const name = element("strong", {}, isLeaf ? record.kind : record.state);
-  const meaning = isLeaf ? ` ${DATA.kinds[record.kind].meaning}` : "";
   byId("verdict").replaceChildren(
-    element("p", { className: "state" }, name, ` ${isLeaf ? leafText(record) : presentText(record)}`),
-    element("p", {}, `${DATA.states[record.state]}${meaning}`),
+    element("p", { className: "state" }, name, ` ${shortText(record)}`),
+    element("p", {}, meaningText(record)),
     ...warnings.map((text) => element("p", { className: "warning" }, text)),
   );
 }
 
 function layoutNote(record) {
+  if (isValue(page.level)) return "";
   if (!shownLayout(record)) {
     const where = `${page.level.toUpperCase()} of ${record.arch} kernel ${record.kernel}`;
     return `With these options no ${where} holds a software leaf, so these bits have no fields.`;
@@ -1065,23 +1200,56 @@ function presentFacts(record) {
   ];
 }
 
-function factsOf(record) {
-  const facts = [["word", code(record.raw)], ["in memory", code(spaced(record.bytes))], ["state", record.state]];
-  if (record.address !== null) return [...facts, ...presentFacts(record)];
-  if (record.state !== "SOFTLEAF") return facts;
-  const offset = BigInt(record.offset);
-  const val = evaluate(DATA.softleaf.val.tree, { type: BigInt(record.type), offset });
-  facts.push(["kind", record.kind], ["type", code(String(record.type))]);
-  facts.push(["offset", code(`${record.offset} = ${offset}`)]);
+function leafFacts(record) {
+  const facts = [["kind", record.kind], ["type", code(String(record.type))]];
+  facts.push(["offset", code(`${record.offset} = ${BigInt(record.offset)}`)]);
   if (record.pfn !== null) {
     const pageSize = BigInt(page.configuration.geometry.page_size);
     facts.push(["PFN", code(record.pfn)], ["address", code(hex(BigInt(record.pfn) * pageSize))]);
     facts.push(...DATA.softleaf.above_pfn.map((name) => [name, yesNo(record[name])]));
   }
   if (record.markers) facts.push(["markers", record.markers.join(", ") || "no known bit"]);
+  return facts;
+}
+
+// A page-table word that holds the value: a button that shows it.
+function wordButton(level, word) {
+  if (word === null) return "none";
+  const button = element("button", { type: "button", className: "sample" }, code(word));
+  button.addEventListener("click", () => {
+    page.level = level;
+    setWord(BigInt(word));
+    render();
+  });
+  return button;
+}
+
+function entryFacts(record) {
+  const facts = [["value", code(record.raw)], ...leafFacts(record)];
+  if (record.bytes) facts.push(["PTE in memory", code(spaced(record.bytes))]);
+  return [...facts, ["PTE that gives it", wordButton("pte", record.pte)], ["PMD", wordButton("pmd", record.pmd)]];
+}
+
+function pagemapFacts(record) {
+  const facts = [["word", code(record.raw)], ["state", record.state]];
+  if (record.pfn !== null) {
+    const pageSize = BigInt(page.configuration.geometry.page_size);
+    facts.push(["PFN", code(record.pfn)], ["address", code(hex(BigInt(record.pfn) * pageSize))]);
+  }
+  if (record.state === "SOFTLEAF") facts.push(...leafFacts({ ...record, pfn: null }));
+  facts.push(...DATA.values.pagemap.flags.map((name) => [name, yesNo(record.flags.includes(name))]));
+  return [...facts, ["stray bits", BigInt(record.stray_bits) ? code(record.stray_bits) : "none"]];
+}
+
+function factsOf(record) {
+  if (isValue(page.level)) return (page.level === "entry" ? entryFacts : pagemapFacts)(record);
+  const facts = [["word", code(record.raw)], ["in memory", code(spaced(record.bytes))], ["state", record.state]];
+  if (record.address !== null) return [...facts, ...presentFacts(record)];
+  if (record.state !== "SOFTLEAF") return facts;
+  facts.push(...leafFacts(record));
   facts.push(...flagNames(layoutOf()).map((flag) => [flag, yesNo(record[flag])]));
   facts.push(["stray bits", BigInt(record.stray_bits) ? code(record.stray_bits) : "none"]);
-  facts.push(["softleaf .val", code(hexWord(val))]);
+  facts.push(["softleaf .val", code(hexWord(entryValue(page.configuration, record.type, BigInt(record.offset))))]);
   return facts;
 }
 
@@ -1125,7 +1293,7 @@ function fieldRow(field, word) {
   const isMsb0 = page.configuration.arch.msb0;
   const places = [range(field.msb, field.lsb), ...(isMsb0 ? [range(msb0(field.msb), msb0(field.lsb))] : [])];
   const swatch = element("span", { className: "swatch", tone: field.tone }, field.name);
-  const said = [field.meaning, field.source];
+  const said = isValue(page.level) ? [field.meaning] : [field.meaning, field.source];
   return [...places, String(field.width), swatch, code(field.kernel_name), fieldValue(field, word), ...said];
 }
 
@@ -1133,7 +1301,8 @@ function renderFields(layout, word) {
   byId("fields-panel").hidden = !layout;
   if (!layout) return;
   const isMsb0 = page.configuration.arch.msb0;
-  const heads = ["bits", ...(isMsb0 ? ["MSB0"] : []), "width", "field", "kernel name", "value", "meaning", "since"];
+  const said = isValue(page.level) ? ["meaning"] : ["meaning", "since"];
+  const heads = ["bits", ...(isMsb0 ? ["MSB0"] : []), "width", "field", "kernel name", "value", ...said];
   const rows = fieldsOf(layout).reverse().map((field) => fieldRow(field, word));
   byId("fields").replaceChildren(table("fields", heads, rows));
 }
@@ -1182,12 +1351,15 @@ function renderHazards(layout) {
   byId("hazards").replaceChildren(...first, ...others.map((hazard) => hazardItem(hazard, false)));
 }
 
+// What only a word of a page table has.
+const OF_TABLES = ["attributes-panel", "predicates-panel", "hazards-panel"];
+
 function renderResult() {
   const hasWord = page.word !== null;
-  const panels = ["result", "fields-panel", "attributes-panel", "predicates-panel", "hazards-panel"];
-  for (const id of panels) byId(id).hidden = !hasWord;
+  for (const id of ["result", "fields-panel"]) byId(id).hidden = !hasWord;
+  for (const id of OF_TABLES) byId(id).hidden = !hasWord || isValue(page.level);
   if (!hasWord) return;
-  const record = decodeWith(page.configuration, page.level, page.word);
+  const record = decodeAny(page.configuration, page.level, page.word);
   const layout = shownLayout(record);
   renderVerdict(record);
   say(byId("layout-note"), layoutNote(record));
@@ -1195,6 +1367,7 @@ function renderResult() {
   byId("legend").textContent = legendText(layout);
   renderHolds(record);
   renderFields(layout, shownWord(record));
+  if (isValue(page.level)) return;
   renderAttributes(record);
   renderPredicates(record);
   renderHazards(layoutOf());
@@ -1302,11 +1475,16 @@ function chooseArch(name) {
 
 // The word stays the same word when its text changes between word and bytes.
 function changeMode() {
-  if (page.word === null) render();
-  else showWord(page.word);
+  if (page.word !== null) setWord(page.word);
+  render();
 }
 
 function renderHint() {
+  byId("mode-bytes").disabled = isValue(page.level);
+  if (isValue(page.level)) {
+    byId("word-hint").textContent = `0x and hex digits, or 16 bare hex digits: ${DATA.values[page.level].hint}`;
+    return;
+  }
   byId("word-hint").textContent = modeIsBytes()
     ? "The 8 bytes as they are in memory, in hex, in the byte order of the architecture's page tables."
     : "0x and hex digits, or 16 bare hex digits: the number that pte_val() or pmd_val() gives.";
@@ -1320,7 +1498,7 @@ function listen() {
   });
   byId("word").addEventListener("input", () => {
     page.text = byId("word").value;
-    render();
+    renderWord();
   });
   byId("log").addEventListener("input", renderLog);
   byId("mode-word").addEventListener("change", changeMode);
@@ -1338,16 +1516,19 @@ function listen() {
   byId("ruler").addEventListener("focusin", takeCursor);
   byId("theme").addEventListener("click", toggleTheme);
   prefersDark.addEventListener("change", nameTheme);
-  narrow.addEventListener("change", renderResult);
+  narrow.addEventListener("change", () => {
+    page.isNarrow = narrow.matches;
+    renderResult();
+  });
   window.addEventListener("hashchange", readLink);
 }
 
 function start() {
   byId("arch").append(...Object.keys(DATA.arches).map((name) => element("option", { value: name }, name)));
   byId("version").textContent = `pmdswp ${DATA.version}: every bit on this page comes from its layouts.`;
+  page.isNarrow = narrow.matches;
   listen();
   nameTheme();
-  page.configuration = configure(page.arch);
   readLink();
   if (page.text === "") byId("samples").querySelector("button").click();
 }
