@@ -70,6 +70,11 @@ class Dump:
         try:
             read_core(clues, self.core)
             found = clues.identified().arch
+            if "kernel" not in options and not self.core.vmcoreinfo:
+                self.note(
+                    f"no VMCOREINFO, in the dump's notes or in memory: {found.release} is assumed for the kernel "
+                    "(--vmcoreinfo or --kernel say more)"
+                )
         except PmdSwpError as error:
             if "kernel" not in options:
                 raise

@@ -1,0 +1,117 @@
+"""Dumps as a hypervisor writes them of its guest: what they lack, or say wrongly, is found in the guest's memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+
+import pmdswp
+from dump.kernel import FakeKernel
+
+pytest.importorskip("drgn", reason="dumps are read by drgn")
+
+from pmdswp.dump import Dump
+from pmdswp.dump.drgn import Core
+from pmdswp.dump.elf import MACHINE_NUMBERS, Span, write_vmcore
+
+VA = 0x10000000000
+PLACE, MARK = 1 << 35, b"\xee" * 4096
+"""A page that is in the dump beside the kernel's own, and what it holds before something is put there."""
+
+
+def kernel_of(name: str, **options: Any) -> FakeKernel:
+    """A kernel with a process that has one swapped page."""
+    kernel = FakeKernel(pmdswp.get(name, kernel="6.12", **options))
+    tables = kernel.tables()
+    tables.put(VA, kernel.arch.encode_pte(0, 0x321))
+    kernel.process(1, "init", kernel.mm(tables))
+    kernel.extra[PLACE] = MARK
+    return kernel
+
+
+def is_read(dump: Dump, kernel: FakeKernel) -> bool:
+    """Whether the kernel was identified, and the process, its root and its swapped page found."""
+    [init] = dump.processes
+    last = dump.lookup(init, VA)[-1]
+    return (dump.arch, init.comm, last.word) == (kernel.arch, "init", kernel.arch.encode_pte(0, 0x321))
+
+
+def pointed(kernel: FakeKernel, name: str, address: int) -> str:
+    """The kernel's VMCOREINFO, with another address for a symbol."""
+    text, count = re.subn(rf"(?m)^SYMBOL\({name}\)=.*$", f"SYMBOL({name})={address:x}", kernel.vmcoreinfo())
+    assert count == 1
+    return text
+
+
+@pytest.fixture
+def _big_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headers of ppc64 are big-endian, whatever the kernel is."""
+    monkeypatch.setattr("pmdswp.dump.elf.MACHINE_NUMBERS", {**MACHINE_NUMBERS, "ppc64": (21, ">")})
+
+
+@pytest.mark.parametrize("name", ["x86_64", "riscv64", "s390x"])
+def test_vmcoreinfo_is_found_in_memory_where_the_dump_has_no_note(tmp_path: Path, name: str) -> None:
+    kernel = kernel_of(name)
+    kernel.extra[PLACE - 4096] = b"OSRELEASE=as some other text begins\n".ljust(4096, b"\0")
+    path = kernel.write(tmp_path / "vmcore", without=["vmcoreinfo"])
+    path.write_bytes(path.read_bytes().replace(MARK, kernel.vmcoreinfo().encode().ljust(4096, b"\0")))
+    dump = Dump.open(path)
+    assert dump.core.vmcoreinfo == kernel.vmcoreinfo()
+    assert is_read(dump, kernel)
+    assert not dump.notes
+
+
+def test_without_vmcoreinfo_anywhere_it_is_said_that_the_kernel_is_assumed(tmp_path: Path) -> None:
+    path = kernel_of("riscv64").write(tmp_path / "vmcore", without=["vmcoreinfo"])
+    assert any("no VMCOREINFO" in note and "--vmcoreinfo" in note for note in Dump.open(path).notes)
+    assert not any("no VMCOREINFO" in note for note in Dump.open(path, options={"kernel": "6.12"}).notes)
+
+
+@pytest.mark.usefixtures("_big_headers")
+@pytest.mark.parametrize("page_size", [4096, 65536])
+def test_headers_of_the_other_byte_order_do_not_matter(tmp_path: Path, page_size: int) -> None:
+    kernel = kernel_of("ppc64", page_size=page_size)
+    path = kernel.write(tmp_path / "vmcore")
+    assert path.read_bytes()[5] == 2
+    dump = Dump.open(path)
+    assert dump.core.byteorder == "little"
+    assert is_read(dump, kernel)
+    assert not dump.notes
+
+
+@pytest.mark.usefixtures("_big_headers")
+def test_the_byte_order_of_the_headers_holds_where_nothing_is_against_it(tmp_path: Path) -> None:
+    kernel = kernel_of("ppc64")
+    path = kernel.write(tmp_path / "vmcore")
+    nowhere = pointed(kernel, "kallsyms_num_syms", 0xC << 60 | 1 << 45)
+    assert Core.open(path, vmcoreinfo=nowhere).byteorder == "big"
+    # of such a number either order is as good
+    assert Core.open(path, vmcoreinfo=pointed(kernel, "kallsyms_num_syms", 0xC << 60 | PLACE)).byteorder == "big"
+    path = kernel_of("ppc64").write(tmp_path / "vmcore", without=["symbols"])
+    assert Core.open(path).byteorder == "big"
+
+
+@pytest.mark.parametrize("name", ["s390x", "ppc64"])
+def test_memory_in_one_piece_from_0_on_is_physical(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def in_one_piece(
+        file: BinaryIO, machine: str, spans: Sequence[Span], pages: Iterable[tuple[int, bytes]], vmcoreinfo: str = ""
+    ) -> None:
+        write_vmcore(file, machine, [Span(0, max(map(sum, spans)))], pages, vmcoreinfo)
+
+    monkeypatch.setattr("pmdswp.dump.image.write_vmcore", in_one_piece)
+    kernel = kernel_of(name)
+    dump = Dump.open(kernel.write(tmp_path / "vmcore"))
+    assert is_read(dump, kernel)
+    assert not dump.notes
+
+
+def test_symbols_that_are_damaged_are_none(tmp_path: Path) -> None:
+    kernel = kernel_of("ppc64")
+    path = kernel.write(tmp_path / "vmcore")
+    dump = Dump.open(path, vmcoreinfo=pointed(kernel, "kallsyms_names", 0xC << 60 | PLACE))
+    assert dump.processes == ()
+    assert any("no symbols (kallsyms)" in note for note in dump.notes)
