@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -115,3 +116,21 @@ def test_symbols_that_are_damaged_are_none(tmp_path: Path) -> None:
     dump = Dump.open(path, vmcoreinfo=pointed(kernel, "kallsyms_names", 0xC << 60 | PLACE))
     assert dump.processes == ()
     assert any("no symbols (kallsyms)" in note for note in dump.notes)
+
+
+@pytest.mark.parametrize("levels", [3, 4])
+def test_the_empty_tables_of_loongarch64_are_found_without_symbols(tmp_path: Path, levels: int) -> None:
+    names = ("invalid_pud_table", "invalid_pmd_table", "invalid_pte_table")[4 - levels :]
+    places = {name: 0x9 << 60 | PLACE + (1 + i << 16) for i, name in enumerate(names)}
+    page_size, va_bits = {3: (16384, 47), 4: (4096, 48)}[levels]
+    kernel = kernel_of("loongarch64", page_size=page_size, va_bits=va_bits, **places)
+    for name, below in pairwise(names):
+        kernel.extra[places[name] - (0x9 << 60)] = places[below].to_bytes(8, "little") * (page_size // 8)
+    path = kernel.write(tmp_path / "vmcore")
+    assert is_read(Dump.open(path), kernel)
+    # a root table that is full of something else leads nowhere
+    full = bytes.fromhex("0102030405060708") + bytes(range(256)) * (page_size // 256)
+    kernel.extra[PLACE] = full[:page_size]
+    kernel.info_symbols["swapper_pg_dir"] = 0x9 << 60 | PLACE
+    path = kernel.write(tmp_path / "vmcore")
+    assert Dump.open(path).arch.config.option("invalid_pte_table") != places["invalid_pte_table"]
