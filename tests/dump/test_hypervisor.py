@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +19,7 @@ pytest.importorskip("drgn", reason="dumps are read by drgn")
 from pmdswp.dump import Dump
 from pmdswp.dump.drgn import Core
 from pmdswp.dump.elf import MACHINE_NUMBERS, Span, write_vmcore
+from pmdswp.walk import ReadError
 
 VA = 0x10000000000
 PLACE, MARK = 1 << 35, b"\xee" * 4096
@@ -62,6 +64,34 @@ def test_vmcoreinfo_is_found_in_memory_where_the_dump_has_no_note(tmp_path: Path
     path.write_bytes(path.read_bytes().replace(MARK, kernel.vmcoreinfo().encode().ljust(4096, b"\0")))
     dump = Dump.open(path)
     assert dump.core.vmcoreinfo == kernel.vmcoreinfo()
+    assert is_read(dump, kernel)
+    assert not dump.notes
+
+
+def with_a_note_of_qemu(path: Path) -> Path:
+    """The dump with what QEMU notes of a CPU of x86_64 and arm64, without which drgn takes it for no dump of QEMU's."""
+    data = bytearray(path.read_bytes())
+    note = struct.pack("<III", 5, 440, 0) + b"QEMU\0\0\0\0" + struct.pack("<II", 1, 440) + bytes(432)
+    kind, flags, _, va, pa, *_ = struct.unpack_from("<IIQQQQQQ", data, 64)
+    assert kind == 4
+    struct.pack_into("<IIQQQQQQ", data, 64, kind, flags, len(data), va, pa, len(note), len(note), 4)
+    path.write_bytes(data + note)
+    return path
+
+
+@pytest.mark.parametrize("name", ["x86_64", "arm64"])
+def test_a_dump_of_qemu_that_drgn_refuses_for_its_vmcoreinfo_is_opened_by_the_one_in_memory(
+    tmp_path: Path, name: str
+) -> None:
+    kernel = kernel_of(name)
+    path = with_a_note_of_qemu(kernel.write(tmp_path / "vmcore", without=["vmcoreinfo"]))
+    with pytest.raises(ReadError, match="unrecognized QEMU memory dump"):
+        Dump.open(path)
+    with pytest.raises(ReadError, match="VMCOREINFO does not contain"):
+        Dump.open(path, vmcoreinfo="OSRELEASE=6.12\n")
+    assert is_read(Dump.open(path, vmcoreinfo=kernel.vmcoreinfo()), kernel)
+    path.write_bytes(path.read_bytes().replace(MARK, kernel.vmcoreinfo().encode().ljust(4096, b"\0")))
+    dump = Dump.open(path)
     assert is_read(dump, kernel)
     assert not dump.notes
 

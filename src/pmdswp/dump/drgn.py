@@ -36,6 +36,9 @@ _OTHER_ORDER: Mapping[ByteOrder, ByteOrder] = {"little": "big", "big": "little"}
 _MOST_SYMBOLS = 1 << 24
 """No kernel has so many symbols: the highest byte of their number is 0."""
 
+_STAND_IN = "OSRELEASE=0\nPAGESIZE=4096\nKERNELOFFSET=0\nNUMBER(phys_base)=0\nSYMBOL(swapper_pg_dir)=1\n"
+"""A VMCOREINFO that says nothing, with which drgn opens a dump whose own it lacks, so that it can be searched."""
+
 _LINEAR_PPC64 = 0xC << 60
 """Where ppc64 has all of memory, and the kernel's image in it."""
 
@@ -86,22 +89,30 @@ class Core:
         try:
             core = cls._opened(path, vmcoreinfo, machine)
         except ReadError:
-            if machine is not None:
+            found = cls._opened_otherwise(path, vmcoreinfo, machine)
+            if found is None:
                 raise
-            for name in MACHINES.values():
-                with contextlib.suppress(ReadError):
-                    core = cls._opened(path, vmcoreinfo, name)
-                    if machine_by_signs(core.vmcoreinfo) == name:
-                        return core
-            raise
+            core = found
         if not core.vmcoreinfo:
-            vmcoreinfo = core.vmcoreinfo_in_memory()
-            if vmcoreinfo is None:
-                return core
-            core = cls._opened(path, vmcoreinfo, machine)
+            text = core.vmcoreinfo_in_memory()
+            core = core if text is None else cls._opened(path, text, machine)
         if core.has_other_order():
-            core = cls._opened(path, vmcoreinfo, core.machine, _OTHER_ORDER[core.byteorder])
+            core = cls._opened(path, core.vmcoreinfo, core.machine, _OTHER_ORDER[core.byteorder])
         return core
+
+    @classmethod
+    def _opened_otherwise(cls, path: str | Path, vmcoreinfo: str | None, machine: str | None) -> Core | None:
+        """What drgn does not open by itself: it asks for an architecture, or, of a guest in QEMU, for VMCOREINFO."""
+        for name in MACHINES.values() if machine is None else ():
+            with contextlib.suppress(ReadError):
+                core = cls._opened(path, vmcoreinfo, name)
+                if machine_by_signs(core.vmcoreinfo) == name:
+                    return core
+        with contextlib.suppress(ReadError):
+            text = None if vmcoreinfo else cls._opened(path, _STAND_IN, machine).vmcoreinfo_in_memory()
+            if text is not None:
+                return cls._opened(path, text, machine)
+        return None
 
     @classmethod
     def _opened(
@@ -163,10 +174,11 @@ class Core:
 
         A hypervisor that writes a dump of its guest has no such note, unless the guest handed it out.
         """
-        # by physical addresses, and by those that the headers have beside them; a search ends where a dump is cut off
+        # by physical addresses, and by those that the headers have beside them; a search ends where a dump is cut off,
+        # and where drgn cannot tell what a virtual address means, for which it has no kind of error of its own
         for is_physical in (True, False):
             pages = self.program.search_memory(_FIRST_LINE, alignment=_PAGE)
-            with contextlib.suppress(self._fault):
+            with contextlib.suppress(Exception):
                 for address in pages.set_address_range(0, MASK64, physical=is_physical):
                     page = bytes(self.program.read(address, _PAGE, is_physical))
                     text = page.partition(b"\0")[0].decode(errors="replace")
@@ -201,7 +213,7 @@ class Core:
         """Bytes of the kernel's virtual memory; `ReadError` for what is not there, or not in the dump."""
         try:
             return bytes(self.program.read(address, size))
-        except (self._fault, ValueError, OverflowError, OSError, LookupError, NotImplementedError) as error:
+        except Exception as error:  # noqa: BLE001  # of the direct mapping that it does not find drgn says no more
             if self._physical is not None:
                 return self._read_by(self._physical, address, size)
             raise ReadError(f"kernel memory at {address:#x}: {error}") from None
