@@ -19,6 +19,7 @@ pytest.importorskip("drgn", reason="dumps are read by drgn")
 from pmdswp.dump import Dump
 from pmdswp.dump.drgn import Core
 from pmdswp.dump.elf import MACHINE_NUMBERS, Span, write_vmcore
+from pmdswp.dump.image import TABLE
 from pmdswp.walk import ReadError
 
 VA = 0x10000000000
@@ -164,3 +165,21 @@ def test_the_empty_tables_of_loongarch64_are_found_without_symbols(tmp_path: Pat
     kernel.info_symbols["swapper_pg_dir"] = 0x9 << 60 | PLACE
     path = kernel.write(tmp_path / "vmcore")
     assert Dump.open(path).arch.config.option("invalid_pte_table") != places["invalid_pte_table"]
+
+
+def test_the_root_tables_of_loongarch64_are_found_where_nothing_leads_to_the_processes(tmp_path: Path) -> None:
+    kernel = kernel_of("loongarch64")
+    level, size = kernel.arch.tables[0], kernel.arch.page_size
+    root, empty = kernel.memory.root + TABLE, level.to_bytes(level.empty)
+    # of a process that has nothing, what is no table, and one of which half is not there
+    kernel.extra[PLACE] = empty * level.entries
+    kernel.extra[PLACE + size] = b"text" * 2 + empty * (level.entries - 1)
+    kernel.extra[PLACE + 3 * size] = empty * (level.entries // 2)
+    dump = Dump.open(kernel.write(tmp_path / "vmcore", without=["symbols"]))
+    assert [(process.pid, process.root) for process in dump.processes] == [(None, root)]
+    assert dump.lookup(dump.processes[0], VA)[-1].word == kernel.arch.encode_pte(0, 0x321)
+    assert any("whose they are is not known" in note for note in dump.notes)
+    elsewhere = pointed(kernel, "swapper_pg_dir", 0xFFFF800000000000)
+    dump = Dump.open(tmp_path / "vmcore", vmcoreinfo=elsewhere)
+    assert dump.processes == ()
+    assert any("cannot be looked for" in note for note in dump.notes)

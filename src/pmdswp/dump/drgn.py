@@ -209,6 +209,12 @@ class Core:
         except (self._fault, ValueError, OverflowError, OSError) as error:
             raise ReadError(f"physical memory at {address:#x}: {error}") from None
 
+    def find(self, data: bytes, *, alignment: int) -> Iterator[int]:
+        """The physical addresses, multiples of `alignment`, at which these bytes are, as far as memory can be read."""
+        found = self.program.search_memory(data, alignment=alignment).set_address_range(0, MASK64, physical=True)
+        with contextlib.suppress(self._fault):
+            yield from found
+
     def read(self, address: int, size: int) -> bytes:
         """Bytes of the kernel's virtual memory; `ReadError` for what is not there, or not in the dump."""
         try:
