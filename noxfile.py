@@ -198,7 +198,7 @@ def conformance(session: nox.Session) -> None:
 
 @nox.session
 def guests(session: nox.Session) -> None:
-    """Dump Debian's kernels of five architectures in QEMU, and compare each page with their pagemap. Ten minutes.
+    """Dump Debian's kernels of six architectures in QEMU, and compare each page with their pagemap. Ten minutes.
 
     ``nox -s guests -- --only riscv64`` boots those alone; ``-- --help`` says what else.
     """

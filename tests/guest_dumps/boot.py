@@ -10,6 +10,7 @@ import re
 import shutil
 import socket
 import stat
+import struct
 import subprocess
 import time
 from os import makedev, mknod
@@ -41,9 +42,7 @@ def boot(machine: Machine, llvm: str, cache: Path) -> tuple[Path, str]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     _initrd(machine, llvm, tree, folder, cache)
-    image = next(iter(sorted(tree.rglob("vmlinu[xz]*"))), None)
-    if image is None:
-        raise OracleError(f"{tree} has no kernel")
+    image = _image(tree, folder)
     with (folder / "errors").open("wb") as errors:
         guest = subprocess.Popen(_command(machine, image, folder), stdin=subprocess.DEVNULL, stderr=errors)
     try:
@@ -54,6 +53,21 @@ def boot(machine: Machine, llvm: str, cache: Path) -> tuple[Path, str]:
         guest.kill()
         guest.wait()
     return folder / "vmcore", console
+
+
+def _image(tree: Path, folder: Path) -> Path:
+    """The kernel, unpacked where QEMU does not do that."""
+    image = next(iter(sorted(tree.rglob("vmlinu[xz]*"))), None)
+    if image is None:
+        raise OracleError(f"{tree} has no kernel")
+    data = image.read_bytes()
+    if data[4:8] != b"zimg":
+        return image
+    # EFI's form: where the compressed image is, how long, and how it is compressed
+    place, size, _, _, how = struct.unpack_from("<IIII8s", data, 8)
+    (folder / "image").write_bytes(data[place : place + size])
+    run([find_program(how.rstrip(b"\0").decode()), "-dqf", str(folder / "image"), "-o", str(folder / "unpacked")])
+    return folder / "unpacked"
 
 
 def _initrd(machine: Machine, llvm: str, tree: Path, folder: Path, cache: Path) -> None:
@@ -106,7 +120,7 @@ def _command(machine: Machine, image: Path, folder: Path) -> list[str]:
     options += f" hugepages=2 numa_balancing=disable {machine.boot}"
     program, *how = machine.qemu
     command = [find_program(program), *how, "-accel", "tcg", "-m", f"{machine.memory}M"]
-    if machine.arch != "s390x":
+    if machine.nodes:
         for node in range(2):
             # a riscv64 machine has a hart on each
             cpus = f",cpus={node}" if machine.arch == "riscv64" or not node else ""

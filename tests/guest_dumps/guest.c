@@ -367,6 +367,8 @@ int main(void)
 	int ready[2], go[2], tester, forked;
 	char c = 0;
 
+	/* behind what the firmware left of a line */
+	printf("\n");
 	start();
 	my_syscall2(__NR_pipe2, ready, 0);
 	my_syscall2(__NR_pipe2, go, 0);

@@ -14,7 +14,8 @@ class Machine(NamedTuple):
     `arch`: our name; `debian`, `flavour`, `release`, `suite`: as `debian_kernels.fetch` has them; `qemu`: the program
     and its options; `console`: the kernel's name of the first serial line; `target`: clang's, for the program of the
     guest, and `headers`: the kernel's name of the architecture. `options`: what is to be found of the kernel; `boot`:
-    more of its command line; `memory`: MiB, half of them on each of two nodes, where there are nodes.
+    more of its command line; `memory`: MiB, half of them on each of two nodes, if there are `nodes`; `names`: whether
+    something leads to its processes (BTF), so that they and the swap devices have names.
     """
 
     arch: str
@@ -29,6 +30,8 @@ class Machine(NamedTuple):
     options: Mapping[str, object] = {}
     boot: str = ""
     memory: int = 512
+    nodes: bool = True
+    names: bool = True
 
 
 def _x86(release: str, suite: str, *, la57: bool) -> Machine:
@@ -75,6 +78,16 @@ MACHINES: Mapping[str, Machine] = {
     "s390x-6.12": Machine(
         *("s390x", "s390x", "s390x", "6.12", "trixie", ("qemu-system-s390x", "-cpu", "max"), "ttysclp0"),
         *("s390x-linux-gnu", "s390"),
+        nodes=False,
+    ),
+    # QEMU 9 or newer, which loads this kernel; there is no keyboard
+    "loongarch64-7.2": Machine(
+        *("loongarch64", "loong64", "loong64", "7.2", "sid", ("qemu-system-loongarch64", "-M", "virt"), "ttyS0"),
+        *("loongarch64-linux-gnu", "loongarch"),
+        boot="initcall_blacklist=i8042_init",
+        memory=1024,
+        nodes=False,
+        names=False,
     ),
 }
 """By the names that the command takes."""

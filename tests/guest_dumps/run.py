@@ -17,7 +17,7 @@ from pathlib import Path
 
 from guest_dumps.boot import boot
 from guest_dumps.machines import MACHINES, Machine
-from guest_dumps.truth import differences, read_console
+from guest_dumps.truth import by_pages, differences, page_differences, read_console
 from pmdswp import PmdSwpError
 from pmdswp.dump import Dump
 
@@ -54,13 +54,13 @@ def _compared(name: str, machine: Machine, vmcore: Path, console: str) -> list[s
     start = time.monotonic()
     dump = Dump.open(vmcore)
     truth = read_console(console, dump.arch.page_size)
-    found = [f"note: {note}" for note in dump.notes]
-    found += [
+    found = [
         f"{option} is {dump.arch.config.option(option)}, not {wanted}"
         for option, wanted in machine.options.items()
         if dump.arch.config.option(option) != wanted
     ]
-    found += differences(dump, truth)
+    found += differences(dump, truth) if machine.names else page_differences(dump, truth, by_pages(dump, truth))
+    found += [f"note: {note}" for note in dump.notes if machine.names]
     kinds = Counter(
         step.entry.kind.name.lower() for process in dump.processes for step in dump.walk(process) if step.entry
     )

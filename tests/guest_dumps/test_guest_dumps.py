@@ -9,7 +9,7 @@ import pytest
 import pmdswp
 from dump.kernel import FakeKernel
 from guest_dumps.machines import MACHINES
-from guest_dumps.truth import Page, differences, read_console
+from guest_dumps.truth import Page, by_pages, differences, page_differences, read_console
 from pmdswp.arch import get_with
 
 pytest.importorskip("drgn", reason="dumps are read by drgn")
@@ -69,8 +69,28 @@ def test_what_differs_is_told(tmp_path: Path) -> None:
         assert list(differences(dump, read_console(CONSOLE.replace(told, other), 4096))), told
 
 
+def test_a_root_is_known_by_its_pages(tmp_path: Path) -> None:
+    kernel = FakeKernel(pmdswp.get("loongarch64", kernel="6.12"))
+    for offset in (0x321, 0x421):
+        tables = kernel.tables()
+        tables.put(VA, kernel.arch.encode_pte(0, offset))
+    console = f"P 7 a\nR 7 {VA:x} 1 {SWAPPED | 0x321 << 5:x}\nP 8 b\nR 8 {VA:x} 1 {SWAPPED | 0x421 << 5:x}\n"
+    dump, truth = Dump.open(kernel.write(tmp_path / "vmcore", without=["symbols"])), read_console(console, 16384)
+    found = by_pages(dump, truth)
+    assert [found[7].root, found[8].root] == [process.root for process in dump.processes]
+    assert not list(page_differences(dump, truth, found))
+    assert list(page_differences(dump, truth, {7: found[8], 8: found[7]}))
+
+
 def test_each_guest_has_its_own_name_and_geometry() -> None:
-    assert {machine.arch for machine in MACHINES.values()} == {"x86_64", "arm64", "riscv64", "ppc64", "s390x"}
+    assert {machine.arch for machine in MACHINES.values()} == {
+        "x86_64",
+        "arm64",
+        "riscv64",
+        "ppc64",
+        "s390x",
+        "loongarch64",
+    }
     for name, machine in MACHINES.items():
         assert name.startswith(f"{machine.arch}-{machine.release}")
         get_with(machine.arch, {"kernel": machine.release, **machine.options})

@@ -9,7 +9,7 @@ from pmdswp import SoftLeafType, State, pagemap
 from pmdswp.dump import Dump, Process
 from pmdswp.walk import Step
 
-__all__ = ["Page", "Truth", "differences", "read_console"]
+__all__ = ["Page", "Truth", "by_pages", "differences", "page_differences", "read_console"]
 
 _MIGRATIONS = (
     SoftLeafType.MIGRATION_READ,
@@ -18,6 +18,7 @@ _MIGRATIONS = (
 )
 _MOST = 5
 """Pages that differ of which each is told."""
+_SAMPLE = 500
 
 
 class Page(NamedTuple):
@@ -80,6 +81,22 @@ def differences(dump: Dump, truth: Truth) -> Iterator[str]:
     found = [(device.name, device.slots) for device in dump.devices.values()]
     if found != list(truth.devices):
         yield f"swap devices {found}, not {truth.devices}"
+    yield from page_differences(dump, truth, processes)
+
+
+def by_pages(dump: Dump, truth: Truth) -> dict[int, Process]:
+    """Whose each root is of which that is not known: its pages are most like those of that process."""
+    found: dict[int, Process] = {}
+    for pid in truth.processes:
+        pages = [page for page in truth.pages if page.pid == pid]
+        some = pages[:: len(pages) // _SAMPLE + 1] + [page for page in pages if page.word >> 63][-_SAMPLE:]
+        agreeing = {root: sum(_agrees(dump, root, page) for page in some) for root in dump.processes}
+        found |= {pid: max(agreeing, key=agreeing.__getitem__)} if agreeing else {}
+    return found
+
+
+def page_differences(dump: Dump, truth: Truth, processes: Mapping[int, Process]) -> Iterator[str]:
+    """The pages of which a dump says something else, in words."""
     wrong = [page for page in truth.pages if not _agrees(dump, processes.get(page.pid), page)]
     if wrong:
         yield f"{len(wrong)} of {len(truth.pages)} pages differ"
