@@ -97,6 +97,29 @@ def test_a_dump_of_qemu_that_drgn_refuses_for_its_vmcoreinfo_is_opened_by_the_on
     assert not dump.notes
 
 
+def test_a_kdump_of_qemu_says_neither_architecture_nor_vmcoreinfo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import drgn  # noqa: PLC0415
+
+    program = drgn.Program
+
+    def refusing(platform: object = None, **given: object) -> object:
+        if platform is None or not given:
+            raise LookupError("linux.vmcoreinfo.raw is not set")
+        return program(platform, **given)
+
+    monkeypatch.setattr(drgn, "Program", refusing)
+    kernel = kernel_of("arm64")
+    path = kernel.write(tmp_path / "vmcore", without=["vmcoreinfo"])
+    for options in ({}, {"machine": "arm64"}):
+        with pytest.raises(ReadError, match=r"linux\.vmcoreinfo\.raw is not set"):
+            Core.open(path, **options)
+    path.write_bytes(path.read_bytes().replace(MARK, kernel.vmcoreinfo().encode().ljust(4096, b"\0")))
+    for options in ({}, {"machine": "arm64"}):
+        assert is_read(Dump.open(path, **options), kernel)  # type: ignore[arg-type]
+
+
 def test_without_vmcoreinfo_anywhere_it_is_said_that_the_kernel_is_assumed(tmp_path: Path) -> None:
     path = kernel_of("riscv64").write(tmp_path / "vmcore", without=["vmcoreinfo"])
     assert any("no VMCOREINFO" in note and "--vmcoreinfo" in note for note in Dump.open(path).notes)

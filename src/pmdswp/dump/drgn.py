@@ -36,7 +36,7 @@ _OTHER_ORDER: Mapping[ByteOrder, ByteOrder] = {"little": "big", "big": "little"}
 _MOST_SYMBOLS = 1 << 24
 """No kernel has so many symbols: the highest byte of their number is 0."""
 
-_STAND_IN = "OSRELEASE=0\nPAGESIZE=4096\nKERNELOFFSET=0\nNUMBER(phys_base)=0\nSYMBOL(swapper_pg_dir)=1\n"
+_STAND_IN = "OSRELEASE=6.12.0\nPAGESIZE=4096\nKERNELOFFSET=0\nNUMBER(phys_base)=0\nSYMBOL(swapper_pg_dir)=1\n"
 """A VMCOREINFO that says nothing, with which drgn opens a dump whose own it lacks, so that it can be searched."""
 
 _LINEAR_PPC64 = 0xC << 60
@@ -108,10 +108,12 @@ class Core:
                 core = cls._opened(path, vmcoreinfo, name)
                 if machine_by_signs(core.vmcoreinfo) == name:
                     return core
-        with contextlib.suppress(ReadError):
-            text = None if vmcoreinfo else cls._opened(path, _STAND_IN, machine).vmcoreinfo_in_memory()
-            if text is not None:
-                return cls._opened(path, text, machine)
+        names = (None, *MACHINES.values()) if machine is None else (machine,)
+        for one in names if vmcoreinfo is None else ():
+            with contextlib.suppress(ReadError):
+                text = cls._opened(path, _STAND_IN, one).vmcoreinfo_in_memory()
+                if text is not None and one in (None, machine, machine_by_signs(text)):
+                    return cls._opened(path, text, one)
         return None
 
     @classmethod
