@@ -17,7 +17,7 @@ from dump.kernel import FakeKernel
 pytest.importorskip("drgn", reason="dumps are read by drgn")
 
 from pmdswp.dump import Dump
-from pmdswp.dump.drgn import Core
+from pmdswp.dump.drgn import Core, machine_in
 from pmdswp.dump.elf import MACHINE_NUMBERS, Span, write_vmcore
 from pmdswp.dump.image import TABLE
 from pmdswp.walk import ReadError
@@ -69,14 +69,19 @@ def test_vmcoreinfo_is_found_in_memory_where_the_dump_has_no_note(tmp_path: Path
     assert not dump.notes
 
 
-def with_a_note_of_qemu(path: Path) -> Path:
-    """The dump with what QEMU notes of a CPU of x86_64 and arm64, without which drgn takes it for no dump of QEMU's."""
+def with_a_note(path: Path, owner: str, kind: int, content: bytes) -> Path:
+    """The dump with one note, as QEMU writes of a CPU, in the place of its own, and behind its headers."""
     data = bytearray(path.read_bytes())
-    note = struct.pack("<III", 5, 440, 0) + b"QEMU\0\0\0\0" + struct.pack("<II", 1, 440) + bytes(432)
-    kind, flags, _, va, pa, *_ = struct.unpack_from("<IIQQQQQQ", data, 64)
-    assert kind == 4
-    struct.pack_into("<IIQQQQQQ", data, 64, kind, flags, len(data), va, pa, len(note), len(note), 4)
-    path.write_bytes(data + note)
+    name = owner.encode() + b"\0"
+    note = struct.pack("<III", len(name), len(content), kind) + name.ljust(len(name) + 3 & -4, b"\0") + content
+    header, flags, _, va, pa, *_ = struct.unpack_from("<IIQQQQQQ", data, 64)
+    assert header == 4
+    count = struct.unpack_from("<H", data, 56)[0]
+    place = 64 + 56 * count
+    assert not any(data[place : place + len(note)])
+    data[place : place + len(note)] = note
+    struct.pack_into("<IIQQQQQQ", data, 64, header, flags, place, va, pa, len(note), len(note), 4)
+    path.write_bytes(data)
     return path
 
 
@@ -85,7 +90,8 @@ def test_a_dump_of_qemu_that_drgn_refuses_for_its_vmcoreinfo_is_opened_by_the_on
     tmp_path: Path, name: str
 ) -> None:
     kernel = kernel_of(name)
-    path = with_a_note_of_qemu(kernel.write(tmp_path / "vmcore", without=["vmcoreinfo"]))
+    path = kernel.write(tmp_path / "vmcore", without=["vmcoreinfo"])
+    with_a_note(path, "QEMU", 0, struct.pack("<II", 1, 440) + bytes(432))
     with pytest.raises(ReadError, match="unrecognized QEMU memory dump"):
         Dump.open(path)
     with pytest.raises(ReadError, match="VMCOREINFO does not contain"):
@@ -116,6 +122,7 @@ def test_a_kdump_of_qemu_says_neither_architecture_nor_vmcoreinfo(
         with pytest.raises(ReadError, match=r"linux\.vmcoreinfo\.raw is not set"):
             Core.open(path, **options)
     path.write_bytes(path.read_bytes().replace(MARK, kernel.vmcoreinfo().encode().ljust(4096, b"\0")))
+    path = with_a_note(path, "CORE", 1, bytes(392))
     for options in ({}, {"machine": "arm64"}):
         assert is_read(Dump.open(path, **options), kernel)  # type: ignore[arg-type]
 
@@ -206,3 +213,19 @@ def test_the_root_tables_of_loongarch64_are_found_where_nothing_leads_to_the_pro
     dump = Dump.open(tmp_path / "vmcore", vmcoreinfo=elsewhere)
     assert dump.processes == ()
     assert any("cannot be looked for" in note for note in dump.notes)
+
+
+def test_the_architecture_is_in_the_notes_and_never_tried(tmp_path: Path) -> None:
+    path = tmp_path / "kdump"
+    sizes = {"x86_64": 336, "arm64": 392, "riscv64": 376, "ppc64": 504, "loongarch64": 480}
+    for name, size in sizes.items():
+        path.write_bytes(bytes(100) + struct.pack("<III", 5, size, 1) + b"CORE\0\0\0\0" + bytes(size))
+        assert machine_in(path) == name
+    for name, size in {"s390x": 336, "ppc64": 504}.items():
+        path.write_bytes(struct.pack(">III", 5, size, 1) + b"CORE\0\0\0\0" + bytes(size))
+        assert machine_in(path) == name
+    path.write_bytes(bytes(100) + b"OSRELEASE=6.12\nNUMBER(TCR_EL1_T1SZ)=0x10\n\0" + bytes(100))
+    assert machine_in(path) == "arm64"
+    path.write_bytes(bytes(100))
+    assert machine_in(path) is None
+    assert machine_in(tmp_path / "nowhere") is None

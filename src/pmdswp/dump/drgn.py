@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +17,7 @@ from pmdswp.identify.vmcoreinfo import machine_by_signs
 from pmdswp.walk import ReadError
 from pmdswp.words import printable
 
-__all__ = ["MACHINES", "Core", "Dwarf"]
+__all__ = ["MACHINES", "Core", "Dwarf", "machine_in"]
 
 MACHINES: Mapping[str, str] = {
     "X86_64": "x86_64",
@@ -39,6 +40,20 @@ _MOST_SYMBOLS = 1 << 24
 _STAND_IN = "OSRELEASE=6.12.0\nPAGESIZE=4096\nKERNELOFFSET=0\nNUMBER(phys_base)=0\nSYMBOL(swapper_pg_dir)=1\n"
 """A VMCOREINFO that says nothing, with which drgn opens a dump whose own it lacks, so that it can be searched."""
 
+_BEGINNING = 1 << 20
+"""Bytes of a file among which its notes are."""
+
+_PRSTATUS = (
+    ("x86_64", "<", 336),
+    ("arm64", "<", 392),
+    ("riscv64", "<", 376),
+    ("s390x", ">", 336),
+    ("ppc64", "<", 504),
+    ("ppc64", ">", 504),
+    ("loongarch64", "<", 480),
+)
+"""The size of `struct elf_prstatus`, which is the note NT_PRSTATUS."""
+
 _LINEAR_PPC64 = 0xC << 60
 """Where ppc64 has all of memory, and the kernel's image in it."""
 
@@ -55,6 +70,23 @@ def _drgn() -> Any:
     except ImportError as error:
         raise UnsupportedError(f"no dumps without drgn: pip install 'pmdswp[drgn]' ({error})") from None
     return drgn
+
+
+def machine_in(path: str | Path) -> str | None:
+    """The architecture of a dump whose header does not name it: by its VMCOREINFO, or the size of a CPU's registers.
+
+    drgn is not to be asked with one after the other: of a wrong one libkdumpfile may crash.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(_BEGINNING)
+    except OSError:
+        return None
+    found = machine_by_signs(data[data.find(_FIRST_LINE) :].partition(b"\0")[0].decode(errors="replace"))
+    if found is not None:
+        return found
+    notes = ((name, struct.pack(f"{order}III", 5, size, 1) + b"CORE\0") for name, order, size in _PRSTATUS)
+    return next((name for name, note in notes if note in data), None)
 
 
 class Core:
@@ -103,16 +135,14 @@ class Core:
     @classmethod
     def _opened_otherwise(cls, path: str | Path, vmcoreinfo: str | None, machine: str | None) -> Core | None:
         """What drgn does not open by itself: it asks for an architecture, or, of a guest in QEMU, for VMCOREINFO."""
-        for name in MACHINES.values() if machine is None else ():
+        found = machine or machine_in(path)
+        if found != machine:
             with contextlib.suppress(ReadError):
-                core = cls._opened(path, vmcoreinfo, name)
-                if machine_by_signs(core.vmcoreinfo) == name:
-                    return core
-        names = (None, *MACHINES.values()) if machine is None else (machine,)
-        for one in names if vmcoreinfo is None else ():
+                return cls._opened(path, vmcoreinfo, found)
+        for one in dict.fromkeys((machine, found)) if vmcoreinfo is None else ():
             with contextlib.suppress(ReadError):
                 text = cls._opened(path, _STAND_IN, one).vmcoreinfo_in_memory()
-                if text is not None and one in (None, machine, machine_by_signs(text)):
+                if text is not None:
                     return cls._opened(path, text, one)
         return None
 
