@@ -186,6 +186,15 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
+def guests(session: nox.Session) -> None:
+    """Dump Debian's kernels of six architectures in QEMU, and compare each page with their pagemap. Ten minutes.
+
+    ``nox -s guests -- --only riscv64`` boots those alone; ``-- --help`` says what else.
+    """
+    run(session, "guest_dumps.run", *session.posargs, PYTHONPATH="tests")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Speed against what one would otherwise write, as ratios of one run; ``-- --update`` writes it into the docs."""
     if not session.posargs:

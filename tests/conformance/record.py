@@ -11,7 +11,6 @@ import argparse
 import logging
 import lzma
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from typing import NamedTuple
 
 from conformance.draw import draw
 from conformance.recorded import TRACES
-from oracle.kernels import KEYRING, MIRROR
+from debian_kernels import fetch, run
 from pmdswp import PmdSwpError
 from pmdswp.model.conform.compare import conform
 from pmdswp.oracle.tools import OracleError, find_program
@@ -130,7 +129,7 @@ def _record(kernel: tuple[str, str] | None, script: str, trace: Path, cache: Pat
 
 
 def _compile(compiler: str, program: Path) -> None:
-    _run([find_program(compiler), "-O1", "-Wall", "-static", "-o", str(program), str(GUEST)])
+    run([find_program(compiler), "-O1", "-Wall", "-static", "-o", str(program), str(GUEST)])
 
 
 def _play_here(folder: Path) -> bytes:
@@ -139,7 +138,7 @@ def _play_here(folder: Path) -> bytes:
     if os.geteuid():
         raise OracleError("only root may swap")
     if not device.exists():
-        _run([find_program("modprobe"), "brd", "rd_nr=1", "rd_size=262144"])
+        run([find_program("modprobe"), "brd", "rd_nr=1", "rd_size=262144"])
     if "/dev/ram0" in Path("/proc/swaps").read_text(encoding="ascii"):
         raise OracleError("/dev/ram0 is in use")
     _compile("gcc", folder / "guest")
@@ -187,63 +186,11 @@ def _play_in_qemu(arch: str, release: str, folder: Path, cache: Path) -> bytes:
 
 def _kernel(machine: Machine, release: str, cache: Path) -> tuple[Path, Path]:
     """The image of a kernel and its RAM disk module, fetched if they are not there."""
-    tree = cache / f"{release}-{machine.debian}"
-    if not tree.is_dir():
-        _fetch(machine, release, tree)
+    tree = fetch(machine.debian, machine.debian, release, SUITES[release], cache / f"{release}-{machine.debian}")
     found = [sorted(tree.rglob(pattern)) for pattern in ("vmlinuz*", "brd.ko*")]
     if not all(found):
         raise OracleError(f"{tree} has no kernel with a RAM disk module")
     return found[0][-1], found[1][-1]
-
-
-def _fetch(machine: Machine, release: str, tree: Path) -> None:
-    suite = SUITES[release]
-    mirror = f"{MIRROR}-security" if suite.endswith("-security") else MIRROR
-    folder = tree.with_name(f"{tree.name}.apt").resolve()
-    for part in ("state/lists/partial", "cache/archives/partial", "packages"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
-    sources = folder / "sources.list"
-    sources.write_text(f"deb [arch={machine.debian} signed-by={KEYRING}] {mirror} {suite} main\n", encoding="ascii")
-    settings = {
-        "APT::Architecture": machine.debian,
-        "Dir::Etc::sourcelist": sources,
-        "Dir::Etc::sourceparts": "/dev/null",
-        "Dir::State": folder / "state",
-        "Dir::Cache": folder / "cache",
-        "APT::Sandbox::User": "",
-    }
-    apt = [f"-o{option}={value}" for option, value in settings.items()]
-    logger.info("fetching Linux %s for %s", release, machine.debian)
-    _run([find_program("apt-get"), *apt, "--quiet", "update"])
-    names = _run([find_program("apt-cache"), *apt, "pkgnames", "linux-"]).split()
-    wanted = _packages(names, release, machine.debian)
-    _run([find_program("apt-get"), *apt, "--quiet", "download", *wanted], cwd=folder / "packages")
-    unpacked = tree.with_name(f"{tree.name}.part")
-    for package in sorted((folder / "packages").glob("*.deb")):
-        _run([find_program("dpkg-deb"), "-x", str(package), str(unpacked)])
-    unpacked.rename(tree)
-
-
-def _packages(names: Sequence[str], release: str, debian: str) -> list[str]:
-    """The packages of the newest kernel of a release: one with all, or one with the image and one with modules."""
-    pattern = re.compile(rf"linux-(image|binary|modules)-({re.escape(release)}\.\d+)\S*-{debian}$")
-    found: dict[tuple[int, ...], list[str]] = {}
-    for name in names:
-        match = pattern.match(name)
-        if match and not re.search(r"-(rt|cloud)-", name):
-            found.setdefault(tuple(map(int, match[2].split("."))), []).append(name)
-    if not found:
-        raise OracleError(f"Debian has no kernel {release} for {debian} where it is looked for")
-    newest = found[max(found)]
-    split = sorted(name for name in newest if "-image-" not in name)
-    return split or sorted(newest)[-1:]
-
-
-def _run(command: list[str], cwd: Path | None = None) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
-    if done.returncode:
-        raise OracleError(f"{' '.join(command[:3])} ...: {done.stderr.strip()[-300:]}")
-    return done.stdout
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import pytest
 from conformance import record
 from conformance.draw import PAGES, draw
 from conformance.recorded import TRACES
+from debian_kernels import candidates
 from pmdswp.model.conform.player import _OF_MACHINE, _OF_PROCESS
 from pmdswp.oracle.tools import OracleError
 
@@ -44,13 +45,16 @@ def test_the_newest_kernel_is_fetched_whole() -> None:
         *("linux-binary-7.3.4+deb13-amd64", "linux-modules-7.3.4+deb13-amd64", "linux-image-7.3.4+deb13-amd64"),
         "linux-image-6.12.117+deb12-arm64-16k",
     ]
-    assert record._packages(names, "6.12", "amd64") == ["linux-image-6.12.117+deb12-amd64"]
-    assert record._packages(names, "7.3", "amd64") == [
-        "linux-binary-7.3.4+deb13-amd64",
-        "linux-modules-7.3.4+deb13-amd64",
+    assert candidates(names, "6.12", "amd64") == [
+        ["linux-image-6.12.117+deb12-amd64"],
+        ["linux-image-6.12.9+deb12-amd64"],
     ]
-    with pytest.raises(OracleError, match=r"^Debian has no kernel 6\.12 for arm64 where it is looked for$"):
-        record._packages(names, "6.12", "arm64")
+    assert candidates(names, "7.3", "amd64") == [["linux-binary-7.3.4+deb13-amd64", "linux-modules-7.3.4+deb13-amd64"]]
+    assert candidates(["linux-image-6.1.0-47-amd64", "linux-image-6.1.0-50-amd64"], "6.1", "amd64") == [
+        ["linux-image-6.1.0-50-amd64"],
+        ["linux-image-6.1.0-47-amd64"],
+    ]
+    assert candidates(names, "6.12", "arm64") == []
 
 
 def test_who_is_not_root_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pmdswp.dump.drgn import Core
 from pmdswp.dump.kernel import DAMAGED, Kernel, Note, types_of
 from pmdswp.dump.names import Device, swap_devices
 from pmdswp.dump.processes import Area, Process, areas, processes, root_of
-from pmdswp.dump.roots import roots_like_the_kernels
+from pmdswp.dump.roots import roots_by_empty_entries, roots_like_the_kernels
 from pmdswp.dump.translation import Translation
 from pmdswp.errors import PmdSwpError
 from pmdswp.identify.dump import read_core
@@ -70,6 +70,11 @@ class Dump:
         try:
             read_core(clues, self.core)
             found = clues.identified().arch
+            if "kernel" not in options and not self.core.vmcoreinfo:
+                self.note(
+                    f"no VMCOREINFO, in the dump's notes or in memory: {found.release} is assumed for the kernel "
+                    "(--vmcoreinfo or --kernel say more)"
+                )
         except PmdSwpError as error:
             if "kernel" not in options:
                 raise
@@ -118,7 +123,7 @@ class Dump:
     def processes(self) -> tuple[Process, ...]:
         """The processes that have memory.
 
-        Where the kernel's list cannot be found, on x86_64 the root tables that have the kernel's own upper half, of
+        Where the kernel's list cannot be found, on x86_64 and loongarch64 the root tables that are found in memory, of
         which it is not known whose they are; elsewhere none, with a note.
         """
         if self.kernel is not None:
@@ -126,12 +131,16 @@ class Dump:
                 return tuple(processes(self.kernel, self.translation))
             except DAMAGED as error:
                 self.note(f"no list of processes: {error}")
-        if self.arch.name != "x86_64":
-            self.note("the roots of page tables are not known: give one by hand (--root)")
-            return ()
-        return tuple(
-            Process(None, None, root) for root in roots_like_the_kernels(self.core, self.translation, self.note)
-        )
+        return tuple(Process(None, None, root) for root in self._roots_in_memory())
+
+    def _roots_in_memory(self) -> Iterator[int]:
+        match self.arch.name:
+            case "x86_64":
+                yield from roots_like_the_kernels(self.core, self.translation, self.note)
+            case "loongarch64":
+                yield from roots_by_empty_entries(self.core, self.arch, self.translation, self.note)
+            case _:
+                self.note("the roots of page tables are not known: give one by hand (--root)")
 
     def process_of(self, mm: int) -> Process:
         """The memory whose `struct mm_struct` is at an address, of whichever process; `LookupError` without types."""

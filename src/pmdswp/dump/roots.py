@@ -1,20 +1,23 @@
-"""Root tables of x86_64 found in memory itself, where nothing leads to the processes.
+"""Root tables found in memory itself, where nothing leads to the processes, on two architectures.
 
-There each root table has the kernel's half of the addresses beside that of its process: as the kernel's own root table
-has it, whose place VMCOREINFO says.
+On x86_64 each root table has the kernel's half of the addresses beside that of its process: as the kernel's own root
+table has it, whose place VMCOREINFO says. On loongarch64 an empty entry holds the address of a table that is empty, and
+of a root table most entries are empty.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pmdswp.arch import Arch
 from pmdswp.dump.drgn import Core
 from pmdswp.dump.kernel import Note
 from pmdswp.dump.translation import Translation
 from pmdswp.dump.vmcoreinfo import count_in, symbol_in
-from pmdswp.walk import ReadError
+from pmdswp.softleaf import State
+from pmdswp.walk import ReadError, read_whole
 
-__all__ = ["roots_like_the_kernels"]
+__all__ = ["roots_by_empty_entries", "roots_like_the_kernels"]
 
 _PAGE = 4096
 _HALF = _PAGE // 2
@@ -22,6 +25,38 @@ _AT_ONCE = 1 << 21
 _ENTRY = 8
 _FEW = 2
 """So many entries of the upper half may be there beside the kernel's: one is that of the local descriptor table."""
+
+
+_RUN = 16
+"""So many empty entries, one behind the other, are somewhere in every root table."""
+_WHOSE = "root tables are looked for in all of memory: whose they are is not known, and some may be of ended processes"
+
+
+def roots_by_empty_entries(core: Core, arch: Arch, translation: Translation, note: Note) -> Iterator[int]:
+    """Physical addresses of tables whose entries are empty as those of a root table are, or point to tables.
+
+    The kernel's own is not among them; one of a process that has ended may be.
+    """
+    try:
+        seen = {translation.root}
+    except ReadError as error:
+        note(f"the roots of page tables cannot be looked for: {error}")
+        return
+    note(_WHOSE)
+    level = arch.tables[0]
+    size, width = level.entries * level.entry_size, level.entry_size
+    for address in core.find(level.to_bytes(level.empty) * _RUN, alignment=_RUN * width):
+        table = address - address % size
+        if table in seen:
+            continue
+        seen.add(table)
+        try:
+            data = read_whole(core.read_physical, table, size)
+        except ReadError:
+            continue
+        words = {level.from_bytes(data[i : i + width]) for i in range(0, size, width)} - {level.empty}
+        if words and all(level.decode(word).state is State.TABLE for word in words):
+            yield table
 
 
 def roots_like_the_kernels(core: Core, translation: Translation, note: Note) -> Iterator[int]:
@@ -39,7 +74,7 @@ def roots_like_the_kernels(core: Core, translation: Translation, note: Note) -> 
     if not mark or not spans:
         note("the roots of page tables cannot be looked for: no memory map in VMCOREINFO, or no kernel half")
         return
-    note("root tables are looked for in all of memory: whose they are is not known, and some may be of ended processes")
+    note(_WHOSE)
     for start, stop in spans:
         for address in range(start, stop, _AT_ONCE):
             for place, page in _pages(core, address, min(_AT_ONCE, stop - address)):

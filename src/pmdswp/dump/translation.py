@@ -6,7 +6,8 @@ in the image, `pmdswp.walk` finds all else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cached_property
 
 from pmdswp.arch import Arch
 from pmdswp.dump.vmcoreinfo import number_in, symbol_in
@@ -42,7 +43,7 @@ class Translation:
 
         `ReadError` for an address that is not mapped, and where VMCOREINFO does not say enough.
         """
-        for convert in self._direct():
+        for convert in self._direct:
             found = convert(va)
             if found is not None:
                 return found, _LONGEST - va % _LONGEST
@@ -70,7 +71,7 @@ class Translation:
             va = symbol_in(self._info, "swapper_pg_dir")
             if va is None:
                 raise ReadError("VMCOREINFO has no SYMBOL(swapper_pg_dir): the kernel's page tables cannot be found")
-            for convert in (self._image, *self._direct()):
+            for convert in (self._image, *self._direct):
                 found = convert(va)
                 if found is not None:
                     self._root = found
@@ -87,26 +88,31 @@ class Translation:
 
     def _image(self, va: int) -> int | None:
         """An address in the kernel's image."""
+        return None if self._distance is None else va - self._distance & MASK64
+
+    @cached_property
+    def _distance(self) -> int | None:
+        """How far the addresses of the kernel's image are from where it is."""
         name = self._arch.name
         if name == "x86_64":
             base = number_in(self._info, "phys_base")
-            return None if base is None else va - _KERNEL_MAP + base
+            return None if base is None else _KERNEL_MAP - base
         if name == "s390x":
             start, place = number_in(self._info, "KERNELOFFSET"), number_in(self._info, "KERNELOFFPHYS")
-            return None if start is None or place is None else va - start + place
+            return None if start is None or place is None else start - place
         distance = {"arm64": "kimage_voffset", "riscv64": "va_kernel_pa_offset"}.get(name)
-        offset = None if distance is None else number_in(self._info, distance)
-        return None if offset is None else va - offset & MASK64
+        return None if distance is None else number_in(self._info, distance)
 
-    def _direct(self) -> Iterator[Callable[[int], int | None]]:
+    @cached_property
+    def _direct(self) -> tuple[Callable[[int], int | None], ...]:
         """What knows of addresses without a look into page tables."""
         name = self._arch.name
         if name in _DIRECT_BITS:
             high, bits = _DIRECT_BITS[name]
-            yield (
-                lambda va: va & (1 << bits) - 1 if va >> 60 == high and not va >> bits & (1 << 60 - bits) - 1 else None
-            )
-        if name == "riscv64":
+            rest = (1 << 60 - bits) - 1
+            return (lambda va: va & (1 << bits) - 1 if va >> 60 == high and not va >> bits & rest else None,)
+        image = number_in(self._info, "KERNEL_LINK_ADDR")
+        if name == "riscv64" and image is not None:
             # what is below the image, the tables say: the linear map has large pages
-            image = number_in(self._info, "KERNEL_LINK_ADDR")
-            yield lambda va: self._image(va) if image is not None and va >= image else None
+            return (lambda va: self._image(va) if va >= image else None,)
+        return ()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections import Counter
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 from pmdswp.dump.drgn import Core
@@ -49,8 +51,35 @@ def read_core(clues: Clues, core: Core) -> None:
         with suppress(PmdSwpError):
             core.translate_by(Translation(clues.identified().arch, core.vmcoreinfo, core.read_physical).physical)
     read_addresses(clues, core.symbols)
+    _read_empty_tables(clues, core)
     _read_config(clues, core)
     _read_cpu(clues, core)
+
+
+def _read_empty_tables(clues: Clues, core: Core) -> None:
+    """The tables that empty entries of loongarch64 point to, where the kernel has no symbols for them.
+
+    The kernel's own root table is nearly empty: the entry that is there most often points to such a table, and all
+    entries of that one to the next.
+    """
+    if core.machine != "loongarch64":
+        return
+    found: dict[str, int] = {}
+    with suppress(PmdSwpError):
+        arch = clues.identified().arch
+        translation = Translation(arch, core.vmcoreinfo, core.read_physical)
+        table = translation.root
+        for level, below in pairwise(arch.tables):
+            size = level.entries * level.entry_size
+            data = core.read_physical(table, size)
+            words = Counter(level.from_bytes(data[i : i + level.entry_size]) for i in range(0, size, level.entry_size))
+            [(word, count)] = words.most_common(1)
+            if count <= level.entries // 2:
+                break
+            found[f"invalid_{below.name}_table"] = word
+            table, _ = translation.physical(word)
+    for name in (name for name in found if not clues.is_told(name)):
+        clues.tell(name, found[name], f"most entries of the kernel's own tables lead to {found[name]:#x}")
 
 
 def _read_config(clues: Clues, core: Core) -> None:
