@@ -32,6 +32,7 @@ def test_a_term_computes_as_an_unsigned_word(a: int, b: int, shift: int) -> None
         assert _value(word(a) | other) == a | b
         assert _value(word(a) ^ other) == a ^ b
         assert _value(word(a) + other) == (a + b) & mask
+        assert _value(word(a) - other) == (a - b) & mask
         assert _value(word(a) == other) == (a == b)
         assert _value(word(a) != other) == (a != b)
     assert _value(word(a) < b) == (a < b)

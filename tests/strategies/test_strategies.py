@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, assume, find, given, settings
 from hypothesis import strategies as st
-from hypothesis.errors import Unsatisfiable
+from hypothesis.errors import NoSuchExample, Unsatisfiable
 
 import pmdswp
 from pmdswp import Arch, Entry, Field, JoinError, Layout, Level, SoftLeaf, SoftLeafType, State
@@ -195,6 +195,13 @@ def test_words_are_of_every_state(name: str) -> None:
     expected |= {("pte", State.SOFTLEAF), ("pmd", State.SOFTLEAF), ("pud", State.BAD)}
     expected -= {("pte", State.TABLE), *((level.name, State.PRESENT) for level in arch.tables if not level.page_layout)}
     assert drawn >= expected
+
+
+def test_attributes_that_no_page_has_together_are_not_drawn_together() -> None:
+    level = pmdswp.get("x86_64").pte
+    with pytest.raises(NoSuchExample):
+        find(ps.attribute_sets(level.arch, "pte"), lambda some: some >= {"uffd", "write"})
+    assert not ps._makes(level, frozenset({"uffd", "write"}))
 
 
 def test_where_nothing_is_mapped_no_page_is_drawn_and_below_a_pte_no_table() -> None:

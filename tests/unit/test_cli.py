@@ -539,6 +539,11 @@ def test_options_of_one_configuration_are_not_for_all(run: Run, arguments: tuple
     assert run("prove", *arguments) == 2
 
 
+def test_prove_all_takes_no_options_of_one_configuration(run: Run) -> None:
+    assert run("prove", "--all", "--kernel", "6.1") == 2
+    assert run.err.startswith("pmdswp: options of one configuration need ARCH, and no --all")
+
+
 def test_prove_without_z3_names_the_extra_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "z3", None)
     for name in ("pmdswp.prove", "pmdswp.term"):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pmdswp.signals import interrupted_at_once
+
 INTERRUPTING = """
 import os, signal, sys
 class Finder:
@@ -105,3 +107,15 @@ def test_the_library_leaves_signals_alone(tmp_path: Path) -> None:
     for how in (("-m", "other"), ("-m", "other", "pmdswp"), ("-c", look, "-m", "pmdswp")):
         ended = _ended(tmp_path, "", *how)
         assert (ended.stdout, ended.stderr) == ("True\n", "")
+
+
+def test_who_handles_the_interrupt_in_a_way_of_their_own_keeps_it() -> None:
+    def handle(*_: object) -> None:
+        """Does nothing."""
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        with interrupted_at_once():
+            assert signal.getsignal(signal.SIGINT) is handle
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -10,7 +10,7 @@ import pytest
 
 import pmdswp
 from pmdswp import Field, FieldKind, Layout, LayoutError
-from pmdswp.layout import bits, fixed, flag, ignored, value, zero
+from pmdswp.layout import PresentLayout, bits, fixed, flag, ignored, value, zero
 
 TYPE = value("type", 0, 5, "", "")
 OFFSET = value("offset", 5, 59, "", "")
@@ -118,3 +118,8 @@ def test_what_is_not_a_run_of_fields_is_refused(fields: Iterable[Field]) -> None
 def test_the_meaning_of_an_inverted_field_says_so() -> None:
     assert value("offset", 9, 50, "", "swap offset", inverted=True).meaning == "swap offset, inverted"
     assert value("offset", 9, 50, "", "swap offset").meaning == "swap offset"
+
+
+def test_the_layout_of_a_present_word_has_an_address() -> None:
+    with pytest.raises(LayoutError, match=r"^no field holds an address$"):
+        PresentLayout([zero(0, 64)])

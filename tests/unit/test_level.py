@@ -205,3 +205,12 @@ def test_a_message_is_never_longer_than_what_it_has_to_say() -> None:
         with pytest.raises(pmdswp.PmdSwpError) as refused:
             ask()
         assert len(str(refused.value)) < 1000
+
+
+def test_a_level_that_was_asked_of_more_attributes_than_it_keeps_answers_as_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pmdswp.arch.level, "_CACHED", 2)
+    level = pmdswp.get("x86_64").pte
+    for name in ("write", "young", "dirty", "user") * 2:
+        assert level.attributes(level.make(0, {name})) == {name}

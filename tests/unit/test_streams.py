@@ -258,3 +258,10 @@ def test_a_command_that_closes_standard_output_has_not_answered(
         closed.setattr(sys, "stdout", io.StringIO())
         assert main(["arches"]) == 2
     assert capsys.readouterr().err == "pmdswp: standard output was closed\n"
+
+
+def test_help_without_standard_output_ends_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0

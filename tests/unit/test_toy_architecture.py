@@ -6,17 +6,19 @@ import io
 import json
 import pickle
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 import pmdswp
 from pmdswp.arch import ARCHITECTURES, register
-from pmdswp.arch.facts import Architecture
+from pmdswp.arch.facts import Architecture, PresentFacts
 from pmdswp.arch.x86 import X86_64
 from pmdswp.cli import COMMANDS, main
+from pmdswp.config import Config
 from pmdswp.render import formats
+from pmdswp.softleaf import LevelName
 from toy import TOY
 
 COPY_OF_X86 = X86_64._replace(name="toy", aliases=("toybox",), machine=None)
@@ -63,6 +65,19 @@ def test_an_option_that_only_the_newcomer_has_is_an_option_of_get_and_of_the_com
         assert "toy: wheels of the toy" in " ".join(capsys.readouterr().out.split())
     finally:
         del ARCHITECTURES["toy"]
+
+
+def test_a_level_that_neither_maps_pages_nor_points_to_tables_is_a_mistake_of_its_author() -> None:
+    def present(config: Config) -> Mapping[LevelName, PresentFacts]:
+        return {**TOY.present(config), "pmd": PresentFacts(9)}
+
+    register(TOY._replace(present=present))
+    try:
+        with pytest.raises(TypeError, match="a level maps pages or points to tables"):
+            pmdswp.get("toy").pmd.pfn(0)
+    finally:
+        del ARCHITECTURES["toy"]
+        pmdswp.arch._make.cache_clear()
 
 
 def _lines(*arguments: str) -> Callable[[pytest.CaptureFixture[str]], str]:

@@ -77,3 +77,8 @@ def test_a_word_beyond_64_bits_is_refused_and_not_repeated_in_full() -> None:
 def test_a_name_is_printed_as_it_is_unless_it_would_not_print() -> None:
     assert printable("/tmp/page table") == "/tmp/page table"  # noqa: S108
     assert printable("a\nb\x1b") == r"'a\nb\x1b'"
+
+
+def test_the_text_beside_groups_of_a_little_endian_machine_is_no_word() -> None:
+    hexdump = "0000000 3130 3332 3534 3736 3130 3332 3534 3736  0123456701234567"
+    assert words_in_line(X86, hexdump) == [0x3736353433323130] * 2
