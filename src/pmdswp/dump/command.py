@@ -131,7 +131,7 @@ class _Unread:
             if told <= self._FEW:
                 where = f"{step.va:#x}-{step.va + step.size & MASK64:#x}, at {step.entry_address:#x},"
                 self._dump.note(
-                    f"{process}: the {step.level} table for {where} cannot be read, or was gone through too often"
+                    f"{process}: the {step.level} table for {where} cannot be read, or was walked too often"
                 )
             elif told == self._FEW + 1:
                 self._dump.note(f"{process}: and more such tables")
