@@ -170,6 +170,9 @@ def test_without_symbols_elsewhere_a_root_is_to_be_given(tmp_path: Path, capsys:
     assert dump.processes == ()
     assert any("give one by hand (--root)" in note for note in dump.notes)
     assert dump.devices == {}
+    assert main(["dump", str(path)]) == 1
+    assert "no process was found: the dump may be cut off" in capsys.readouterr().err
+    assert main(["dump", str(path), "--root", hex(tables.root)]) == 0
     assert main(["dump", str(path), "--root", hex(tables.root), "--va", hex(VA)]) == 0
     assert "slot 0x5 of swap type 1, whose name is not known" in capsys.readouterr().out
     with pytest.raises(LookupError, match="nothing describes"):
