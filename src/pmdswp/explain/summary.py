@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from pmdswp.explain.finding import Finding
-from pmdswp.explain.soundness import level_of
+from pmdswp.explain.soundness import is_sound, level_of
 from pmdswp.softleaf import Entry, SoftLeafType, State
 from pmdswp.swaps import CAVEAT
 
@@ -29,7 +30,7 @@ def summary(found: Sequence[Finding]) -> Iterator[str]:
     if any(one.device is not None and one.source != "crash pte of a swap entry" for one in found):
         yield f"Devices: {CAVEAT}."
     odd = [one for one in found if one.is_odd]
-    if not odd and not any(one.said for one in found):
+    if not odd and not any(one.said or _is_invalidated(one) for one in found):
         yield "Nothing looks wrong with it." if len(found) == 1 else "Nothing looks wrong with any of them."
 
 
@@ -93,10 +94,10 @@ def _flipped(found: Sequence[Finding]) -> Iterator[str]:
 
 
 def _of_the_kernel(found: Sequence[Finding]) -> Iterator[str]:
-    if any("inverted-pfn" in one.codes for one in found):
+    if any("inverted-pfn" in one.codes or _is_invalidated(one) for one in found):
         yield (
-            "A kernel mapping was made not-present (set_memory_np, debug_pagealloc, kfence or the like) and used: look "
-            "at the address of the fault, not at swap."
+            "A kernel mapping was made not-present (set_memory_np, set_memory_valid, debug_pagealloc, kfence or the "
+            "like) and used: look at the address of the fault, not at swap."
         )
     unused = [one for one in found if one.said.startswith("Unused") and one.leaf is not None]
     for one in unused:
@@ -109,6 +110,19 @@ def _of_the_kernel(found: Sequence[Finding]) -> Iterator[str]:
     bad = [one for one in found if one.said.startswith("Bad") and "near-empty" not in one.codes]
     if bad and not any(code in _WRITTEN_OVER for one in bad for code in one.codes):
         yield "The kernel met an entry whose swap device or slot does not exist: no swap-out wrote it."
+
+
+def _is_invalidated(one: Finding) -> bool:
+    """Whether an oops of arm64 or riscv64 at a kernel address shows a page that lacks nothing but its valid bit."""
+    if one.read_by is None or not one.raw or one.raw & 1 or one.what not in ("pte", "pmd"):
+        return False
+    if one.read_by.name not in ("arm64", "riscv64") or not _KERNEL_ADDRESS.search(one.text):
+        return False
+    page = level_of(one.read_by, one.what).decode(one.raw | 1)
+    return page.state is State.PRESENT and "user" not in page.attributes and is_sound(one.read_by, page)
+
+
+_KERNEL_ADDRESS = re.compile(r"\[ff[0-9a-f]{14}\] pgd=")
 
 
 def _sound_after_all(found: Sequence[Finding]) -> Iterator[str]:
