@@ -198,6 +198,7 @@ def test_words_beside_the_text_come_last() -> None:
             "A kernel mapping was made not-present",
         ),
         ("pte:6b6b6b6b6b6b6b6b", "is a pattern that marks memory"),
+        ("pte:00000000deadbeef", "is a pattern that marks memory"),
         (
             "pte:0\npmd:67\npagemap: 0x8180000000000001\npud:2",
             "1 empty, 1 pointer to a table, 1 word of pagemap, 1 bad",

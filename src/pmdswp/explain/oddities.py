@@ -259,6 +259,7 @@ _POISONS: Mapping[int, str] = {
     0xDEAD000000000122: "a list entry that was removed (LIST_POISON2)",
     0xDEAD000000000400: "the mapping of a tail page (TAIL_MAPPING)",
     0xDEADBEEFDEADBEEF: "a pattern of debuggers",
+    0xDEADBEEF: "a pattern of debuggers, of 32 bits",
 }
 """Words that mark memory (include/linux/poison.h and mm/)."""
 
