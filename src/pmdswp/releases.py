@@ -91,7 +91,7 @@ VENDORS = (
             "as mainline's 5.14 all the same, since no tree of it was read. Compare max_swapfiles with "
             "sizeof(swap_info) / 8."
         },
-        otherwise="It was not read, and may carry changes of later releases.",
+        otherwise="Its source was not read, and may carry changes of later releases.",
         build=_RED_HAT_BUILD,
         has_updates=False,
     ),
@@ -99,7 +99,7 @@ VENDORS = (
         "el10",
         _sign(r"[.+]el1\d"),
         "Red Hat Enterprise Linux 10 or a rebuild of it",
-        otherwise="It was not read. Its minor releases may take over the memory management of later kernels.",
+        otherwise="Its source was not read. Its minor releases may take over the memory management of later kernels.",
         build=_RED_HAT_BUILD,
         has_updates=False,
     ),
@@ -131,35 +131,35 @@ VENDORS = (
             r"|raspi|realtime|intel|hwe|xilinx|fips)"
         ),
         "a kernel of Ubuntu",
-        otherwise="Its name does not say which stable update it has, and it was not read. No reason was found to "
-        "expect other entries than those of the release with all its updates.",
+        otherwise="Its name does not say which stable update it has, and its source was not read. Nothing suggests "
+        "entries other than those of the release with all its updates.",
         has_updates=False,
     ),
     Vendor(
         "proxmox",
         _sign(r"-pve\b"),
         "a kernel of Proxmox, made of Ubuntu's",
-        otherwise="It was not read. Its name does not say which stable update it has.",
+        otherwise="Its source was not read. Its name does not say which stable update it has.",
         has_updates=False,
     ),
     Vendor(
         "amazon",
         _sign(r"\.amzn\d"),
         "a kernel of Amazon Linux",
-        otherwise="It was not read, and may carry changes of later releases.",
+        otherwise="Its source was not read, and may carry changes of later releases.",
     ),
     Vendor(
         "openeuler",
         _sign(r"\.oe\d"),
         "a kernel of openEuler",
-        otherwise="It was not read, and carries changes of later releases.",
+        otherwise="Its source was not read, and carries changes of later releases.",
         has_updates=False,
     ),
     Vendor(
         "alibaba",
         _sign(r"\.al\d"),
         "a kernel of Alibaba Cloud Linux",
-        otherwise="It was not read, and carries changes of later releases.",
+        otherwise="Its source was not read, and carries changes of later releases.",
     ),
     Vendor(
         "debian",

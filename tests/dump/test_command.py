@@ -164,7 +164,7 @@ def test_a_root_given_by_hand(run: Any) -> None:
     [
         (["--pid", "5"], "no process 5 with memory of its own is in the dump; it has 1 init, 146 tester"),
         (["--comm", "nobody"], "no process with memory is called 'nobody' in the dump; it has 1 init"),
-        (["--only", "nothing"], "nothing is called 'nothing'"),
+        (["--only", "nothing"], "no state, kind or attribute is called 'nothing'"),
         (["--csv", "--json"], "--json and --csv contradict each other"),
         (["--csv", "--summary"], "a summary is text or JSON, not csv"),
         (["--va", "0x1000000000000", "--pid", "146"], "is not canonical"),

@@ -170,8 +170,11 @@ def test_without_symbols_elsewhere_a_root_is_to_be_given(tmp_path: Path, capsys:
     assert dump.processes == ()
     assert any("give one by hand (--root)" in note for note in dump.notes)
     assert dump.devices == {}
+    assert main(["dump", str(path)]) == 1
+    assert "no process was found: the dump may be cut off" in capsys.readouterr().err
+    assert main(["dump", str(path), "--root", hex(tables.root)]) == 0
     assert main(["dump", str(path), "--root", hex(tables.root), "--va", hex(VA)]) == 0
-    assert "slot 0x5 of swap type 1, of which the name is not known" in capsys.readouterr().out
+    assert "slot 0x5 of swap type 1, whose name is not known" in capsys.readouterr().out
     with pytest.raises(LookupError, match="nothing describes"):
         dump.process_of(0xFFFF000010000000)
 
@@ -233,7 +236,7 @@ def test_tables_that_are_not_there_are_told_of_and_the_rest_is_read(
     assert f"process 1 init: the pte table for {VA:#x}-{VA + X86.pmd_size:#x}, at {places[0]:#x}," in told[0]
     assert "and more such tables" in captured.err
     assert main(["dump", str(path), "--va", hex(VA)]) == 0
-    assert "is not in the dump, or cannot be read: the way ends" in capsys.readouterr().out
+    assert "is not in the dump, or cannot be read: the walk ends here" in capsys.readouterr().out
     assert main(["dump", str(path), "--json", "--summary"]) == 1
     assert json.loads(capsys.readouterr().out)["unread"] == 7
 
@@ -479,8 +482,8 @@ def test_what_each_kind_means_is_said(tmp_path: Path, capsys: pytest.CaptureFixt
         assert main(["dump", path, "--va", hex(va)]) == 0
         said.append(capsys.readouterr().out.splitlines()[-1].strip())
     assert said[0].startswith("neither empty nor present")
-    assert said[1].endswith("the device has 0x100 slots only")
-    assert said[2] == "a marker of no known kind"
+    assert said[1].endswith("the device has only 0x100 slots")
+    assert said[2] == "a marker of unknown kind"
     assert said[4].startswith("present: the address is in page frame 0x77")
 
 
@@ -730,8 +733,8 @@ def test_a_line_for_a_table_that_is_not_there(tmp_path: Path) -> None:
     assert list(vma_lines(dump, process))[1].endswith("1 pte HWPOISON, 1 pte MARKER, 1 pte SWAP, 1 unreadable")
     text = "\n".join(line for va in (VA, VA + 0x1000, VA + 0x2000) for line in explain(dump, process, va))
     assert "no page, and a write to it goes to userfaultfd" in text
-    assert "the page has a hardware error: who touches it gets SIGBUS; page frame 0x44" in text
-    assert "slot 0x1 of swap type 3, of which the name is not known" in text
+    assert "the page has a hardware error: whoever touches it gets SIGBUS; page frame 0x44" in text
+    assert "slot 0x1 of swap type 3, whose name is not known" in text
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_a_migration_entry_of_a_frame_that_is_not() -> None:
 def test_an_empty_pte_with_a_flag_gives_an_entry_that_no_pte_holds() -> None:
     [found] = findings("swap_info_get: Bad swap offset entry 3ffffffffffff", "x86_64", "6.12")
     assert "near-empty" in found.codes
-    assert "an empty PTE in which one bit is set" in next(d.text for d in found.doubts if d.code == "near-empty")
+    assert "an empty PTE with a stray bit" in next(d.text for d in found.doubts if d.code == "near-empty")
 
 
 def test_a_kind_that_no_pmd_holds_may_be_one_of_a_kernel_with_other_options() -> None:

@@ -10,6 +10,8 @@ import pytest
 from pmdswp import identify
 from pmdswp.cli import main
 from pmdswp.explain import explain, findings
+from pmdswp.explain.summary import summary
+from pmdswp.softleaf import State
 
 TRACES = {
     "x86_64": "[   10.1]  ? do_syscall_64+0x1c/0x90\n[   10.1]  entry_SYSCALL_64_after_hwframe+0x6e/0xd8\n",
@@ -50,6 +52,8 @@ def test_a_page_of_riscv_and_one_of_arm64_are_read_as_such() -> None:
         ("at virtual address ffff8000020ec000, era == 9000000003bf3bec, ra == 9000000002a032dc", "loongarch64"),
         ("pc 9000000002f4ce48 ra 9000000002f4fab8 tp 9000000159170000 sp 90000001591736b0", "loongarch64"),
         ("[63222.510839]  dump_backtrace+0x0/0x1b8", "arm64"),
+        ("Internal error: Oops: 0000000096000007 [#1] PREEMPT SMP", "arm64"),
+        ("Internal error: Oops: 96000004 [#1] SMP", "arm64"),
         ("[    1.000000]  show_stack+0x20/0x38 (C)", "arm64"),
         (" kernel: show_stack (arch/arm64/kernel/stacktrace.c:191) ", "arm64"),
         (" kernel: show_stack (arch/s390/kernel/dumpstack.c:191) ", "s390x"),
@@ -67,6 +71,40 @@ def test_lines_that_kernels_of_one_architecture_print(line: str, name: str) -> N
     [entry] = findings(f"swap_free: Bad swap file entry 18000000002d2d2f\n{line}\n")
     assert entry.arch == name
     assert "arch-assumed" not in entry.codes
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("[ffff000012345000] pgd=18000000bfff8003, p4d=18000000bfff8003", "arm64"),
+        ("[ff20000010002000] pgd=000000003fffe801, p4d=000000003fffe401", "riscv64"),
+        ("[0000000000000008] pgd=0000000000000000, p4d=0000000000000000", None),
+    ],
+)
+def test_the_tables_of_an_oops_say_which_architecture_printed_them(line: str, name: str | None) -> None:
+    for entry in findings(line):
+        assert ("arch-assumed" in entry.codes) == (name is None)
+        assert name is None or (entry.arch, entry.state) == (name, State.TABLE)
+
+
+@pytest.mark.parametrize("kernel", ["6.6", "6.12"])
+@pytest.mark.parametrize(
+    ("address", "pte", "is_invalidated"),
+    [
+        ("ffff000012345000", 0x0068000012345F06, True),
+        ("ffff000012345000", 0x0068000012345F07, False),
+        ("ffff000012345000", 0, False),
+        ("ffff000012345000", 0x0020000012345FC2, False),
+        ("0000ffff12345000", 0x0068000012345F06, False),
+    ],
+)
+def test_a_kernel_page_of_arm64_that_lacks_its_valid_bit_is_said_to(
+    address: str, pte: int, kernel: str, *, is_invalidated: bool
+) -> None:
+    said = explain(f"[{address}] pgd=18000000bfff8003, pmd=18000000bfe66003, pte={pte:016x}", "arm64", kernel)
+    text = "\n".join(summary(said.findings))
+    assert ("A kernel mapping was made not-present" in text) == is_invalidated
+    assert not (is_invalidated and "Nothing looks wrong" in text)
 
 
 @pytest.mark.parametrize(

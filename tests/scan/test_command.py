@@ -215,7 +215,8 @@ def test_bad_arguments_are_one_line_on_standard_error_and_status_2(run: Run, arg
 
 def test_the_names_that_may_be_selected_are_told(run: Run) -> None:
     assert run(PTE_PAGE, *X86, "--only", "swap,swop") == 2
-    assert run.err.startswith("pmdswp: nothing is called 'swop'; allowed: none, present, table, bad, softleaf, swap, ")
+    said = "pmdswp: no state, kind or attribute is called 'swop'; allowed: none, present, table, bad, softleaf, swap, "
+    assert run.err.startswith(said)
 
 
 def test_jit_without_numba_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

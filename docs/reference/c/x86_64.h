@@ -8,8 +8,8 @@
  * Facts from the kernel's arch/x86/include/asm/pgtable_64.h, pgtable.h, pgtable_types.h.
  *
  * A word is what pte_val() and pmd_val() give, whatever the byte order in memory. As in the kernel,
- * a helper checks nothing: what it says of a present entry means nothing of a swap entry, and vice
- * versa.
+ * a helper checks nothing: one for swap entries says nothing sensible about a present entry, and
+ * vice versa.
  */
 
 /*
@@ -93,7 +93,7 @@
 #define PMDSWP_HAS_PMD_SWAP 1
 #define PMDSWP_MIGRATION_AD 1 /* migration entries keep young and dirty */
 
-/* Type numbers: below MAX_SWAPFILES those of swap devices, then what is no swap. */
+/* Type numbers: swap devices are below MAX_SWAPFILES; the other types are not swap. */
 #define PMDSWP_MAX_SWAPFILES 24
 #define PMDSWP_SWP_HWPOISON 24
 #define PMDSWP_SWP_MIGRATION_READ 25
@@ -581,7 +581,7 @@ static PMDSWP_INLINE uint64_t pmdswp_softleaf_to_marker(uint64_t leaf)
 	return pmdswp_swp_offset(leaf) & PMDSWP_PTE_MARKER_MASK;
 }
 
-/* A word taken apart. Of what is no softleaf all but the state is 0. */
+/* A word taken apart. If it is not a softleaf, everything but the state is 0. */
 struct pmdswp_entry {
 	uint64_t offset;
 	uint8_t state;    /* enum pmdswp_state */

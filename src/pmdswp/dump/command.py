@@ -54,7 +54,7 @@ class DumpRequest(NamedTuple):
 def command(request: DumpRequest, complain: Callable[[str], None]) -> int:
     """Do what ``pmdswp dump`` does, and return its exit status; `complain` prints a line of what could not be had.
 
-    0; 1 if a table could not be read, or if an address leads into such a one. Errors are those of `Dump.open`, and
+    0; 1 if a table could not be read, or if no process was found. Errors are those of `Dump.open`, and
     `UnsupportedError` for a process that is not there.
     """
     text = None
@@ -75,6 +75,8 @@ def command(request: DumpRequest, complain: Callable[[str], None]) -> int:
         for note in dump.arch.notes:
             complain(f"note: {note}")
     processes = _chosen(dump, request)
+    if not processes:
+        complain("no process was found: the dump may be cut off, or filtered; --root gives a root table by hand")
     asked = _Asked(dump, request, selection, _Unread(dump))
     with _output(request) as file:
         if request.va is not None and request.va[1] is None and request.format == "table" and not request.summary:
@@ -85,7 +87,7 @@ def command(request: DumpRequest, complain: Callable[[str], None]) -> int:
                     _record(asked, process, write)
         else:
             _summarise(asked, processes, file)
-    return 1 if asked.unread.count else 0
+    return 1 if asked.unread.count or not processes else 0
 
 
 def _chosen(dump: Dump, request: DumpRequest) -> list[Process]:
@@ -131,7 +133,7 @@ class _Unread:
             if told <= self._FEW:
                 where = f"{step.va:#x}-{step.va + step.size & MASK64:#x}, at {step.entry_address:#x},"
                 self._dump.note(
-                    f"{process}: the {step.level} table for {where} cannot be read, or was gone through too often"
+                    f"{process}: the {step.level} table for {where} cannot be read, or was walked too often"
                 )
             elif told == self._FEW + 1:
                 self._dump.note(f"{process}: and more such tables")

@@ -17,7 +17,7 @@ from pmdswp.walk import Step, entry_index
 __all__ = ["explain", "meaning", "step_line", "vma_lines"]
 
 _KINDS = {
-    SoftLeafType.NONE: "type 0 and offset 0 in a word that is not empty: the kernel takes it for no entry",
+    SoftLeafType.NONE: "type 0 and offset 0 in a word that is not empty: the kernel does not take it for an entry",
     SoftLeafType.MIGRATION_READ: "the page is being moved to another frame; it will be mapped without write access",
     SoftLeafType.MIGRATION_READ_EXCLUSIVE: "the page, which is this process's alone, is being moved to another frame; "
     "it will be mapped without write access",
@@ -25,14 +25,14 @@ _KINDS = {
     SoftLeafType.DEVICE_PRIVATE_READ: "the page is in the memory of a device, and was readable",
     SoftLeafType.DEVICE_PRIVATE_WRITE: "the page is in the memory of a device, and was writable",
     SoftLeafType.DEVICE_EXCLUSIVE: "the page is mapped for a device alone, for its atomic operations",
-    SoftLeafType.HWPOISON: "the page has a hardware error: who touches it gets SIGBUS",
-    SoftLeafType.SWAPIN_ERROR: "the page could not be read back from swap: who touches it gets SIGBUS",
+    SoftLeafType.HWPOISON: "the page has a hardware error: whoever touches it gets SIGBUS",
+    SoftLeafType.SWAPIN_ERROR: "the page could not be read back from swap: whoever touches it gets SIGBUS",
     SoftLeafType.UNKNOWN: "no kernel writes such a type",
 }
 _MARKERS = {
     "uffd_wp": "no page, and a write to it goes to userfaultfd",
-    "poisoned": "no page, and who touches it gets SIGBUS",
-    "guard": "a guard page: who touches it gets SIGSEGV",
+    "poisoned": "no page, and whoever touches it gets SIGBUS",
+    "guard": "a guard page: whoever touches it gets SIGSEGV",
 }
 
 
@@ -56,7 +56,8 @@ def _explain_step(dump: Dump, step: Step, level: Level, va: int) -> Iterator[str
     top = level.shift + level.index_bits - 1
     index = entry_index(level, va)
     if step.entry is None or step.word is None:
-        yield f"{level.name}  the table at {step.entry_address:#x} is not in the dump, or cannot be read: the way ends"
+        where = f"the table at {step.entry_address:#x}"
+        yield f"{level.name}  {where} is not in the dump, or cannot be read: the walk ends here"
         return
     where = f"entry {index} (bits {top}-{level.shift} of the address), at {step.entry_address:#x}"
     yield f"{level.name}  {where}: {step.word:#018x}"
@@ -78,7 +79,7 @@ def meaning(dump: Dump, entry: Entry, inside: int = 0) -> str:
         held = ", without access (PROT_NONE, or a hint for NUMA balancing)" if "protnone" in entry.attributes else ""
         return f"present: the address is in page frame {(entry.pfn or 0) + page:#x}{held}{covered}"
     if entry.leaf is None:
-        return "neither empty nor present, where this kernel has no such entries: this is no table, or a damaged one"
+        return "neither empty nor present, and this kernel has no such entries here: not a page table, or a damaged one"
     return f"{_of_leaf(dump, entry, entry.leaf, page)}{covered}"
 
 
@@ -87,12 +88,12 @@ def _of_leaf(dump: Dump, entry: Entry, leaf: SoftLeaf, page: int) -> str:
     kind = entry.kind
     if kind is SoftLeafType.MARKER:
         names = marker_names(dump.arch, entry.markers)
-        return "; ".join(_MARKERS[name] for name in names) or "a marker of no known kind"
+        return "; ".join(_MARKERS[name] for name in names) or "a marker of unknown kind"
     if kind is SoftLeafType.SWAP:
         found, slot = dump.devices.get(leaf.swp_type), leaf.offset + page
         if found is None:
-            return f"swapped out: slot {slot:#x} of swap type {leaf.swp_type}, of which the name is not known"
-        beyond = "" if slot < found.slots else f"; the device has {found.slots:#x} slots only"
+            return f"swapped out: slot {slot:#x} of swap type {leaf.swp_type}, whose name is not known"
+        beyond = "" if slot < found.slots else f"; the device has only {found.slots:#x} slots"
         return f"swapped out: slot {slot:#x} of {escaped(found.name)} (type {leaf.swp_type}){beyond}"
     return _KINDS[kind] if entry.pfn is None else f"{_KINDS[kind]}; page frame {entry.pfn + page:#x}"
 

@@ -143,8 +143,7 @@ def _near_empty(arch: Arch, found: Finding) -> Iterator[Doubt]:
         if pte is not None and arch.pte.none(pte) and reading.raw:
             yield Doubt(
                 "near-empty",
-                "no PTE holds it: an empty PTE in which one bit is set that is no part of type and offset, such as a "
-                "flag, gives this entry",
+                "no PTE holds it: it comes from an empty PTE with a stray bit outside type and offset, such as a flag",
             )
             return
         if pte is None:
@@ -213,9 +212,9 @@ def _inverted(arch: Arch, found: Finding, context: Context) -> Iterator[Doubt]:
     if not software and not address >> _physmem_bits(arch) and address >> arch.page_shift:
         pfn = address >> arch.page_shift
         what = (
-            "it is present, and its address is one that was stored inverted while it was not: pfn "
+            "it is present, but its address is still stored inverted, as for a page that is not present: pfn "
             if is_present
-            else "it reads as a mapping of the kernel that was made not-present, whose address is stored inverted: pfn "
+            else "it reads as a kernel mapping that was made not-present, with its address stored inverted: pfn "
         )
         yield Doubt("inverted-pfn", f"{what}{pfn:#x}{_near_tables(arch, pfn, context)}")
 
@@ -236,7 +235,9 @@ def _near_tables(arch: Arch, pfn: int, context: Context) -> str:
         if isinstance(entry, Entry) and entry.state is State.TABLE and entry.pfn is not None:
             tables.append(entry.pfn)
     nearest = min(tables, key=lambda frame: abs(frame - pfn), default=None)
-    return "" if nearest is None or abs(nearest - pfn) > _NEAR else f", near that of a table of its ({nearest:#x})"
+    if nearest is None or abs(nearest - pfn) > _NEAR:
+        return ""
+    return f", near the frame of one of its page tables ({nearest:#x})"
 
 
 _NEAR = 1 << 20
@@ -258,6 +259,7 @@ _POISONS: Mapping[int, str] = {
     0xDEAD000000000122: "a list entry that was removed (LIST_POISON2)",
     0xDEAD000000000400: "the mapping of a tail page (TAIL_MAPPING)",
     0xDEADBEEFDEADBEEF: "a pattern of debuggers",
+    0xDEADBEEF: "a pattern of debuggers, of 32 bits",
 }
 """Words that mark memory (include/linux/poison.h and mm/)."""
 

@@ -128,7 +128,7 @@ class Reader:
             doubts.append(
                 Doubt(
                     "arch-assumed",
-                    f"nothing says which architecture it is: read as of {kernel.arch.name}; --arch names it",
+                    f"nothing says which architecture it is: read as {kernel.arch.name}; name it with --arch",
                 )
             )
         if one.is_assumed:
@@ -211,7 +211,7 @@ class Reader:
         kernel = self._read(name, Sighting(found.line, found.text, "swp_entry", reading.raw, found.source))
         doubts = kernel.doubts
         if is_assumed:
-            doubts = (*doubts, Doubt("arch-assumed", f"read as of {kernel.arch.name}; --arch names another one"))
+            doubts = (*doubts, Doubt("arch-assumed", f"read as {kernel.arch.name}; name another with --arch"))
         return _with(found, raw=reading.raw, read_by=kernel.arch, reading=kernel.reading, doubts=doubts)
 
     def _device(self, found: Finding) -> dict[str, object]:
@@ -251,4 +251,4 @@ def _agreement(best: Group, others: Iterable[Group]) -> str:
     total = len(best.releases) + sum(len(other.releases) for other in others)
     text = f"nothing says which kernel it is: {len(best.releases)} of {total} releases agree ({span(best.releases)})"
     said = [f"{span(other.releases)}: {brief_reading(other.arch, other.reading)}" for other in others]
-    return "; ".join([text, *said]) + ". --kernel names it"
+    return "; ".join([text, *said]) + ". Name it with --kernel"

@@ -58,7 +58,7 @@ def flaws(arch: Arch, reading: Reading) -> Iterator[Doubt]:
 
 def _of_pagemap(arch: Arch, reading: Pagemap) -> Iterator[Doubt]:
     if reading.stray_bits:
-        yield Doubt("stray-bits", f"bits {reading.stray_bits:#x} are set, which mean nothing in a word of pagemap")
+        yield Doubt("stray-bits", f"bits {reading.stray_bits:#x} are set, which have no meaning in a word of pagemap")
     if reading.pfn is not None:
         yield from _beyond_memory(arch, reading.pfn)
     if reading.leaf is not None and pagemap.kind(arch, reading) is SoftLeafType.SWAP:
@@ -68,12 +68,13 @@ def _of_pagemap(arch: Arch, reading: Pagemap) -> Iterator[Doubt]:
 def _of_word(arch: Arch, entry: Entry) -> Iterator[Doubt]:
     level = arch.level(entry.level)
     layout = level.layout_of(entry)
-    stray = 0 if layout is None else layout.stray_bits(entry.raw)
+    raw = entry.raw
     if entry.state is State.PRESENT:
         # where the address is stored inverted, its bits are all that differs
-        stray = level.require_page_layout().stray_bits(level.plain(entry.raw))
+        layout, raw = level.require_page_layout(), level.plain(raw)
+    stray = 0 if layout is None else layout.stray_bits(raw)
     if stray:
-        yield Doubt("stray-bits", f"bits {stray:#x} are not as they are in any word of that kind")
+        yield Doubt("stray-bits", f"{_must_be(raw, stray)} in a word of that kind")
     if entry.state is State.BAD:
         yield Doubt("kind-not-at-level", f"a {level.label} is empty or present, and this is neither")
     elif entry.state is State.SOFTLEAF and entry.level == "pmd" and entry.kind not in arch.pmd_kinds:
@@ -82,6 +83,12 @@ def _of_word(arch: Arch, entry: Entry) -> Iterator[Doubt]:
         yield Doubt("kind-not-at-level", f"{text}{_with_other_numbers(arch, entry)}")
     if entry.state in (State.PRESENT, State.TABLE) and entry.pfn is not None and "special" not in entry.attributes:
         yield from _beyond_memory(arch, entry.pfn)
+
+
+def _must_be(word: int, stray: int) -> str:
+    """What the stray bits of a word must be, in words."""
+    masks = ((stray & word, 0), (stray & ~word, 1))
+    return " and ".join(f"bits {mask:#x} must be {value}" for mask, value in masks if mask)
 
 
 NUMBERS: tuple[Mapping[str, Value], ...] = (
@@ -115,9 +122,9 @@ def _of_leaf(arch: Arch, reading: Entry | SwpEntry) -> Iterator[Doubt]:
     leaf, kind = reading.leaf, reading.kind
     assert leaf is not None  # noqa: S101  # the caller asked
     if kind is SoftLeafType.UNKNOWN:
-        yield Doubt("stray-bits", f"type {leaf.swp_type} is beyond the 32 that there are")
+        yield Doubt("stray-bits", f"type {leaf.swp_type} does not exist: there are 32")
     elif kind is SoftLeafType.NONE:
-        yield Doubt("stray-bits", "type 0 and offset 0 are no entry, and the word is not empty")
+        yield Doubt("stray-bits", "type 0 with offset 0 is not an entry, but the word is not empty")
     elif kind is SoftLeafType.SWAP:
         yield from _beyond_any_device(leaf)
     elif kind is SoftLeafType.MARKER:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from pmdswp.explain.finding import Finding
+from pmdswp.explain.soundness import is_sound, level_of
 from pmdswp.softleaf import Entry, SoftLeafType, State
 from pmdswp.swaps import CAVEAT
 
@@ -28,8 +30,8 @@ def summary(found: Sequence[Finding]) -> Iterator[str]:
     if any(one.device is not None and one.source != "crash pte of a swap entry" for one in found):
         yield f"Devices: {CAVEAT}."
     odd = [one for one in found if one.is_odd]
-    if not odd and not any(one.said for one in found):
-        yield "Nothing speaks against it." if len(found) == 1 else "Nothing speaks against any of them."
+    if not odd and not any(one.said or _is_invalidated(one) for one in found):
+        yield "Nothing looks wrong with it." if len(found) == 1 else "Nothing looks wrong with any of them."
 
 
 def _values(count: int) -> str:
@@ -92,10 +94,10 @@ def _flipped(found: Sequence[Finding]) -> Iterator[str]:
 
 
 def _of_the_kernel(found: Sequence[Finding]) -> Iterator[str]:
-    if any("inverted-pfn" in one.codes for one in found):
+    if any("inverted-pfn" in one.codes or _is_invalidated(one) for one in found):
         yield (
-            "A kernel mapping was made not-present (set_memory_np, debug_pagealloc, kfence or the like) and used: look "
-            "at the address of the fault, not at swap."
+            "A kernel mapping was made not-present (set_memory_np, set_memory_valid, debug_pagealloc, kfence or the "
+            "like) and used: look at the address of the fault, not at swap."
         )
     unused = [one for one in found if one.said.startswith("Unused") and one.leaf is not None]
     for one in unused:
@@ -103,11 +105,24 @@ def _of_the_kernel(found: Sequence[Finding]) -> Iterator[str]:
         nr = one.read_by.hpage_pmd_nr if one.read_by is not None else 1
         yield (
             f"Slot {one.leaf.offset:#x} of device {one.leaf.swp_type} is free already (it is in the cluster from "
-            f"{one.leaf.offset // nr * nr:#x}): freed twice, or the entry is a stale one."
+            f"{one.leaf.offset // nr * nr:#x}): freed twice, or the entry is stale."
         )
     bad = [one for one in found if one.said.startswith("Bad") and "near-empty" not in one.codes]
     if bad and not any(code in _WRITTEN_OVER for one in bad for code in one.codes):
-        yield "The kernel met an entry of a device or slot that there is not: no swap-out wrote what the table holds."
+        yield "The kernel met an entry whose swap device or slot does not exist: no swap-out wrote it."
+
+
+def _is_invalidated(one: Finding) -> bool:
+    """Whether an oops of arm64 or riscv64 at a kernel address shows a page that lacks nothing but its valid bit."""
+    if one.read_by is None or not one.raw or one.raw & 1 or one.what not in ("pte", "pmd"):
+        return False
+    if one.read_by.name not in ("arm64", "riscv64") or not _KERNEL_ADDRESS.search(one.text):
+        return False
+    page = level_of(one.read_by, one.what).decode(one.raw | 1)
+    return page.state is State.PRESENT and "user" not in page.attributes and is_sound(one.read_by, page)
+
+
+_KERNEL_ADDRESS = re.compile(r"\[ff[0-9a-f]{14}\] pgd=")
 
 
 def _sound_after_all(found: Sequence[Finding]) -> Iterator[str]:
@@ -117,6 +132,8 @@ def _sound_after_all(found: Sequence[Finding]) -> Iterator[str]:
             continue
         if one.source == "bad entry of a table" and one.state is State.PRESENT:
             yield f"{one.what.upper()} {one.raw:#x} maps a page: the walk that complained expected a table there."
+        elif one.source == "bad entry of a table" and one.state is State.TABLE:
+            yield _of_bad_table(one)
         elif one.source == "bad entry of a table" and one.state is State.SOFTLEAF:
             yield (
                 f"{one.what.upper()} {one.raw:#x} is not bad: {one.kind.name} is what this kernel puts there. A walk "
@@ -124,6 +141,21 @@ def _sound_after_all(found: Sequence[Finding]) -> Iterator[str]:
             )
         elif one.kind is SoftLeafType.MARKER and "Bad page map" in one.text:
             yield "The marker is a sound one: the walk that complained takes it for something else, which is its bug."
+
+
+def _of_bad_table(one: Finding) -> str:
+    """What the kernel objects to in a pointer to a table: its test looks at more bits than make it a pointer."""
+    arch, raw = one.read_by, one.raw
+    assert arch is not None and raw is not None  # noqa: S101, PT018  # it was decoded
+    level = level_of(arch, one.what)
+    is_bad = getattr(arch, f"{level.name}_bad")
+    what = f"{one.what.upper()} {raw:#x}"
+    if not is_bad(raw):
+        return f"{what} is a good pointer to a table: it changed while it was tested, most likely in a race."
+    others = {bit: raw ^ 1 << bit for bit in range(64)}
+    bits = [bit for bit, word in others.items() if level.decode(word).state is State.TABLE and not is_bad(word)]
+    flipped = f": bit {bits[0]} may have flipped" if len(bits) == 1 else ""
+    return f"{what} points to a table, but {level.name}_bad() objects to it{flipped}."
 
 
 _UNSOUND = {"stray-bits", "kind-not-at-level", "pfn-beyond-memory", "offset-beyond-device"}
@@ -140,10 +172,10 @@ def next_steps(found: Sequence[Finding]) -> Iterator[str]:
     if codes & set(_WRITTEN_OVER):
         yield "Next: look for the writer: page_table_check=on debug_pagealloc=on slub_debug=FZPU, or KASAN."
     if "32-bit" in codes:
-        yield "Next: take the headers of that kernel: its words have another form."
+        yield "Next: use the headers of that kernel: its words have another form."
     missing = [option for code, option in _NAMES.items() if code in codes]
     if missing:
-        yield f"Next: say what had to be assumed: {', '.join(missing)}."
+        yield f"Next: name what had to be assumed: {', '.join(missing)}."
     odd = next(
         (
             one
@@ -153,6 +185,7 @@ def next_steps(found: Sequence[Finding]) -> Iterator[str]:
         None,
     )
     if odd is not None and odd.raw is not None and odd.arch is not None:
-        yield f"Next: see who makes it sound: pmdswp which {odd.raw:#x} --arch {odd.arch} --level {odd.what}"
+        command = f"pmdswp which {odd.raw:#x} --arch {odd.arch} --level {odd.what}"
+        yield f"Next: find the kernels on which it is sound: {command}"
     if any(one.kind is SoftLeafType.SWAP and one.device is None and not one.is_odd for one in found):
         yield "Next: name the swap devices: --swaps FILE with the text of /proc/swaps."

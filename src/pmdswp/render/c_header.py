@@ -155,7 +155,7 @@ class _Header:
             f"Facts from the kernel's {sources}",
             "",
             "A word is what pte_val() and pmd_val() give, whatever the byte order in memory. As in the kernel, a "
-            "helper checks nothing: what it says of a present entry means nothing of a swap entry, and vice versa.",
+            "helper checks nothing: one for swap entries says nothing sensible about a present entry, and vice versa.",
         )
         for level in reversed(self.swap):
             if level.layout is not None:
@@ -229,7 +229,7 @@ class _Header:
 
     def _numbers(self) -> Iterator[str]:
         macro = self.macro
-        yield from _comment("Type numbers: below MAX_SWAPFILES those of swap devices, then what is no swap.")
+        yield from _comment("Type numbers: swap devices are below MAX_SWAPFILES; the other types are not swap.")
         yield f"#define {macro}MAX_SWAPFILES {self.arch.max_swapfiles}"
         for name, (number, _) in self.swp_types.items():
             yield f"#define {macro}SWP_{name} {number}"
@@ -483,7 +483,7 @@ INLINE_ uint64_t P_softleaf_to_marker(uint64_t leaf)
 
     def _entry(self) -> Iterator[str]:
         yield from self._code(
-            "A word taken apart. Of what is no softleaf all but the state is 0.",
+            "A word taken apart. If it is not a softleaf, everything but the state is 0.",
             """
 struct P_entry {
 	uint64_t offset;

@@ -59,7 +59,8 @@ class Selection:
         for name in names.split(","):
             key = name.strip().lower()
             if key not in SELECTABLE:
-                raise UnsupportedError(f"nothing is called {excerpt(name)}; allowed: {', '.join(SELECTABLE)}")
+                allowed = ", ".join(SELECTABLE)
+                raise UnsupportedError(f"no state, kind or attribute is called {excerpt(name)}; allowed: {allowed}")
             for what in SELECTABLE[key]:
                 if isinstance(what, State):
                     states.add(what)
