@@ -27,7 +27,8 @@ IN_PARALLEL = ("--numprocesses=logical", "--dist=worksteal")
 CONFORMANCE = "tests/conformance"
 HISTORIES = tuple(f"tests/model/test_{name}.py" for name in ("histories", "differential", "errors"))
 REPLAY = "tests/vectors"
-COVERAGE = ("--cov", "--cov-report=term-missing:skip-covered")
+SLOW = ("browser", "debuggers", "dask", "wheel")
+"""Marks of tests that need more than Python."""
 
 
 def make_environment(session: nox.Session) -> None:
@@ -72,14 +73,71 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """The test suite, and whether it reaches every line and branch of the library. Three minutes."""
-    run(session, "pytest", *IN_PARALLEL, *COVERAGE, *session.posargs)
+    """The test suite, and whether it reaches every line and branch of the library. Four minutes.
+
+    `.ci/run` asks for the same of its one run of the suite.
+    """
+    run(session, "pytest", *IN_PARALLEL, "--cov", "--cov-report=term-missing:skip-covered", *session.posargs)
 
 
 @nox.session(tags=["ci"])
+def slow(session: nox.Session) -> None:
+    """All that the suite leaves out, side by side on all cores: the next eight sessions in one. Four minutes."""
+    marks = " or ".join(("long and not c", "c and not long", *SLOW))
+    ignored = (f"--ignore={path}" for path in HISTORIES)
+    run(session, "pytest", *IN_PARALLEL, "-m", marks, *ignored, *session.posargs)
+
+
+@nox.session
 def replay(session: nox.Session) -> None:
     """Every published file of what compiled kernels computed, word by word. A minute."""
     run(session, "pytest", *IN_PARALLEL, "-m", "long", REPLAY, *session.posargs)
+
+
+@nox.session
+def traces(session: nox.Session) -> None:
+    """Every history that was seen of running kernels, on the model. Half a minute."""
+    run(session, "pytest", *IN_PARALLEL, "-m", "long", CONFORMANCE, *session.posargs)
+
+
+@nox.session
+def long(session: nox.Session) -> None:
+    """All other tests that take long. Two minutes."""
+    ignored = (f"--ignore={path}" for path in (REPLAY, CONFORMANCE, *HISTORIES, "tests/c"))
+    run(session, "pytest", *IN_PARALLEL, "-m", "long", *ignored, *session.posargs)
+
+
+@nox.session
+def c(session: nox.Session) -> None:
+    """Every distinct C header, proved and compiled by what is installed; the newest run. Half a minute.
+
+    ``nox -s c -- -m c`` runs those of all published kernels too, as BPF bytecode as well: two minutes more.
+    """
+    run(session, "pytest", *IN_PARALLEL, "-m", "c and not long", "tests/c", *session.posargs)
+
+
+@nox.session
+def dask(session: nox.Session) -> None:
+    """The how-to for Dask, on its threads and processes. Half a minute."""
+    run(session, "pytest", "-m", "", "tests/arrays/test_dask.py", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The interactive decoder in Chromium. A minute and a half."""
+    run(session, "pytest", "-m", "browser", "tests/browser", *session.posargs)
+
+
+@nox.session
+def debuggers(session: nox.Session) -> None:
+    """gdb on a program, on machines in QEMU and on core files; what is not installed is skipped. Half a minute."""
+    run(session, "pytest", "-m", "debuggers", "tests/debuggers", *session.posargs)
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """What users get: the wheel, built from the sdist and installed into an empty environment. Half a minute."""
+    run(session, "pytest", "-m", "wheel", "tests/wheel", *session.posargs)
 
 
 @nox.session(tags=["ci"])
@@ -92,49 +150,9 @@ def histories(session: nox.Session) -> None:
 
 
 @nox.session(tags=["ci"])
-def traces(session: nox.Session) -> None:
-    """Every history that was seen of running kernels, on the model. Half a minute."""
-    run(session, "pytest", *IN_PARALLEL, "-m", "long", CONFORMANCE, *session.posargs)
-
-
-@nox.session(tags=["ci"])
-def long(session: nox.Session) -> None:
-    """All other tests that take long. A minute."""
-    ignored = (f"--ignore={path}" for path in (REPLAY, CONFORMANCE, *HISTORIES, "tests/c"))
-    run(session, "pytest", *IN_PARALLEL, "-m", "long", *ignored, *session.posargs)
-
-
-@nox.session(tags=["ci"])
 def prove(session: nox.Session) -> None:
-    """Every law for every word, on every kernel and option set whose helpers differ. Two minutes."""
+    """Every law for every word, on every kernel and option set whose helpers differ. A minute."""
     run(session, "pmdswp", "prove", "--all", *session.posargs)
-
-
-@nox.session(tags=["ci"])
-def c(session: nox.Session) -> None:
-    """Every distinct C header, proved and compiled by what is installed; the newest run. Half a minute.
-
-    ``nox -s c -- -m c`` runs those of all published kernels too, as BPF bytecode as well: two minutes more.
-    """
-    run(session, "pytest", *IN_PARALLEL, "-m", "c and not long", "tests/c", *session.posargs)
-
-
-@nox.session(tags=["ci"])
-def dask(session: nox.Session) -> None:
-    """The how-to for Dask, on its threads and processes. Half a minute."""
-    run(session, "pytest", "-m", "", "tests/arrays/test_dask.py", *session.posargs)
-
-
-@nox.session(tags=["ci"])
-def browser(session: nox.Session) -> None:
-    """The interactive decoder in Chromium. A minute and a half."""
-    run(session, "pytest", "-m", "browser", "tests/browser", *session.posargs)
-
-
-@nox.session(tags=["ci"])
-def debuggers(session: nox.Session) -> None:
-    """gdb on a program, on machines in QEMU and on core files; what is not installed is skipped. Half a minute."""
-    run(session, "pytest", "-m", "debuggers", "tests/debuggers", *session.posargs)
 
 
 @nox.session(tags=["ci"])
@@ -144,12 +162,6 @@ def docs(session: nox.Session) -> None:
         run(session, "generate", PYTHONPATH="docs")
     run(session, "sphinx", "-W", "--keep-going", "-q", "-E", "-j", "auto", "-b", "html", "docs", SITE)
     run(session, "check_links", SITE, PYTHONPATH="docs")
-
-
-@nox.session(tags=["ci"])
-def wheel(session: nox.Session) -> None:
-    """What users get: the wheel, built from the sdist and installed into an empty environment. Half a minute."""
-    run(session, "pytest", "-m", "wheel", "tests/wheel", *session.posargs)
 
 
 @nox.session

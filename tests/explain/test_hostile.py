@@ -76,7 +76,7 @@ def test_two_megabytes_of_an_ordinary_log_hold_nothing_and_take_little_time(stam
     taken = time.process_time() - start
     assert not said.findings
     assert not said.unread
-    assert taken < 2
+    assert taken < 10
 
 
 HOSTILE = (
@@ -109,7 +109,8 @@ HOSTILE = (
 def test_a_hostile_text_takes_no_longer_than_another(text: str) -> None:
     start = time.process_time()
     explain(text)
-    assert time.process_time() - start < 2
+    # a twentieth of that where nothing else runs, and nothing counts lines; what grows by the square takes minutes
+    assert time.process_time() - start < 10
 
 
 @given(
