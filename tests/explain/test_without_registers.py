@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pmdswp import identify
+from pmdswp import State, identify
 from pmdswp.cli import main
 from pmdswp.explain import explain, findings
 
@@ -50,6 +50,11 @@ def test_a_page_of_riscv_and_one_of_arm64_are_read_as_such() -> None:
         ("at virtual address ffff8000020ec000, era == 9000000003bf3bec, ra == 9000000002a032dc", "loongarch64"),
         ("pc 9000000002f4ce48 ra 9000000002f4fab8 tp 9000000159170000 sp 90000001591736b0", "loongarch64"),
         ("[63222.510839]  dump_backtrace+0x0/0x1b8", "arm64"),
+        ("[    1.000000] pc : get_swap_device+0xa0/0x1d0", "arm64"),
+        ("lr : swapin_readahead+0x3c/0x440 [zram]", "arm64"),
+        ("pc : ffff800080123456", "arm64"),
+        ("x2 : 0000000000000000 x1 : 0000000000000001 x0 : ffff0000c1230000", "arm64"),
+        ("[    1.000000] epc : get_swap_device+0xa0/0x1d0", "riscv64"),
         ("[    1.000000]  show_stack+0x20/0x38 (C)", "arm64"),
         (" kernel: show_stack (arch/arm64/kernel/stacktrace.c:191) ", "arm64"),
         (" kernel: show_stack (arch/s390/kernel/dumpstack.c:191) ", "s390x"),
@@ -70,6 +75,20 @@ def test_lines_that_kernels_of_one_architecture_print(line: str, name: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("[ffff800080000000] pgd=1000000041aff003, p4d=1000000041aff003, pud=1000000041b00003,", "arm64"),
+        ("[ff20000000000000] pgd=000000002fffec01, p4d=000000002fffec01", "riscv64"),
+    ],
+)
+def test_the_root_entry_of_an_oops_alone_tells_arm64_from_riscv64(line: str, name: str) -> None:
+    for one in findings(f"{line}\n"):
+        assert (one.arch, one.reading.state) == (name, State.TABLE)
+        assert "arch-assumed" not in one.codes
+    assert all("arch-assumed" in one.codes for one in findings("[ffff800080000000] pgd=0000000000000000\n"))
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "Hardware name: QEMU Standard PC (i440FX + PIIX, 1996), BIOS 1.16.2 04/01/2014",
@@ -79,6 +98,7 @@ def test_lines_that_kernels_of_one_architecture_print(line: str, name: str) -> N
         "--- a/arch/arm64/kernel/stacktrace.c",
         "show_stack (kernel/stacktrace.c:191)",
         " dump_backtrace from show_stack+0x18/0x1c",
+        "PC : foo+0x1/0x2 and ipc : foo+0x1/0x2",
     ],
 )
 def test_lines_that_any_kernel_may_print_say_nothing(line: str) -> None:

@@ -70,6 +70,9 @@ class Evidence(NamedTuple):
 _OTHER_LINES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\bEFLAGS: [0-9a-f]{8}\b.*\bR[A-Z]{2}:|\bR(?:AX|DX): [0-9a-f]{16}\b|\bRSP: [0-9a-f]{16}\b"), "x86_64"),
     (re.compile(r"\b(?:swapper|user) pgtable: \d+k pages|\bMem abort info:|\bESR = 0x[0-9a-f]{8,16}\b"), "arm64"),
+    # both print this line, and to a table leads what ends in 3 on one of them, in 01 on the other
+    (re.compile(r"\[[0-9a-f]{16}\] pgd=[0-9a-f]{14}03\b"), "arm64"),
+    (re.compile(r"\[[0-9a-f]{16}\] pgd=[0-9a-f]{14}01\b"), "riscv64"),
     (re.compile(r"\bpgtable: \d+K pagesize|\bstatus: [0-9a-f]{16} badaddr: [0-9a-f]{16} cause: "), "riscv64"),
     (
         re.compile(r"\bFailing address: [0-9a-f]{16} TEID: [0-9a-f]{16}|\bFault in .* mode while using \w+ ASCE"),
@@ -96,8 +99,8 @@ _MACHINE = re.compile(
 """What crash, uname and some programs that report bugs print."""
 
 _HINT = re.compile(
-    r"Linux |Comm: |pgtable: |PAGE_SIZE=|CR4: |PTI|E[A-Z]{2}: |R[A-Z]{2}: |pstate: |x29: |epc : |PSW : |NIP: |ERA: "
-    r"|EFLAGS|abort|ESR = |badaddr|TEID|ASCE|CFAR|BADV|EIP|\[<[0-9a-f]|addr:|TASK: |Stack ?: |RELEASE: |MACHINE: "
+    r"Linux |Comm: |pgtable: |PAGE_SIZE=|CR4: |PTI|E[A-Z]{2}: |R[A-Z]{2}: |pstate: |x29: |x0 : |pc : |lr : |PSW : |NIP: "
+    r"|ERA: |\] pgd=|EFLAGS|abort|ESR = |badaddr|TEID|ASCE|CFAR|BADV|EIP|\[<[0-9a-f]|addr:|TASK: |Stack ?: |RELEASE: |MACHINE: "
     r"|Kernel: |syscall_64|SYSCALL_64|SYSENTER|INT80|_sys_|el[01]|\(arch/|show_stack|dump_backtrace"
     r"|walk_stackframe|do_trap|Hardware name: |\[c[0-9a-f]|era == |\bpc [0-9a-f]|bad p"
 )
