@@ -99,10 +99,10 @@ _MACHINE = re.compile(
 """What crash, uname and some programs that report bugs print."""
 
 _HINT = re.compile(
-    r"Linux |Comm: |pgtable: |PAGE_SIZE=|CR4: |PTI|E[A-Z]{2}: |R[A-Z]{2}: |pstate: |x29: |x0 : |pc : |lr : |PSW : |NIP: "
-    r"|ERA: |\] pgd=|EFLAGS|abort|ESR = |badaddr|TEID|ASCE|CFAR|BADV|EIP|\[<[0-9a-f]|addr:|TASK: |Stack ?: |RELEASE: |MACHINE: "
-    r"|Kernel: |syscall_64|SYSCALL_64|SYSENTER|INT80|_sys_|el[01]|\(arch/|show_stack|dump_backtrace"
-    r"|walk_stackframe|do_trap|Hardware name: |\[c[0-9a-f]|era == |\bpc [0-9a-f]|bad p"
+    r"Linux |Comm: |pgtable: |PAGE_SIZE=|CR4: |PTI|E[A-Z]{2}: |R[A-Z]{2}: |pstate: |x29: |x0 : |pc : |lr : |PSW : "
+    r"|NIP: |ERA: |\] pgd=|EFLAGS|abort|ESR = |badaddr|TEID|ASCE|CFAR|BADV|EIP|\[<[0-9a-f]|addr:|TASK: |Stack ?: "
+    r"|RELEASE: |MACHINE: |Kernel: |syscall_64|SYSCALL_64|SYSENTER|INT80|_sys_|el[01]|\(arch/|show_stack"
+    r"|dump_backtrace|walk_stackframe|do_trap|Hardware name: |\[c[0-9a-f]|era == |\bpc [0-9a-f]|bad p"
 )
 """What is in each line that says something; the patterns themselves cost more."""
 
