@@ -98,7 +98,7 @@ def lookup(arch: Arch, read: Read, root: int, va: int) -> list[Step]:
             whole = level.shift + level.index_bits
             return [*steps, Step(va >> whole << whole, level.name, 1 << whole, address, None, None)]
         entry = level.decode(word)
-        steps.append(Step(va >> level.shift << level.shift, level.name, 1 << level.shift, place, word, entry))
+        steps.append(Step(va >> level.shift << level.shift, level.name, level.size, place, word, entry))
         if entry.state is not State.TABLE:
             break
         address = entry.address or 0
@@ -144,7 +144,7 @@ def _walk(tables: Sequence[Level], read: Read, address: int, base: int, wanted: 
     """The entries of the table at `address`, whose first one covers `base`, and of the tables below."""
     if not wanted:
         return
-    level, size, width = tables[0], 1 << tables[0].shift, tables[0].entry_size
+    level, size, width = tables[0], tables[0].size, tables[0].entry_size
     first = max(0, wanted.start - base) >> level.shift
     last = min(level.entries - 1, wanted.stop - 1 - base >> level.shift)
     for index, words in _read(level, read, address, first, last + 1):
