@@ -10,6 +10,7 @@ import pytest
 from pmdswp import State, identify
 from pmdswp.cli import main
 from pmdswp.explain import explain, findings
+from pmdswp.swp_entry import SwpEntry
 
 TRACES = {
     "x86_64": "[   10.1]  ? do_syscall_64+0x1c/0x90\n[   10.1]  entry_SYSCALL_64_after_hwframe+0x6e/0xd8\n",
@@ -83,9 +84,22 @@ def test_lines_that_kernels_of_one_architecture_print(line: str, name: str) -> N
 )
 def test_the_root_entry_of_an_oops_alone_tells_arm64_from_riscv64(line: str, name: str) -> None:
     for one in findings(f"{line}\n"):
-        assert (one.arch, one.reading.state) == (name, State.TABLE)
+        assert (one.arch, one.state) == (name, State.TABLE)
         assert "arch-assumed" not in one.codes
     assert all("arch-assumed" in one.codes for one in findings("[ffff800080000000] pgd=0000000000000000\n"))
+
+
+@pytest.mark.parametrize("kernel", [None, "6.6.30-android15-8"])
+def test_a_kernel_of_android_is_assumed_to_be_one_of_arm64(kernel: str | None) -> None:
+    bad = "get_swap_device: Bad swap file entry 18000000002d2d2f\n"
+    told = "CPU: 0 PID: 1 Comm: a Not tainted 6.6.30-android15-8 #1\n" if kernel is None else ""
+    [entry] = findings(bad + told, kernel=kernel)
+    assert entry.arch == "arm64"
+    assert isinstance(entry.reading, SwpEntry)
+    assert entry.reading.pte == 0x2D2D2F30
+    assert {"arch-assumed", "text-bytes"} <= set(entry.codes)
+    [entry] = findings(bad + told, kernel="6.6.30")
+    assert entry.arch == "x86_64"
 
 
 @pytest.mark.parametrize(
