@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 from pmdswp.arch import Arch, Level
 from pmdswp.checks import check_arch, check_count
-from pmdswp.errors import DecodeError, PmdSwpError, UnsupportedError
+from pmdswp.errors import DecodeError, ReadError, UnsupportedError
 from pmdswp.formula import MASK64
 from pmdswp.layout import check_word
 from pmdswp.softleaf import Entry, LevelName, State
@@ -49,10 +49,6 @@ __all__ = [
 
 Read = Callable[[int, int], bytes]
 """`read(physical, size)`: the `size` bytes from a physical address on."""
-
-
-class ReadError(PmdSwpError):
-    """Physical memory that cannot be read: what a `Read` raises, beside any `OSError` or `LookupError`."""
 
 
 class Step(NamedTuple):
