@@ -9,6 +9,8 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import pmdswp_command  # noqa: F401  # before the others: `python -m pmdswp` begins with this package
 from pmdswp.arch import Arch, Level, get, kernels, names
@@ -19,6 +21,7 @@ from pmdswp.errors import (
     JoinError,
     LayoutError,
     PmdSwpError,
+    ReadError,
     UnsupportedError,
 )
 from pmdswp.layout import Field, FieldKind, Layout
@@ -38,6 +41,7 @@ __all__ = [
     "LayoutError",
     "Level",
     "PmdSwpError",
+    "ReadError",
     "SoftLeaf",
     "SoftLeafType",
     "State",
@@ -49,6 +53,15 @@ __all__ = [
 ]
 
 __version__ = "0.2.0"
+
+if not TYPE_CHECKING:  # to which every other name would be one
+
+    def __getattr__(name: str) -> object:
+        """The modules that people ask for as ``pmdswp.walk``, loaded when they do."""
+        if name in {"explain", "identify", "walk"}:
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 if "hypothesis" in sys.modules:
     import pmdswp_hypothesis

@@ -3,6 +3,7 @@
 `PmdSwpError` is the root. What the caller asked for and no such kernel has is an `UnsupportedError`;
 a bad value is an `EncodeError` (on the way into a word) or a `DecodeError` (on the way out of one), and a
 run of PTEs that no single PMD entry can stand for is a `JoinError`. The errors of bad values are `ValueError` too.
+Memory that is not there is a `ReadError`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ __all__ = [
     "JoinError",
     "LayoutError",
     "PmdSwpError",
+    "ReadError",
     "UnsupportedError",
     "brief",
     "brief_hex",
@@ -82,6 +84,10 @@ class IdentifyError(PmdSwpError):
 
     The message names both facts, and where each was found.
     """
+
+
+class ReadError(PmdSwpError):
+    """Physical memory that cannot be read: what a `pmdswp.walk.Read` raises, beside any `OSError` or `LookupError`."""
 
 
 class JoinError(PmdSwpError, ValueError):

@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 from pmdswp.arch import Arch, Level
 from pmdswp.checks import check_arch, check_count
-from pmdswp.errors import DecodeError, PmdSwpError, UnsupportedError
+from pmdswp.errors import DecodeError, ReadError, UnsupportedError
 from pmdswp.formula import MASK64
 from pmdswp.layout import check_word
 from pmdswp.softleaf import Entry, LevelName, State
@@ -49,10 +49,6 @@ __all__ = [
 
 Read = Callable[[int, int], bytes]
 """`read(physical, size)`: the `size` bytes from a physical address on."""
-
-
-class ReadError(PmdSwpError):
-    """Physical memory that cannot be read: what a `Read` raises, beside any `OSError` or `LookupError`."""
 
 
 class Step(NamedTuple):
@@ -98,7 +94,7 @@ def lookup(arch: Arch, read: Read, root: int, va: int) -> list[Step]:
             whole = level.shift + level.index_bits
             return [*steps, Step(va >> whole << whole, level.name, 1 << whole, address, None, None)]
         entry = level.decode(word)
-        steps.append(Step(va >> level.shift << level.shift, level.name, 1 << level.shift, place, word, entry))
+        steps.append(Step(va >> level.shift << level.shift, level.name, level.size, place, word, entry))
         if entry.state is not State.TABLE:
             break
         address = entry.address or 0
@@ -144,7 +140,7 @@ def _walk(tables: Sequence[Level], read: Read, address: int, base: int, wanted: 
     """The entries of the table at `address`, whose first one covers `base`, and of the tables below."""
     if not wanted:
         return
-    level, size, width = tables[0], 1 << tables[0].shift, tables[0].entry_size
+    level, size, width = tables[0], tables[0].size, tables[0].entry_size
     first = max(0, wanted.start - base) >> level.shift
     last = min(level.entries - 1, wanted.stop - 1 - base >> level.shift)
     for index, words in _read(level, read, address, first, last + 1):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pmdswp import identify
+from pmdswp import State, identify
 from pmdswp.cli import main
 from pmdswp.explain import explain, findings
 from pmdswp.explain.summary import summary
-from pmdswp.softleaf import State
+from pmdswp.swp_entry import SwpEntry
 
 TRACES = {
     "x86_64": "[   10.1]  ? do_syscall_64+0x1c/0x90\n[   10.1]  entry_SYSCALL_64_after_hwframe+0x6e/0xd8\n",
@@ -54,6 +54,11 @@ def test_a_page_of_riscv_and_one_of_arm64_are_read_as_such() -> None:
         ("[63222.510839]  dump_backtrace+0x0/0x1b8", "arm64"),
         ("Internal error: Oops: 0000000096000007 [#1] PREEMPT SMP", "arm64"),
         ("Internal error: Oops: 96000004 [#1] SMP", "arm64"),
+        ("[    1.000000] pc : get_swap_device+0xa0/0x1d0", "arm64"),
+        ("lr : swapin_readahead+0x3c/0x440 [zram]", "arm64"),
+        ("pc : ffff800080123456", "arm64"),
+        ("x2 : 0000000000000000 x1 : 0000000000000001 x0 : ffff0000c1230000", "arm64"),
+        ("[    1.000000] epc : get_swap_device+0xa0/0x1d0", "riscv64"),
         ("[    1.000000]  show_stack+0x20/0x38 (C)", "arm64"),
         (" kernel: show_stack (arch/arm64/kernel/stacktrace.c:191) ", "arm64"),
         (" kernel: show_stack (arch/s390/kernel/dumpstack.c:191) ", "s390x"),
@@ -108,6 +113,33 @@ def test_a_kernel_page_of_arm64_that_lacks_its_valid_bit_is_said_to(
 
 
 @pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("[ffff800080000000] pgd=1000000041aff003, p4d=1000000041aff003, pud=1000000041b00003,", "arm64"),
+        ("[ff20000000000000] pgd=000000002fffec01, p4d=000000002fffec01", "riscv64"),
+    ],
+)
+def test_the_root_entry_of_an_oops_alone_tells_arm64_from_riscv64(line: str, name: str) -> None:
+    for one in findings(f"{line}\n"):
+        assert (one.arch, one.state) == (name, State.TABLE)
+        assert "arch-assumed" not in one.codes
+    assert all("arch-assumed" in one.codes for one in findings("[ffff800080000000] pgd=0000000000000000\n"))
+
+
+@pytest.mark.parametrize("kernel", [None, "6.6.30-android15-8"])
+def test_a_kernel_of_android_is_assumed_to_be_one_of_arm64(kernel: str | None) -> None:
+    bad = "get_swap_device: Bad swap file entry 18000000002d2d2f\n"
+    told = "CPU: 0 PID: 1 Comm: a Not tainted 6.6.30-android15-8 #1\n" if kernel is None else ""
+    [entry] = findings(bad + told, kernel=kernel)
+    assert entry.arch == "arm64"
+    assert isinstance(entry.reading, SwpEntry)
+    assert entry.reading.pte == 0x2D2D2F30
+    assert {"arch-assumed", "text-bytes"} <= set(entry.codes)
+    [entry] = findings(bad + told, kernel="6.6.30")
+    assert entry.arch == "x86_64"
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "Hardware name: QEMU Standard PC (i440FX + PIIX, 1996), BIOS 1.16.2 04/01/2014",
@@ -117,6 +149,7 @@ def test_a_kernel_page_of_arm64_that_lacks_its_valid_bit_is_said_to(
         "--- a/arch/arm64/kernel/stacktrace.c",
         "show_stack (kernel/stacktrace.c:191)",
         " dump_backtrace from show_stack+0x18/0x1c",
+        "PC : foo+0x1/0x2 and ipc : foo+0x1/0x2",
     ],
 )
 def test_lines_that_any_kernel_may_print_say_nothing(line: str) -> None:

@@ -22,7 +22,7 @@ from pmdswp.prove.present import PRESENT_LAWS
 from pmdswp.prove.swap import SWAP_LAWS
 from pmdswp.prove.walk import WALK_LAWS
 from pmdswp.revisions import revisions
-from pmdswp.softleaf import LevelName
+from pmdswp.softleaf import LevelName, SoftLeafType
 from pmdswp.term import Solver
 from timeline import LOONGARCH_BIT_60
 
@@ -138,6 +138,18 @@ def test_what_is_proved_once_stands_for_configurations_with_the_same_helpers() -
     without_uffd = pmdswp.get("x86_64", uffd=False)
     assert list(distinct([la48, without_uffd]))[1:] == [Subject(without_uffd, ("pte", "pmd"), ("pud", "pmd", "pte"))]
     assert list(distinct([pmdswp.get("arm64"), pmdswp.get("arm64", page_size=65536)]))[1].arch.page_size == 65536
+
+
+@pytest.mark.parametrize("level", ["pte", "pmd"])
+@pytest.mark.parametrize("kind", [SoftLeafType.MARKER, SoftLeafType.MIGRATION_READ])
+def test_no_proof_stands_for_numbers_that_it_did_not_look_at(level: LevelName, kind: SoftLeafType) -> None:
+    arch = pmdswp.get("x86_64")
+    other = make(arch.architecture, arch.config)
+    # the helpers are the same, and what the laws hold them to is not
+    setattr(type(other), "swp_types", {**arch.swp_types, kind: 30})  # noqa: B010
+    subjects = list(distinct([arch, other]))
+    looks_at_it = (level, kind) in {("pte", SoftLeafType.MARKER), ("pmd", SoftLeafType.MIGRATION_READ)}
+    assert any(level in subject.swap for subject in subjects[1:]) == looks_at_it
 
 
 @pytest.mark.parametrize("name", pmdswp.names())

@@ -131,4 +131,4 @@ def test_a_process_that_makes_configurations_for_ever_does_not_grow() -> None:
         pmdswp.get("loongarch64", invalid_pte_table=0x9000000000000000 + 0x10000 * i)
     gc.collect()
     # `get` keeps the last 2048
-    assert sum(name.startswith("<pmdswp loongarch64") for name in linecache.cache) < 2100
+    assert sum(name.startswith("<pmdswp loongarch64") for name in linecache.cache) < 2300

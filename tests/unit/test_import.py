@@ -26,6 +26,16 @@ def test_neither_the_library_nor_its_command_loads_the_oracle_or_the_vectors() -
     assert not [name for name in loaded if name.startswith(("pmdswp.oracle", "pmdswp.vectors"))]
 
 
+def test_modules_are_loaded_when_they_are_asked_for_by_name() -> None:
+    code = (
+        "import sys, pmdswp; assert not {'pmdswp.walk', 'pmdswp.explain', 'pmdswp.identify'} & set(sys.modules); "
+        "print(pmdswp.walk.ReadError is pmdswp.ReadError, pmdswp.explain.findings, pmdswp.identify.from_log)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
+    assert said.startswith("True <function")
+    assert not hasattr(pmdswp, "explanation")
+
+
 def test_every_public_name_is_documented() -> None:
     for name in pmdswp.__all__:
         if not name.startswith("_") and name != "MARKER_BITS":

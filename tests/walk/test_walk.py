@@ -49,7 +49,7 @@ def canonical(arch: Arch, va: int) -> int:
 def test_the_levels_take_each_bit_of_an_address_once(arch: Arch) -> None:
     shift = arch.page_shift
     for level in reversed(arch.tables):
-        assert (level.shift, level.entries) == (shift, 1 << level.index_bits)
+        assert (level.shift, level.size, level.entries) == (shift, 1 << shift, 1 << level.index_bits)
         shift += level.index_bits
     assert shift <= 64
     assert arch.tables[-1].name == "pte"

@@ -250,6 +250,11 @@ class Level(ABC):
                 raise EncodeError(f"attribute {brief(name)}; allowed: {', '.join(self.attribute_names)}")
         return wanted
 
+    @property
+    def size(self) -> int:
+        """The bytes of address space that one entry covers, and that a leaf maps: ``1 << shift``."""
+        return 1 << self.shift
+
     # --- whole words ----------------------------------------------------------------------------------------
 
     @property

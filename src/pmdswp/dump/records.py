@@ -69,7 +69,7 @@ def records(dump: Dump, process: Process, found: Iterator[Rows], *, split: bool 
     """The records of rows; with `split`, a PMD entry of softleaf is followed by the PTE entries that it stands for."""
     arch = dump.arch
     areas = _Areas(list(dump.areas(process)))
-    levels = [(level.name, 1 << level.shift) for level in arch.tables]
+    levels = [(level.name, level.size) for level in arch.tables]
     kinds = {kind.value: kind for kind in SoftLeafType}
     states = [State.from_code(code) for code in range(len(State))]
     for some in found:

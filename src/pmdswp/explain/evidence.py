@@ -70,13 +70,11 @@ class Evidence(NamedTuple):
 _OTHER_LINES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\bEFLAGS: [0-9a-f]{8}\b.*\bR[A-Z]{2}:|\bR(?:AX|DX): [0-9a-f]{16}\b|\bRSP: [0-9a-f]{16}\b"), "x86_64"),
     (re.compile(r"\b(?:swapper|user) pgtable: \d+k pages|\bMem abort info:|\bESR = 0x[0-9a-f]{8,16}\b"), "arm64"),
-    (
-        # the syndrome of an abort in the kernel; and pointers to tables, of which only those of arm64 end in 3
-        re.compile(r"\bInternal error: Oops: (?:[0-9a-f]{8})?[89][67][0-9a-f]{6} \[#|\] pgd=[0-9a-f]{15}3\b"),
-        "arm64",
-    ),
-    # pointers to tables, of which the ten lowest bits are 1
-    (re.compile(r"\] pgd=[0-9a-f]{13}[048c]01\b"), "riscv64"),
+    # the syndrome of an abort in the kernel
+    (re.compile(r"\bInternal error: Oops: (?:[0-9a-f]{8})?[89][67][0-9a-f]{6} \[#"), "arm64"),
+    # both print this line: a pointer to a table ends in 3 on one of them, and has 1 in its ten lowest bits on the other
+    (re.compile(r"\[[0-9a-f]{16}\] pgd=[0-9a-f]{14}03\b"), "arm64"),
+    (re.compile(r"\[[0-9a-f]{16}\] pgd=[0-9a-f]{13}[048c]01\b"), "riscv64"),
     (re.compile(r"\bpgtable: \d+K pagesize|\bstatus: [0-9a-f]{16} badaddr: [0-9a-f]{16} cause: "), "riscv64"),
     (
         re.compile(r"\bFailing address: [0-9a-f]{16} TEID: [0-9a-f]{16}|\bFault in .* mode while using \w+ ASCE"),
@@ -103,10 +101,10 @@ _MACHINE = re.compile(
 """What crash, uname and some programs that report bugs print."""
 
 _HINT = re.compile(
-    r"Linux |Comm: |pgtable: |PAGE_SIZE=|CR4: |PTI|E[A-Z]{2}: |R[A-Z]{2}: |pstate: |x29: |epc : |PSW : |NIP: |ERA: "
-    r"|EFLAGS|abort|ESR = |badaddr|TEID|ASCE|CFAR|BADV|EIP|\[<[0-9a-f]|addr:|TASK: |Stack ?: |RELEASE: |MACHINE: "
-    r"|Kernel: |syscall_64|SYSCALL_64|SYSENTER|INT80|_sys_|el[01]|\(arch/|show_stack|dump_backtrace"
-    r"|walk_stackframe|do_trap|Hardware name: |\[c[0-9a-f]|era == |\bpc [0-9a-f]|bad p|\] pgd=|Internal error"
+    r"Linux |Comm: |pgtable: |PAGE_SIZE=|CR4: |PTI|E[A-Z]{2}: |R[A-Z]{2}: |pstate: |x29: |x0 : |pc : |lr : |PSW : "
+    r"|NIP: |ERA: |\] pgd=|EFLAGS|abort|ESR = |badaddr|TEID|ASCE|CFAR|BADV|EIP|\[<[0-9a-f]|addr:|TASK: |Stack ?: "
+    r"|RELEASE: |MACHINE: |Kernel: |syscall_64|SYSCALL_64|SYSENTER|INT80|_sys_|el[01]|\(arch/|show_stack"
+    r"|dump_backtrace|walk_stackframe|do_trap|Hardware name: |\[c[0-9a-f]|era == |\bpc [0-9a-f]|bad p|Internal error"
 )
 """What is in each line that says something; the patterns themselves cost more."""
 

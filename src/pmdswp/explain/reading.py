@@ -25,6 +25,9 @@ __all__ = ["DEFAULT_ARCH", "Given", "Reader"]
 DEFAULT_ARCH = "x86_64"
 """The architecture that is assumed where nothing says which it is."""
 
+_ANDROID_ARCH = "arm64"
+"""The one that is assumed of Android's kernels: phones have no other."""
+
 
 class Given(NamedTuple):
     """What the caller says; it wins over what the text says."""
@@ -88,7 +91,9 @@ class Reader:
         # lines that only one architecture prints
         if self._printers:
             return str(min(self._printers, key=lambda one: abs(one.line - line)).arch), None, False
-        return DEFAULT_ARCH, None, True
+        kernel = self._given.kernel or self.kernel_name(line)
+        is_android = "-android" in str(kernel.value if isinstance(kernel, Fact) else kernel)
+        return (_ANDROID_ARCH if is_android else DEFAULT_ARCH), None, True
 
     def kernel_name(self, line: int) -> Fact | None:
         """The kernel that the text names nearest to a line."""

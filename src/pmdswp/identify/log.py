@@ -52,6 +52,9 @@ def _pti(clues: Clues, match: re.Match[str], where: str) -> None:
 RELEASE = r"\bLinux version (\d\S+)|\bComm: .*?\b(?:Not t|T)ainted\b.*?\s(\d+\.\d+\S*)(?: #|\s*$)"
 """What a kernel says its name in, as the first of these groups that is there."""
 
+_PLACE = r"[\w.$]+\+0x"
+"""A place in a function, as kernels print it."""
+
 LINES = (
     Line(re.compile(RELEASE), _release),
     Line(re.compile(r"\b(?:swapper )?pgtable: (\d{1,4})([kK] page(?:s|size)), (\d{1,4})-bit VAs"), _pages),
@@ -60,8 +63,13 @@ LINES = (
     Line(re.compile(r"\bSMP (?:DEBUG_PAGEALLOC |KASAN )*PTI\b"), _pti),
     Line(re.compile(r"\b(?:EIP: |EAX: [0-9a-f]{8}\b)"), _machine("i386")),
     Line(re.compile(r"\b(?:RIP: |RAX: [0-9a-f]{16}\b|RSP: [0-9a-f]{4}:)"), _machine("x86_64")),
-    Line(re.compile(r"\b(?:pstate: [0-9a-f]{8}|x29: [0-9a-f]{16})"), _machine("arm64")),
-    Line(re.compile(r"\bepc : [0-9a-f]{16}\b"), _machine("riscv64")),
+    Line(
+        re.compile(
+            rf"\b(?:pstate: [0-9a-f]{{8}}|x(?:29|0 ): [0-9a-f]{{16}}|(?:pc|lr) : (?:[0-9a-f]{{16}}\b|{_PLACE}))"
+        ),
+        _machine("arm64"),
+    ),
+    Line(re.compile(rf"\bepc : (?:[0-9a-f]{{16}}\b|{_PLACE})"), _machine("riscv64")),
     Line(re.compile(r"\b(?:Krnl|User) PSW : "), _machine("s390x")),
     Line(re.compile(r"\bNIP:  [0-9a-f]{16}\b"), _machine("ppc64")),
     Line(re.compile(r"\bERA: [0-9a-f]{16}\b"), _machine("loongarch64")),

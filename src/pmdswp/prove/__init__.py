@@ -92,10 +92,20 @@ def _entries_looked_at(level: Level) -> object:
     helpers = arch.source.replace(f"kernel {arch.kernel} has no", "kernel has no").split("\n\n")
     if level.name == "pte":
         of_ptes = tuple(text for text in helpers if "pmd" not in text.partition("(")[0])
-        declared = tuple(hazard.entries for hazard in level.hazards)
-        return (arch.name, level.name, of_ptes, level.layout, arch.swp_types.get(SoftLeafType.MARKER), declared)
-    declared = tuple(hazard.entries for name in arch.levels for hazard in arch.level(name).hazards)
-    return (arch.name, level.name, *helpers, arch.pte_layout, arch.pmd_layout, arch.hpage_pmd_nr, declared)
+        marker = arch.swp_types.get(SoftLeafType.MARKER)
+        return (arch.name, level.name, of_ptes, level.layout, level.flags, marker, _declared(level))
+    declared = tuple(_declared(arch.level(name)) for name in arch.levels)
+    flags = tuple(arch.level(name).flags for name in arch.levels)
+    # what is a swap entry matters where a PMD may be one
+    kinds = tuple((kind, arch.swp_types.get(kind)) for kind in arch.pmd_kinds)
+    swap_files = arch.max_swapfiles if SoftLeafType.SWAP in arch.pmd_kinds else None
+    numbers = (arch.hpage_pmd_nr, kinds, swap_files)
+    return (arch.name, level.name, *helpers, arch.pte_layout, arch.pmd_layout, flags, numbers, declared)
+
+
+def _declared(level: Level) -> tuple[object, ...]:
+    """The hazards of a level, without their explanations."""
+    return tuple((hazard.reads_as, hazard.entries) for hazard in level.hazards)
 
 
 def _looked_at(level: Level) -> object:

@@ -225,7 +225,7 @@ def layout_table(level: Level, palette: Palette, form: FormName = "swap", *, msb
     if form == "swap":
         yield f"one pmd = {arch.hpage_pmd_nr} slots; offsets 0..{arch.max_swap_offset:#x}; {arch.byteorder}-endian"
     else:
-        yield f"one {level.name} = {size(1 << level.shift)}; {level.entries} to a table; {arch.byteorder}-endian"
+        yield f"one {level.name} = {size(level.size)}; {level.entries} to a table; {arch.byteorder}-endian"
     yield ""
     yield from bit_ruler(None, layout, msb0=msb0, palette=palette)
     yield ""
