@@ -18,10 +18,14 @@ pytest.importorskip("drgn", reason="the commands are drgn's")
 SRC = Path(__file__).parents[2] / "src"
 
 
+AT_ONCE = {"PYTHONUNBUFFERED": "1"}
+"""What a command pipes to another program comes in its order, as on a terminal."""
+
+
 def environment() -> dict[str, str]:
     # what is installed may be another version, or of a time before the entry point
     paths = os.pathsep.join([str(SRC), os.environ.get("PYTHONPATH", "")])
-    return {**os.environ, "PYTHONPATH": paths, "DRGN_PLUGINS": "pmdswp=pmdswp.dump.plugin", "TERM": "dumb"}
+    return {**os.environ, "PYTHONPATH": paths, "DRGN_PLUGINS": "pmdswp=pmdswp.dump.plugin", "TERM": "dumb", **AT_ONCE}
 
 
 def drgn(path: str, *lines: str) -> list[str]:

@@ -12,6 +12,8 @@ from pmdswp.cli import explain as command
 from pmdswp.explain import explain, findings
 from pmdswp.explain.lines import lines_of
 from pmdswp.explain.ways import ways
+from pmdswp.render.findings import explanation_lines
+from pmdswp.render.text import Palette
 from unit.test_cli import Run
 
 
@@ -185,3 +187,20 @@ def test_words_of_pagemap_depend_on_the_kernel_by_their_types_alone(run: Run) ->
     assert run("which", "dffffffe71fbfe02", "--arch", "x86_64", "--level", "pmd") == 0
     # what is odd and asks for options is in the JSON alone
     assert "soft_dirty=False" not in run.out
+
+
+def test_one_word_of_a_32_bit_kernel_has_no_bits_to_show() -> None:
+    [line, *others] = explanation_lines(explain("pte:0128003e", "i386"), Palette(), ruler=True)
+    assert line == "line 1  pte 0x000000000128003e  not decoded  [32-bit]"
+    assert not any("bit 63" in other for other in others)
+
+
+@pytest.mark.parametrize(
+    ("tables", "is_near"),
+    [("", False), (" PMD 100000063", False), (" P4D 54ec19067 PUD 54ec1a063 PMD 482b83063", True)],
+)
+def test_an_inverted_frame_is_said_to_be_near_tables_where_there_are_some(tables: str, *, is_near: bool) -> None:
+    *_, found = findings(f"PGD 0{tables} PTE 800ffffab110c062", "x86_64", "6.4")
+    [text] = (doubt.text for doubt in found.doubts if doubt.code == "inverted-pfn")
+    assert "0x54eef3" in text
+    assert ("near" in text) is is_near

@@ -338,3 +338,14 @@ def test_arming_what_is_not_swapped_follows_no_rule_of_swap_pmds() -> None:
         assert q.pagemap(b)[0] & PM_UFFD_WP
         assert not m.rules_used & {"2.7", "6.5"}
         assert (p.read_all(a), q.read_all(b)) == (written, others)
+
+
+def test_single_pages_that_are_dirty_and_shared_are_not_freed_lazily(m: Machine) -> None:
+    p = m.process()
+    a = p.mmap(pmds=1)
+    written = p.write_all(a)
+    p.cold(a, m.page_size)
+    child = p.fork()
+    p.free(a)
+    p.reclaim(a)
+    assert p.read_all(a) == child.read_all(a) == written

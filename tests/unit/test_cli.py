@@ -17,7 +17,7 @@ import pytest
 import pmdswp
 from pmdswp import UnsupportedError
 from pmdswp.cli import command_parser, main
-from pmdswp.prove import ProofResult
+from pmdswp.prove import ProofResult, Subject
 from pmdswp.render import formats
 
 WORD = "0x07fffffffffbfe0e"
@@ -537,6 +537,13 @@ def test_an_undocumented_hazard_is_status_1(run: Run, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("arguments", [("--uffd",), ("arm64", "--all", "--no-uffd")])
 def test_options_of_one_configuration_are_not_for_all(run: Run, arguments: tuple[str, ...]) -> None:
     assert run("prove", *arguments) == 2
+
+
+def test_prove_all_proves_what_differs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    arch = pmdswp.get("s390x", kernel="6.1", thp=False)
+    monkeypatch.setattr("pmdswp.prove.distinct", lambda _: [Subject(arch, ("pte",), ())])
+    assert run("prove", "s390x", "--all") == 0
+    assert "get('s390x', kernel='6.1', thp=False): 9 of 9 proved" in run.out
 
 
 def test_prove_all_takes_no_options_of_one_configuration(run: Run) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 import pmdswp
+import pmdswp.dump
 
 
 def _modules(statement: str) -> set[str]:
@@ -43,3 +46,9 @@ def test_every_public_name_is_documented() -> None:
     for name, member in vars(pmdswp.Arch).items():
         if callable(member) and not name.startswith("_"):
             assert member.__doc__, name
+
+
+def test_what_a_package_does_not_have_is_an_attribute_error() -> None:
+    for package in (pmdswp, pmdswp.dump):
+        with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+            _ = package.nothing

@@ -212,5 +212,11 @@ def test_a_level_that_was_asked_of_more_attributes_than_it_keeps_answers_as_befo
 ) -> None:
     monkeypatch.setattr(pmdswp.arch.level, "_CACHED", 2)
     level = pmdswp.get("x86_64").pte
+    level.attribute_cache.clear()
     for name in ("write", "young", "dirty", "user") * 2:
         assert level.attributes(level.make(0, {name})) == {name}
+
+
+def test_an_entry_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError, match=r"^an Entry is immutable: cannot set 'raw'$"):
+        pmdswp.get("x86_64").decode_pte(0).raw = 1  # type: ignore[misc]
