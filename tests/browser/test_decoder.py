@@ -105,7 +105,7 @@ def _words(vectors: records.Vectors, level: LevelName) -> list[int]:
     arbitrary = [record.levels[level].word for record in vectors.raw]
     made = [record.levels[level].word for record in vectors.made if level in record.levels]
     # of the entries, a step through all types, offsets and flags
-    return list(dict.fromkeys([*entries[::47], *arbitrary[::11], *made]))
+    return list(dict.fromkeys([*entries[::97], *arbitrary[::23], *made[::2]]))
 
 
 def _vector_jobs() -> Iterator[Job]:
