@@ -349,3 +349,15 @@ def test_single_pages_that_are_dirty_and_shared_are_not_freed_lazily(m: Machine)
     p.free(a)
     p.reclaim(a)
     assert p.read_all(a) == child.read_all(a) == written
+
+
+def test_a_part_of_a_large_folio_that_is_shared_is_neither_freed_lazily_nor_split_off(m: Machine) -> None:
+    p = m.process()
+    a = p.mmap(pmds=1)
+    written = p.write_all(a)
+    p.mprotect(a, m.page_size, write=False)
+    child = p.fork()
+    p.free(a + m.page_size, m.page_size)
+    assert len(m.folios()) == 1
+    p.reclaim(a)
+    assert p.read_all(a) == child.read_all(a) == written
