@@ -133,6 +133,7 @@ def test_one_entry_on_each_architecture(arch: str) -> None:
     assert f"| `{arch}` | `{sample.word:#x}` | type {swp_type}, offset {offset:#x} | {right} |" in PAGE
 
 
+@pytest.mark.long
 def test_crash_is_replayed_on_every_kernel_that_was_measured() -> None:
     measured = {(pmdswp.get(path.name.split("-")[0]).name, path.parent.name) for path in VECTOR_FILES}
     measured = {(arch, release) for arch, release in measured if AGES[release] >= AGES[peers.OLDEST]}
@@ -142,6 +143,7 @@ def test_crash_is_replayed_on_every_kernel_that_was_measured() -> None:
         assert re.search(rf"^\| {re.escape(CRASH)} \| `{arch}` \| {release} \| \d+ \| \d+ \|", PAGE, re.MULTILINE)
 
 
+@pytest.mark.long
 def test_counts_agree_with_each_other_and_with_the_other_spelling() -> None:
     for replay in peers.replays():
         row, tell = peers_page.row_of(replay), _spelled(replay)
@@ -157,6 +159,7 @@ def test_counts_agree_with_each_other_and_with_the_other_spelling() -> None:
         assert replay.special_as_swap == sum(tell(entry.word)[0] < limit for entry in replay.kernel.special), row
 
 
+@pytest.mark.long
 def test_what_is_told_wrong_has_a_reason_and_an_example() -> None:
     for replay in (replay for replay in peers.replays() if replay.wrong):
         row, example = peers_page.row_of(replay), replay.example
@@ -185,10 +188,12 @@ def test_the_command_on_the_page_tells_what_is_stored(
     assert told != stored
 
 
+@pytest.mark.long
 def test_every_decoder_that_errs_is_among_the_examples() -> None:
     assert len(CHECKS) == len({(replay.decoder, replay.masks) for replay in peers.replays() if replay.wrong})
 
 
+@pytest.mark.long
 def test_what_is_asked_is_what_the_codec_reads_as_a_swap_entry() -> None:
     for kernel in peers.read_kernels():
         for entry in kernel.swap:
@@ -207,6 +212,7 @@ def _options(kernel: peers.Kernel, entry: peers.Entry) -> Options:
     return options
 
 
+@pytest.mark.long
 def test_the_files_of_one_architecture_counted_by_hand() -> None:
     exclusive: set[tuple[int, int, int]] = set()
     others: set[tuple[int, int, int]] = set()
@@ -225,6 +231,7 @@ def test_the_files_of_one_architecture_counted_by_hand() -> None:
     assert replay.by_flags("") == (0, len(others))
 
 
+@pytest.mark.long
 def test_no_s390x_entry_is_one_to_the_walk_of_crash() -> None:
     asked = [replay for replay in peers.replays() if replay.recognised is not None]
     assert {replay.masks.arch for replay in asked} == {"s390x"}

@@ -45,6 +45,7 @@ def build_of(tree: Path, folder: Path, label: str) -> Build:
 # --- the driver ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_published_vectors_come_out_byte_for_byte(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tools(tmp_path / "bin", monkeypatch)
     cache = tmp_path / "cache"
@@ -55,6 +56,7 @@ def test_published_vectors_come_out_byte_for_byte(tree: Path, tmp_path: Path, mo
     assert main([*arguments, "--compare"]) == 0
 
 
+@pytest.mark.long
 def test_vectors_that_differ_are_told(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -69,6 +71,7 @@ def test_vectors_that_differ_are_told(
     assert any("geom MAX_SWAPFILES: 30 instead of 31" in message for message in caplog.messages)
 
 
+@pytest.mark.long
 def test_what_is_checked_is_what_is_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tree, name = write_tree(tmp_path / "linux", "7.2.12"), "7.2/riscv64-full-rsw"
     tools(tmp_path / "bin", monkeypatch, vectors.path(name))

@@ -86,6 +86,7 @@ def _told(records: Iterable[SwpRecord], level: LevelName, layout: Layout) -> Ite
                 yield record, flags, answer
 
 
+@pytest.mark.long
 @SOME_RECORDS_OR_ALL
 def test_the_tables_rebuild_a_codec_that_makes_and_reads_the_words_of_the_kernel(source: Source, step: int) -> None:
     for level in source.arch.levels:

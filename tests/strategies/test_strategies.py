@@ -180,7 +180,7 @@ def test_every_set_of_attributes_that_there_is_is_drawn() -> None:
     assert len(drawn) > 60
 
 
-@pytest.mark.parametrize("name", ["x86_64", "ppc64"])
+@pytest.mark.parametrize("name", ["x86_64", pytest.param("ppc64", marks=pytest.mark.long)])
 def test_words_are_of_every_state(name: str) -> None:
     arch = pmdswp.get(name)
     drawn: set[tuple[LevelName, State]] = set()

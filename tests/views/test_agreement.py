@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+import pytest
 from hypothesis import given
 
 import pmdswp
@@ -98,6 +99,7 @@ def _told(vectors: Vectors, place: Level, step: int) -> Iterator[Told]:
         yield from (Told(word, place.to_bytes(word), {}) for word in words)
 
 
+@pytest.mark.long
 @SOME_RECORDS_OR_ALL
 def test_words_of_the_vectors_read_as_the_kernel_and_the_codec_read_them_and_are_written_again(step: int) -> None:
     # once for all layouts that part the word alike: no more than the kinds of their fields differ
