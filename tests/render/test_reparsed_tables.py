@@ -105,6 +105,7 @@ def test_the_tables_rebuild_a_codec_that_makes_and_reads_the_words_of_the_kernel
         assert len(seen) == 1 << len(layout.flags), f"{level}: not every combination of flags was recorded"
 
 
+@pytest.mark.long
 def test_the_vectors_reach_every_level_that_the_configuration_has(source: Source) -> None:
     assert source.records
     for level in ("pte", "pmd"):

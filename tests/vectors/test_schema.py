@@ -122,6 +122,7 @@ def test_records_of_every_shape_are_as_the_schema_says() -> None:
             validator(found.kind).validate(record)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_schema_tells_the_kinds_apart_by_itself(kind: str) -> None:
     whole = Draft202012Validator(vectors.schema())
