@@ -8,6 +8,7 @@ import pmdswp
 from fuzz import engines
 
 
+@pytest.mark.long
 def test_no_engine_disagrees_for_a_moment() -> None:
     assert engines.fuzz(1.0) >= engines.ROUND
 

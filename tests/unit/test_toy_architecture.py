@@ -90,6 +90,7 @@ def _lines(*arguments: str) -> Callable[[pytest.CaptureFixture[str]], str]:
     return answer
 
 
+@pytest.mark.parametrize("toy", [TOY, pytest.param(COPY_OF_X86, marks=pytest.mark.long)], indirect=True)
 @pytest.mark.usefixtures("toy")
 def test_every_command_takes_the_newcomer(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
