@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -13,7 +12,8 @@ from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.mm import Mm, Vma
 from pmdswp.model.state.pgtable import Pmd, PteTable, leaf_of
 from pmdswp.model.state.words import NO_FRAME, ZERO_PFN, Words
-from pmdswp.softleaf import Entry, SoftLeafType, State
+from pmdswp.pagemap import LAYOUTS, PFRAME_BITS, Category
+from pmdswp.softleaf import MAX_SWAPFILES_SHIFT, Entry, SoftLeafType, State
 
 __all__ = [
     "PM_MMAP_EXCLUSIVE",
@@ -30,23 +30,13 @@ __all__ = [
     "smaps_of_vma",
 ]
 
-_PAYLOAD = (1 << 55) - 1
-PM_SOFT_DIRTY = 1 << 55
-PM_MMAP_EXCLUSIVE = 1 << 56
-PM_UFFD_WP = 1 << 57
-PM_SWAP = 1 << 62
-PM_PRESENT = 1 << 63
-_SWP_TYPE_BITS = 5
-
-
-class Category(enum.Flag):
-    """What PAGEMAP_SCAN says of a page (include/uapi/linux/fs.h)."""
-
-    WRITTEN = 1 << 1
-    PRESENT = 1 << 3
-    SWAPPED = 1 << 4
-    HUGE = 1 << 6
-    SOFT_DIRTY = 1 << 7
+_MASKS = {field.kernel_name: field.mask for field in LAYOUTS[State.SOFTLEAF]}
+PM_SOFT_DIRTY = _MASKS["PM_SOFT_DIRTY"]
+PM_MMAP_EXCLUSIVE = _MASKS["PM_MMAP_EXCLUSIVE"]
+PM_UFFD_WP = _MASKS["PM_UFFD_WP"]
+PM_SWAP = _MASKS["PM_SWAP"]
+PM_PRESENT = _MASKS["PM_PRESENT"]
+_PAYLOAD = (1 << PFRAME_BITS) - 1
 
 
 class Region(NamedTuple):
@@ -101,7 +91,7 @@ def _huge_records(m: Kernel, pmd: Pmd, pages: range, record: int) -> list[int]:
         m.rule("6.10")
     swp_type, offset = leaf_of(entry)
     record |= PM_SWAP | _flags(entry) | swp_type
-    return [record | offset + page << _SWP_TYPE_BITS for page in pages]
+    return [record | offset + page << MAX_SWAPFILES_SHIFT for page in pages]
 
 
 def _present_flags(words: Words, word: int) -> int:
@@ -132,7 +122,7 @@ def _pte_records(m: Kernel, table: PteTable, pages: range, of_vma: int) -> Itera
             yield of_vma
         else:
             swp_type, offset = leaf_of(entry)
-            yield of_vma | PM_SWAP | _flags(entry) | swp_type | offset << _SWP_TYPE_BITS
+            yield of_vma | PM_SWAP | _flags(entry) | swp_type | offset << MAX_SWAPFILES_SHIFT
 
 
 def pagemap_scan(m: Kernel, mm: Mm, start: int, end: int, *, wp_matching: bool) -> list[Region]:
