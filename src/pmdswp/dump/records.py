@@ -18,7 +18,7 @@ from pmdswp.dump.opened import Dump
 from pmdswp.dump.processes import Area, Process
 from pmdswp.dump.rows import Rows
 from pmdswp.errors import DecodeError, escaped
-from pmdswp.render.records import Json, hexadecimal, marker_names
+from pmdswp.render.records import Json, csv_cell, hexadecimal, marker_names
 from pmdswp.render.text import describe
 from pmdswp.softleaf import FLAGS, Flags, SoftLeaf, SoftLeafType, State
 
@@ -176,15 +176,7 @@ def _json_writer(_arch: Arch, file: IO[str]) -> Iterator[Write]:
 def _csv_writer(_arch: Arch, file: IO[str]) -> Iterator[Write]:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
-    yield lambda record: writer.writerow([_cell(record[name]) for name in COLUMNS])
-
-
-def _cell(value: object) -> object:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return " ".join(value) if isinstance(value, list) else value
+    yield lambda record: writer.writerow([csv_cell(record[name]) for name in COLUMNS])
 
 
 _BATCH = 1 << 16

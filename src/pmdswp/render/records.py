@@ -24,6 +24,7 @@ from pmdswp.softleaf import FLAGS, Entry, FormName, SoftLeafType
 
 __all__ = [
     "Json",
+    "csv_cell",
     "entry_record",
     "entry_schema",
     "expression_record",
@@ -50,6 +51,15 @@ def hexadecimal(number: int) -> str:
 def marker_names(arch: Arch, bits: int) -> list[str]:
     """The kernel's names of the marker bits that are set."""
     return [name for name, bit in arch.numbering.marker_bits.items() if bits & bit]
+
+
+def csv_cell(value: object) -> object:
+    """A value of a record as CSV has it: nothing for none, true or false, and a space between the names of a list."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return " ".join(value) if isinstance(value, list) else value
 
 
 def stray_bits(arch: Arch, entry: Entry) -> int:

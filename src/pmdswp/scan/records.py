@@ -17,7 +17,7 @@ from pmdswp import array
 from pmdswp.arch import Arch
 from pmdswp.attributes import ATTRIBUTES, Attributes
 from pmdswp.columns import Words
-from pmdswp.render.records import marker_names
+from pmdswp.render.records import csv_cell, marker_names
 from pmdswp.render.text import describe
 from pmdswp.scan.kinds import HAS_PFN, KIND_INDEX, KINDS
 from pmdswp.scan.places import IS_PRESENT, addresses, mapped, stray_bits
@@ -84,7 +84,7 @@ def _json_writer(arch: Arch, level: LevelName, file: IO[str]) -> Iterator[Write]
 @contextmanager
 def _csv_writer(arch: Arch, level: LevelName, file: IO[str]) -> Iterator[Write]:
     file.write(_csv_row(COLUMNS))
-    rows = Rows(arch, level, lambda record: _csv_row(_cell(record.get(name)) for name in COLUMNS))
+    rows = Rows(arch, level, lambda record: _csv_row(csv_cell(record.get(name)) for name in COLUMNS))
     yield lambda selected: file.writelines(rows.of(selected))
 
 
@@ -92,15 +92,6 @@ def _csv_row(cells: Iterable[object]) -> str:
     row = io.StringIO()
     csv.writer(row, lineterminator="\n").writerow(cells)
     return row.getvalue()
-
-
-def _cell(value: object) -> object:
-    """A value of a record as CSV has it: nothing for none, true or false, and a space between the names of a list."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return " ".join(value) if isinstance(value, list) else value
 
 
 @contextmanager
