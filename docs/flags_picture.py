@@ -9,7 +9,7 @@ from pmdswp.arch import ARCHITECTURES, Level
 from pmdswp.layout import Field, FieldKind
 from pmdswp.render.fields import symbol
 from pmdswp.render.palette import tone_name
-from pmdswp.render.svg import _STYLE
+from pmdswp.render.svg import STYLE
 from pmdswp.render.variants import fullest
 from pmdswp.revisions import KERNELS
 
@@ -32,7 +32,7 @@ def flags_picture() -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" class="pmdswp-diagram pmdswp-sketch" {size} {named}>',
         '<title id="flags-title">Where each flag of a swap entry is</title>',
         f'<desc id="flags-desc">Bits {BITS - 1} to 0 of swap entries. {escape(said)}.</desc>',
-        f"<style>{_STYLE}</style>",
+        f"<style>{STYLE}</style>",
         f'<rect class="pmdswp-paper" width="{WIDTH}" height="{height}" rx="6"/>',
         _text(MARGIN, TOP - 8, "bit", anchor="start"),
         *(_text(_x(bit) + CELL / 2, TOP - 8, str(bit), size=10) for bit in range(BITS)),

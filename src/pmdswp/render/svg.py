@@ -13,7 +13,7 @@ from pmdswp.render.fields import lsb0_bits, msb0_bits, numbered_bits, symbol
 from pmdswp.render.palette import DARK, LIGHT, Theme, tone_name
 from pmdswp.render.tables import title
 
-__all__ = ["svg"]
+__all__ = ["STYLE", "svg"]
 
 # sizes in pixels
 _CELL = 26
@@ -60,13 +60,14 @@ def _theme_rules(theme: Theme, scope: str = "") -> str:
     return "".join(rules)
 
 
-_STYLE = (
+STYLE = (
     ".pmdswp-diagram{font-family:system-ui,sans-serif}"
     ".pmdswp-code{font-family:ui-monospace,monospace}"
     f"{_theme_rules(LIGHT)}@media (prefers-color-scheme:dark){{{_theme_rules(DARK)}}}"
     # a page may let its reader choose
     f"{_theme_rules(LIGHT, '[data-theme=light] ')}{_theme_rules(DARK, '[data-theme=dark] ')}"
 )
+"""The rules of every picture, for a light and a dark page."""
 
 
 def svg(diagram: Diagram, *, heading: bool = True, ident: str = "") -> str:
@@ -89,7 +90,7 @@ def svg(diagram: Diagram, *, heading: bool = True, ident: str = "") -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" class="pmdswp-diagram" viewBox="0 0 {_WIDTH} {height}" {size}>',
         f'<title id="{slug}-title">{escape(name)}</title>',
         f'<desc id="{slug}-desc">{escape(_description(diagram))}</desc>',
-        f"<style>{_STYLE}</style>",
+        f"<style>{STYLE}</style>",
         f'<rect class="pmdswp-paper" width="{_WIDTH}" height="{height}" rx="6"/>',
     ]
     for number, words in enumerate(title_lines):
