@@ -33,17 +33,19 @@ def levels(draw: st.DrawFn) -> Level:
     return arch.level(draw(ps.table_levels(arch)))
 
 
-def every_level(name: str, *, ends: bool) -> Iterator[Level]:
-    """The levels of every configuration of an architecture: those with the same helpers and layouts once.
-
-    With `ends` of the oldest and the newest kernel alone.
-    """
-    seen = set()
+def every_arch(name: str, *, ends: bool) -> Iterator[Arch]:
+    """Every configuration of an architecture; with `ends`, those of the oldest and the newest kernel alone."""
     kernels = [revision.name for revision in revisions(name)]
     for options in CONFIGURATIONS[name]:
-        if ends and options["kernel"] not in (kernels[0], kernels[-1]):
-            continue
-        for level in get_with(name, options).tables:
+        if not ends or options["kernel"] in (kernels[0], kernels[-1]):
+            yield get_with(name, options)
+
+
+def every_level(name: str, *, ends: bool) -> Iterator[Level]:
+    """The levels of `every_arch`: those with the same helpers and layouts once."""
+    seen = set()
+    for arch in every_arch(name, ends=ends):
+        for level in arch.tables:
             looked_at = (level.name, level.source, level.page_layout, level.table_layout)
             if looked_at not in seen:
                 seen.add(looked_at)
@@ -103,11 +105,7 @@ def test_tables_give_back_the_address(name: str, *, ends: bool) -> None:
 @EVERY_ARCH
 @ENDS_OR_ALL
 def test_a_table_covers_what_one_entry_above_covers(name: str, *, ends: bool) -> None:
-    kernels = [revision.name for revision in revisions(name)]
-    for options in CONFIGURATIONS[name]:
-        if ends and options["kernel"] not in (kernels[0], kernels[-1]):
-            continue
-        arch = get_with(name, options)
+    for arch in every_arch(name, ends=ends):
         shift = arch.page_shift
         for level in reversed(arch.tables):
             assert (level.shift, level.entries) == (shift, 1 << level.index_bits), level
