@@ -13,7 +13,7 @@ from pmdswp.config import Value
 from pmdswp.errors import PmdSwpError
 from pmdswp.explain.lines import Line
 from pmdswp.identify.evidence import Clues
-from pmdswp.identify.log import LINES, RELEASE
+from pmdswp.identify.log import LINES, NAMES_KERNEL, RELEASE
 from pmdswp.identify.vmcoreinfo import machine_of_release
 
 __all__ = ["Evidence", "Fact", "evidence_of", "is_narrow"]
@@ -81,8 +81,8 @@ _OTHER_LINES: tuple[tuple[re.Pattern[str], str], ...] = (
         "s390x",
     ),
     (re.compile(r"\bCFAR: [0-9a-f]{16}\b|\b[LB]E PAGE_SIZE="), "ppc64"),
-    (re.compile(r"\bBADV: [0-9a-f]{16}\b|\bERA: [0-9a-f]{16}\b"), "loongarch64"),
-    (re.compile(r"\bEIP is at\b|\bEAX: [0-9a-f]{8} EBX: "), "i386"),
+    (re.compile(r"\bBADV: [0-9a-f]{16}\b"), "loongarch64"),
+    (re.compile(r"\bEIP is at\b"), "i386"),
     (
         # addresses of 8 digits: those that kernels print have all digits of a pointer
         re.compile(
@@ -115,16 +115,13 @@ def evidence_of(lines: Sequence[Line]) -> Evidence:
     for at, line in enumerate(lines):
         if _HINT.search(line.text):
             heard = _heard(line)
-            if _NAMES_KERNEL.search(line.text) and not any(option == "kernel" for option, _, _ in heard):
+            if NAMES_KERNEL.search(line.text) and not any(option == "kernel" for option, _, _ in heard):
                 heard = _heard(_joined(lines, at))
             for option, value, why in heard:
                 facts.setdefault(option, []).append(Fact(line.number, option, value, why))
     if "kernel" not in facts:
         facts["mentioned"] = [fact for line in lines for fact in _mentioned(line)]
     return Evidence({option: tuple(found) for option, found in facts.items() if found})
-
-
-_NAMES_KERNEL = re.compile(r"\bComm: |\bLinux version\b")
 
 
 def _joined(lines: Sequence[Line], at: int) -> Line:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pmdswp.identify.evidence import Clues
 from pmdswp.identify.vmcoreinfo import read_release
 
-__all__ = ["LINES", "RELEASE", "Line", "read_log"]
+__all__ = ["LINES", "NAMES_KERNEL", "RELEASE", "Line", "read_log"]
 
 _LA57 = 1 << 12
 """The bit of CR4."""
@@ -105,7 +105,8 @@ LINES = (
 """What of a kernel log says which kernel wrote it."""
 
 
-_NAMES_KERNEL = re.compile(r"\bComm: |\bLinux version\b")
+NAMES_KERNEL = re.compile(r"\bComm: |\bLinux version\b")
+"""What is in a line that names the kernel, perhaps behind where a mail program broke it."""
 
 
 def read_log(clues: Clues, text: str) -> None:
@@ -115,7 +116,7 @@ def read_log(clues: Clues, text: str) -> None:
     lines = lines_of(text)
     for at, line in enumerate(lines):
         said = line.text
-        if _NAMES_KERNEL.search(said) and not any(one.use is _release and one.pattern.search(said) for one in LINES):
+        if NAMES_KERNEL.search(said) and not any(one.use is _release and one.pattern.search(said) for one in LINES):
             # a mail program may have broken the line before the release
             said += "".join(f" {after.text}" for after in lines[at + 1 : at + 2] if not after.is_record)
         for one in LINES:
