@@ -146,7 +146,7 @@ def split_twice() -> None:
             split_huge_pmd(m, p.mm, p.mm.pmds[address])
             assert m.events["THP_SPLIT_PMD"] == 1
             assert p.pagemap(address) == records
-        m.rule("2.9")
+        m.rule("2.9", was=m.view((p.mm, p.mm.pmds[address])), answer=(records, p.pagemap(address)))
         check(m)
         assert p.read_all(address) == written
 

@@ -11,7 +11,7 @@ import pytest
 from pmdswp import model
 
 ROOT = Path(model.__file__).parent
-LAYERS = ("state", "mechanisms", "syscalls", "play", "conform", "show")
+LAYERS = ("state", "postconditions", "mechanisms", "syscalls", "play", "conform", "show")
 """From the ground up. The modules beside them are the names that users know: they may import any layer."""
 
 MODULES = {

@@ -127,7 +127,7 @@ def test_recording_can_be_switched_off() -> None:
 
 def test_only_rules_of_the_table_can_be_named(m: Machine) -> None:
     with pytest.raises(KeyError):
-        m.rule("11.1")
+        m.rule("11.1", was=m.view())
 
 
 def test_failures_can_be_taken_back(m: Machine) -> None:

@@ -18,11 +18,11 @@ whole state with the invariants.
 """
 
 from pmdswp.model.play.earlier import Reintroduced
-from pmdswp.model.play.invariants import Violation, check
+from pmdswp.model.play.invariants import check
 from pmdswp.model.play.machine import Machine
 from pmdswp.model.play.process import Process
 from pmdswp.model.play.trace import PmdChange, Step
-from pmdswp.model.state.failures import FailPoint, KernelBug, KernelError
+from pmdswp.model.state.failures import FailPoint, KernelBug, KernelError, Violation
 from pmdswp.model.state.memory import CacheClass
 from pmdswp.model.state.switches import Switches
 

@@ -16,6 +16,7 @@ from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.memory import CacheClass, Folio, SwapDevice
 from pmdswp.model.state.mm import Vma
 from pmdswp.model.state.pgtable import Pmd
+from pmdswp.model.state.view import View
 from pmdswp.softleaf import SoftLeafType, State
 
 __all__ = ["do_uffd_rwp", "handle_mm_fault"]
@@ -33,14 +34,14 @@ def handle_mm_fault(m: Kernel, vma: Vma, address: int, *, write: bool) -> VmFaul
     pmd = vma.mm.pmd(haddr)
     entry = vma.mm.entry(pmd)
     result: VmFault | _Next = _Next.FALLBACK
-    m.rule("1.3" if entry.state is State.SOFTLEAF else "1.5")
+    m.rule("1.3" if entry.state is State.SOFTLEAF else "1.5", was=m.view((vma.mm, pmd)))
     if entry.state is State.NONE:
         if vma.huge and vma.start <= haddr and haddr + m.pmd_size <= vma.end:
             result = _do_huge_pmd_anonymous_page(m, vma, haddr, pmd)
     elif entry.state is State.PRESENT:
         result = _do_huge_pmd_wp_page(m, vma, pmd)
     elif entry.kind is SoftLeafType.SWAP:
-        m.rule("1.1", "1.2")
+        m.rule("1.1", "1.2", was=m.view((vma.mm, pmd)))
         result = do_huge_pmd_swap_page(m, vma, haddr, pmd, write=write)
     elif entry.state is State.SOFTLEAF:
         migration_entry_wait(m, entry)
@@ -73,26 +74,48 @@ def do_huge_pmd_swap_page(m: Kernel, vma: Vma, haddr: int, pmd: Pmd, *, write: b
     """A fault on a swap PMD: map one folio for all slots, or split the PMD and go on page by page."""
     original = vma.mm.entry(pmd)
     device, offset = m.swap_slot(original)
+    was = m.view((vma.mm, pmd))
+    tokens = [device.contents(slot) for slot in range(offset, offset + m.nr)]
     folio = _cached_or_read(m, device, offset)
     if folio is None:
         return _split_and_go_on(m, vma, pmd)
-    if not _lock(m, folio, device, offset):
+    refused = _not_to_be_mapped(m, vma, pmd, was, folio)
+    if refused is not None:
+        return refused
+    m.rule("9.1" if was.slots.whole is not None else "9.2", was=was, answer=folio)
+    return _map_swapped_in(m, vma, haddr, pmd, folio, tokens=tokens, write=write)
+
+
+def _not_to_be_mapped(m: Kernel, vma: Vma, pmd: Pmd, was: View, folio: Folio) -> VmFault | _Next | None:
+    """Lock the folio, and look again: what is to be done if it cannot be mapped, or not now."""
+    slots = was.slots
+    race_before_lock(m, folio)
+    if m.fails(FailPoint.LOCK_FOLIO):
+        m.rule("9.5", was=was, answer=VmFault.RETRY.name)
         return VmFault.RETRY
-    if folio.nr != m.nr:
-        m.rule("9.4")
-        return _split_and_go_on(m, vma, pmd)
+    if (folio.nr, folio.device, folio.offset) != (m.nr, slots.device, slots.first):
+        # what it was split into is there still; what has left the cache is to be looked up again
+        result = VmFault.RETRY if folio.nr else _split_and_go_on(m, vma, pmd)
+        m.rule("9.4", was=was)
+        return result
+    m.rule("S.3", was=m.view((vma.mm, pmd)), answer=folio)
     if m.fails(FailPoint.RACE_PMD_CHANGED):
-        m.rule("9.6")
+        m.rule("9.6", was=was, answer=VmFault.RETRY.name)
         return VmFault.RETRY
-    if not folio.uptodate:
-        m.rule("9.7")
-        return VmFault.SIGBUS if m.switches.fault_not_uptodate == "sigbus" else _split_and_go_on(m, vma, pmd)
-    return _map_swapped_in(m, vma, haddr, pmd, folio, write=write)
+    if folio.uptodate:
+        return None
+    if m.switches.fault_not_uptodate == "sigbus":
+        m.rule("9.7", was=was, answer=VmFault.SIGBUS.value)
+        return VmFault.SIGBUS
+    return _split_and_go_on(m, vma, pmd, "9.7")
 
 
-def _split_and_go_on(m: Kernel, vma: Vma, pmd: Pmd) -> _Next:
-    m.rule("9.3", "G7", "G10", "2.7")
+def _split_and_go_on(m: Kernel, vma: Vma, pmd: Pmd, *rules: str) -> _Next:
+    was = m.view((vma.mm, pmd))
     split_huge_pmd(m, vma.mm, pmd)
+    m.rule("9.3", "G7", "G10", "2.7", *rules, was=was)
+    if was.slots.uncached and was.slots.in_zswap:
+        m.rule("4.5", "9.21", was=was)
     return _Next.FALLBACK
 
 
@@ -100,61 +123,50 @@ def _cached_or_read(m: Kernel, device: SwapDevice, offset: int) -> Folio | None:
     """The folio to map, or None if the PMD has to be split."""
     cache, folio = swap_pmd_cache_lookup(m, device, offset)
     if cache is CacheClass.WHOLE:
-        m.rule("9.1")
         return folio
-    if cache is CacheClass.SPLIT:
-        return None
-    if zswap_range_has_entry(m, device, offset, m.nr):
-        m.rule("9.21")
+    if cache is CacheClass.SPLIT or zswap_range_has_entry(m, device, offset, m.nr):
         return None
     if m.fails(FailPoint.RACE_SLOT_CACHED):
         read_swap_cache_async(m, device, offset + 1)
-    m.rule("9.2")
     folio = swapin_sync(m, device, offset, m.nr)
     if folio is not None:
         m.event("PGMAJFAULT")
     return folio
 
 
-def _lock(m: Kernel, folio: Folio, device: SwapDevice, offset: int) -> bool:
-    """`folio_lock_or_retry`, and whether the folio is still the cached one; what it was split into may be."""
-    race_before_lock(m, folio)
-    m.rule("S.3")
-    if m.fails(FailPoint.LOCK_FOLIO):
-        m.rule("9.5")
-        return False
-    if folio.nr and (folio.device is not device or folio.offset != offset):
-        m.rule("9.4")
-        return False
-    return True
-
-
-def _map_swapped_in(m: Kernel, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, *, write: bool) -> VmFault | _Next:
+def _map_swapped_in(
+    m: Kernel, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, *, tokens: list[int | None], write: bool
+) -> VmFault | _Next:
     entry = vma.mm.entry(pmd)
     device, _offset = folio.swap()
-    exclusive = entry.exclusive
-    if exclusive and folio.writeback and device.stable_writes:
-        m.rule("9.9")
-        exclusive = False
-    m.rule("9.10", "9.11", "9.14", "9.15", "9.17", "9.19")
+    was = m.view((vma.mm, pmd), folio=folio)
+    is_unstable = folio.writeback and device.stable_writes
+    exclusive = entry.exclusive and not is_unstable
     set_huge_pmd(m, vma, haddr, pmd, folio, exclusive=exclusive)
     pmd.word = m.pmd.mkyoung(pmd.word)
+    m.rule("9.10", "9.15", "9.17", was=was)
+    m.rule("9.14", was=was, answer=exclusive)
+    m.rule("9.19", was=was, answer=tokens)
+    if entry.exclusive and is_unstable:
+        m.rule("9.9", was=was)
     if vma.uffd_rwp and entry.uffd:
-        m.rule("9.18")
+        m.rule("9.18", was=was)
     may_drop = device.synchronous or vma.locked or (write and folio.ref_count() == 1 + m.nr)
     if may_drop and folio_free_swap(m, folio):
-        m.rule("9.16")
+        m.rule("9.16", was=was)
     if m.switches.fault_refcount1_excl and folio.ref_count() == 1:
         exclusive = True
         folio.exclusive = 1
     if exclusive and may_map_writable(m, vma, entry):
         if write:
-            m.rule("9.12")
             pmd.word = m.pmd.mkdirty(pmd.word)
         pmd.word = m.pmd.mkwrite(pmd.word)
+        m.rule("9.12", was=was, answer=write)
+    m.rule("9.11", was=was, answer=vma)
     if write and not m.pmd.write(pmd.word):
-        m.rule("9.13")
-        return _do_huge_pmd_wp_page(m, vma, pmd)
+        result = _do_huge_pmd_wp_page(m, vma, pmd)
+        m.rule("9.13", was=was)
+        return result
     return VmFault.DONE
 
 

@@ -103,7 +103,7 @@ def _do_swap_page(m: Kernel, vmf: Vmf, entry: Entry) -> VmFault:
     device, slot = m.swap_slot(entry)
     folio = device.cache[slot]
     if folio is None and _passes_cache_by(m, device, slot):
-        m.rule("B.10")
+        m.rule("B.10", was=m.view(), answer=("swapin_through_cache", False))
         return _swapin_direct(m, vmf, entry, device, slot)
     if folio is None:
         folio = swapin_sync(m, device, slot, 1)
@@ -215,8 +215,10 @@ def _do_wp_page(m: Kernel, vmf: Vmf) -> VmFault:
         m.event("UFFD_WP")
         table.words[i] = m.pte.clear_uffd(table.words[i])
     if is_zero_pte(m, table.words[i]):
-        m.rule("B.9")
-        return _do_anonymous_page(m, vmf)
+        was = m.view()
+        result = _do_anonymous_page(m, vmf)
+        m.rule("B.9", was=was, answer=(result is VmFault.DONE, vmf.table.words[vmf.i]))
+        return result
     pfn = m.pte.frames[table.words[i]]
     folio = m.mem_map[pfn]
     page = pfn - folio.pfn
@@ -231,7 +233,7 @@ def _do_wp_page(m: Kernel, vmf: Vmf) -> VmFault:
 def _can_reuse(m: Kernel, folio: Folio) -> bool:
     """`wp_can_reuse_anon_folio`: whether nobody else can see the folio, once its swap copy is dropped if it can be."""
     if folio.nr > 1:
-        m.rule("B.10")
+        m.rule("B.10", was=m.view(), answer=("large_reuse", m.base.large_reuse))
         if not m.base.large_reuse or total_mapcount(folio) <= 1 or maybe_mapped_shared(m, folio):
             return False
     elif folio.ref_count() > 1 + (folio.device is not None):

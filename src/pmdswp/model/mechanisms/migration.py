@@ -37,7 +37,7 @@ def softleaf_to_folio(m: Kernel, entry: Entry) -> tuple[Folio, int]:
 def pmd_to_softleaf_folio(m: Kernel, entry: Entry) -> Folio | None:
     """The folio behind a non-present PMD; a swap PMD has none, whatever its offset looks like."""
     if entry.kind is SoftLeafType.SWAP:
-        m.rule("1.4")
+        m.rule("1.4", was=m.view(), answer=None)
         return None
     return softleaf_to_folio(m, entry)[0]
 

@@ -77,9 +77,10 @@ def page_vma_mapped_walk(
 
 def mappings(m: Kernel, folio: Folio) -> list[Mapped]:
     """The present entries that map the folio. Swap PMDs are no mappings: no rmap walk ever visits one."""
-    m.rule("6.22")
     huge, pages, pfn = m.pmd.frames, m.pte.frames, folio.pfn
-    return page_vma_mapped_walk(m, folio, lambda word: huge[word] == pfn, lambda word, page: pages[word] == pfn + page)
+    found = page_vma_mapped_walk(m, folio, lambda word: huge[word] == pfn, lambda word, page: pages[word] == pfn + page)
+    m.rule("6.22", was=m.view(), answer=[one.pmd.word for one in found if one.table is None])
+    return found
 
 
 def total_mapcount(folio: Folio) -> int:
@@ -96,7 +97,6 @@ def maybe_mapped_shared(m: Kernel, folio: Folio) -> bool:
         return True
     if not m.base.exact_sharing:
         return count > folio.nr or folio.mapcount[0] > 1
-    m.rule("6.22")
     if max(folio.mapcount) > 1:
         return True
     frames = m.pte.frames

@@ -21,22 +21,24 @@ def split_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, *, freeze: bool = False) -> None
     A PMD that is no longer huge is left alone.
     """
     entry = mm.entry(pmd)
+    was = m.view((mm, pmd))
     if entry.state not in (State.PRESENT, State.SOFTLEAF):
-        m.rule("2.8")
+        m.rule("2.8", was=was)
         return
+    if entry.kind is SoftLeafType.SWAP and freeze:
+        m.rule("2.6", was=was)
+        raise KernelBug("a swap PMD is split to freeze its folio, but maps none")
     m.event("THP_SPLIT_PMD")
     table = mm.withdraw(pmd)
     if entry.state is State.PRESENT:
         _split_present(m, pmd, table, freeze=freeze)
-    elif entry.kind is SoftLeafType.SWAP:
-        if freeze:
-            m.rule("2.6")
-            raise KernelBug("a swap PMD is split to freeze its folio, but maps none")
-        m.rule("2.1", "2.2", "2.3", "2.4", "2.5")
-        table.words = m.arch.split_pmd(pmd.word)
     else:
         table.words = m.arch.split_pmd(pmd.word)
     mm.install_table(pmd, table)
+    if entry.kind is SoftLeafType.SWAP:
+        m.rule("2.1", "2.2", "2.3", "2.4", "2.5", was=was)
+    elif entry.state is State.PRESENT and m.pmd.dirty(was.here.word):
+        m.rule("B.4", was=was, answer=freeze)
 
 
 def _split_present(m: Kernel, pmd: Pmd, table: PteTable, *, freeze: bool) -> None:
@@ -46,7 +48,6 @@ def _split_present(m: Kernel, pmd: Pmd, table: PteTable, *, freeze: bool) -> Non
     if m.pmd.write(pmd.word):
         word = m.pte.mkwrite(word)
     if m.pmd.dirty(pmd.word):
-        m.rule("B.4")
         folio.dirty = True
         word = m.pte.dirtied(word) if freeze else m.pte.mkdirty(word)
     word = (m.pte.mkyoung if m.pmd.young(pmd.word) else m.pte.mkold)(word)

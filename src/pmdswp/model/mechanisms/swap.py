@@ -36,9 +36,9 @@ def folio_alloc_swap(m: Kernel, folio: Folio) -> bool:
             if device.is_free(offset, folio.nr):
                 if folio.nr == 1:
                     device.full_from = offset
-                if folio.nr == m.nr:
-                    m.rule("10.3")
                 swap_cache_add_folio(folio, device, offset)
+                if folio.nr == m.nr:
+                    m.rule("10.3", was=m.view(slots=(device, offset, m.nr)), answer=folio)
                 return True
     return False
 
@@ -121,10 +121,13 @@ def swap_cache_class(device: SwapDevice, offset: int, nr: int) -> CacheClass:
 @replaceable
 def swap_pmd_cache_lookup(m: Kernel, device: SwapDevice, offset: int) -> tuple[CacheClass, Folio | None]:
     """Class of the swap cache over the slots of a swap PMD, and the folio if it is WHOLE."""
-    m.rule("S.1")
+    was = m.view(slots=(device, offset, m.nr))
     folio = device.cache[offset]
     if folio is not None and folio.nr == m.nr and folio.offset == offset:
-        m.rule("S.2")
+        m.rule("S.1", was=was, answer=CacheClass.WHOLE)
+        m.rule("S.2", was=was, answer=folio)
         return CacheClass.WHOLE, folio
     cached = m.nr - device.cache[offset : offset + m.nr].count(None)
-    return (CacheClass.SPLIT if cached else CacheClass.EMPTY), None
+    found = CacheClass.SPLIT if cached else CacheClass.EMPTY
+    m.rule("S.1", was=was, answer=found)
+    return found, None

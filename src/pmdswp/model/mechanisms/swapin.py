@@ -49,9 +49,9 @@ def swap_read_folio(m: Kernel, folio: Folio) -> None:
     """Fill a cached folio with zeros, from zswap or from the disk. It is not uptodate afterwards if that failed."""
     device, offset = folio.swap()
     if device.zero.issuperset(range(offset, offset + folio.nr)):
-        m.rule("10.11")
         folio.data = [0] * folio.nr
         folio.uptodate = True
+        m.rule("10.11", was=m.view(slots=(device, offset, folio.nr), folio=folio))
         return
     error = zswap_load(m, folio)
     if error and error != "ENOENT":

@@ -59,7 +59,7 @@ def _shrink_pieces(m: Kernel, folio: Folio) -> None:
 
 def _discard_lazyfree(m: Kernel, folio: Folio, found: list[Mapped]) -> None:
     """Free a folio that MADV_FREE marked, page by page; once a page was written to since, the rest of it is kept."""
-    m.rule("10.12", "B.3")
+    was = m.view(*dict.fromkeys((mapped.vma.mm, mapped.pmd) for mapped in found), folio=folio)
     for mapped in found:
         if mapped.table is None:
             split_huge_pmd(m, mapped.vma.mm, mapped.pmd)
@@ -67,11 +67,12 @@ def _discard_lazyfree(m: Kernel, folio: Folio, found: list[Mapped]) -> None:
     for run in runs:
         if folio.dirty or any(m.pte.dirty(one.pmd.ptes().words[one.i]) for one in run):
             folio.lazyfree, folio.dirty = False, True
-            return
+            break
         for one in run:
             one.pmd.ptes().words[one.i] = m.pte.none
             one.vma.mm.anonpages -= 1
             folio_remove_rmap_pte(m, folio, one.page)
+    m.rule("10.12", "B.3", was=was, answer=folio.lazyfree)
 
 
 def _runs(m: Kernel, found: list[Mapped]) -> list[list[Mapped]]:
@@ -117,32 +118,37 @@ def finish_writeback(m: Kernel) -> None:
         device, offset = folio.swap()
         written = device.disk[offset : offset + folio.nr]
         if device.stable_writes and written != folio.data:
-            m.rule("9.9")
             raise KernelBug(f"{folio!r} changed while it was written to a device with SWP_STABLE_WRITES")
 
 
 def try_to_unmap(m: Kernel, folio: Folio, found: list[Mapped]) -> None:
     """Replace every mapping of a cached folio by a swap entry; the first one that resists ends it."""
+    device, offset = folio.swap()
+    slots = (device, offset, folio.nr)
+    before = m.view(*((one.vma.mm, one.pmd) for one in found if one.table is None), slots=slots)
     installed = 0
     for mapping in found:
         if mapping.table is not None:
             done = _unmap_pte(m, folio, mapping)
         elif m.pmd_swap and folio.nr == m.nr:
-            m.rule("10.1", "10.2", "10.9")
+            was = m.view((mapping.vma.mm, mapping.pmd), slots=slots)
             done = set_pmd_swap_entry(m, folio, mapping)
+            m.rule("10.1", "10.2", was=was, answer=done)
             installed += done
         else:
-            m.rule("10.4", "1.7")
+            was = m.view((mapping.vma.mm, mapping.pmd), slots=slots)
             split_huge_pmd(m, mapping.vma.mm, mapping.pmd)
             ptes = [one for one in mappings(m, folio) if one.pmd is mapping.pmd]
             done = all(_unmap_pte(m, folio, one) for one in ptes)
+            m.rule("10.4", "1.7", was=was)
         if not done:
             break
-    if installed and m.switches.swapout_event == "per-folio":
-        installed = 1
+    if installed == len(found):
+        m.rule("10.9", was=before)
     if installed:
-        m.rule("10.7")
-        m.events["THP_SWPOUT_PMD"] += installed
+        counted = 1 if m.switches.swapout_event == "per-folio" else installed
+        m.events["THP_SWPOUT_PMD"] += counted
+        m.rule("10.7", was=before, answer=(installed, counted))
 
 
 def _share(m: Kernel, folio: Folio, page: int) -> bool:
@@ -157,16 +163,15 @@ def set_pmd_swap_entry(m: Kernel, folio: Folio, mapping: Mapped) -> bool:
     """Put a swap PMD where a PMD maps the folio; False, and all as before, if a step fails."""
     device, offset = folio.swap()
     mm, pmd = mapping.vma.mm, mapping.pmd
-    m.rule("10.5")
+    was = m.view((mm, pmd), slots=(device, offset, m.nr), folio=folio)
     if not swap_dup_entries_direct(m, device, offset, m.nr):
-        m.rule("10.6")
+        m.rule("10.6", was=was)
         return False
     exclusive = bool(folio.exclusive)
     if exclusive and not _share(m, folio, 0):
-        m.rule("10.6")
         swap_put_entries_direct(m, device, offset, m.nr, keep_cache=True)
+        m.rule("10.6", was=was)
         return False
-    m.rule("10.8", "1.6")
     if m.pmd.dirty(pmd.word):
         folio.dirty = True
     pmd.word = m.arch.encode_pmd(
@@ -176,11 +181,11 @@ def set_pmd_swap_entry(m: Kernel, folio: Folio, mapping: Mapped) -> bool:
         soft_dirty=m.pmd.soft_dirty(pmd.word),
         uffd=m.pmd.uffd(pmd.word),
     )
-    m.rule("G1", "G3", "G4", "G8")
     mm.add_to_mmlist()
     mm.anonpages -= m.nr
     mm.swapents += m.nr
     folio_remove_rmap_pmd(m, folio)
+    m.rule("10.5", "10.8", "1.6", "G1", "G3", "G4", "G8", was=was)
     return True
 
 
@@ -211,17 +216,18 @@ def _unmap_pte(m: Kernel, folio: Folio, mapping: Mapped) -> bool:
 def swap_writeout(m: Kernel, folio: Folio) -> None:
     """Write a cached folio to zswap or, if that cannot take all of it, to the disk. Nothing but zeros is only noted."""
     device, offset = folio.swap()
-    m.rule("10.10")
+    slots = range(offset, offset + folio.nr)
+    was = m.view(slots=(device, offset, folio.nr), folio=folio)
     folio.dirty = False
     if not any(folio.data):
-        m.rule("10.11")
-        device.zero.update(range(offset, offset + folio.nr))
-        device.disk[offset : offset + folio.nr] = [None] * folio.nr
-        return
-    device.zero.difference_update(range(offset, offset + folio.nr))
-    if zswap_store(m, folio):
-        return
-    device.disk[offset : offset + folio.nr] = folio.data
-    if folio.nr == m.nr:
-        m.event("THP_SWPOUT")
-    folio.writeback = not device.synchronous
+        device.zero.update(slots)
+        device.disk[offset : slots.stop] = [None] * folio.nr
+        m.rule("10.11", was=was)
+    else:
+        device.zero.difference_update(slots)
+        if not zswap_store(m, folio):
+            device.disk[offset : slots.stop] = folio.data
+            if folio.nr == m.nr:
+                m.event("THP_SWPOUT")
+            folio.writeback = not device.synchronous
+    m.rule("10.10", was=was)

@@ -18,18 +18,22 @@ __all__ = ["free_empty_tables", "zap_huge_pmd", "zap_page_range", "zap_pte"]
 def zap_page_range(m: Kernel, mm: Mm, start: int, end: int) -> None:
     """`unmap_page_range`: nothing is mapped or swapped there any more."""
     for haddr, first, last, pmd in mm.populated(start, end):
-        state = mm.entry(pmd).state
-        if state is State.NONE:
+        entry = mm.entry(pmd)
+        if entry.state is State.NONE:
             continue
-        if state is not State.TABLE:
+        was = m.view((mm, pmd))
+        if entry.state is not State.TABLE:
             if last - first == m.pmd_size:
                 zap_huge_pmd(m, mm, pmd)
                 continue
-            m.rule("6.2", "2.7")
             split_huge_pmd(m, mm, pmd)
+            m.rule("2.7", was=was)
         table = pmd.ptes()
-        for i in range(first - haddr >> m.page_shift, last - haddr >> m.page_shift):
+        pages = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
+        for i in pages:
             zap_pte(m, mm, table, i)
+        if entry.kind is SoftLeafType.SWAP:
+            m.rule("6.2", was=was, answer=pages)
 
 
 def reclaim_empty_tables(m: Kernel, mm: Mm, start: int, end: int) -> None:
@@ -44,12 +48,13 @@ def zap_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd) -> None:
     """`zap_huge_pmd`: also of a PMD without a folio, whose slots are given back in one go."""
     entry = mm.entry(pmd)
     word = pmd.word
+    was = m.view((mm, pmd))
     mm.clear(pmd)
     if entry.kind is SoftLeafType.SWAP:
-        m.rule("6.1", "4.8")
         mm.swapents -= m.nr
         swap_put_entries_direct(m, *m.swap_slot(entry), m.nr)
         zap_deposit_of_swap_pmd(m, mm, pmd)
+        m.rule("6.1", "4.8", was=was)
         return
     if entry.state is State.PRESENT:
         mm.anonpages -= m.nr

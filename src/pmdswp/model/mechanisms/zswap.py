@@ -16,46 +16,49 @@ def zswap_range_has_entry(m: Kernel, device: SwapDevice, offset: int, nr: int) -
     """Whether zswap holds any slot of a run. Who is about to read it as one folio must ask first."""
     if not m.zswap_was_enabled:
         return False
-    m.rule("4.1")
-    if not any(slot in device.zswap for slot in range(offset, offset + nr)):
-        return False
-    m.rule("4.5")
-    return True
+    found = any(slot in device.zswap for slot in range(offset, offset + nr))
+    m.rule("4.1", was=m.view(slots=(device, offset, nr)), answer=found)
+    return found
 
 
 def zswap_store(m: Kernel, folio: Folio) -> bool:
     """Store a folio page by page, all or nothing; False sends it to the disk."""
     if not m.zswap_was_enabled:
         return False
-    m.rule("4.6")
     device, offset = folio.swap()
     slots = range(offset, offset + folio.nr)
+    was = m.view(slots=(device, offset, folio.nr), folio=folio)
     may_store = folio.nr == 1 or m.base.zswap_large
-    if m.zswap_enabled and may_store and not m.fails(FailPoint.COMPRESS):
+    stored = m.zswap_enabled and may_store and not m.fails(FailPoint.COMPRESS)
+    if stored:
         device.zswap.update(zip(slots, folio.data, strict=True))
-        return True
-    for slot in slots:
-        device.zswap.pop(slot, None)
-    return False
+    else:
+        for slot in slots:
+            device.zswap.pop(slot, None)
+    m.rule("4.6", was=was, answer=stored)
+    return stored
 
 
 def zswap_load(m: Kernel, folio: Folio) -> Literal["", "ENOENT", "EIO", "EINVAL"]:
     """Fill a folio from zswap: "" if that was done, ENOENT if the disk is to be read, else an error."""
     device, offset = folio.swap()
     if folio.nr > 1:
-        if not any(slot in device.zswap for slot in range(offset, offset + folio.nr)):
+        was = m.view(slots=(device, offset, folio.nr), folio=folio)
+        if not was.slots.in_zswap:
             if m.zswap_was_enabled:
-                m.rule("4.3")
+                m.rule("4.3", was=was, answer="ENOENT")
             return "ENOENT"
-        m.rule("4.4")
+        m.rule("4.4", was=was, answer=m.switches.zswap_large_err)
         return m.switches.zswap_large_err
     if offset not in device.zswap:
         return "ENOENT"
-    m.rule("4.2")
     if m.fails(FailPoint.DECOMPRESS):
         return "EIO"
-    folio.data = [device.zswap.pop(offset)]
+    was = m.view(slots=(device, offset, 1), folio=folio)
+    token = device.zswap.pop(offset)
+    folio.data = [token]
     folio.uptodate = folio.dirty = True
+    m.rule("4.2", was=was, answer=token)
     return ""
 
 
@@ -63,6 +66,9 @@ def zswap_writeback_entry(m: Kernel, device: SwapDevice, slot: int) -> bool:
     """The shrinker moves one slot to the disk; False (-EEXIST) if the slot has a folio in the cache."""
     if device.cache[slot] is not None or slot not in device.zswap:
         return False
-    m.rule("4.7")
-    device.disk[slot] = device.zswap.pop(slot)
+    first = slot - slot % m.nr
+    was = m.view(slots=(device, first, m.nr))
+    token = device.zswap.pop(slot)
+    device.disk[slot] = token
+    m.rule("4.7", was=was, answer=(slot, token))
     return True

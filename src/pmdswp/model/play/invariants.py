@@ -12,17 +12,14 @@ from typing import NoReturn
 from pmdswp.model.mechanisms.migration import softleaf_to_folio
 from pmdswp.model.play.process import Process
 from pmdswp.model.play.world import World
+from pmdswp.model.state.failures import Violation
 from pmdswp.model.state.memory import Folio, SwapDevice
 from pmdswp.model.state.mm import Vma
 from pmdswp.model.state.pgtable import Pmd, PteTable, leaf_of
 from pmdswp.model.state.words import NO_FRAME, ZERO_PFN, Words
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
-__all__ = ["Violation", "check"]
-
-
-class Violation(AssertionError):  # noqa: N818  # it is what the state machine looks for
-    """An invariant does not hold."""
+__all__ = ["check"]
 
 
 def _fail(rule: str, message: str) -> NoReturn:
@@ -45,7 +42,6 @@ class _Walk:
         self.m = machine
         self.pmd_refs: dict[tuple[int, int], int] = {}
         self.pte_refs: dict[tuple[int, int], int] = {}
-        self.exclusive: set[tuple[int, int]] = set()
         self.deposits: set[PteTable] = set()
         self.entire: dict[Folio, int] = {}
         self.mapped: dict[Folio, list[int]] = {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, get_args
 
@@ -18,9 +19,11 @@ from pmdswp.model.play.process import Process
 from pmdswp.model.play.recorder import operation
 from pmdswp.model.play.stage import architecture, enter
 from pmdswp.model.play.world import Series, World
+from pmdswp.model.postconditions import judge
 from pmdswp.model.state.base import DEFAULT_BASE, base_of
 from pmdswp.model.state.failures import KernelBug, KernelError
 from pmdswp.model.state.memory import SwapDevice
+from pmdswp.model.state.pgtable import Pmd
 from pmdswp.model.state.switches import Switches
 from pmdswp.model.syscalls.swapoff import swapoff
 
@@ -64,6 +67,9 @@ class Machine(World[Process]):
             raise UnsupportedError(f"no series {series!r}; allowed: {', '.join(get_args(Series))}")
         self.series = series
         self.errors = reintroduced(errors)
+        if not self.errors:
+            # where an error leads, the invariants and the histories are to show
+            self.judge = judge
         for error, functions in REPLACED.items():
             if error in self.errors:
                 self.replaced.update(functions)
@@ -115,34 +121,45 @@ class Machine(World[Process]):
         for folio in self.cached_folios():
             reclaim_folio(self, folio)
 
-    def _with_slot(self, type: int, slot: int) -> SwapDevice:
+    @contextmanager
+    def _behind_entries(self, type: int, slot: int) -> Iterator[SwapDevice]:
+        """The device with a slot, for whoever changes its cache behind the back of the entries that name it."""
         device = self.device(type)
         if slot not in range(device.nr_slots):
             raise ValueError(f"device {type} has {device.nr_slots} slots, and none is {slot:#x}")
-        return device
+        pmds = [(process.mm, pmd) for process in self.processes for pmd in process.mm.pmds.values()]
+        named = [one for one in pmds if self._names(one[1], device, slot)]
+        was = self.view(*named, slots=(device, slot - slot % self.nr, self.nr))
+        yield device
+        self.rule("G10", was=was)
+
+    def _names(self, pmd: Pmd, device: SwapDevice, slot: int) -> bool:
+        """Whether a swap PMD names a slot."""
+        leaf = self.pmd.entries[pmd.word].leaf
+        first = slot - slot % self.nr
+        return pmd.table is None and leaf is not None and leaf == (device.type, first)
 
     @operation
     def reclaim_slot(self, type: int, slot: int) -> None:
         """Reclaim the one folio at a slot."""
-        self.rule("G10")
-        folio = self._with_slot(type, slot).cache[slot]
-        if folio is not None:
-            reclaim_folio(self, folio)
+        with self._behind_entries(type, slot) as device:
+            folio = device.cache[slot]
+            if folio is not None:
+                reclaim_folio(self, folio)
 
     @operation
     def populate_slot(self, type: int, slot: int) -> None:
         """Read one slot into the cache, as read-ahead for a neighbour does."""
-        self.rule("G10")
-        device = self._with_slot(type, slot)
-        if device.count[slot] and device.cache[slot] is None:
-            read_swap_cache_async(self, device, slot)
+        with self._behind_entries(type, slot) as device:
+            if device.count[slot] and device.cache[slot] is None:
+                read_swap_cache_async(self, device, slot)
 
     @operation
     def split_cached(self, type: int, slot: int, order: int = 0) -> bool:
         """Split the folio in the cache at a slot, as the deferred-split scan or a memory failure does."""
-        self.rule("G10")
-        folio = self._with_slot(type, slot).cache[slot]
-        return folio is not None and split_folio(self, folio, order)
+        with self._behind_entries(type, slot) as device:
+            folio = device.cache[slot]
+            return folio is not None and split_folio(self, folio, order)
 
     @operation
     def set_zswap(self, *, enabled: bool) -> None:

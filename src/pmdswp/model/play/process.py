@@ -239,8 +239,11 @@ class Process:
         """Fault everything in, by writes where the VMA allows them, and keep it; ENOMEM if there are holes."""
         m = self.machine
         for vma, start, stop in mlock(m, self.mm, address, self._end(address, length), locked=True):
-            for page in range(start, stop, m.page_size) if vma.read else ():
+            if not vma.read:
+                continue
+            for page in range(start, stop, m.page_size):
                 self._populate(vma, page)
+            m.rule("B.11", was=m.view(), answer=pagemap_read(m, self.mm, start, stop, privileged=False))
 
     def _populate(self, vma: Vma, page: int) -> None:
         """`faultin_page`: what the page holds does not change, but an empty one gets a frame.
@@ -332,11 +335,10 @@ class Process:
         end = self._end(address, length)
         for vma, start, stop in self.mm.overlaps(address, end):
             if lru and vma.locked:
-                raise KernelError("EINVAL")
+                raise self.machine.refused("EINVAL", "B.11", was=self.machine.view())
             yield vma, start, stop
         if not self.mm.is_mapped(address, end):
-            self.machine.rule("B.7")
-            raise KernelError("ENOMEM")
+            raise self.machine.refused("ENOMEM", "B.7", was=self.machine.view())
 
     def _covered(self, address: int, length: int | None) -> int:
         """The end of a range in which there is no hole; else ENOMEM."""
@@ -366,7 +368,8 @@ class Process:
     def willneed(self, address: int, length: int | None = None) -> None:
         """MADV_WILLNEED."""
         for vma, start, stop in self._advised(address, length):
-            madvise_willneed(self.machine, vma.mm, start, stop)
+            result = madvise_willneed(self.machine, vma.mm, start, stop)
+            self.machine.rule("7.6", was=self.machine.view(), answer=result)
 
     @operation
     def dontneed(self, address: int, length: int | None = None) -> None:
@@ -457,9 +460,11 @@ class Process:
         m = self.machine
         end = self._covered(address, length)
         if fault:
-            m.rule("6.15", "6.21")
+            pmds = [(self.mm, pmd) for _haddr, _first, _last, pmd in self.mm.populated(address, end)]
+            was = m.view(*pmds)
             for page in range(address, end, m.page_size):
                 self._access(page, write=False)
+            m.rule("6.15", "6.21", was=was, answer="fault")
         return hmm_range(m, self.mm, address, end)
 
     # --- migration ------------------------------------------------------------------------------------------

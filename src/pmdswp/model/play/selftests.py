@@ -155,7 +155,8 @@ def write(m: Machine) -> None:
     written[0] = p.write(address)
     _expect_huge(p)
     _expect_intact(p, address, written)
-    m.rule("9.20")
+    if not m.zswap_was_enabled:
+        m.rule("9.20", was=m.view((p.mm, p.mm.pmds[address])))
 
 
 def munmap(m: Machine) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-__all__ = ["FailPoint", "KernelBug", "KernelError"]
+__all__ = ["FailPoint", "KernelBug", "KernelError", "Violation"]
 
 
 class KernelError(Exception):
@@ -24,6 +24,10 @@ class KernelError(Exception):
 
 class KernelBug(AssertionError):  # noqa: N818  # the kernel's word for it
     """What the kernel would answer with BUG, WARN or a hang: the rules as modelled contradict each other."""
+
+
+class Violation(AssertionError):  # noqa: N818  # it is what the state machine looks for
+    """A rule is broken: an invariant does not hold, or what a rule promises has not come about."""
 
 
 class FailPoint(enum.StrEnum):

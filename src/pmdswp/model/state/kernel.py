@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from pmdswp.arch import Arch
 from pmdswp.model.state.base import Base
-from pmdswp.model.state.failures import KernelBug
+from pmdswp.model.state.failures import KernelBug, KernelError
 from pmdswp.model.state.memory import Folio, MemMap, SwapDevice
 from pmdswp.model.state.pgtable import Pmd, leaf_of
+from pmdswp.model.state.rules import RULES
 from pmdswp.model.state.services import Services
 from pmdswp.model.state.switches import Switches
+from pmdswp.model.state.view import At, View
 from pmdswp.model.state.words import NO_FRAME, ZERO_PFN
-from pmdswp.softleaf import Entry
+from pmdswp.softleaf import Entry, SoftLeafType
 
-__all__ = ["Kernel", "replaceable"]
+__all__ = ["Judge", "Kernel", "replaceable"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -38,6 +40,34 @@ class Kernel(Services):
         self.uffd_sigbus = False
         """UFFD_FEATURE_SIGBUS: a missing page where userfaultfd waits for it is a signal, not for a monitor to fill."""
         self.replaced: dict[str, Callable[..., object]] = {}
+        self.judge: Judge = _believe
+        """What sees to it that a rule was obeyed when that is noted."""
+
+    def view(self, *at: At, slots: tuple[SwapDevice, int, int] | None = None, folio: Folio | None = None) -> View:
+        """PMDs as they are now, with the slots (device, first, number) that the first of them names unless given."""
+        if slots is None and at:
+            entry = self.pmd.entries[at[0][1].word]
+            if entry.kind is SoftLeafType.SWAP:
+                slots = *self.swap_slot(entry), self.nr
+        return View(self, at, slots, folio)
+
+    def rule(self, *ids: str, was: View, answer: object = None) -> None:
+        """Note that these rules have been obeyed.
+
+        `was` is what they are about, as it was before, and `answer` what was found or decided, for the postcondition.
+        """
+        for rule in ids:
+            self.step_rules[rule] = None
+            if rule not in self.rules_used:
+                if rule not in RULES:
+                    raise KeyError(rule)
+                self.rules_used.add(rule)
+        self.judge(self, ids, was, answer)
+
+    def refused(self, errno_name: str, *ids: str, was: View) -> KernelError:
+        """The error by which these rules are obeyed: to be raised."""
+        self.rule(*ids, was=was, answer=errno_name)
+        return KernelError(errno_name)
 
     def alloc_folio(self, data: list[int]) -> Folio:
         """A folio with contents. It has no owner yet: map it or cache it."""
@@ -88,6 +118,14 @@ class Kernel(Services):
         """The device and the first slot that a swap entry names."""
         swp_type, offset = leaf_of(entry)
         return self.device(swp_type), offset
+
+
+Judge = Callable[[Kernel, Sequence[str], View, object], None]
+"""Called with the rules that are noted, what they are about as it was before, and an answer."""
+
+
+def _believe(_m: Kernel, _rules: Sequence[str], _was: View, _answer: object) -> None:
+    """Judge nothing."""
 
 
 def replaceable(function: Callable[Concatenate[Kernel, _P], _R]) -> Callable[Concatenate[Kernel, _P], _R]:

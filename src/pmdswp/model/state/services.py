@@ -7,7 +7,6 @@ from collections import Counter
 from pmdswp.arch import Arch
 from pmdswp.model.state.base import Base
 from pmdswp.model.state.failures import FailPoint
-from pmdswp.model.state.rules import RULES
 from pmdswp.model.state.switches import Switches
 from pmdswp.model.state.words import ZERO_PFN, words_of
 from pmdswp.softleaf import SoftLeafType
@@ -50,15 +49,6 @@ class Services:
         self._passing: Counter[FailPoint] = Counter()
         self._next_pfn = _FIRST_PFN
         self._next_token = 1
-
-    def rule(self, *ids: str) -> None:
-        """Note that these rules of the series are being obeyed."""
-        for rule in ids:
-            self.step_rules[rule] = None
-            if rule not in self.rules_used:
-                if rule not in RULES:
-                    raise KeyError(rule)
-                self.rules_used.add(rule)
 
     def fail_next(self, point: FailPoint | str, times: int = 1, *, after: int = 0) -> None:
         """Let the next time (or times) that `point` is passed fail, once it was passed `after` times without."""

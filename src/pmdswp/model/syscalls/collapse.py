@@ -15,7 +15,6 @@ __all__ = ["collapse", "scan"]
 
 def scan(m: Kernel, vma: Vma, haddr: int) -> str:
     """`hpage_collapse_scan_pmd`: whether one PMD can be collapsed, as a scan result."""
-    m.rule("B.12")
     state = check_pmd_state(m, vma.mm, haddr)
     if state != "SCAN_SUCCEED":
         return state
@@ -39,6 +38,7 @@ def collapse(m: Kernel, vma: Vma, haddr: int) -> None:
     mm = vma.mm
     pmd = mm.pmds[haddr]
     table = pmd.ptes()
+    was = m.view((mm, pmd))
     tokens = []
     for word in table.words:
         folio = m.folio_of(word)
@@ -52,3 +52,4 @@ def collapse(m: Kernel, vma: Vma, haddr: int) -> None:
     word = m.pmd.mkdirty(m.pmd.mkyoung(m.pmd.of_pfn(folio.pfn)))
     pmd.word = m.pmd.mkwrite(word) if vma.write else word
     mm.anonpages += m.nr
+    m.rule("B.12", was=was, answer=tokens)

@@ -47,24 +47,26 @@ def _copy_pmd(m: Kernel, vma: Vma, child: Mm, haddr: int, pmd: Pmd) -> None:
         for i in range(start - haddr >> m.page_shift, end - haddr >> m.page_shift):
             _copy_pte(m, child, haddr, pmd, i)
         return
-    m.rule("3.8")
+    was = m.view((vma.mm, pmd))
     table = child.alloc_table()
     if table is None:
-        raise KernelError("ENOMEM")
+        raise m.refused("ENOMEM", "3.8", was=was)
+    m.rule("3.8", was=was)
     target = child.pmd(haddr)
+    target.deposit = table
     if entry.state is State.PRESENT:
         _copy_huge_pmd(m, child, pmd, target)
     elif entry.kind is SoftLeafType.SWAP:
         try:
-            _copy_swap_pmd(m, child, pmd, target, entry)
+            _copy_swap_pmd(m, vma.mm, child, pmd, target)
         except KernelError:
+            target.deposit = None
             child.free_table()
             raise
     else:
         pmd.word = _make_readable(m, entry)
         target.word = m.arch.pmd_swp_clear_uffd(pmd.word)
         child.anonpages += m.nr
-    target.deposit = table
 
 
 def _copy_huge_pmd(m: Kernel, child: Mm, pmd: Pmd, target: Pmd) -> None:
@@ -81,17 +83,17 @@ def _of_child(words: Words, word: int) -> int:
     return words.clear_uffd(words.mkold(words.wrprotect(word)))
 
 
-def _copy_swap_pmd(m: Kernel, child: Mm, pmd: Pmd, target: Pmd, entry: Entry) -> None:
+def _copy_swap_pmd(m: Kernel, parent: Mm, child: Mm, pmd: Pmd, target: Pmd) -> None:
     """`copy_huge_non_present_pmd` of a swap PMD: one more reference on every slot, and nobody is exclusive."""
-    m.rule("3.1", "3.9")
-    device, offset = m.swap_slot(entry)
-    dup_swap_pmd(m, device, offset)
-    m.rule("3.4")
+    entry = parent.entry(pmd)
+    was = m.view((parent, pmd), (child, target))
+    dup_swap_pmd(m, *m.swap_slot(entry))
     child.add_to_mmlist()
-    m.rule("3.5", "3.6", "3.7", "G2", "G6")
+    m.rule("3.1", "3.4", "3.9", was=was)
     unshare_swap_pmd(m, pmd, entry)
     target.word = m.arch.pmd_swp_clear_uffd(m.arch.pmd_swp_clear_exclusive(pmd.word))
     count_swap_pmd(m, child)
+    m.rule("3.5", "3.6", "3.7", "G2", "G6", was=was)
 
 
 @replaceable
@@ -115,10 +117,12 @@ def count_swap_pmd(m: Kernel, child: Mm) -> None:
 
 def dup_slots(m: Kernel, device: SwapDevice, offset: int, nr: int) -> None:
     """Take references, if need be after allocating room for the counts; ENOMEM if there is none."""
+    was = m.view(slots=(device, offset, nr))
     while not swap_dup_entries_direct(m, device, offset, nr):
-        m.rule("3.2", "3.3")
+        m.rule("3.2", was=was)
         if m.fails(FailPoint.DUP_SWAP_RETRY):
-            raise KernelError("ENOMEM")
+            raise m.refused("ENOMEM", "3.3", was=was)
+        m.rule("3.3", was=was)
 
 
 def _copy_pte(m: Kernel, child: Mm, haddr: int, pmd: Pmd, i: int) -> None:

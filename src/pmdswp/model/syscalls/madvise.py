@@ -24,8 +24,8 @@ def madvise_dontneed(m: Kernel, mm: Mm, start: int, end: int) -> None:
     """MADV_DONTNEED."""
     zap_page_range(m, mm, start, end)
     if m.base.pt_reclaim:
-        m.rule("B.10")
         reclaim_empty_tables(m, mm, start, end)
+        m.rule("B.10", was=m.view(), answer=("pt_reclaim", True))
 
 
 def madvise_free(m: Kernel, vma: Vma, start: int, end: int) -> list[int]:
@@ -37,26 +37,36 @@ def madvise_free(m: Kernel, vma: Vma, start: int, end: int) -> list[int]:
     mm = vma.mm
     lazy: list[int] = []
     for haddr, first, last, pmd in mm.populated(start, end):
+        was = m.view((mm, pmd))
         if pmd.table is None and _free_huge_pmd(m, mm, pmd, lazy, range(first, last, m.page_size)):
             continue
-        table = pmd.ptes()
-        i, stop = first - haddr >> m.page_shift, last - haddr >> m.page_shift
-        while i < stop:
-            folio = m.folio_of(table.words[i])
-            n = 1
-            if folio is None:
-                if m.pte.entries[table.words[i]].kind in (SoftLeafType.SWAP, SoftLeafType.MARKER):
-                    zap_pte(m, mm, table, i)
-            else:
-                n = _run_of_folio(m, table, i, stop, folio)
-                if n < folio.nr:
-                    if not maybe_mapped_shared(m, folio) and split_folio(m, folio):
-                        continue
-                elif _mark_lazyfree(m, folio):
-                    for k in range(i, i + n):
-                        table.words[k] = m.pte.mkclean(m.pte.mkold(table.words[k]))
-                    lazy += range(haddr + (i << m.page_shift), haddr + (i + n << m.page_shift), m.page_size)
-            i += n
+        pages = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
+        lazy += (haddr + (i << m.page_shift) for i in _free_ptes(m, mm, pmd.ptes(), pages))
+        if m.pmd.entries[was.here.word].kind is SoftLeafType.SWAP:
+            m.rule("2.7", "6.17", was=was, answer=pages)
+    return lazy
+
+
+def _free_ptes(m: Kernel, mm: Mm, table: PteTable, pages: range) -> list[int]:
+    """`madvise_free_pte_range`: the slots of the table whose pages are marked."""
+    lazy: list[int] = []
+    i = pages.start
+    while i < pages.stop:
+        folio = m.folio_of(table.words[i])
+        n = 1
+        if folio is None:
+            if m.pte.entries[table.words[i]].kind in (SoftLeafType.SWAP, SoftLeafType.MARKER):
+                zap_pte(m, mm, table, i)
+        else:
+            n = _run_of_folio(m, table, i, pages.stop, folio)
+            if n < folio.nr:
+                if not maybe_mapped_shared(m, folio) and split_folio(m, folio):
+                    continue
+            elif _mark_lazyfree(m, folio):
+                for k in range(i, i + n):
+                    table.words[k] = m.pte.mkclean(m.pte.mkold(table.words[k]))
+                lazy += range(i, i + n)
+        i += n
     return lazy
 
 
@@ -65,11 +75,11 @@ def _free_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, lazy: list[int], pages: range) -
     entry = mm.entry(pmd)
     if entry.kind is SoftLeafType.SWAP:
         if len(pages) < m.nr:
-            m.rule("6.17", "2.7")
             split_huge_pmd(m, mm, pmd)
             return False
-        m.rule("6.16")
+        was = m.view((mm, pmd))
         zap_huge_pmd(m, mm, pmd)
+        m.rule("6.16", was=was)
         return True
     if entry.state is not State.PRESENT:
         return True
@@ -77,8 +87,7 @@ def _free_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, lazy: list[int], pages: range) -
     if maybe_mapped_shared(m, folio):
         return True
     if len(pages) < m.nr:
-        m.rule("B.2")
-        return not split_folio(m, folio) or pmd.table is None
+        return not _split_for_a_part(m, mm, pmd, folio) or pmd.table is None
     folio.dirty = False
     pmd.word = m.pmd.mkclean(m.pmd.mkold(pmd.word))
     folio.lazyfree = folio.device is None
@@ -87,15 +96,24 @@ def _free_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, lazy: list[int], pages: range) -
     return True
 
 
+def _split_for_a_part(m: Kernel, mm: Mm, pmd: Pmd, folio: Folio) -> bool:
+    """Split the folio of a huge page of which only a part is meant; whether that was possible."""
+    was = m.view((mm, pmd), folio=folio)
+    done = split_folio(m, folio)
+    m.rule("B.2", was=was, answer=done)
+    return done
+
+
 def _mark_lazyfree(m: Kernel, folio: Folio) -> bool:
     """`folio_mark_lazyfree` of a folio whose PTEs are all in the range; False if it has to stay as it is."""
-    m.rule("B.3")
-    if folio.device is not None or folio.dirty:
-        if total_mapcount(folio) != folio.nr or (folio.device is not None and not folio_free_swap(m, folio)):
-            return False
-        folio.dirty = False
-    folio.lazyfree = True
-    return True
+    was = m.view(folio=folio)
+    stays = folio.device is not None or folio.dirty
+    if stays:
+        stays = total_mapcount(folio) != folio.nr or (folio.device is not None and not folio_free_swap(m, folio))
+    if not stays:
+        folio.dirty, folio.lazyfree = False, True
+    m.rule("B.3", was=was, answer=not stays)
+    return not stays
 
 
 def _run_of_folio(m: Kernel, table: PteTable, i: int, stop: int, folio: Folio) -> int:
@@ -124,25 +142,33 @@ def madvise_pageout(m: Kernel, vma: Vma, start: int, end: int) -> None:
 
 def _cold_or_pageout(m: Kernel, vma: Vma, start: int, end: int, *, pageout: bool) -> None:
     """`madvise_cold_or_pageout_pte_range`, PMD by PMD: a folio of which only a part is meant is split first."""
-    m.rule("B.1")
     for haddr, first, last, pmd in vma.mm.populated(start, end):
         folios: dict[Folio, None] = {}
+        ptes = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
+        was, shared = m.view((vma.mm, pmd)), _shared(m, pmd, ptes)
         is_huge = pmd.table is None and _cold_huge_pmd(m, vma.mm, pmd, folios, whole=last - first == m.pmd_size)
         if not is_huge:
-            ptes = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
             _cold_ptes(m, pmd.ptes(), ptes, folios, pageout=pageout)
         if pageout:
             for folio in folios:
                 shrink_folio(m, folio)
         elif pmd.table is None and folios:
             pmd.word = m.pmd.mkold(pmd.word)
+        m.rule("B.1", was=was, answer=shared)
+        if m.pmd.entries[was.here.word].kind is SoftLeafType.SWAP:
+            m.rule("6.18", was=was)
+
+
+def _shared(m: Kernel, pmd: Pmd, ptes: range) -> list[int]:
+    """The slots of a PMD, or of its table, whose page more than one entry maps."""
+    found = ((i, m.mapped_page(pmd, i)) for i in ptes)
+    return [i for i, page in found if page is not None and page[0].entire_mapcount + page[0].mapcount[page[1]] > 1]
 
 
 def _cold_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, folios: dict[Folio, None], *, whole: bool) -> bool:
     """What a PMD maps as a whole; False if it was split and the PTEs are to be walked."""
     entry = mm.entry(pmd)
     if entry.state is State.SOFTLEAF:
-        m.rule("6.18")
         pmd_to_softleaf_folio(m, entry)
     if entry.state is not State.PRESENT:
         return True
@@ -150,8 +176,7 @@ def _cold_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, folios: dict[Folio, None], *, wh
     if maybe_mapped_shared(m, folio):
         return True
     if not whole:
-        m.rule("B.2")
-        return not split_folio(m, folio)
+        return not _split_for_a_part(m, mm, pmd, folio)
     folios[folio] = None
     return True
 
@@ -173,8 +198,8 @@ def _cold_ptes(m: Kernel, table: PteTable, ptes: range, folios: dict[Folio, None
         i += n
 
 
-def madvise_willneed(m: Kernel, mm: Mm, start: int, end: int) -> None:
-    """MADV_WILLNEED: read what is swapped into the cache. It is advice: failing is no error."""
+def madvise_willneed(m: Kernel, mm: Mm, start: int, end: int) -> int:
+    """MADV_WILLNEED: read what is swapped into the cache. It is advice: failing is no error, and the answer is 0."""
     for haddr, first, last, pmd in mm.populated(start, end):
         entry = mm.entry(pmd)
         ptes = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
@@ -188,29 +213,32 @@ def madvise_willneed(m: Kernel, mm: Mm, start: int, end: int) -> None:
                 device, slot = m.swap_slot(entry)
                 if device.cache[slot] is None:
                     read_swap_cache_async(m, device, slot)
+    return 0
 
 
 @replaceable
 def willneed_swap_pmd(m: Kernel, mm: Mm, pmd: Pmd, entry: Entry, _ptes: range) -> bool:
     """`swapin_walk_pmd_entry` of a swap PMD; False if it was split and the PTEs are to be walked."""
     device, offset = m.swap_slot(entry)
-    m.rule("7.6")
+    was = m.view((mm, pmd))
     cache, _folio = swap_pmd_cache_lookup(m, device, offset)
     if cache is CacheClass.WHOLE:
-        m.rule("7.1")
+        m.rule("7.1", was=was)
         return True
     if cache is CacheClass.EMPTY and not zswap_range_has_entry(m, device, offset, m.nr):
         if m.fails(FailPoint.RACE_SLOT_CACHED):
             read_swap_cache_async(m, device, offset + 1)
-        m.rule("7.2", "7.5")
         folio = swapin_sync(m, device, offset, m.nr)
         if folio is not None and folio.uptodate:
+            m.rule("7.2", "7.5", was=was, answer=folio)
             return True
         single = device.cache[offset : offset + m.nr].count(None) != m.nr or swap_zero_in_part(device, offset, m.nr)
         if folio is not None or not single:
-            m.rule("7.4")
+            m.rule("7.4", was=was)
             if m.switches.willneed_fail == "leave":
                 return True
-    m.rule("7.3")
     split_huge_pmd(m, mm, pmd)
+    m.rule("7.3", "2.7", was=was)
+    if was.slots.uncached and was.slots.in_zswap:
+        m.rule("4.5", was=was)
     return False

@@ -25,7 +25,10 @@ def mincore_range(m: Kernel, mm: Mm, start: int, end: int) -> list[bool]:
         else:
             entry = mm.entry(pmd)
             if entry.kind is SoftLeafType.SWAP:
-                answer += mincore_swap_pmd(m, entry, pages)
+                was = m.view((mm, pmd))
+                found = mincore_swap_pmd(m, entry, pages)
+                m.rule("6.12", was=was, answer=(pages, found))
+                answer += found
             else:
                 answer += [entry.state is not State.NONE] * len(pages)
     return answer
@@ -33,7 +36,6 @@ def mincore_range(m: Kernel, mm: Mm, start: int, end: int) -> list[bool]:
 
 @replaceable
 def mincore_swap_pmd(m: Kernel, entry: Entry, pages: range) -> list[bool]:
-    m.rule("6.12")
     device, offset = m.swap_slot(entry)
     cache, folio = swap_pmd_cache_lookup(m, device, offset)
     if cache is CacheClass.SPLIT:

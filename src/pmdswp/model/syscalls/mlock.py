@@ -15,7 +15,6 @@ def mlock(m: Kernel, mm: Mm, address: int, end: int, *, locked: bool) -> list[tu
 
     ENOMEM, with nothing faulted in, if there is a hole.
     """
-    m.rule("B.11")
 
     def change(vma: Vma) -> None:
         vma.locked = locked

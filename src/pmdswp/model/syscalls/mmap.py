@@ -76,9 +76,10 @@ def split_vmas(m: Kernel, mm: Mm, *addresses: int, rule: str = "2.7") -> None:
                 continue
             pmd = mm.pmds.get(address & -m.pmd_size)
             if address & m.pmd_size - 1 and pmd is not None:
-                if mm.entry(pmd).kind is SoftLeafType.SWAP:
-                    m.rule("1.8", "2.7", rule)
+                was = m.view((mm, pmd))
                 split_huge_pmd(m, mm, pmd)
+                if m.pmd.entries[was.here.word].kind is SoftLeafType.SWAP:
+                    m.rule("1.8", "2.7", rule, was=was, answer=range(0))
             other = vma.clone(mm, address, vma.end, vma.linear_index(address))
             vma.end = address
             mm.vmas.append(other)
@@ -153,7 +154,7 @@ def _can_merge(m: Kernel, left: Vma, right: Vma, changed: Vma) -> bool:
 
 
 def _merged(m: Kernel, left: Vma, right: Vma, changed: Vma) -> Vma:
-    m.rule("B.8")
+    start = left.start
     soft_dirty = left.soft_dirty | right.soft_dirty if m.base.merge_keeps_soft_dirty else changed.soft_dirty
     left.end = right.end
     left.soft_dirty = soft_dirty
@@ -162,4 +163,5 @@ def _merged(m: Kernel, left: Vma, right: Vma, changed: Vma) -> Vma:
         left.link(list(right.chain))
     right.unlink()
     right.mm.vmas.remove(right)
+    m.rule("B.8", was=m.view(), answer=(start, right, left))
     return left

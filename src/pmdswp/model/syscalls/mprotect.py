@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from pmdswp.model.mechanisms.migration import READABLE
 from pmdswp.model.mechanisms.split import split_huge_pmd
-from pmdswp.model.state.failures import KernelError
 from pmdswp.model.state.kernel import Kernel, replaceable
 from pmdswp.model.state.mm import Mm, Vma
 from pmdswp.model.state.pgtable import Pmd, PteTable, leaf_of
+from pmdswp.model.state.view import View
 from pmdswp.model.state.words import Words
 from pmdswp.model.syscalls.mmap import changing
 from pmdswp.softleaf import Entry, SoftLeafType, State
@@ -17,17 +18,29 @@ from pmdswp.softleaf import Entry, SoftLeafType, State
 __all__ = ["change_protection", "change_uffd_wp", "clear_refs_soft_dirty", "clear_soft_dirty_pmd", "mprotect"]
 
 
-def _walk(m: Kernel, mm: Mm, start: int, end: int) -> Iterator[tuple[Pmd, PteTable | None, range]]:
-    """Each PMD with something in it, and its table and the PTEs if it has one; a PMD covered in part is split."""
+class _Walked(NamedTuple):
+    """A PMD with something in it, what it was, and its table and the PTEs to change if it has one."""
+
+    pmd: Pmd
+    was: View
+    was_swapped: bool
+    table: PteTable | None
+    ptes: range
+
+
+def _walk(m: Kernel, mm: Mm, start: int, end: int) -> Iterator[_Walked]:
+    """Each PMD of a range; one that is covered in part is split."""
     for haddr, first, last, pmd in mm.populated(start, end):
-        if mm.entry(pmd).state is State.NONE:
+        entry = mm.entry(pmd)
+        if entry.state is State.NONE:
             continue
+        was, was_swapped = m.view((mm, pmd)), entry.kind is SoftLeafType.SWAP
         if pmd.table is None and last - first < m.pmd_size:
-            if mm.entry(pmd).kind is SoftLeafType.SWAP:
-                m.rule("2.7", "6.5")
             split_huge_pmd(m, mm, pmd)
+            if was_swapped:
+                m.rule("2.7", was=was)
         ptes = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
-        yield pmd, pmd.table, ptes
+        yield _Walked(pmd, was, was_swapped, pmd.table, ptes)
 
 
 def mprotect(m: Kernel, mm: Mm, address: int, end: int, *, write: bool, read: bool = True) -> None:
@@ -44,21 +57,20 @@ def mprotect(m: Kernel, mm: Mm, address: int, end: int, *, write: bool, read: bo
         for first, last in changing(m, mm, start, stop, change, rule="6.4"):
             change_protection(m, mm.find_vma(first), first, last, write=write)
     if done < end:
-        m.rule("B.7")
-        raise KernelError("ENOMEM")
+        raise m.refused("ENOMEM", "B.7", was=m.view())
 
 
 def change_protection(m: Kernel, vma: Vma, start: int, end: int, *, write: bool) -> None:
     """mprotect: present pages lose the write bit; exclusive ones get it back. A swap PMD stays as it is."""
-    for pmd, table, ptes in _walk(m, vma.mm, start, end):
+    for pmd, was, was_swapped, table, ptes in _walk(m, vma.mm, start, end):
         if table is None:
             entry = m.pmd.entries[pmd.word]
-            if entry.kind is SoftLeafType.SWAP:
-                m.rule("6.3")
-            elif not write:
+            if not write:
                 pmd.word = _make_readable(m, m.pmd, entry)
             elif entry.state is State.PRESENT and m.mem_map[m.pmd.frames[pmd.word]].exclusive:
                 pmd.word = _upgraded(m, m.pmd, vma, pmd.word)
+            if was_swapped:
+                m.rule("6.3", was=was)
             continue
         _spread_soft_dirty(m, table, ptes)
         words = table.words
@@ -101,9 +113,9 @@ def _spread_soft_dirty(m: Kernel, table: PteTable, ptes: range) -> None:
                 n += 1
             by_others = any(m.pte.dirty(one) for one in words[i + 1 : i + n])
             if n > 1 and (by_others or m.pte.dirty(word)):
-                m.rule("B.10")
                 for k in range(i, i + n):
                     words[k] = m.pte.mkdirty(words[k]) if by_others else m.pte.dirtied(words[k])
+                m.rule("B.10", was=m.view(), answer=("batch_makes_soft_dirty", True))
         i += n
 
 
@@ -118,30 +130,32 @@ def _make_readable(m: Kernel, words: Words, entry: Entry) -> int:
 
 def change_uffd_wp(m: Kernel, vma: Vma, start: int, end: int, *, protect: bool) -> None:
     """UFFDIO_WRITEPROTECT: arm or disarm. The bit of a swap PMD is set or cleared in place."""
-    arch, mm = m.arch, vma.mm
-    change_pmd = arch.pmd_swp_mkuffd if protect else arch.pmd_swp_clear_uffd
-    change_pte = arch.pte_swp_mkuffd if protect else arch.pte_swp_clear_uffd
-    for pmd, table, ptes in _walk(m, mm, start, end):
+    change_pte = m.arch.pte_swp_mkuffd if protect else m.arch.pte_swp_clear_uffd
+    for pmd, was, was_swapped, table, ptes in _walk(m, vma.mm, start, end):
         if table is None:
-            if mm.entry(pmd).state is State.PRESENT:
-                pmd.word = _armed(m.pmd, pmd.word, protect=protect)
-                if not protect and m.mem_map[m.pmd.frames[pmd.word]].exclusive:
-                    pmd.word = _upgraded(m, m.pmd, vma, pmd.word)
-            else:
-                if mm.entry(pmd).kind is SoftLeafType.SWAP:
-                    m.rule("6.5")
-                pmd.word = change_pmd(pmd.word)
-            continue
-        _spread_soft_dirty(m, table, ptes)
-        words = table.words
-        for i in ptes:
-            entry = m.pte.entries[words[i]]
-            if entry.state is State.PRESENT:
-                words[i] = _armed(m.pte, words[i], protect=protect)
-                if not protect and _is_exclusive(m, pmd, i):
-                    words[i] = _upgraded(m, m.pte, vma, words[i])
-            elif entry.state is State.SOFTLEAF and entry.kind is not SoftLeafType.MARKER:
-                words[i] = change_pte(words[i])
+            _change_uffd_of_pmd(m, vma, pmd, protect=protect)
+        else:
+            _spread_soft_dirty(m, table, ptes)
+            words = table.words
+            for i in ptes:
+                entry = m.pte.entries[words[i]]
+                if entry.state is State.PRESENT:
+                    words[i] = _armed(m.pte, words[i], protect=protect)
+                    if not protect and _is_exclusive(m, pmd, i):
+                        words[i] = _upgraded(m, m.pte, vma, words[i])
+                elif entry.state is State.SOFTLEAF and entry.kind is not SoftLeafType.MARKER:
+                    words[i] = change_pte(words[i])
+        if was_swapped:
+            m.rule("6.5", was=was, answer=(protect, ptes))
+
+
+def _change_uffd_of_pmd(m: Kernel, vma: Vma, pmd: Pmd, *, protect: bool) -> None:
+    if m.pmd.entries[pmd.word].state is not State.PRESENT:
+        pmd.word = (m.arch.pmd_swp_mkuffd if protect else m.arch.pmd_swp_clear_uffd)(pmd.word)
+        return
+    pmd.word = _armed(m.pmd, pmd.word, protect=protect)
+    if not protect and m.mem_map[m.pmd.frames[pmd.word]].exclusive:
+        pmd.word = _upgraded(m, m.pmd, vma, pmd.word)
 
 
 def _armed(words: Words, word: int, *, protect: bool) -> int:
@@ -152,13 +166,15 @@ def clear_refs_soft_dirty(m: Kernel, mm: Mm) -> None:
     """Writing 4 to clear_refs: every page is clean, and the next write to it will fault."""
     for vma in mm.vmas:
         vma.soft_dirty = False
-        for pmd, table, ptes in _walk(m, mm, vma.start, vma.end):
+        for pmd, was, was_swapped, table, ptes in _walk(m, mm, vma.start, vma.end):
             if table is None:
                 entry = mm.entry(pmd)
                 if entry.state is State.PRESENT:
                     pmd.word = m.pmd.clear_soft_dirty(m.pmd.wrprotect(pmd.word))
                 else:
                     clear_soft_dirty_pmd(m, pmd, entry)
+                    if was_swapped:
+                        m.rule("6.7", was=was)
             else:
                 words = table.words
                 for i in ptes:
@@ -172,5 +188,4 @@ def clear_refs_soft_dirty(m: Kernel, mm: Mm) -> None:
 @replaceable
 def clear_soft_dirty_pmd(m: Kernel, pmd: Pmd, _entry: Entry) -> None:
     """`clear_soft_dirty_pmd` of a PMD that is not present."""
-    m.rule("6.7")
     pmd.word = m.arch.pmd_swp_clear_soft_dirty(pmd.word)

@@ -35,7 +35,7 @@ def mremap(m: Kernel, mm: Mm, address: int, end: int, new_address: int, *, moved
         _move_vma(m, mm, address, end, new_address)
         moved.append((address, end, new_address))
         return new_address
-    m.rule("B.10")
+    m.rule("B.10", was=m.view(), answer=("mremap_many", m.base.mremap_many))
     if not m.base.mremap_many or not fixed:
         if fixed:
             unmap(m, mm, new_address, new_address + size)
@@ -84,28 +84,34 @@ def move_page_tables(m: Kernel, vma: Vma, old: int, new: int, length: int) -> No
             if stop - start == size and (pmd.table is None or not vma.uffd):
                 _move_pmd(m, vma, pmd, target)
             else:
-                if stop - start < size:
-                    m.rule("6.20", "2.7")
+                was = m.view((mm, pmd), (mm, target))
                 split_huge_pmd(m, mm, pmd)
                 _move_ptes(m, vma, pmd, target, old=old + start - new, new=start, length=stop - start)
+                if stop - start < size:
+                    first_pte, to = (one % size >> m.page_shift for one in (old + start - new, start))
+                    moved = range(first_pte, first_pte + (stop - start >> m.page_shift))
+                    m.rule("6.20", was=was, answer=(moved, to - first_pte))
+                if m.pmd.entries[was.here.word].kind is SoftLeafType.SWAP:
+                    m.rule("2.7", was=was)
 
 
 def _move_pmd(m: Kernel, vma: Vma, pmd: Pmd, target: Pmd) -> None:
     """`move_huge_pmd`, `move_normal_pmd`: the deposited table goes along."""
     mm = vma.mm
     entry = mm.entry(pmd)
+    was = m.view((mm, pmd), (mm, target))
     target.word, target.table, target.deposit = pmd.word, pmd.table, pmd.deposit
     pmd.deposit = None
     mm.clear(pmd)
     if entry.state is State.PRESENT:
         target.word = _moved(m.pmd, vma, target.word)
     elif entry.state is State.SOFTLEAF:
-        m.rule("6.19")
         target.word = m.arch.pmd_swp_mksoft_dirty(target.word)
         if vma.uffd:
             target.word = m.arch.pmd_swp_clear_uffd(target.word)
+        m.rule("6.19", was=was, answer=vma.uffd)
     else:
-        m.rule("B.5")
+        m.rule("B.5", was=was)
 
 
 def _moved(words: Words, vma: Vma, word: int) -> int:

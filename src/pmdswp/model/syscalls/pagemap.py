@@ -57,7 +57,7 @@ def pagemap_read(m: Kernel, mm: Mm, start: int, end: int, *, privileged: bool) -
             if pmd is None:
                 records += [of_vma] * len(pages)
             elif pmd.table is None:
-                records += _huge_records(m, pmd, pages, of_vma)
+                records += _huge_records(m, mm, pmd, pages, of_vma)
             else:
                 records += _pte_records(m, pmd.table, pages, of_vma)
     return records if privileged else [record & ~_PAYLOAD for record in records]
@@ -74,7 +74,7 @@ def _by_vma(m: Kernel, mm: Mm, start: int, end: int) -> Iterator[tuple[int, int,
         yield start, end, 0
 
 
-def _huge_records(m: Kernel, pmd: Pmd, pages: range, record: int) -> list[int]:
+def _huge_records(m: Kernel, mm: Mm, pmd: Pmd, pages: range, record: int) -> list[int]:
     entry = m.pmd.entries[pmd.word]
     if entry.state is State.NONE:
         return [record] * len(pages)
@@ -87,11 +87,12 @@ def _huge_records(m: Kernel, pmd: Pmd, pages: range, record: int) -> list[int]:
             counts = folio.mapcount[pages.start : pages.stop]
         alone = PM_MMAP_EXCLUSIVE if folio.entire_mapcount == 1 else 0
         return [record | folio.pfn + page | (0 if count else alone) for page, count in zip(pages, counts, strict=True)]
-    if entry.kind is SoftLeafType.SWAP:
-        m.rule("6.10")
     swp_type, offset = leaf_of(entry)
     record |= PM_SWAP | _flags(entry) | swp_type
-    return [record | offset + page << MAX_SWAPFILES_SHIFT for page in pages]
+    records = [record | offset + page << MAX_SWAPFILES_SHIFT for page in pages]
+    if entry.kind is SoftLeafType.SWAP:
+        m.rule("6.10", was=m.view((mm, pmd)), answer=(pages, records))
+    return records
 
 
 def _present_flags(words: Words, word: int) -> int:
@@ -144,16 +145,19 @@ def _scan(m: Kernel, vma: Vma, start: int, end: int, *, wp_matching: bool) -> It
         if mm.entry(pmd).state is State.NONE:
             continue
         if pmd.table is None:
-            found = _categories(vma, m.pmd, mm.entry(pmd))
-            protect = wp_matching and Category.WRITTEN in found
-            if mm.entry(pmd).kind is SoftLeafType.SWAP:
-                m.rule("6.11")
-            if not protect or last - first == m.pmd_size:
-                if protect:
-                    pmd.word = _protected(m.pmd, mm.entry(pmd))
-                yield Region(first, last, found | Category.HUGE)
+            was = m.view((mm, pmd))
+            entry = mm.entry(pmd)
+            found = _categories(vma, m.pmd, entry) | Category.HUGE
+            protect, is_whole = wp_matching and Category.WRITTEN in found, last - first == m.pmd_size
+            if protect and is_whole:
+                pmd.word = _protected(m.pmd, entry)
+            elif protect:
+                split_huge_pmd(m, mm, pmd)
+            if entry.kind is SoftLeafType.SWAP:
+                m.rule("6.11", was=was, answer=(found, protect, is_whole))
+            if pmd.table is None:
+                yield Region(first, last, found)
                 continue
-            split_huge_pmd(m, mm, pmd)
         yield from _scan_ptes(m, vma, pmd.ptes(), range(first, last, m.page_size), wp_matching=wp_matching)
 
 
@@ -277,13 +281,14 @@ def _account(m: Kernel, vma: Vma, sums: dict[str, int], alike: Mapping[_Alike, i
 def _account_pmd(m: Kernel, vma: Vma, pmd: Pmd, sums: dict[str, int]) -> None:
     entry = m.pmd.entries[pmd.word]
     if entry.kind is SoftLeafType.SWAP:
-        m.rule("6.9")
+        was, before = m.view((vma.mm, pmd)), (sums["Swap"], sums["SwapPss"])
         device, offset = m.swap_slot(entry)
         counts = device.count[offset : offset + m.nr]
         if m.switches.smaps_pss == "first-slot":
             counts = counts[:1] * m.nr
         sums["Swap"] += m.pmd_size
         sums["SwapPss"] += sum((m.page_size << _PSS_SHIFT) // max(count, 1) for count in counts)
+        m.rule("6.9", was=was, answer=(sums["Swap"] - before[0], (sums["SwapPss"] - before[1]) / (1 << _PSS_SHIFT)))
     elif entry.state is State.PRESENT:
         sums["AnonHugePages"] += m.pmd_size
         folio = m.mem_map[m.pmd.frames[pmd.word]]

@@ -15,7 +15,7 @@ from pmdswp.model.state.failures import FailPoint, KernelBug, KernelError
 from pmdswp.model.state.kernel import Kernel, replaceable
 from pmdswp.model.state.memory import CacheClass, Folio, SwapDevice
 from pmdswp.model.state.mm import Mm, Vma
-from pmdswp.model.state.pgtable import Pmd, PteTable, leaf_of
+from pmdswp.model.state.pgtable import Pmd, leaf_of
 from pmdswp.softleaf import MARKER_BITS, Entry, SoftLeafType
 
 __all__ = ["swapoff"]
@@ -64,7 +64,7 @@ def _unuse_mm(m: Kernel, mm: Mm, device: SwapDevice) -> None:
                 unuse_swap_pmd(m, vma, haddr, pmd, entry)
             if pmd.table is not None:
                 for address in range(start, end, m.page_size):
-                    _unuse_pte(m, vma, address, pmd.table, device)
+                    _unuse_pte(m, vma, address, pmd, device)
 
 
 def _is_on(entry: Entry, device: SwapDevice) -> bool:
@@ -75,49 +75,53 @@ def _is_on(entry: Entry, device: SwapDevice) -> bool:
 def unuse_swap_pmd(m: Kernel, vma: Vma, haddr: int, pmd: Pmd, entry: Entry) -> None:
     """`unuse_pmd_entry`: one folio for the range if that can be had, else split the PMD for the PTE walk."""
     device, offset = m.swap_slot(entry)
+    was = m.view((vma.mm, pmd))
     cache, folio = swap_pmd_cache_lookup(m, device, offset)
-    if cache is CacheClass.WHOLE:
-        m.rule("5.4")
-    elif cache is CacheClass.SPLIT:
-        m.rule("5.3")
-    elif zswap_range_has_entry(m, device, offset, m.nr):
-        m.rule("5.2")
-    else:
-        m.rule("5.1")
+    rule = "5.4"
+    if cache is CacheClass.SPLIT:
+        rule = "5.3"
+    elif cache is CacheClass.EMPTY and zswap_range_has_entry(m, device, offset, m.nr):
+        rule = "5.2"
+    elif cache is CacheClass.EMPTY:
         if m.fails(FailPoint.RACE_SLOT_CACHED):
             read_swap_cache_async(m, device, offset + 1)
         folio = swapin_sync(m, device, offset, m.nr)
-        if folio is None:
-            m.rule("5.5")
+        rule = "5.5" if folio is None else "5.1"
     if folio is None:
         split_huge_pmd(m, vma.mm, pmd)
-        m.rule("5.7")
+        m.rule(rule, "2.7", "5.7", was=was)
+        if rule == "5.2":
+            m.rule("4.5", was=was)
         return
     m.fails(FailPoint.LOCK_FOLIO)  # folio_lock() waits, however long
     _wait_on_writeback(m, folio)
     race_before_lock(m, folio)
     if _unuse_pmd(m, vma, haddr, pmd, folio):
-        m.rule("5.7")
+        m.rule("5.7", was=was)
+    else:
+        m.rule(rule, was=was, answer=folio)
 
 
 def _unuse_pmd(m: Kernel, vma: Vma, haddr: int, pmd: Pmd, folio: Folio) -> Literal["", "EAGAIN", "EIO"]:
     """`unuse_pmd`: map the folio, old and read-only."""
+    was = m.view((vma.mm, pmd), folio=folio)
     if folio.nr != m.nr or folio.device is None or m.fails(FailPoint.RACE_PMD_CHANGED):
-        m.rule("5.6")
+        m.rule("5.6", was=was, answer="EAGAIN")
         return "EAGAIN"
     if not folio.uptodate:
-        m.rule("5.6")
         split_huge_pmd(m, vma.mm, pmd)
+        m.rule("5.6", was=was, answer="EIO")
         return "EIO"
-    m.rule("5.8", "5.9", "5.10", "5.11", "5.12", "5.13")
     entry = vma.mm.entry(pmd)
     set_huge_pmd(m, vma, haddr, pmd, folio, exclusive=entry.exclusive)
     folio_free_swap(m, folio)
+    m.rule("5.8", "5.9", "5.10", "5.11", "5.12", "5.13", was=was)
     return ""
 
 
-def _unuse_pte(m: Kernel, vma: Vma, address: int, table: PteTable, device: SwapDevice) -> None:
+def _unuse_pte(m: Kernel, vma: Vma, address: int, pmd: Pmd, device: SwapDevice) -> None:
     """`unuse_pte`: map one page, or leave a poison marker if it cannot be read."""
+    table = pmd.ptes()
     i = (address & m.pmd_size - 1) >> m.page_shift
     entry = m.pte.entries[table.words[i]]
     if entry.kind is not SoftLeafType.SWAP or not _is_on(entry, device):
@@ -128,11 +132,12 @@ def _unuse_pte(m: Kernel, vma: Vma, address: int, table: PteTable, device: SwapD
         raise KernelError("ENOMEM")
     _wait_on_writeback(m, folio)
     mm, page = vma.mm, slot - folio.offset
+    was = m.view((mm, pmd), slots=(device, slot, 1))
     mm.swapents -= 1
     if not folio.uptodate:
-        m.rule("5.14")
         table.words[i] = m.arch.encode_pte(m.swp_type(SoftLeafType.MARKER), MARKER_BITS["poisoned"])
         swap_put_entries_direct(m, device, slot, 1)
+        m.rule("5.14", was=was, answer=i)
         return
     if folio.anon_vma is None:
         folio_add_new_anon_rmap(folio, vma, address - (page << m.page_shift), exclusive=entry.exclusive)

@@ -24,10 +24,9 @@ def uffd_register(m: Kernel, mm: Mm, address: int, end: int, *, mode: Mode) -> N
     """
     if (mode != "uffd_missing" and not m.has_uffd) or not mm.overlaps(address, end):
         raise KernelError("EINVAL")
-    m.rule("B.7")
     takes_wp = mode != "uffd_wp" and any(vma.uffd_wp for vma, _start, _stop in mm.overlaps(address, end))
     if takes_wp and m.base.register_keeps_wp:
-        m.rule("B.10")
+        m.rule("B.10", was=m.view(), answer=("register_keeps_wp", True))
         raise KernelError("EBUSY")
 
     def change(vma: Vma) -> None:
@@ -36,6 +35,7 @@ def uffd_register(m: Kernel, mm: Mm, address: int, end: int, *, mode: Mode) -> N
             setattr(vma, mode, True)
 
     change_vmas(m, mm, address, end, change)
+    m.rule("B.7", was=m.view(), answer=all(getattr(vma, mode) for vma, _start, _stop in mm.overlaps(address, end)))
 
 
 def uffd_writeprotect(m: Kernel, mm: Mm, address: int, end: int, *, mode: Mode, protect: bool) -> None:
@@ -44,10 +44,9 @@ def uffd_writeprotect(m: Kernel, mm: Mm, address: int, end: int, *, mode: Mode, 
     It goes up to the first VMA that is not registered for it; ENOENT if there is one, or no VMA.
     """
     ranges = mm.overlaps(address, end)
-    m.rule("B.7")
     for vma, start, stop in ranges:
         if not getattr(vma, mode):
-            raise KernelError("ENOENT")
+            raise m.refused("ENOENT", "B.7", was=m.view())
         change_uffd_wp(m, vma, start, stop, protect=protect)
     if not ranges:
-        raise KernelError("ENOENT")
+        raise m.refused("ENOENT", "B.7", was=m.view())

@@ -16,6 +16,7 @@ from pmdswp.model.state.kernel import Kernel, replaceable
 from pmdswp.model.state.memory import CacheClass, Folio, SwapDevice
 from pmdswp.model.state.mm import Mm, Vma
 from pmdswp.model.state.pgtable import Pmd, PteTable
+from pmdswp.model.state.view import View
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
 __all__ = ["move_pages", "move_pages_huge_pmd"]
@@ -29,9 +30,8 @@ def move_pages(m: Kernel, mm: Mm, dst: int, src: int, length: int) -> int:
     -EAGAIN never leaves the kernel: the step is tried again.
     """
     src_vma, dst_vma = mm.vma_at(src), mm.vma_at(dst)
-    m.rule("B.6")
     if src_vma is None or dst_vma is None:
-        raise KernelError("ENOENT")
+        raise m.refused("ENOENT", "B.6", was=m.view())
     anon_vma_prepare(dst_vma)
     if not dst_vma.uffd or src + length > src_vma.end or dst + length > dst_vma.end:
         raise KernelError("EINVAL")
@@ -62,18 +62,18 @@ def _move_step(m: Kernel, src_vma: Vma, dst_vma: Vma, *, src: int, dst: int, len
     if dst_entry.state in (State.PRESENT, State.SOFTLEAF):
         raise KernelError("EEXIST")
     entry = mm.entry(src_pmd)
+    was = m.view((mm, src_pmd), (mm, dst_pmd))
     if entry.state is State.NONE:
-        m.rule("8.3")
-        raise KernelError("ENOENT")
+        raise m.refused("ENOENT", "8.3", was=was)
     if src_pmd.table is None:
         whole = not (src | dst) & m.pmd_size - 1 and length >= m.pmd_size
         if whole and dst_entry.state is State.NONE:
             move_pages_huge_pmd(m, dst_vma, src_pmd, dst_pmd, dst)
             return m.pmd_size
         if entry.state is State.PRESENT and not m.mem_map[m.pmd.frames[src_pmd.word]].exclusive:
-            raise KernelError("EBUSY")
-        m.rule("2.7")
+            raise m.refused("EBUSY", "B.6", was=was)
         split_huge_pmd(m, mm, src_pmd)
+        m.rule("2.7", was=was)
         raise KernelError("EAGAIN")
     _move_pages_pte(m, dst_vma, src_pmd.table, mm.table_at(dst_pmd), src=src, dst=dst)
     return m.page_size
@@ -82,9 +82,9 @@ def _move_step(m: Kernel, src_vma: Vma, dst_vma: Vma, *, src: int, dst: int, len
 def move_pages_huge_pmd(m: Kernel, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, dst: int) -> None:
     """`move_pages_huge_pmd`: the caller has seen that the whole can move, and is believed only so far."""
     mm = dst_vma.mm
+    was = m.view((mm, src_pmd), (mm, dst_pmd))
     if mm.entry(dst_pmd).state is not State.NONE or dst & m.pmd_size - 1:
-        m.rule("8.1")
-        raise KernelError("EINVAL")
+        raise m.refused("EINVAL", "8.1", was=was)
     entry = mm.entry(src_pmd)
     if entry.state is State.PRESENT:
         folio = m.mem_map[m.pmd.frames[src_pmd.word]]
@@ -95,12 +95,10 @@ def move_pages_huge_pmd(m: Kernel, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, dst
     elif entry.kind is SoftLeafType.SWAP:
         _move_swap_pmd(m, dst_vma, src_pmd, dst_pmd, dst)
     elif entry.kind.is_device_private:
-        m.rule("8.3")
-        raise KernelError("ENOENT")
+        raise m.refused("ENOENT", "8.3", was=was)
     else:
-        m.rule("8.2")
         migration_entry_wait(m, entry)
-        raise KernelError("EAGAIN")
+        raise m.refused("EAGAIN", "8.2", was=was)
 
 
 def _move_entry(mm: Mm, src_pmd: Pmd, dst_pmd: Pmd, word: int) -> None:
@@ -114,29 +112,39 @@ def _move_swap_pmd(m: Kernel, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, dst: int
     mm = dst_vma.mm
     entry = mm.entry(src_pmd)
     device, offset = m.swap_slot(entry)
+    was = m.view((mm, src_pmd), (mm, dst_pmd))
     if not entry.exclusive:
-        m.rule("8.4")
-        raise KernelError("EBUSY")
+        raise m.refused("EBUSY", "8.4", was=was)
     if m.fails(FailPoint.GET_SWAP_DEVICE):
-        m.rule("8.5")
-        raise KernelError("EAGAIN")
+        raise m.refused("EAGAIN", "8.5", was=was)
     cache, folio = cached_for_move(m, device, offset)
     if cache is CacheClass.SPLIT:
         move_pieces(m, mm, src_pmd)
-    if folio is None:
-        _recheck_empty(m, mm, src_pmd, device, offset)
-    elif not _lock_whole(m, folio):
-        raise KernelError("EAGAIN")
-    if m.fails(FailPoint.RACE_PMD_CHANGED):
-        m.rule("8.9")
-        raise KernelError("EAGAIN")
+    _recheck(m, mm, src_pmd, was, folio)
     if folio is not None:
         folio_add_new_anon_rmap(folio, dst_vma, dst, exclusive=True)
-    m.rule("8.10", "8.11", "8.12")
     word = m.arch.pmd_swp_mksoft_dirty(src_pmd.word)
     if m.switches.move_uffd_bit == "clear":
         word = m.arch.pmd_swp_clear_uffd(word)
     _move_entry(mm, src_pmd, dst_pmd, word)
+    m.rule("8.10", "8.11", "8.12", was=was)
+    if folio is None:
+        m.rule("8.7", was=was)
+    else:
+        m.rule("8.6", was=was, answer=(folio, dst_vma, dst))
+
+
+def _recheck(m: Kernel, mm: Mm, src_pmd: Pmd, was: View, folio: Folio | None) -> None:
+    """See, under the lock of the folio or under both of the page tables, that all is as it was; else EAGAIN."""
+    if folio is None:
+        if m.fails(FailPoint.RACE_REFILLED):
+            _refill(m, mm, src_pmd)
+        if not is_uncached(m, was.slots.device, was.slots.first):
+            raise m.refused("EAGAIN", "8.7", was=was)
+    elif not _lock_whole(m, folio):
+        raise KernelError("EAGAIN")
+    if m.fails(FailPoint.RACE_PMD_CHANGED):
+        raise m.refused("EAGAIN", "8.9", was=was)
 
 
 @replaceable
@@ -148,9 +156,10 @@ def cached_for_move(m: Kernel, device: SwapDevice, offset: int) -> tuple[CacheCl
 @replaceable
 def move_pieces(m: Kernel, mm: Mm, src_pmd: Pmd) -> NoReturn:
     """A range that was split in the cache: its pages move one by one, at the next try."""
-    m.rule("8.8", "G7")
+    was = m.view((mm, src_pmd))
     split_huge_pmd(m, mm, src_pmd)
-    raise KernelError("EAGAIN")
+    m.rule("2.7", "G7", was=was)
+    raise m.refused("EAGAIN", "8.8", was=was)
 
 
 @replaceable
@@ -159,18 +168,8 @@ def is_uncached(m: Kernel, device: SwapDevice, offset: int) -> bool:
     return device.cache[offset : offset + m.nr].count(None) == m.nr
 
 
-def _recheck_empty(m: Kernel, mm: Mm, src_pmd: Pmd, device: SwapDevice, offset: int) -> None:
-    """See under both page-table locks that still no slot is cached; else EAGAIN."""
-    if m.fails(FailPoint.RACE_REFILLED):
-        _refill(m, mm, src_pmd)
-    m.rule("8.7")
-    if not is_uncached(m, device, offset):
-        raise KernelError("EAGAIN")
-
-
 def _lock_whole(m: Kernel, folio: Folio) -> bool:
     """Lock the cached folio, if need be after waiting; whether it is still the cached one then."""
-    m.rule("8.6")
     locked = not m.fails(FailPoint.LOCK_FOLIO)
     race_before_lock(m, folio)
     return locked and folio.device is not None
@@ -247,6 +246,5 @@ def _move_swap_pte(m: Kernel, dst_vma: Vma, dst: int, entry: Entry) -> None:
     if folio is None:
         return
     if folio.nr > 1:
-        m.rule("8.13")
-        raise KernelError("EBUSY")
+        raise m.refused("EBUSY", "8.13", was=m.view(slots=(device, slot, 1), folio=folio))
     folio_add_new_anon_rmap(folio, dst_vma, dst, exclusive=True)

@@ -13,20 +13,22 @@ __all__ = ["check_pmd_state", "hmm_range", "queue_folios"]
 def check_pmd_state(m: Kernel, mm: Mm, haddr: int) -> str:
     """`check_pmd_state`: whether khugepaged or MADV_COLLAPSE has anything to collapse, as a scan result."""
     pmd = mm.pmds.get(haddr)
-    entry = mm.entry(pmd) if pmd is not None else None
-    if entry is None or entry.state is State.NONE:
+    if pmd is None or mm.entry(pmd).state is State.NONE:
         return "SCAN_PMD_NONE"
+    entry = mm.entry(pmd)
     if entry.state is State.TABLE:
         return "SCAN_SUCCEED"
     if entry.kind is SoftLeafType.SWAP:
-        return scan_result_of_swap_pmd(m)
+        was = m.view((mm, pmd))
+        result = scan_result_of_swap_pmd(m)
+        m.rule("6.14", was=was, answer=result)
+        return result
     return "SCAN_PMD_MAPPED"
 
 
 @replaceable
-def scan_result_of_swap_pmd(m: Kernel) -> str:
+def scan_result_of_swap_pmd(_m: Kernel) -> str:
     """What khugepaged finds in a swap PMD: there is nothing to collapse."""
-    m.rule("6.14")
     return "SCAN_PMD_MAPPED"
 
 
@@ -38,9 +40,11 @@ def queue_folios(m: Kernel, mm: Mm, start: int, end: int) -> tuple[int, int]:
         entry = mm.entry(pmd)
         if entry.state is State.SOFTLEAF:
             if entry.kind is SoftLeafType.SWAP:
-                m.rule("6.13")
+                was = m.view((mm, pmd))
+                found = len(pages) if pmd_to_softleaf_folio(m, entry) is not None else 0
+                m.rule("6.13", was=was, answer=found)
                 failed += m.switches.mempolicy_failed == "count"
-                queued += len(pages) if pmd_to_softleaf_folio(m, entry) is not None else 0
+                queued += found
             else:
                 failed += entry.kind.is_migration
             continue
@@ -56,12 +60,11 @@ def hmm_range(m: Kernel, mm: Mm, start: int, end: int) -> list[str]:
     answer = []
     for haddr, first, last in mm.pmd_ranges(start, end):
         pmd = mm.pmds.get(haddr)
-        is_swap = pmd is not None and mm.entry(pmd).kind is SoftLeafType.SWAP
-        if is_swap:
-            m.rule("6.15")
-        for i in range(first - haddr >> m.page_shift, last - haddr >> m.page_shift):
-            if pmd is not None and m.mapped_page(pmd, i) is not None:
-                answer.append("pfn")
-            else:
-                answer.append("error" if is_swap and m.switches.hmm_nofault == "error" else "")
+        pages = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
+        if pmd is not None and mm.entry(pmd).kind is SoftLeafType.SWAP:
+            found = ["error" if m.switches.hmm_nofault == "error" else ""] * len(pages)
+            m.rule("6.15", was=m.view((mm, pmd)), answer=found)
+        else:
+            found = ["pfn" if pmd is not None and m.mapped_page(pmd, i) is not None else "" for i in pages]
+        answer += found
     return answer

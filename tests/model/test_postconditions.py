@@ -1,0 +1,91 @@
+"""Every rule that is played promises something, and a machine that breaks the promise is caught at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
+
+import pytest
+
+import pmdswp
+from model.cases import CASES, fullest, rules_of
+from model.played import cached_rules_of, verdicts
+from model.scenes import ARCH
+from model.violations import VIOLATIONS, Elsewhere, Scene
+from pmdswp import Arch
+from pmdswp.model import Machine, Violation
+from pmdswp.model.play import machine, selftests
+from pmdswp.model.postconditions import POSTCONDITIONS, judge
+from pmdswp.model.state.kernel import Kernel
+from pmdswp.model.state.rules import RULES, UNPLAYED
+from pmdswp.model.state.view import View
+
+SMALL = pmdswp.get(ARCH)
+
+
+class Caught(Exception):  # noqa: N818  # no error: it is what is hoped for
+    """The violation was planted, and found."""
+
+
+class Planted:
+    """A judge that breaks one rule where it is noted, and then judges."""
+
+    def __init__(self, rule: str) -> None:
+        self.rule = rule
+
+    def __call__(self, m: Kernel, rules: Sequence[str], was: View, answer: object) -> None:
+        judge(m, rules, was, answer)
+        if self.rule not in rules:
+            return
+        scene = Scene(m, was, answer)
+        try:
+            VIOLATIONS[self.rule](scene)
+        except Elsewhere:
+            return
+        with pytest.raises(Violation) as found:
+            judge(m, [self.rule], scene.was, scene.answer)
+        assert str(found.value).startswith(f"{self.rule}: not so after it was obeyed: {RULES[self.rule].text}")
+        raise Caught
+
+
+def plays(rule: str, arch: Arch) -> Iterator[tuple[str, bool]]:
+    """Names of what comes upon a rule: cases, then selftests with zswap off or on."""
+    yield from ((case, False) for case in CASES if rule in cached_rules_of(case, arch))
+    yield from ((one.name, one.zswap) for one in verdicts(arch) if rule in one.rules)
+
+
+def play(name: str, arch: Arch, *, zswap: bool) -> None:
+    if name in CASES:
+        rules_of(name, arch)
+    else:
+        for series in ("v3", "v7"):
+            if name in selftests.SERIES[series]:
+                verdict = selftests.run(name, arch, zswap=zswap, series=series)
+                assert verdict.failure is None
+
+
+@pytest.mark.parametrize("rule", VIOLATIONS)
+def test_a_violation_of_a_rule_is_caught_where_it_is_planted(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(arch, *one) for arch in (SMALL, fullest()) for one in plays(rule, arch)]
+    monkeypatch.setattr(machine, "judge", Planted(rule))
+    for arch, name, zswap in found:
+        try:
+            play(name, arch, zswap=zswap)
+        except Caught:
+            return
+    pytest.fail(f"nothing plays {rule} in a way that can be broken")
+
+
+def test_every_rule_that_is_played_has_a_postcondition_and_a_violation() -> None:
+    assert POSTCONDITIONS.keys() == VIOLATIONS.keys() == RULES.keys() - UNPLAYED.keys()
+
+
+def test_a_machine_that_makes_an_error_of_an_earlier_version_is_not_judged() -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise AssertionError
+
+    m = Machine(SMALL, errors=["v1_bogus_folio"])
+    assert m.judge is not judge
+    m.rule("1.4", was=m.view(), answer=m.alloc_folio([0]))
+    with pytest.raises(Violation, match=r"^1\.4: .* \(answer Folio\)$"):
+        Machine(SMALL).rule("1.4", was=m.view(), answer=m.alloc_folio([0]))
