@@ -13,7 +13,7 @@ from model.played import cached_rules_of, verdicts
 from model.scenes import ARCH
 from model.violations import VIOLATIONS, Elsewhere, Scene
 from pmdswp import Arch
-from pmdswp.model import Machine, Violation
+from pmdswp.model import KernelBug, Machine, Violation
 from pmdswp.model.play import machine, selftests
 from pmdswp.model.postconditions import POSTCONDITIONS, judge
 from pmdswp.model.state.kernel import Kernel
@@ -89,3 +89,24 @@ def test_a_machine_that_makes_an_error_of_an_earlier_version_is_not_judged() -> 
     m.rule("1.4", was=m.view(), answer=m.alloc_folio([0]))
     with pytest.raises(Violation, match=r"^1\.4: .* \(answer Folio\)$"):
         Machine(SMALL).rule("1.4", was=m.view(), answer=m.alloc_folio([0]))
+
+
+def test_advice_lets_single_pages_that_are_shared_be() -> None:
+    with Machine(SMALL) as m:
+        p = m.process()
+        address = p.mmap(pmds=1)
+        p.hugepage(address, huge=False)
+        p.write(address)
+        p.fork()
+        word = p.mm.pmds[address].ptes().words[0]
+        p.cold(address)
+        assert p.mm.pmds[address].ptes().words[0] == word
+        assert "B.1" in m.trace[-1].rules
+
+
+def test_a_rule_about_slots_or_a_folio_cannot_be_noted_without() -> None:
+    m = Machine(SMALL)
+    with pytest.raises(KernelBug, match="a rule about slots is noted of a PMD that names none"):
+        m.rule("4.1", was=m.view(), answer=False)
+    with pytest.raises(KernelBug, match="a rule about a folio is noted without one"):
+        m.rule("9.9", was=m.view())
