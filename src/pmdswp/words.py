@@ -277,7 +277,8 @@ def _shown(groups: tuple[str, ...], *, has_colon: bool, as_bytes: bool) -> set[s
     except ValueError:
         return set()
     texts = ["".join(map(_character, order)) for order in orders]
-    return {text.strip() for text in texts} | {f"|{text}|" for text in texts}
+    # bare, between the bars of hexdump, between the angles of od
+    return {text.strip() for text in texts} | {f"|{text}|" for text in texts} | {f">{text}<" for text in texts}
 
 
 def _both_orders(words: list[int]) -> list[bytes]:

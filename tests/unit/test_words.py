@@ -82,3 +82,8 @@ def test_a_name_is_printed_as_it_is_unless_it_would_not_print() -> None:
 def test_the_text_beside_groups_of_a_little_endian_machine_is_no_word() -> None:
     hexdump = "0000000 3130 3332 3534 3736 3130 3332 3534 3736  0123456701234567"
     assert words_in_line(X86, hexdump) == [0x3736353433323130] * 2
+
+
+def test_the_text_that_od_prints_between_angles_is_no_word() -> None:
+    od = "0000020 3736353433323130 000000000a3c3e2a  >01234567*><.....<"
+    assert words_in_line(X86, od) == [0x3736353433323130, 0x0A3C3E2A]
