@@ -35,7 +35,12 @@ html_copy_source = False
 html_show_sphinx = False
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_extra_path = ["reference/layout.schema.json", "reference/entry.schema.json", "reference/layouts.ndjson"]
+html_extra_path = [
+    "reference/pmdswp.1",
+    "reference/layout.schema.json",
+    "reference/entry.schema.json",
+    "reference/layouts.ndjson",
+]
 
 
 def inline_pictures(app: Sphinx, doctree: nodes.document, _docname: str) -> None:

@@ -14,6 +14,7 @@ from typing import cast
 
 import peers_page
 from flags_picture import flags_picture
+from man_page import man_page, usage
 from pmdswp.arch import ARCHITECTURES, Arch
 from pmdswp.cli import COMMANDS, EXIT_STATUS, command_parser, examples
 from pmdswp.config import show
@@ -81,6 +82,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "peers.md", _markdown(peers_page.page())
     yield "hazards.md", _markdown(_hazards())
     yield "command-line.md", _markdown(_command_line())
+    yield "pmdswp.1", man_page()
     yield "recognisers.md", _markdown(_recognisers())
     yield "model-rules.md", _markdown(reference(_played(newest["x86_64"]), _seen()))
     yield "model-errors.md", _scenarios("errors").page()
@@ -340,14 +342,7 @@ def _command(name: str, parser: argparse.ArgumentParser) -> Section:
 
 def _arguments(groups: Sequence[argparse._ArgumentGroup]) -> Table:
     actions = (action for group in groups for action in group._group_actions if action.dest != "help")  # noqa: SLF001
-    return Table(
-        ("Argument", "Meaning"), tuple((code(_usage(action)), marked(action.help or "")) for action in actions)
-    )
-
-
-def _usage(action: argparse.Action) -> str:
-    value = "" if action.nargs == 0 else action.metavar or "|".join(action.choices or ())
-    return f"{', '.join(action.option_strings)} {value}".strip()
+    return Table(("Argument", "Meaning"), tuple((code(usage(action)), marked(action.help or "")) for action in actions))
 
 
 def main() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
+import subprocess
 from difflib import unified_diff
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +13,7 @@ from types import ModuleType
 import pytest
 
 import pmdswp
+from pmdswp.cli import COMMANDS, command_parser, examples
 from pmdswp.render.variants import fullest
 from pmdswp.revisions import KERNELS
 
@@ -94,3 +97,25 @@ def test_every_page_of_the_table_of_contents_is_there() -> None:
             pages = [line.strip() for line in block.splitlines() if line.strip() and not line.strip().startswith(":")]
             for page in pages:
                 assert any((source.parent / f"{page}.{suffix}").is_file() for suffix in ("md", "rst")), page
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
+def test_the_manual_page_is_laid_out_without_a_warning_and_loses_no_argument() -> None:
+    page = REFERENCE / "pmdswp.1"
+    command = ["groff", "-man", "-ww", "-Tascii", "-rLL=200n", "-P-cbou", str(page)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    for name in COMMANDS:
+        _, _, section = done.stdout.partition(f"\nPMDSWP {name.upper()}\n")
+        arguments, _, _ = section.partition("\n   Examples\n")
+        assert arguments, name
+        for action in command_parser(name)._actions:
+            if action.option_strings and action.dest != "help" and not _is_configuration(name, action.dest):
+                assert action.option_strings[-1] in arguments
+        for _question, line in examples(name):
+            assert f"\n              {line}\n" in section
+
+
+def _is_configuration(name: str, option: str) -> bool:
+    groups = (group for group in command_parser(name)._action_groups if str(group.title).startswith("kernel"))
+    return any(action.dest == option for group in groups for action in group._group_actions)

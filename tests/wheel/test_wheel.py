@@ -79,9 +79,14 @@ def readme(wheel: Path) -> str:
     return payload
 
 
+def test_the_environment_has_the_manual_page(installed: Installed) -> None:
+    page = installed.programs.parent / "share" / "man" / "man1" / "pmdswp.1"
+    assert page.read_text(encoding="utf-8").startswith(".TH PMDSWP 1 ")
+
+
 def test_the_wheel_holds_every_file_of_the_sources_and_nothing_else(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
-        held = {name for name in archive.namelist() if ".dist-info/" not in name}
+        held = {name for name in archive.namelist() if ".dist-info/" not in name and ".data/" not in name}
     files = (path for path in SOURCE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     assert held == {path.relative_to(SOURCE).as_posix() for path in files}
 
