@@ -119,3 +119,27 @@ def test_the_manual_page_is_laid_out_without_a_warning_and_loses_no_argument() -
 def _is_configuration(name: str, option: str) -> bool:
     groups = (group for group in command_parser(name)._action_groups if str(group.title).startswith("kernel"))
     return any(action.dest == option for group in groups for action in group._group_actions)
+
+
+def test_the_table_of_the_flags_says_what_the_layouts_say() -> None:
+    text = (DOCS / "explanation" / "flags.md").read_text(encoding="utf-8")
+    heads = ["exclusive", "soft_dirty", "uffd"]
+    rows = dict(re.findall(r"^\| (\w+) \| (.* \| .* \| .*) \|$", text, re.MULTILINE))
+    assert list(rows) == list(pmdswp.names())
+    for name, row in rows.items():
+        pte = fullest(name, KERNELS[-1]).pte
+        said = dict(zip(heads, row.split(" | "), strict=True))
+        assert {head for head, cell in said.items() if cell != "none"} == pte.require_layout().flags.keys()
+        present = {field.kernel_name: field for field in pte.require_page_layout().fields}
+        for field in pte.require_layout().fields:
+            cell = said.get(field.name, "")
+            found = re.match(r"(\d+)(?:, `(\w+)`)?(?:, since ([\d.]+))?", cell)
+            if found is None:
+                continue
+            bit, macro, since = found.groups()
+            assert int(bit) == field.lsb
+            if macro in present:
+                assert field.lsb in range(present[macro].lsb, present[macro].lsb + present[macro].width)
+            if since:
+                assert field.since is not None
+                assert field.since.since == since
