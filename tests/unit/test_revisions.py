@@ -607,3 +607,30 @@ def test_every_flag_of_a_pte_says_since_when_it_is(name: str) -> None:
 
 def test_the_marker_bits_have_the_names_of_the_newest_kernel() -> None:
     assert list(MARKER_BITS) == ["uffd_wp", "poisoned", "guard"]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "pte_marker", "numbers"),
+    [
+        ("5.10", None, {"HWPOISON": 27, "MIGRATION_READ": 28, "MIGRATION_WRITE": 29, "DEVICE_PRIVATE_WRITE": 30}),
+        (
+            "5.14",
+            None,
+            {"HWPOISON": 25, "MIGRATION_READ": 26, "DEVICE_PRIVATE_READ": 29, "DEVICE_EXCLUSIVE": range(30, 32)},
+        ),
+        ("6.1", True, {"HWPOISON": 22, "DEVICE_EXCLUSIVE": range(28, 30), "MARKER": 30, "SWAPIN_ERROR": 31}),
+        ("6.1", False, {"HWPOISON": 23, "DEVICE_EXCLUSIVE": range(29, 31), "MARKER": None, "SWAPIN_ERROR": 31}),
+        ("6.2", None, {"HWPOISON": 23, "DEVICE_EXCLUSIVE": range(29, 31), "MARKER": 31, "SWAPIN_ERROR": None}),
+        (
+            "7.3",
+            None,
+            {"HWPOISON": 24, "MIGRATION_READ": 25, "DEVICE_EXCLUSIVE": 30, "MARKER": 31, "SWAPIN_ERROR": None},
+        ),
+    ],
+)
+def test_types_above_the_swap_devices_have_the_numbers_of_their_release(
+    kernel: str, pte_marker: bool | None, numbers: Mapping[str, object]
+) -> None:
+    chosen = {} if pte_marker is None else {"pte_marker": pte_marker}
+    types = pmdswp.get("x86_64", kernel=kernel, **chosen).swp_types
+    assert {name: types.get(SoftLeafType[name]) for name in numbers} == numbers
