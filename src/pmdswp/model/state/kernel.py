@@ -37,6 +37,8 @@ class Kernel(Services):
         self.zswap_enabled = self.zswap_was_enabled = zswap
         self.uffd_sigbus = False
         """UFFD_FEATURE_SIGBUS: a missing page where userfaultfd waits for it is a signal, not for a monitor to fill."""
+        self.thp_swap = True
+        """CONFIG_THP_SWAP: a folio of several pages can have slots. The series needs that; some kernels lack it."""
         self.replaced: dict[str, Callable[..., object]] = {}
 
     def alloc_folio(self, data: list[int]) -> Folio:
