@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
-__all__ = ["draw"]
+__all__ = ["GRAMMARS", "PMD", "Grammar", "draw", "scaled"]
 
 PAGES = 2048
 """Of 4 KiB, in four PMDs of 2 MiB."""
 
 PMD = 512
 
-WEIGHTS = {
+
+class Grammar(NamedTuple):
+    """How often each operation is drawn, and which ones are of whole PMDs only."""
+
+    weights: Mapping[str, int]
+    whole: frozenset[str] = frozenset()
+
+
+_ALL = {
     "pageout": 28,
     "write": 22,
     "read": 14,
@@ -35,28 +44,66 @@ WEIGHTS = {
     "collapse": 1,
     "protnone": 1,
 }
-"""How often each operation is drawn."""
+
+_MOVES = {
+    "mremap": 26,
+    "pageout": 22,
+    "clear": 16,
+    "write": 14,
+    "move": 14,
+    "read": 6,
+    "mprotect": 4,
+    "dontneed": 3,
+    "fork": 3,
+    "munmap": 2,
+    "mmap": 2,
+}
+
+GRAMMARS: Mapping[str, Grammar] = {
+    "random": Grammar(_ALL),
+    "moves": Grammar(_MOVES, frozenset({"write", "read", "pageout", "mmap"})),
+}
+"""By the names that traces have: everything, and what the law of soft-dirty is about (`tests/model/soft_dirty.py`)."""
 
 
-def draw(seed: int, number: int, *, zswap: bool = False) -> Iterator[str]:
-    """The lines of a script with so many histories, always the same for a seed."""
+def draw(seed: int, number: int, *, zswap: bool = False, grammar: str = "random") -> Iterator[str]:
+    """The lines of a script with so many histories, always the same for a seed and a grammar."""
     chance = random.Random(seed)  # noqa: S311  # to be the same again
     for i in range(number):
         yield f"H {seed}-{i}"
         if zswap:
             yield "zswap 1"
-        yield from _History(chance).lines()
+        yield from _History(chance, GRAMMARS[grammar]).lines()
     yield "Z"
 
 
+def scaled(script: Iterable[str], nr: int) -> Iterator[str]:
+    """The same histories where a PMD has `nr` pages in place of 512: the same parts of it, but at least a page."""
+    for line in script:
+        name, *words = line.split()
+        if name == "H" or len(words) < 3:
+            yield line
+            continue
+        who, first, number, *third = map(int, words)
+        start, end = first * nr // PMD, -(-(first + number) * nr // PMD)
+        if name in _TWO_PLACES:
+            third = [third[0] * nr // PMD]
+            end = min(end, start + 4 * nr - third[0])
+        elif name == "write":
+            third = [third[0] * max(nr // PMD, 1)]
+        yield " ".join(map(str, [name, who, start, end - start, *third]))
+
+
+_TWO_PLACES = ("move", "mremap")
 _WITHOUT_RANGE = {"clear": ("clear {}",), "swapoff": ("swapoff", "swapon")}
 
 
 class _History:
     """One history as it is drawn."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, grammar: Grammar) -> None:
         self.chance = chance
+        self.grammar = grammar
         self.token = 4096
         self.made = 1
         self.alive = [0]
@@ -66,8 +113,12 @@ class _History:
         yield f"mmap 0 0 {PAGES} 1"
         yield self._write(0, 0, self.chance.choice([PMD, 2 * PMD, 2 * PMD, 3 * PMD]))
         for _ in range(self.chance.randrange(12, 20)):
-            [operation] = self.chance.choices(list(WEIGHTS), list(WEIGHTS.values()))
-            yield from self._operation(operation, self.chance.choice(self.alive), *self._piece())
+            weights, whole = self.grammar
+            [operation] = self.chance.choices(list(weights), list(weights.values()))
+            who, first, number = self.chance.choice(self.alive), *self._piece()
+            if operation in whole:
+                first, number = first // PMD * PMD, PMD
+            yield from self._operation(operation, who, first, number)
 
     def _piece(self) -> tuple[int, int]:
         """First page and number of pages: mostly whole huge pages, or parts that begin and end evenly."""
@@ -102,7 +153,7 @@ class _History:
                 self.alive.remove(who)
         elif name in _WITHOUT_RANGE:
             yield from (line.format(who) for line in _WITHOUT_RANGE[name])
-        elif name in ("move", "mremap"):
+        elif name in _TWO_PLACES:
             yield from self._elsewhere(name, who, first, number)
         elif name == "wp":
             yield from (f"reg {where} 1", f"wp {where} {self.chance.choice([1, 1, 0])}")

@@ -2,7 +2,7 @@
 
 From the project's root: ``PYTHONPATH=tests python -m conformance.record``. Kernels come from the mirrors by a
 configuration of apt that is this module's own; nothing is installed. With ``--native`` the kernel is the machine's own,
-where root may swap to a RAM disk. It says what is missing.
+where root may swap to a RAM disk. It says what is missing. ``--compare`` records nothing, but compares what is there.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from conformance.draw import draw
+from conformance.draw import GRAMMARS, PMD, draw, scaled
 from conformance.recorded import TRACES
 from debian_kernels import fetch, run
+from guest_dumps.boot import kernel_image
+from guest_dumps.machines import MACHINES, Machine
 from pmdswp import PmdSwpError
 from pmdswp.model.conform.compare import conform
 from pmdswp.oracle.tools import OracleError, find_program
@@ -34,28 +36,24 @@ LONGEST = 3600
 logger = logging.getLogger("conformance")
 
 
-class Machine(NamedTuple):
-    """A virtual machine: the compiler of its guest program, QEMU and its options, and the console's name."""
+class Player(NamedTuple):
+    """A guest that is dumped elsewhere, the memory that it needs here in MiB, and how many pages a PMD has there."""
 
-    debian: str
-    compiler: str
-    qemu: tuple[str, ...]
-    console: str
+    machine: Machine
+    memory: int = 1536
+    nr: int = PMD
 
 
-MACHINES: Mapping[str, Machine] = {
-    "x86_64": Machine(
-        "amd64", "x86_64-linux-gnu-gcc", ("qemu-system-x86_64", "-M", "pc", "-cpu", "max,la57=off"), "ttyS0"
-    ),
-    "arm64": Machine(
-        "arm64",
-        "aarch64-linux-gnu-gcc",
-        ("qemu-system-aarch64", "-M", "virt,gic-version=3", "-cpu", "neoverse-n1"),
-        "ttyAMA0",
-    ),
+PLAYERS: Mapping[str, Player] = {
+    "x86_64": Player(MACHINES["x86_64-7.3"]),
+    "arm64": Player(MACHINES["arm64-7.3"]),
+    "arm64-16k": Player(MACHINES["arm64-6.12-16k"], 4096, 2048),
+    "riscv64": Player(MACHINES["riscv64-6.12-sv57"]),
+    "s390x": Player(MACHINES["s390x-6.12"], nr=256),
+    "ppc64": Player(MACHINES["ppc64-6.12-64k"], nr=32),
 }
 
-SUITES: Mapping[str, str] = {"6.1": "bookworm", "6.12": "bookworm-security", "7.3": "trixie-backports"}
+SUITES: Mapping[str, str] = {"6.1": "bookworm", "6.12": "trixie", "7.3": "trixie-backports"}
 """Where Debian has the kernels of a release."""
 
 
@@ -68,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, kernel, script in _jobs(options):
         trace = options.cache / f"{name}.xz"
         try:
-            _record(kernel, script, trace, options.cache)
+            if not options.compare:
+                _record(kernel, script, trace, options.cache)
             report = conform(trace)
         except (PmdSwpError, OSError, subprocess.SubprocessError) as error:
             logger.info("%s: not recorded: %s", name, error)
@@ -85,12 +84,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kernel", action="append", choices=list(SUITES), help="release (default: 6.12 and 7.3)")
-    parser.add_argument("--arch", action="append", choices=list(MACHINES), help="architecture (default: x86_64)")
+    parser.add_argument("--arch", action="append", choices=list(PLAYERS), help="architecture (default: x86_64)")
     parser.add_argument("--only", default="", help="of the kept traces those with this in their name")
     parser.add_argument("--random", type=int, default=0, metavar="N", help="draw so many histories instead")
     parser.add_argument("--seed", type=int, default=1, help="of the random ones (default: 1)")
+    parser.add_argument("--grammar", default="random", choices=list(GRAMMARS), help="what they do (default: random)")
     parser.add_argument("--zswap", action="store_true", help="the random ones with zswap on")
     parser.add_argument("--native", action="store_true", help="on this machine's own kernel; needs root and swapon")
+    parser.add_argument("--compare", action="store_true", help="record nothing, compare what was recorded")
     parser.add_argument("--cache", type=Path, default=ROOT / ".nox" / "conformance", help="where all is kept")
     return parser
 
@@ -101,14 +102,15 @@ def _jobs(options: argparse.Namespace) -> Iterator[tuple[str, tuple[str, str] | 
     if not options.native:
         kernels = [(arch, one) for arch in options.arch or ["x86_64"] for one in options.kernel or ["6.12", "7.3"]]
     if options.random:
-        drawn = draw(options.seed, options.random, zswap=options.zswap)
-        scripts = {f"random-{options.seed}": "\n".join(drawn)}
+        drawn = draw(options.seed, options.random, zswap=options.zswap, grammar=options.grammar)
+        scripts = {f"{options.grammar}-{options.seed}": "\n".join(drawn)}
     else:
         # of what was played on several kernels once
         scripts = {trace.stem.split("-", 2)[2]: script_of(trace) for trace in TRACES if options.only in trace.name}
     for kernel in kernels:
         for name, script in scripts.items():
-            yield f"{'-'.join(kernel or ('native',))}-{name}", kernel, script
+            here = script if kernel is None else "\n".join(scaled(script.splitlines(), PLAYERS[kernel[0]].nr))
+            yield f"{'-'.join(kernel or ('native',))}-{name}", kernel, here
 
 
 def script_of(trace: Path) -> str:
@@ -151,13 +153,13 @@ def _play_here(folder: Path) -> bytes:
 
 
 def _play_in_qemu(arch: str, release: str, folder: Path, cache: Path) -> bytes:
-    machine = MACHINES[arch]
-    image, ramdisk = _kernel(machine, release, cache)
+    machine, memory, _ = PLAYERS[arch]
+    name = f"{release}-{machine.flavour}"
+    tree = fetch(machine.debian, machine.flavour, release, SUITES[release], cache / name)
     root = folder / "root"
     (root / "dev").mkdir(parents=True)
-    _compile(machine.compiler, root / "init")
-    data = ramdisk.read_bytes()
-    (root / "brd.ko").write_bytes(lzma.decompress(data) if ramdisk.suffix == ".xz" else data)
+    _compile(f"{machine.target}-gcc", root / "init")
+    (root / "brd.ko").write_bytes(_module(tree, "brd"))
     shutil.copy(folder / "script", root / "script")
     initrd = folder / "initrd"
     names = "\n".join(str(path.relative_to(root)) for path in [root / "dev", *root.iterdir()])
@@ -176,21 +178,23 @@ def _play_in_qemu(arch: str, release: str, folder: Path, cache: Path) -> bytes:
     options = f"console={machine.console} quiet loglevel=1 panic=-1 audit=0 mitigations=off {patience}"
     program, *how = machine.qemu
     command = [
-        *(find_program(program), *how, "-accel", "tcg", "-smp", "1", "-m", "1536M"),
-        *("-kernel", str(image), "-initrd", str(initrd), "-append", options),
+        *(find_program(program), *how, "-accel", "tcg", "-smp", "1", "-m", f"{memory}M"),
+        *("-kernel", str(kernel_image(tree, folder)), "-initrd", str(initrd), "-append", options),
         *("-display", "none", "-nodefaults", "-no-reboot", "-monitor", "none", "-serial", f"file:{folder / 'console'}"),
     ]
-    subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=LONGEST, check=False)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=LONGEST, check=False)
+    if done.returncode:
+        raise OracleError(f"{program}: {done.stderr.decode(errors='replace').strip()[-300:]}")
     return (folder / "console").read_bytes().replace(b"\r", b"")
 
 
-def _kernel(machine: Machine, release: str, cache: Path) -> tuple[Path, Path]:
-    """The image of a kernel and its RAM disk module, fetched if they are not there."""
-    tree = fetch(machine.debian, machine.debian, release, SUITES[release], cache / f"{release}-{machine.debian}")
-    found = [sorted(tree.rglob(pattern)) for pattern in ("vmlinuz*", "brd.ko*")]
-    if not all(found):
-        raise OracleError(f"{tree} has no kernel with a RAM disk module")
-    return found[0][-1], found[1][-1]
+def _module(tree: Path, name: str) -> bytes:
+    """A module of a kernel."""
+    found = sorted(tree.rglob(f"{name}.ko*"))
+    if not found:
+        raise OracleError(f"{tree} has no module {name}")
+    data = found[-1].read_bytes()
+    return lzma.decompress(data) if found[-1].suffix == ".xz" else data
 
 
 if __name__ == "__main__":

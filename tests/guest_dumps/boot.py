@@ -22,7 +22,7 @@ from guest_dumps.machines import Machine
 from oracle.kernels import source_tree
 from pmdswp.oracle.tools import OracleError, find_program
 
-__all__ = ["boot"]
+__all__ = ["boot", "kernel_image"]
 
 GUEST = Path(__file__).with_name("guest.c")
 PATIENCE = 300
@@ -42,7 +42,7 @@ def boot(machine: Machine, llvm: str, cache: Path) -> tuple[Path, str]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     _initrd(machine, llvm, tree, folder, cache)
-    image = _image(tree, folder)
+    image = kernel_image(tree, folder)
     with (folder / "errors").open("wb") as errors:
         guest = subprocess.Popen(_command(machine, image, folder), stdin=subprocess.DEVNULL, stderr=errors)
     try:
@@ -55,8 +55,8 @@ def boot(machine: Machine, llvm: str, cache: Path) -> tuple[Path, str]:
     return folder / "vmcore", console
 
 
-def _image(tree: Path, folder: Path) -> Path:
-    """The kernel, unpacked where QEMU does not do that."""
+def kernel_image(tree: Path, folder: Path) -> Path:
+    """The kernel that a package has, unpacked into a folder where QEMU does not do that."""
     image = next(iter(sorted(tree.rglob("vmlinu[xz]*"))), None)
     if image is None:
         raise OracleError(f"{tree} has no kernel")

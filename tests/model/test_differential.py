@@ -22,12 +22,15 @@ from hypothesis.stateful import (
 
 from model.histories import PIECES, Piece
 from model.scenes import ARCH
+from model.soft_dirty import Move, SoftDirtyLaw
 from pmdswp.model import FailPoint, KernelError, Machine, Process, check
 from pmdswp.model.syscalls.pagemap import PM_PRESENT, PM_SWAP, PM_UFFD_WP
 
 PMDS = 4
 WHOLE = st.integers(0, PMDS - 1)
 WHICH = st.integers(0, 2)
+FIRST = st.sampled_from(["", "clear", "clear, write"])
+"""What happens to soft-dirty before something is swapped out: so that it is as the memory was mapped, clear, or set."""
 INVISIBLE = [
     FailPoint.CHARGE_PMD_FOLIO,
     FailPoint.RACE_CACHE_SPLIT,
@@ -45,6 +48,9 @@ class Twins(RuleBasedStateMachine):
     arch = ARCH
     machines: tuple[Machine, Machine]
     base: int
+    law: SoftDirtyLaw
+    move: Move | None = None
+    parent: str = ""
 
     @initialize(zswap=st.booleans(), synchronous=st.booleans())
     def start(self, zswap: bool, synchronous: bool) -> None:
@@ -58,9 +64,10 @@ class Twins(RuleBasedStateMachine):
             self.base = p.mmap(pmds=PMDS)
             p.write_all(self.base, 2 * m.pmd_size)
             p.uffd_register(self.base + 2 * m.pmd_size, 2 * m.pmd_size)
+        self.law = SoftDirtyLaw(self.machines, self.base, PMDS * self.machines[0].nr)
 
-    def both(self, which: int, operation: Callable[[Process], object]) -> None:
-        """Do the same to both; result or error must be equal."""
+    def both(self, which: int, operation: Callable[[Process], object]) -> bool:
+        """Do the same to both; result or error must be equal. Whether there was no error."""
         results = []
         for m in self.machines:
             try:
@@ -69,6 +76,11 @@ class Twins(RuleBasedStateMachine):
                 results.append((None, error.errno_name))
         assert results[0] == results[1]
         self.machines[0].clear_failures()
+        return not results[0][1]
+
+    def pick(self, which: int) -> Process:
+        """A process of the one machine."""
+        return self.machines[0].processes[which % len(self.machines[0].processes)]
 
     def span(self, piece: Piece) -> tuple[int, int]:
         size = self.machines[0].pmd_size
@@ -84,9 +96,15 @@ class Twins(RuleBasedStateMachine):
             self.machines[0].fail_next(failing)
         self.both(which, lambda p: (p.write_all if write else p.read_all)(self.whole(pmd)))
 
-    @rule(which=WHICH, pmd=WHOLE, drop=st.booleans())
-    def pageout(self, which: int, pmd: int, drop: bool) -> None:
+    @rule(which=WHICH, pmd=WHOLE, drop=st.booleans(), first=FIRST)
+    def pageout(self, which: int, pmd: int, drop: bool, first: str) -> None:
         """Reclaim, not advice: that lets be what is shared, which one huge page is as a whole."""
+        if first:
+            self.clear_soft_dirty(which)
+            self.they_look_the_same()
+        if first == "clear, write":
+            self.touch(which, pmd, write=True, failing=None)
+            self.they_look_the_same()
         self.both(which, lambda p: p.reclaim(self.whole(pmd)))
         if drop:
             self.end_writeback(drop=True)
@@ -103,6 +121,7 @@ class Twins(RuleBasedStateMachine):
     def fork(self, which: int, failing: FailPoint | None) -> None:
         if failing is not None:
             self.machines[0].fail_next(failing)
+        self.parent = self.pick(which).name
         self.both(which, lambda p: p.fork().name)
 
     @precondition(lambda self: len(self.machines[0].processes) > 1)
@@ -146,10 +165,20 @@ class Twins(RuleBasedStateMachine):
 
     @rule(which=WHICH, piece=PIECES, to=WHOLE)
     def mremap(self, which: int, piece: Piece, to: int) -> None:
+        size, page = self.machines[0].pmd_size, self.machines[0].page_size
         start, length = self.span(piece)
-        new = self.whole(to) + start % self.machines[0].pmd_size
+        new = self.whole(to) + start % size
         if new + length <= self.whole(PMDS):
-            self.both(which, lambda p: p.mremap(start, length, new_address=new))
+            done = self.both(which, lambda p: p.mremap(start, length, new_address=new))
+            where = ((start - self.base) // page, length // page, (new - self.base) // page)
+            self.move = Move(self.pick(which).name, *where, done)
+
+    @rule(which=WHICH, pmd=WHOLE, by=st.integers(1, PMDS - 1), first=FIRST)
+    def mremap_what_is_swapped(self, which: int, pmd: int, by: int, first: str) -> None:
+        """Where one machine has a swap PMD, and the other a table."""
+        self.pageout(which, pmd, drop=False, first=first)
+        self.they_look_the_same()
+        self.mremap(which, Piece(pmd, 0, 8), (pmd + by) % PMDS)
 
     @rule(number=st.integers(1, 8))
     def split_in_one_cache(self, number: int) -> None:
@@ -176,6 +205,8 @@ class Twins(RuleBasedStateMachine):
                 size = vma.end - vma.start
                 assert p.mincore(vma.start, size) == q.mincore(vma.start, size)
             assert _sizes(p) == _sizes(q)
+        assert self.law.broken(self.move, self.parent) == []
+        self.move = None
         for m in self.machines:
             check(m)
 

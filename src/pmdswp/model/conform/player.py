@@ -64,12 +64,14 @@ class Outcome(NamedTuple):
 
 
 class Player:
-    """A machine without PMD swap entries, and the processes of one history by their numbers."""
+    """A machine, without PMD swap entries unless asked for, and the processes of one history by their numbers."""
 
-    def __init__(self, arch: Arch, base: str, header: Header) -> None:
+    def __init__(self, arch: Arch, base: str, header: Header, *, pmd_swap: bool = False) -> None:
         self.clusters = header.swap_pages * header.page_size // header.pmd_size - 1
-        self.m = Machine(arch, base=base, pmd_swap=False, trace=False, synchronous=True, clusters=self.clusters)
+        self.m = Machine(arch, base=base, pmd_swap=pmd_swap, trace=False, synchronous=True, clusters=self.clusters)
         self.m.uffd_sigbus = True
+        # ARCH_WANTS_THP_SWAP, up to 7.3: not on ppc64, on arm64 with the smallest pages only
+        self.m.thp_swap = arch.name != "ppc64" and (arch.name != "arm64" or arch.page_size == 4096)
         self.start = self.m.pmd_size << 8
         self.pages = PMDS * self.m.nr
         self.processes: dict[int, Process] = {0: self.m.process()}

@@ -25,7 +25,7 @@ def folio_alloc_swap(m: Kernel, folio: Folio) -> bool:
     The first cluster, which holds the header, is never given away. Whole clusters are taken from the front and
     smaller runs from the back, as the kernel keeps a cluster to one order.
     """
-    if m.fails(FailPoint.ALLOC_SWAP):
+    if m.fails(FailPoint.ALLOC_SWAP) or (folio.nr > 1 and not m.thp_swap):
         return False
     for device in m.devices:
         if device is None or device.vanishing:

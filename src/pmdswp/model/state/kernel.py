@@ -39,6 +39,8 @@ class Kernel(Services):
         self.zswap_enabled = self.zswap_was_enabled = zswap
         self.uffd_sigbus = False
         """UFFD_FEATURE_SIGBUS: a missing page where userfaultfd waits for it is a signal, not for a monitor to fill."""
+        self.thp_swap = True
+        """CONFIG_THP_SWAP: a folio of several pages can have slots. The series needs that; some kernels lack it."""
         self.replaced: dict[str, Callable[..., object]] = {}
         self.judge: Judge = _believe
         """What sees to it that a rule was obeyed when that is noted."""
