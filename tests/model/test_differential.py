@@ -6,7 +6,7 @@ handling at PMD order fail, and what happens to the swap cache, may happen to th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import settings
@@ -24,6 +24,7 @@ from model.histories import PIECES, Piece
 from model.scenes import ARCH
 from model.soft_dirty import Move, SoftDirtyLaw
 from pmdswp.model import FailPoint, KernelError, Machine, Process, check
+from pmdswp.model.state.memory import Folio
 from pmdswp.model.syscalls.pagemap import PM_PRESENT, PM_SWAP, PM_UFFD_WP
 
 PMDS = 4
@@ -87,6 +88,33 @@ class Twins(RuleBasedStateMachine):
         start = self.base + piece.pmd * size + piece.first * (size // 8)
         return start, min(self.base + piece.pmd * size + piece.last * (size // 8), self.base + PMDS * size) - start
 
+    def closed(self, pages: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
+        """Pages (number of the process, address), and all that share a folio with one of them, on either machine."""
+        found: set[tuple[int, int]] = set()
+        folios = [self._folios(m) for m in self.machines]
+        new = set(pages)
+        while new:
+            found |= new
+            new = {
+                other for by_page, by_folio in folios for page in new for other in by_folio.get(by_page.get(page), ())
+            }
+            new -= found
+        return found
+
+    def _folios(self, m: Machine) -> tuple[dict[tuple[int, int], Folio], dict[Folio | None, list[tuple[int, int]]]]:
+        """The folio of each page, and the pages of each folio."""
+        by_page = {
+            (number, haddr + i * m.page_size): mapped[0]
+            for number, p in enumerate(m.processes)
+            for haddr, pmd in p.mm.pmds.items()
+            for i in range(m.nr)
+            if (mapped := m.mapped_page(pmd, i)) is not None
+        }
+        by_folio: dict[Folio | None, list[tuple[int, int]]] = {}
+        for page, folio in by_page.items():
+            by_folio.setdefault(folio, []).append(page)
+        return by_page, by_folio
+
     def whole(self, pmd: int) -> int:
         return self.base + pmd * self.machines[0].pmd_size
 
@@ -98,14 +126,20 @@ class Twins(RuleBasedStateMachine):
 
     @rule(which=WHICH, pmd=WHOLE, drop=st.booleans(), first=FIRST)
     def pageout(self, which: int, pmd: int, drop: bool, first: str) -> None:
-        """Reclaim, not advice: that lets be what is shared, which one huge page is as a whole."""
+        """Reclaim, not advice: that lets be what is shared, which one huge page is as a whole.
+
+        A folio goes out with all its pages, wherever they are mapped; so what goes out is made of whole folios on both.
+        """
+        m = self.machines[0]
         if first:
             self.clear_soft_dirty(which)
             self.they_look_the_same()
         if first == "clear, write":
             self.touch(which, pmd, write=True, failing=None)
             self.they_look_the_same()
-        self.both(which, lambda p: p.reclaim(self.whole(pmd)))
+        pages = self.closed((which % len(m.processes), self.whole(pmd) + i * m.page_size) for i in range(m.nr))
+        for number, page in sorted(pages):
+            self.both(number, lambda p, page=page: p.reclaim(page, m.page_size))  # type: ignore[misc]
         if drop:
             self.end_writeback(drop=True)
 
@@ -252,6 +286,22 @@ RUNS = -(-_EXAMPLES // 1000)
 @pytest.mark.parametrize("_run", range(RUNS))
 def test_pmd_swap_entries_are_invisible(_run: int) -> None:
     run_state_machine_as_test(Twins, settings=settings(max_examples=-(-_EXAMPLES // RUNS), stateful_step_count=20))
+
+
+def test_a_folio_that_swapoff_made_goes_out_whole_where_pages_of_it_have_moved() -> None:
+    """One machine reads one folio back, the other single pages; the child has some of them elsewhere."""
+    twins = Twins()
+    twins.start(zswap=False, synchronous=False)
+    twins.fork(which=0, failing=None)
+    twins.mremap(which=1, piece=Piece(0, 0, 1), to=1)
+    twins.pageout(which=0, pmd=0, drop=True, first="")
+    twins.swapoff_and_on()
+    twins.they_look_the_same()
+    twins.pageout(which=1, pmd=0, drop=False, first="")
+    twins.they_look_the_same()
+    moved = twins.machines[0].processes[1].pagemap(twins.whole(1), twins.machines[0].page_size)
+    assert moved[0] & PM_SWAP
+    twins.teardown()
 
 
 def test_pmd_swap_entries_are_invisible_to_userfaultfd() -> None:

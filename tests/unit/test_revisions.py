@@ -632,5 +632,5 @@ def test_types_above_the_swap_devices_have_the_numbers_of_their_release(
     kernel: str, pte_marker: bool | None, numbers: Mapping[str, object]
 ) -> None:
     chosen = {} if pte_marker is None else {"pte_marker": pte_marker}
-    types = pmdswp.get("x86_64", kernel=kernel, **chosen).swp_types
+    types = get_with("x86_64", {"kernel": kernel, **chosen}).swp_types
     assert {name: types.get(SoftLeafType[name]) for name in numbers} == numbers
