@@ -102,10 +102,15 @@ def _played(arch: Arch) -> dict[str, list[str]]:
     return {rule: [name for name in telling if rule in runs[name]] for rule in set().union(*runs.values())}
 
 
-def _seen() -> dict[str, tuple[str, str]]:
-    """Which rules running kernels were seen to obey: the kernel, and a history (`tests/conformance/seen.py`)."""
+def _seen() -> dict[str, tuple[str, str, bool]]:
+    """Which rules running kernels were seen to obey: the kernel, a history, and whether only of single pages.
+
+    `tests/conformance/seen.py` writes it.
+    """
     record = json.loads(SEEN.read_text(encoding="utf-8"))
-    return {rule: (" ".join(trace.split("-")[:2]), history) for rule, (trace, history) in record.items()}
+    return {
+        rule: (" ".join(trace.split("-")[:2]), history, on_ptes) for rule, (trace, history, on_ptes) in record.items()
+    }
 
 
 def _scenarios(name: str) -> ModuleType:

@@ -28,10 +28,11 @@ FIRST = (
 
 
 class Seen(NamedTuple):
-    """A trace by its name, and a history of it."""
+    """A trace by its name, and a history of it; whether only the PTE path did for single pages what the rule says."""
 
     trace: str
     history: str
+    on_ptes: bool = False
 
 
 def seen() -> dict[str, Seen]:
@@ -42,9 +43,14 @@ def seen() -> dict[str, Seen]:
 def search() -> dict[str, Seen]:
     """The same, searched for in all traces."""
     found: dict[str, Seen] = {}
+    on_ptes: dict[str, Seen] = {}
     for trace in sorted(TRACES, key=lambda trace: [part not in trace.name for part in FIRST]):
-        for rule, history in conform(trace).rules.items():
+        report = conform(trace)
+        for rule, history in report.rules.items():
             found.setdefault(rule, Seen(trace.name, history.split()[0]))
+        for rule, history in report.on_ptes.items():
+            on_ptes.setdefault(rule, Seen(trace.name, history.split()[0], on_ptes=True))
+    found = on_ptes | found
     return {rule: found[rule] for rule in RULES if rule in found}
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from conformance.recorded import PARTS, QUICK, TRACES, Part
 from conformance.seen import seen
 from pmdswp.model.conform.compare import conform
 from pmdswp.model.conform.trace import read
-from pmdswp.model.state.rules import REFUTED, RULES
+from pmdswp.model.state.rules import REFUTED, RULES, Evidence
 
 
 def _play(part: Part) -> None:
@@ -38,7 +41,8 @@ def test_a_rule_that_is_told_to_be_seen_was_obeyed_where_the_kernel_agrees(trace
         report = conform(path, wanted=lambda _number, name, history=history: name == history)  # type: ignore[misc]
         assert report.agree == 1
         obeyed = {rule for rule, where in rules.items() if where == history}
-        assert obeyed <= report.rules.keys()
+        assert obeyed <= {*report.rules, *report.on_ptes}
+        assert all(seen()[rule].on_ptes == (rule not in report.rules) for rule in obeyed)
 
 
 def test_what_is_refuted_is_so_by_a_history_that_is_kept() -> None:
@@ -62,3 +66,18 @@ def test_there_are_traces_of_both_bases_and_of_two_architectures() -> None:
             headers.append(header)
     assert {header.release.split(".")[0] for header in headers} == {"6", "7"}
     assert {header.machine for header in headers} == {"x86_64", "aarch64"}
+
+
+def test_the_explanation_counts_the_rules_by_their_marks() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "explanation" / "model.md").read_text(encoding="utf-8")
+    told = {mark: int(number) for mark, number in re.findall(r"^\| ([a-z ,]+) \| (\d+) \| ", text, re.MULTILINE)}
+    marks = seen()
+    of_series = Evidence.CODE | Evidence.COVER | Evidence.MSG | Evidence.TEST
+    unseen = [rule for rule in RULES.values() if rule.id not in marks]
+    assert told == {
+        "seen": sum(not one.on_ptes for one in marks.values()),
+        "seen on PTEs": sum(one.on_ptes for one in marks.values()),
+        "code, cover, msg or test, not seen": sum(bool(rule.evidence & of_series) for rule in unseen),
+        "base or inferred, not seen": sum(not rule.evidence & of_series for rule in unseen),
+        "refuted": len(REFUTED),
+    }

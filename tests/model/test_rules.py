@@ -88,15 +88,15 @@ def test_on_other_architectures_all_is_played_but_what_it_has_no_bit_for(name: s
 
 def test_the_reference_has_every_rule_and_says_what_plays_it() -> None:
     played = {"1.1": ["one"], "9.1": ["one", "two", "three", "four", "five", "six"]}
-    page = reference.reference(
-        {rule: played.get(rule, ["other"]) for rule in RULES if rule not in UNPLAYED}, {"B.1": ("x86_64 7.3.4", "cold")}
-    )
+    seen = {"B.1": ("x86_64 7.3.4", "cold", False), "3.6": ("x86_64 7.3.4", "fork", True)}
+    page = reference.reference({rule: played.get(rule, ["other"]) for rule in RULES if rule not in UNPLAYED}, seen)
     by_rule = {row[0].strip("`"): row for row in rows_of(page.sections[: len(SECTIONS)])}
     assert list(by_rule) == list(RULES)
     assert by_rule["1.1"][3:] == ("", "`one`")
     assert by_rule["9.1"][4] == "`one`, `two`, `three` and 3 more"
     assert by_rule["S.4"][4] == "not played: the model keeps no shadows"
     assert by_rule["B.1"][2:4] == ("base, seen", "x86_64 7.3.4, `cold`")
+    assert by_rule["3.6"][2:4] == ("base, inferred, seen on PTEs", "x86_64 7.3.4, `fork`")
 
 
 def test_the_reference_has_every_difference_between_bases_and_what_is_refuted() -> None:

@@ -66,6 +66,8 @@ class Report:
     comparisons: int = 0
     rules: dict[str, str] = field(default_factory=dict)
     """Rule -> the first history that agreed to its end and obeyed it."""
+    on_ptes: dict[str, str] = field(default_factory=dict)
+    """The same where the PTE path did for single pages what the rule says of a PMD."""
 
     def record(self) -> dict[str, object]:
         """For JSON."""
@@ -150,6 +152,8 @@ class _History:
         self.report.agree += 1
         for rule in sorted(self.player.m.rules_used):
             self.report.rules.setdefault(rule, self.history.name)
+        for rule in sorted(self.player.m.on_ptes):
+            self.report.on_ptes.setdefault(rule, self.history.name)
 
     def _differs(self, number: int, what: str, kernel: str, model: str) -> None:
         self.report.differ.append(Difference(self.history.name, number, what, kernel, model))

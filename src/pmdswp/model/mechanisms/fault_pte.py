@@ -115,7 +115,11 @@ def _do_swap_page(m: Kernel, vmf: Vmf, entry: Entry) -> VmFault:
     if not folio.uptodate:
         return VmFault.SIGBUS
     _map_swapped_in(m, vmf, entry, folio, device)
-    return _do_wp_page(m, vmf) if vmf.write and not m.pte.write(vmf.table.words[vmf.i]) else VmFault.DONE
+    m.on_ptes.update(("9.12", "9.15"))
+    if vmf.write and not m.pte.write(vmf.table.words[vmf.i]):
+        m.on_ptes.add("9.13")
+        return _do_wp_page(m, vmf)
+    return VmFault.DONE
 
 
 def _map_swapped_in(m: Kernel, vmf: Vmf, entry: Entry, folio: Folio, device: SwapDevice) -> None:
@@ -131,8 +135,8 @@ def _map_swapped_in(m: Kernel, vmf: Vmf, entry: Entry, folio: Folio, device: Swa
     swap_put_entries_direct(m, device, folio.offset + page, nr, keep_cache=True)
     vma.mm.anonpages += nr
     vma.mm.swapents -= nr
-    if _may_drop_cache(m, vmf, device, folio, nr, exclusive=exclusive):
-        folio_free_swap(m, folio)
+    if _may_drop_cache(m, vmf, device, folio, nr, exclusive=exclusive) and folio_free_swap(m, folio):
+        m.on_ptes.add("9.16")
     exclusive = exclusive or (folio.device is None and folio.ref_count() == nr == folio.nr)
     if exclusive:
         folio.exclusive |= ((1 << nr) - 1) << page

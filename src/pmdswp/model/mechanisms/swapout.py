@@ -210,6 +210,7 @@ def _unmap_pte(m: Kernel, folio: Folio, mapping: Mapped) -> bool:
     mm.anonpages -= 1
     mm.swapents += 1
     folio_remove_rmap_pte(m, folio, page)
+    m.on_ptes.add("10.9")
     return True
 
 

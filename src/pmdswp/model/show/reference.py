@@ -16,7 +16,8 @@ trusted, is told where the model is explained. N is `HPAGE_PMD_NR`, a slot is on
 set of slots that zswap holds.
 
 `seen on` names a running kernel, without the series, and a history in which it did as the model does while the model
-noted the rule: see `tests/conformance`. Under `played by` are the selftests (`pmdswp model selftest`) and the cases
+noted the rule: see `tests/conformance`. Where `rests on` says `seen on PTEs`, the kernel did for single pages what the
+rule says of all pages of a swap PMD. Under `played by` are the selftests (`pmdswp model selftest`) and the cases
 (`tests/model/cases.py`) that obey a rule, as recorded from runs on x86_64 with zswap off and on; those with the fewest
 other rules come first.
 """
@@ -25,11 +26,11 @@ _SHOWN = 3
 """How many names stand in a cell before the rest is a number."""
 
 
-def reference(played: Mapping[str, Sequence[str]], seen: Mapping[str, tuple[str, str]]) -> Section:
+def reference(played: Mapping[str, Sequence[str]], seen: Mapping[str, tuple[str, str, bool]]) -> Section:
     """The page.
 
     `played` has, for each rule that runs obeyed, the names of those runs, the most telling first; `seen` has, for each
-    rule that a running kernel was seen to obey, the kernel and a history.
+    rule that a running kernel was seen to obey, the kernel, a history, and whether it was seen of single pages only.
     """
     groups = (Section(title, (Table(_HEAD, tuple(_rows(title, played, seen))),)) for title in SECTIONS.values())
     return Section("Rules of the model", _paragraphs(_INTRO), (*groups, _differences(), _refuted()))
@@ -43,13 +44,16 @@ _HEAD = ("Rule", "What the kernel does", "Rests on", "Seen on", "Played by")
 
 
 def _rows(
-    title: str, played: Mapping[str, Sequence[str]], seen: Mapping[str, tuple[str, str]]
+    title: str, played: Mapping[str, Sequence[str]], seen: Mapping[str, tuple[str, str, bool]]
 ) -> Iterator[tuple[str, ...]]:
     for rule in RULES.values():
         if rule.section == title:
             where = seen.get(rule.id)
-            shown = "" if where is None else f"{where[0]}, {code(where[1])}"
-            rests = rule.evidence.words if where is None else f"{rule.evidence.words}, seen"
+            shown, rests = "", rule.evidence.words
+            if where is not None:
+                kernel, history, on_ptes = where
+                shown = f"{kernel}, {code(history)}"
+                rests = f"{rests}, seen on PTEs" if on_ptes else f"{rests}, seen"
             yield code(rule.id), marked(rule.text), rests, shown, _played(rule, played.get(rule.id, ()))
 
 

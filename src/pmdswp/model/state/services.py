@@ -43,6 +43,8 @@ class Services:
         self.step_rules: dict[str, None] = {}
         self.note = ""
         self.rules_used: set[str] = set()
+        self.on_ptes: set[str] = set()
+        """The rules that the PTE path was seen to obey, for one page, as they say it of all pages of a PMD."""
         self.lost_data = False
         """Whether a read has failed: poisoned pages and SIGBUS are right from then on."""
         self._armed: Counter[FailPoint] = Counter()

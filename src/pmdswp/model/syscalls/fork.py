@@ -150,6 +150,7 @@ def _copy_pte(m: Kernel, child: Mm, haddr: int, pmd: Pmd, i: int) -> None:
         child.add_to_mmlist()
         source.words[i] = word = m.arch.pte_swp_clear_exclusive(word)
         child.swapents += 1
+        m.on_ptes.update(("3.6", "3.7", "G6"))
     elif entry.kind.has_pfn:
         source.words[i] = word = _make_readable(m, entry)
         child.anonpages += 1

@@ -195,6 +195,8 @@ def _cold_ptes(m: Kernel, table: PteTable, ptes: range, folios: dict[Folio, None
                 folios[folio] = None
                 for k in range(i, i + n) if not pageout else ():
                     table.words[k] = m.pte.mkold(table.words[k])
+        elif m.pte.entries[table.words[i]].kind is SoftLeafType.SWAP:
+            m.on_ptes.add("6.18")
         i += n
 
 

@@ -145,6 +145,7 @@ def change_uffd_wp(m: Kernel, vma: Vma, start: int, end: int, *, protect: bool) 
                         words[i] = _upgraded(m, m.pte, vma, words[i])
                 elif entry.state is State.SOFTLEAF and entry.kind is not SoftLeafType.MARKER:
                     words[i] = change_pte(words[i])
+                    m.on_ptes.add("6.5")
         if was_swapped:
             m.rule("6.5", was=was, answer=(protect, ptes))
 

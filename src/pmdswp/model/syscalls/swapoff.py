@@ -147,3 +147,4 @@ def _unuse_pte(m: Kernel, vma: Vma, address: int, pmd: Pmd, device: SwapDevice) 
     mm.anonpages += 1
     swap_put_entries_direct(m, device, slot, 1, keep_cache=True)
     folio_free_swap(m, folio)
+    m.on_ptes.update(("5.8", "5.9", "5.10"))

@@ -238,11 +238,14 @@ def _exclusive_page(m: Kernel, pfn: int) -> Folio:
 def _move_swap_pte(m: Kernel, dst_vma: Vma, dst: int, entry: Entry) -> None:
     """`move_swap_pte`: see that the cached folio, if any, is anchored where its entry goes."""
     if not entry.exclusive:
+        m.on_ptes.add("8.4")
         raise KernelError("EBUSY")
     if m.fails(FailPoint.GET_SWAP_DEVICE):
         raise KernelError("EAGAIN")
     device, slot = m.swap_slot(entry)
     folio = device.cache[slot]
+    if slot in device.zswap:
+        m.on_ptes.add("8.12")
     if folio is None:
         return
     if folio.nr > 1:
