@@ -217,7 +217,9 @@ def _predicates(arch: Arch) -> Iterator[Block]:
 
 def _attributes(arch: Arch) -> Iterator[Block]:
     """What the helpers for present words compute, level by level; levels that have none are left out."""
-    yield Paragraph("What the kernel's helpers compute of a present word `v`; `huge` is `pmd_leaf` or its like.")
+    yield Paragraph(
+        "What the kernel's helpers compute of a present word `v`; `huge` is `pmd_leaf`, or that of the level."
+    )
     for level in reversed(arch.tables):
         if level.attribute_names:
             yield Paragraph(f"{level.label}:")

@@ -136,7 +136,7 @@ _CRASH = (
         (Piece(2, 0x1F),),
         (Piece(11, MASK64 - 1), Piece(7, 1)),
         "The offset is put together of bits 12 to 63, one place too high, and of bit 7; the kernel stores one number "
-        "from bit 12 on, so that twice the offset is told.",
+        "from bit 12 on, so the offset comes out doubled.",
         recognised=(0x603, 0x402),
     ),
     Masks(
@@ -338,7 +338,7 @@ class Replay(NamedTuple):
         return right, len(entry.flags), entry.word
 
     def by_flags(self, flags: str) -> tuple[int, int]:
-        """How many entries with exactly these flags are told wrong, and how many there are."""
+        """How many entries with exactly these flags are decoded wrong, and how many there are."""
         wrong, asked = (sum(entry.flags == flags for entry in entries) for entries in (self.wrong, self.kernel.swap))
         return wrong, asked
 

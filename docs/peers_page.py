@@ -20,21 +20,22 @@ SAMPLE_KERNEL = "7.3"
 
 _INTRO = (
     (
-        "Other programs take swap entries apart too. For those that publish the shifts and masks they use, this page "
-        "replays the swap PTEs that compiled kernels computed ({releases}; how they were measured is in "
-        "`tests/oracle/README.md`) and counts which of them the masks tell otherwise than the kernel."
+        "Other programs take swap entries apart too. Some publish the shifts and masks that they use. This page "
+        "applies those masks to the swap PTEs that compiled kernels computed ({releases}; `tests/oracle/README.md` "
+        "says how) and counts the entries that the masks decode differently from the kernel."
     ),
     (
-        "Nothing was run. The numbers are arithmetic on published masks; what is said of the code around them, and of "
-        "PMD entries, was concluded by reading, and is marked so. All was read on "
-        f"{READ_ON}, but for the programs of the last section that have a date: those were read before. A program may "
-        "use its masks for fewer words than are asked here, and one that has changed since may be better than its row."
+        "No program was run. The numbers are arithmetic on published masks. What this page says of the code around "
+        "them, and of PMD entries, comes from reading, and is marked so. All was read on "
+        f"{READ_ON}, except for the programs of the last section that have a date: those were read earlier. A program "
+        "may use its masks for fewer words than are asked here, and one that has changed since may do better."
     ),
     (
-        "Asked is what it is fair to ask: entries of ordinary swap devices (type below `MAX_SWAPFILES`) at slot 1 or "
-        "above (slot 0 is the header of a swap area), which the kernel reads back as what was stored and takes for "
-        "neither none nor present, with every combination of flags that the configuration has. An entry is told wrong "
-        "if type or offset differ. None of the programs tells the flags; that is not counted."
+        "The masks are asked for what they can be expected to know: entries of ordinary swap devices (type below "
+        "`MAX_SWAPFILES`) with every combination of flags that the configuration has. Slots begin at 1, since slot 0 "
+        "is the header of a swap area. The kernel reads each of these entries back as what was stored, and as "
+        "neither none nor present. An entry is decoded wrong if type or offset differ. None of the programs shows "
+        "the flags. That is not counted."
     ),
 )
 
@@ -46,8 +47,8 @@ _VERSIONS_DIFFER = (
     (
         "The development tree of crash had been read before, at abcb45e (2026-08-18), later than 9.0.2. What was "
         "noted of it for the one entry below agrees with the masks of 9.0.2 on five architectures. On ppc64 type 1 "
-        "was noted, which is told of that entry without the exclusive flag; with it the masks tell 17. It was also "
-        "noted that `vm -p` tells riscv64 entries by those masks; in 9.0.2 nothing does (see below)."
+        "was noted, which is that entry without the exclusive flag; with it the masks give 17. It was also noted that "
+        "`vm -p` decodes riscv64 entries by those masks; in 9.0.2 nothing does (see below)."
     ),
 )
 
@@ -55,7 +56,7 @@ _REACH = (
     (
         "x86_64",
         "`vtop`, `vm -p`, `pte`, and reads of memory that is swapped to zram",
-        "Bits 0 and 8 are clear: the walk stops, and nothing is told of the entry.",
+        "Bits 0 and 8 are clear: the walk stops, and says nothing of the entry.",
     ),
     (
         "arm64",
@@ -76,7 +77,7 @@ _REACH = (
             "`pte`, unless bit 11, the exclusive flag, is set: then `pte` says that the PTE is invalid. For `vtop` "
             "and `vm -p` a swap entry has to have `w & 0x603 = 0x402`, which {recognised} have"
         ),
-        "Bit 5 (invalid) is set: the walk stops, and nothing is told of the entry.",
+        "Bit 5 (invalid) is set: the walk stops, and says nothing of the entry.",
     ),
     (
         "ppc64",
@@ -115,14 +116,14 @@ def page() -> Section:
                     _masks(),
                 ),
             ),
-            Section("How many entries are told wrong", (_results(),)),
+            Section("How many entries are decoded wrong", (_results(),)),
             Section(
                 "Why, with an example",
                 (
                     Paragraph(
                         "The example is of the newest kernel: an entry with both fields wrong, if there is one, with "
-                        "as few flags as possible, and of these the smallest word. The command tells what the kernel "
-                        "stored."
+                        "as few flags as possible, and of these the smallest word. The command shows what the "
+                        "kernel stored."
                     ),
                 ),
                 tuple(_reasons()),
@@ -215,7 +216,7 @@ def _reasons() -> Iterator[Section]:
                 (
                     Paragraph(marked(masks.why)),
                     Paragraph(
-                        f"{code(f'{example.word:#x}')} holds {stored}, and is told as {told}. To check: "
+                        f"{code(f'{example.word:#x}')} holds {stored}, and is decoded as {told}. To check: "
                         f"{code(check_command(newest.kernel, example))}"
                     ),
                 ),
@@ -262,9 +263,9 @@ def _sample() -> tuple[Paragraph, Table]:
     return (
         Paragraph(
             f"An exclusive entry of {_fields(*SAMPLE_LEAF)} in a PTE of Linux {SAMPLE_KERNEL} (default configuration "
-            f"of `pmdswp.get`), as {crash.name} would tell it."
+            f"of `pmdswp.get`), as {crash.name} would decode it."
         ),
-        Table(("Architecture", "Word", "Told", "Right"), tuple(rows)),
+        Table(("Architecture", "Word", "Decoded as", "Right"), tuple(rows)),
     )
 
 
@@ -276,13 +277,13 @@ def _special() -> tuple[Paragraph, Table]:
     )
     return (
         Paragraph(
-            "The same masks on entries of the special types, without flags. In what was read of the programs nothing "
-            "tells the special types from others, so none names the kind of an entry. A type that crash has no swap "
-            "device for prints as an unknown swap location, with the offset (by reading). The last column counts the "
-            "entries whose type is told as a number below `MAX_SWAPFILES` (the lowest of the configurations that were "
-            "measured), which is that of a swap device if there are so many."
+            "The same masks on entries of the special types, without flags. In what was read of the programs, "
+            "nothing separates the special types from others, so none names the kind of an entry. A type that crash "
+            "has no swap device for prints as an unknown swap location, with the offset (by reading). The last "
+            "column counts the entries whose type comes out as a number below `MAX_SWAPFILES` (the lowest of the "
+            "configurations that were measured), which is that of a swap device if there are so many."
         ),
-        Table(("Decoder", "Architecture", "Kernel", "Entries", "Kind named", "Told as a swap type"), rows),
+        Table(("Decoder", "Architecture", "Kernel", "Entries", "Kind named", "Decoded as a swap type"), rows),
     )
 
 
@@ -293,4 +294,4 @@ def _reach() -> Table:
         if replay.recognised is not None
     )
     rows = tuple((code(arch), used.replace("{recognised}", recognised), pmd) for arch, used, pmd in _REACH)
-    return Table(("Architecture", "Swap PTEs are told by", "A PMD entry that is not present"), rows)
+    return Table(("Architecture", "Swap PTEs are decoded by", "A PMD entry that is not present"), rows)

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-BY_HAND = ("reference/errors.md", "reference/formats.md")
-"""Pages of the reference that no program writes."""
 LONGEST = 40
 """Words in a sentence."""
 OPENED = ("docs/how-to/", "docs/tutorial/", "docs/explanation/")
@@ -90,11 +88,9 @@ def faults(name: str, text: str) -> Iterator[str]:
 
 
 def pages() -> list[Path]:
-    """All that is written by hand."""
-    docs = ROOT / "docs"
-    found = (page.relative_to(docs) for page in sorted(docs.rglob("*.md")))
-    written = [page for page in found if page.parts[0] not in {"_build", "reference"} or page.as_posix() in BY_HAND]
-    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(docs / page for page in written)]
+    """All pages, also those that a program writes: somebody wrote its texts."""
+    found = (page for page in sorted((ROOT / "docs").rglob("*.md")) if "_build" not in page.parts)
+    return [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")), *found]
 
 
 def main() -> int:

@@ -262,7 +262,7 @@ DEVICE_EXCLUSIVE = _change(
     arches=("x86_64", "arm64", "ppc64"),
 )
 WRITABLE_NAMES = _change(
-    "is_writable_migration_entry() and its like, is_write_migration_entry() until then",
+    "is_writable_migration_entry() and the other new names, is_write_migration_entry() until then",
     "5.14",
     effect=Effect.SYMBOLS,
     remark="and make_readable_migration_entry(offset) instead of make_migration_entry(page, write)",
@@ -317,7 +317,7 @@ RISCV_SV57 = _change(
     remark="the commit merges them",
 )
 ARM64_PMD_LEAF = _change(
-    "pmd_leaf() of arm64 for every present entry that is no table, not for section entries alone",
+    "pmd_leaf() of arm64 for every present entry that is not a table, not for section entries alone",
     "5.18",
     "23bc8f69f0ec",
     subject="arm64: mm: fix p?d_leaf()",
@@ -500,7 +500,7 @@ LOONGARCH_PRESENT_INVALID = _change(
     "ddc1729b07cc",
     subject="LoongArch: Let pmd_present() return true when splitting pmd",
     arches=_LOONGARCH64,
-    remark="which updates of 6.1 and 6.3 took it is inferred: 6.1 as of its last update has it, 6.2 not",
+    remark="which updates of 6.1 and 6.3 took it is inferred: the last update of 6.1 has it, 6.2 does not",
     backports=(Backport("6.1", 53, lacks=49), Backport("6.3", 10, lacks=0)),
 )
 LOONGARCH_HARDWARE_DIRTY = _change(
@@ -705,7 +705,7 @@ S390_PMD_PRESENT_BIT = _change(
     arches=_S390X,
 )
 ARM64_RUN_TIME_PA_BITS = _change(
-    "MAX_PHYSMEM_BITS as the CPU has it on arm64, 48 without LPA2",
+    "MAX_PHYSMEM_BITS of arm64 is 48 on a CPU without LPA2",
     "6.14",
     "bf74bb73cd87",
     subject="arm64/mm: Reduce PA space to 48 bits when LPA2 is not enabled",
@@ -750,7 +750,7 @@ ARM64_PMD_TABLE = _change(
     effect=Effect.ELSEWHERE,
 )
 ARM64_TABLE_BIT_DROPPED = _change(
-    "PMD_TABLE_BIT and its like dropped on arm64",
+    "PMD_TABLE_BIT and those of the levels above dropped on arm64",
     "6.15",
     "50c2726654bb",
     subject="arm64/mm: Drop PXD_TABLE_BIT",

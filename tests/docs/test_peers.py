@@ -170,7 +170,7 @@ def test_what_is_told_wrong_has_a_reason_and_an_example() -> None:
 
 
 _CHECK = re.compile(
-    r"^`(0x[0-9a-f]+)` holds (type \d+, offset 0x[0-9a-f]+), and is told as (type \d+, offset 0x[0-9a-f]+)\. "
+    r"^`(0x[0-9a-f]+)` holds (type \d+, offset 0x[0-9a-f]+), and is decoded as (type \d+, offset 0x[0-9a-f]+)\. "
     r"To check: `pmdswp ([^`]+)`$",
     re.MULTILINE,
 )

@@ -78,11 +78,12 @@ ABOUT = {
 NOT_MADE = {
     "v1, swap-in without a thought of `-EEXIST`": (
         "the helper of v1 (`swapin_alloc_pmd_folio()`) did not expect that a slot is cached meanwhile. What it did "
-        "then is not in the sources at hand; if it took that for a lack of memory, the range was split, as in v3 (9.3)."
+        "then is not in the sources that were read; if it took that for a lack of memory, the range was split, as in "
+        "v3 (9.3)."
     ),
     "v1, powerpc without the exclusive helpers": (
         "they came with v2. Whether v1 did not compile there, or lost the bit with generic stubs, is not in the "
-        "sources at hand."
+        "sources that were read."
     ),
     "v1, swapoff without a VMA for the memory policy": (
         "the folio may have come from the wrong node (5.1). The model has no nodes."
@@ -107,8 +108,8 @@ the last one unmapped, the third registered for userfaultfd, the first written a
 two of the state machine, after each of which the invariants are checked. Without the error, all goes well.
 `m.fail_next` stands before the operation in which a race was injected.
 
-The histories are random, but not what they are held against: the state machine asserts of most operations what v3 has
-to do, and one of its steps moves a range that was swapped out just before, which by chance alone would be rare.
+The histories are random. What they are held against is not: the state machine asserts of most operations what v3 has to
+do. One of its steps moves a range that was swapped out right before, which by chance alone would be rare.
 `python -m model.search`, run in `tests`, finds them anew.
 """
 

@@ -8,8 +8,8 @@ is no soft-dirty and no uffd bit. The type has 7 bits in the word, of which the 
 
 An entry that points to a table holds its virtual address, in the window that maps memory cached. So does an empty
 one: it points to `invalid_pte_table`, `invalid_pmd_table` or `invalid_pud_table`. A page is dirty if the kernel marked
-it so, and since 6.5 if the hardware did. Of the entries of the root pud_none() and its like are asked with three
-levels, and p4d_none() with four; with two levels the root is the PMD.
+it so, and since 6.5 if the hardware did. The entries of the root are asked by the helpers of PUDs with three levels,
+and by those of P4Ds with four; with two levels the root is the PMD.
 """
 
 from __future__ import annotations

@@ -5,10 +5,10 @@ too, and the manuals number bits from the most significant one (MSB0). The kerne
 _PAGE_PTE. Bit 5 is soft-dirty until 5.18, and exclusive since. Hash with 4K pages has PMD softleaves by the kernel's
 gate, but no THPs, so that none occurs.
 
-An entry that maps a page has one layout at every level, in which bit 62 tells it from a pointer to a table. Under hash
-the MMU reads none of these words: software fills its table from them, and some bits say where in there a page is. The
-P4D is folded: the entries of the root table are what p4d_none() and its like are asked of. Tables can be smaller than a
-page.
+An entry that maps a page has one layout at every level, in which bit 62 separates it from a pointer to a table. Under
+hash the MMU reads none of these words: software fills its table from them, and some bits say where in there a page is.
+The P4D is folded: p4d_none() and the other helpers of P4Ds are asked of the entries of the root table. Tables can be
+smaller than a page.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ tests: a soft-dirty PMD entry reads back as present.
 Before 5.17 PROT_NONE was _PAGE_READ, and type and offset began four bits lower; no PMD held a softleaf. 4.19 had no
 PROT_NONE bit at all. Until 5.16 there was Sv39 alone.
 
-A frame number stands at bit 10 of the word, so that its address is two bits lower there than in memory. What has R, W
+A frame number begins at bit 10 of the word, so that its address is two bits lower there than in memory. What has R, W
 or X maps a page, and what has none of them points to a table. With Sv48 the P4D is folded, with Sv39 the PUD too: the
 entries of the root table are what the helpers of the folded level are asked of.
 """
@@ -198,7 +198,7 @@ def _page(config: Config, level: LevelName) -> PresentLayout:
             zero(PFN_END, PRESENT_SOFT_DIRTY - PFN_END, meaning="reserved"),
             _software("soft_dirty", PRESENT_SOFT_DIRTY, "_PAGE_SOFT_DIRTY", config.soft_dirty, "soft-dirty"),
             _software("uffd", PRESENT_UFFD, f"_PAGE_{config.uffd_name}", config.uffd, "watched by userfaultfd"),
-            value("pbmt", 61, 2, "_PAGE_MTMASK", "memory type (Svpbmt): 0 as the platform has it, 1 NC, 2 IO")
+            value("pbmt", 61, 2, "_PAGE_MTMASK", "memory type (Svpbmt): 0 that of the platform, 1 NC, 2 IO")
             if config.has(RISCV_SVPBMT)
             else zero(61, 2, meaning="reserved"),
             flag("napot", NAPOT, "_PAGE_NAPOT", "one of a run of pages (Svnapot)", since=RISCV_NAPOT)

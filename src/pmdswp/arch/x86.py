@@ -5,7 +5,7 @@ points at memory that does not exist (L1TF); the type is not. Bits 5 and 6 may b
 (Knights Landing erratum), so no none-test looks at them.
 
 For the same reason an entry that maps a page and lacks _PAGE_PRESENT, as PROT_NONE makes it, has its address inverted.
-Without 5-level paging the P4D is folded: the entries of the root table are what p4d_none() and its like are asked of.
+Without 5-level paging the P4D is folded: p4d_none() and the other helpers of P4Ds are asked of the root's entries.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ EXIT_STATUS = {
     2: "arguments or input are bad: one line on standard error says why",
     129: "SIGHUP, where what was written so far is complete (scan)",
     130: "Ctrl-C",
-    143: "SIGTERM, likewise",
+    143: "SIGTERM, where what was written so far is complete (scan)",
 }
 
 

@@ -22,7 +22,7 @@ __all__ = ["EXAMPLES", "add_arguments", "run"]
 EXAMPLES = (
     ("explain what this machine's kernel logged", "sudo dmesg | pmdswp explain"),
     ("explain an oops or a mail that I saved", "pmdswp explain oops.txt"),
-    ("read it as of the kernel that wrote it", "pmdswp explain oops.txt --arch arm64 --kernel 6.6"),
+    ("read it as the kernel that wrote it would", "pmdswp explain oops.txt --arch arm64 --kernel 6.6"),
     ("name the swap device that a bad entry means", "pmdswp explain oops.txt --swaps swaps.txt"),
 )
 

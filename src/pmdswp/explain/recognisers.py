@@ -80,7 +80,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         _search(rf"\b(?:Bad|Unused)\s+swap\s+(?:file|offset)\s+entry:?\s+(?P<swp_entry>{_H})"),
         ("Bad", "Unused"),
         "get_swap_device: Bad swap file entry 18000000002d2d2f",
-        prints="any kernel: swap_dup, swap_free, get_swap_device, swap_info_get and their like",
+        prints="any kernel: swap_dup, swap_free, get_swap_device, swap_info_get and others",
         lead=_search(r"\b(?:Bad|Unused)\s+swap\s+(?:file|offset)\s+entry"),
     ),
     Recogniser(
@@ -88,7 +88,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         _search(rf"\bbad\s+{_LEVEL}\s+(?:(?:\(\w+\)|(?:0x)?[0-9a-f]+)\s*\(\s*)?(?P<value>{_K})(?!\s*\()"),
         ("bad p",),
         "mm/pgtable-generic.c:50: bad pmd 00000000af22fc02(dffffffe71fbfe02)",
-        prints="any kernel: pmd_clear_bad and its like; the value is in the parentheses, where there are some",
+        prints="any kernel: pmd_clear_bad and so on; the value is in the parentheses, where there are some",
         lead=_search(r":\d+:\s+bad\s+(?:pte|pmd|pud|p4d|pgd)\b"),
     ),
     Recogniser(
@@ -96,7 +96,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         _search(rf"\bBad\s+pte\s+=\s+(?P<pte>{_K})"),
         ("Bad pte",),
         "Bad pte = 8000000012345067, process = ???, vm_flags = 100073, vaddr = 400000",
-        prints="very old kernels",
+        prints="2.6 kernels",
     ),
     Recogniser(
         "old arm64 oops",

@@ -61,7 +61,9 @@ def _is_writable_if_nobody_minds(o: Obeyed) -> bool:
 
 @promised("9.12")
 def _is_dirty_if_written(o: Obeyed) -> bool:
-    return o.m.pmd.dirty(o.now.here.word) is bool(o.answer)
+    words, word = o.m.pmd, o.now.here.word
+    # an architecture may have no dirty bit
+    return words.dirty(word) is (bool(o.answer) and words.dirty(words.mkdirty(word)))
 
 
 @promised("9.13")

@@ -11,8 +11,8 @@ from pmdswp.render.document import Paragraph, Section, Table, code, marked
 __all__ = ["reference"]
 
 _INTRO = """
-What a kernel with the series (v3) does, rule by rule. What the words under `rests on` mean, and how far they are to be
-trusted, is told where the model is explained. N is `HPAGE_PMD_NR`, a slot is one page of a swap device, and Z is the
+What a kernel with the series (v3) does, rule by rule. The explanation of the model says what the words under `rests on`
+mean, and how far to trust them. N is `HPAGE_PMD_NR`, a slot is one page of a swap device, and Z is the
 set of slots that zswap holds.
 
 `seen on` names a running kernel, without the series, and a history in which it did as the model does while the model

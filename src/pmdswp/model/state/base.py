@@ -62,7 +62,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "a page is written unless it has the uffd bit, whatever the VMA",
         "between 6.12 and 7.3",
         _BOTH,
-        "the newer: read in the source of 7.3, the nearest release at hand",
+        "the newer: read in the source of 7.3, the nearest release that was available",
     ),
     Difference(
         "swapin_through_cache",
@@ -111,7 +111,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "each page has its own bit 56",
         "between 6.12 and 7.3",
         _BOTH,
-        "the newer: read in the source of 7.3, the nearest release at hand",
+        "the newer: read in the source of 7.3, the nearest release that was available",
     ),
     Difference(
         "exact_sharing",
@@ -135,7 +135,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "the whole is soft-dirty if the VMA is that was new, or that was changed",
         "the source of both: `VMA_STICKY_FLAGS`",
         "both sides in the source; the newer on 7.3.4",
-        "the newer: read in the source of 7.3, the nearest release at hand",
+        "the newer: read in the source of 7.3, the nearest release that was available",
     ),
     Difference(
         "merges_with_untouched",
@@ -143,7 +143,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "it does not, only the other way round",
         "the source of both: `is_mergeable_anon_vma()`",
         "the source of both",
-        "the newer: read in the source of 7.3, the nearest release at hand",
+        "the newer: read in the source of 7.3, the nearest release that was available",
     ),
     Difference(
         "collapse_lenient",
@@ -151,7 +151,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "it is EINVAL unless a page is there that can be written, and so is a range within one PMD",
         "between 6.12 and 7.3",
         _BOTH,
-        "the newer: read in the source of 7.3, the nearest release at hand",
+        "the newer: read in the source of 7.3, the nearest release that was available",
     ),
     Difference(
         "zswap_large",
