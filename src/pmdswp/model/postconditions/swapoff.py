@@ -56,9 +56,9 @@ def _is_exclusive_if_the_entry_was(o: Obeyed) -> bool:
 
 @promised("5.10")
 def _pages_come_back_and_unused_slots_go(o: Obeyed) -> bool:
-    slots = o.now.slots
-    used = all(count or folio is None for count, folio in zip(slots.references, slots.cache, strict=True))
-    return o.pages_by(0, anon=1, swap=-1) and o.counts_by(-1) and used
+    # a folio stays as long as a slot of it is used
+    is_used = any(o.now.slots.references)
+    return o.pages_by(0, anon=1, swap=-1) and o.counts_by(-1) and (is_used or o.now.slots.uncached)
 
 
 @promised("5.11", "9.17")
