@@ -25,7 +25,9 @@ from model.scenes import ARCH
 from model.soft_dirty import Move, SoftDirtyLaw
 from pmdswp.model import FailPoint, KernelError, Machine, Process, check
 from pmdswp.model.state.memory import Folio
+from pmdswp.model.state.pgtable import Pmd
 from pmdswp.model.syscalls.pagemap import PM_PRESENT, PM_SWAP, PM_UFFD_WP
+from pmdswp.softleaf import SoftLeafType
 
 PMDS = 4
 WHOLE = st.integers(0, PMDS - 1)
@@ -102,13 +104,13 @@ class Twins(RuleBasedStateMachine):
         return found
 
     def _folios(self, m: Machine) -> tuple[dict[tuple[int, int], Folio], dict[Folio | None, list[tuple[int, int]]]]:
-        """The folio of each page, and the pages of each folio."""
+        """The folio that each page maps, or that is cached for its slot, and the pages of each folio."""
         by_page = {
-            (number, haddr + i * m.page_size): mapped[0]
+            (number, haddr + i * m.page_size): folio
             for number, p in enumerate(m.processes)
             for haddr, pmd in p.mm.pmds.items()
             for i in range(m.nr)
-            if (mapped := m.mapped_page(pmd, i)) is not None
+            if (folio := _folio_behind(m, pmd, i)) is not None
         }
         by_folio: dict[Folio | None, list[tuple[int, int]]] = {}
         for page, folio in by_page.items():
@@ -128,7 +130,8 @@ class Twins(RuleBasedStateMachine):
     def pageout(self, which: int, pmd: int, drop: bool, first: str) -> None:
         """Reclaim, not advice: that lets be what is shared, which one huge page is as a whole.
 
-        A folio goes out with all its pages, wherever they are mapped; so what goes out is made of whole folios on both.
+        A folio goes out with all its pages, wherever they are mapped, and out of the cache with all its slots; so what
+        goes out is made of whole folios on both.
         """
         m = self.machines[0]
         if first:
@@ -140,6 +143,13 @@ class Twins(RuleBasedStateMachine):
         pages = self.closed((which % len(m.processes), self.whole(pmd) + i * m.page_size) for i in range(m.nr))
         for number, page in sorted(pages):
             self.both(number, lambda p, page=page: p.reclaim(page, m.page_size))  # type: ignore[misc]
+        for place in sorted(pages):
+            cached = [_slot_in_cache(one, place) for one in self.machines]
+            if None in cached:
+                for one, slot in zip(self.machines, cached, strict=True):
+                    if slot is not None:
+                        one.end_writeback()
+                        one.reclaim_slot(*slot)
         if drop:
             self.end_writeback(drop=True)
 
@@ -248,6 +258,29 @@ class Twins(RuleBasedStateMachine):
         if hasattr(self, "machines"):
             for m in self.machines:
                 m.shutdown()
+
+
+def _folio_behind(m: Machine, pmd: Pmd, i: int) -> Folio | None:
+    """The folio of what slot `i` of a PMD, or of its table, maps or names."""
+    mapped = m.mapped_page(pmd, i)
+    if mapped is not None:
+        return mapped[0]
+    entry = m.pmd.entries[pmd.word] if pmd.table is None else m.pte.entries[pmd.table.words[i]]
+    if entry.kind is not SoftLeafType.SWAP:
+        return None
+    device, slot = m.swap_slot(entry)
+    return device.cache[slot if pmd.table is not None else slot + i]
+
+
+def _slot_in_cache(m: Machine, page: tuple[int, int]) -> tuple[int, int] | None:
+    """Device and slot of a page that is swapped out and cached, mapped nowhere."""
+    number, address = page
+    pmd = m.processes[number].mm.pmds.get(address & -m.pmd_size)
+    i = (address & m.pmd_size - 1) // m.page_size
+    folio = None if pmd is None or m.mapped_page(pmd, i) is not None else _folio_behind(m, pmd, i)
+    if folio is None or folio.device is None or folio.is_mapped:
+        return None
+    return folio.device.type, folio.offset
 
 
 def _visible(record: int) -> int:
