@@ -91,7 +91,7 @@ def _runs(m: Kernel, found: list[Mapped]) -> list[list[Mapped]]:
 
 
 def reclaim_range(m: Kernel, vma: Vma, start: int, end: int) -> None:
-    """Reclaim every folio that a range of a VMA maps, whoever else maps it, unless the VMA is locked."""
+    """Reclaim every folio that a range of a VMA maps, whoever else maps it, unless one of the VMAs is locked."""
     folios: dict[Folio, None] = {}
     for haddr, first, last, pmd in vma.mm.populated(start, end) if not vma.locked else ():
         for i in range(first - haddr >> m.page_shift, last - haddr >> m.page_shift):
@@ -99,7 +99,9 @@ def reclaim_range(m: Kernel, vma: Vma, start: int, end: int) -> None:
             if mapped is not None:
                 folios[mapped[0]] = None
     for folio in folios:
-        shrink_folio(m, folio)
+        # folio_check_references(): what a locked VMA maps is kept, and gets no slots
+        if not any(mapped.vma.locked for mapped in mappings(m, folio)):
+            shrink_folio(m, folio)
 
 
 def reclaim_folio(m: Kernel, folio: Folio) -> None:
