@@ -103,7 +103,12 @@ def scaled(script: Iterable[str], nr: int) -> Iterator[str]:
 
 
 _TWO_PLACES = ("move", "mremap")
-_WITHOUT_RANGE = {"clear": ("clear {}",), "swapoff": ("swapoff", "swapon"), "reclaim": ("reclaim",), "shrink": ("shrink",)}
+_WITHOUT_RANGE = {
+    "clear": ("clear {}",),
+    "swapoff": ("swapoff", "swapon"),
+    "reclaim": ("reclaim",),
+    "shrink": ("shrink",),
+}
 
 
 class _History:

@@ -518,12 +518,23 @@ static unsigned long long number_in(const char *path, const char *wanted)
 	return found;
 }
 
-// Until all that is written is on the disk.
+static int is_disk_busy(void)
+{
+	unsigned reads = 0, writes = 0;
+	FILE *file = fopen("/sys/block/vda/inflight", "r");
+	if (file && fscanf(file, "%u %u", &reads, &writes) != 2)
+		reads = 1;
+	if (file)
+		fclose(file);
+	return reads || writes;
+}
+
+// Until all that is written is on the disk, and all that is read in memory.
 static void settle(void)
 {
 	for (int i = 0; device_is_asynchronous && i < 10000; i++) {
 		put("/proc/sys/vm/stat_refresh", "1");
-		if (!number_in("/proc/vmstat", "nr_writeback"))
+		if (!is_disk_busy() && !number_in("/proc/vmstat", "nr_writeback"))
 			return;
 		usleep(500);
 	}
