@@ -111,8 +111,9 @@ def _jobs(options: argparse.Namespace) -> Iterator[tuple[str, tuple[str, str] | 
     elif options.script:
         scripts = {options.script.stem: options.script.read_text(encoding="ascii")}
     else:
-        # of what was played on several kernels once
-        scripts = {trace.stem.split("-", 2)[2]: script_of(trace) for trace in TRACES if options.only in trace.name}
+        # of what was played on several kernels once; elsewhere it is scaled
+        kept = [trace for trace in TRACES if trace.name.startswith("x86_64") and options.only in trace.name]
+        scripts = {trace.stem.split("-", 2)[2]: script_of(trace) for trace in kept}
     for kernel in kernels:
         for name, script in scripts.items():
             disk = options.disk or "disk" in name
