@@ -368,6 +368,20 @@ def test_locked_memory_is_not_reclaimed(m: Machine) -> None:
     assert p.mm.swapents == m.nr
 
 
+@pytest.mark.parametrize("onto_the_right", [False, True])
+def test_a_vma_that_userfaultfd_makes_part_of_another_is_soft_dirty_as_that_is(onto_the_right: bool) -> None:
+    """Seen on 6.12.117 (1714-24 of the disk); where merging keeps soft-dirty, the whole is so."""
+    for m, soft_dirty in zip(both(), (False, True), strict=True):
+        p, a, _ = filled(m, 2)
+        first, second = (a + m.pmd_size, a) if onto_the_right else (a, a + m.pmd_size)
+        p.uffd_register(first, wp=True)
+        p.clear_soft_dirty()
+        p.mmap(pmds=1, address=second)
+        p.uffd_register(second, wp=True)
+        [vma] = p.mm.vmas
+        assert vma.soft_dirty == soft_dirty
+
+
 def test_of_a_huge_page_that_is_locked_in_part_what_comes_first_is_reclaimed(m: Machine) -> None:
     """Seen on 7.3.4 (1711-0 of the disk): the walk of the reverse map ends at the locked VMA."""
     p, a, written = filled(m)

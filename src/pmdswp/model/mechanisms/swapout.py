@@ -141,10 +141,11 @@ def finish_writeback(m: Kernel) -> None:
 def try_to_unmap(m: Kernel, folio: Folio, found: list[Mapped]) -> None:
     """Replace every mapping of a cached folio by a swap entry; the first one that resists ends it.
 
-    One in a locked VMA does (`VM_LOCKED` in `try_to_unmap_one`): what was replaced by then stays so.
+    One in a locked VMA does (`VM_LOCKED` in `try_to_unmap_one`): what was replaced by then stays so. VMAs come in the
+    order of their first page (`anon_vma_interval_tree_foreach`).
     """
     installed = 0
-    for mapping in found:
+    for mapping in sorted(found, key=lambda one: one.vma.pgoff):
         if mapping.vma.locked:
             break
         if mapping.table is not None:

@@ -35,7 +35,7 @@ def uffd_register(m: Kernel, mm: Mm, address: int, end: int, *, mode: Mode) -> N
             vma.uffd_missing = vma.uffd_wp = vma.uffd_rwp = False
             setattr(vma, mode, True)
 
-    change_vmas(m, mm, address, end, change)
+    change_vmas(m, mm, address, end, change, for_uffd=True)
 
 
 def uffd_writeprotect(m: Kernel, mm: Mm, address: int, end: int, *, mode: Mode, protect: bool) -> None:
