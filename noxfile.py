@@ -192,8 +192,8 @@ def kernel_test(session: nox.Session) -> None:
 def conformance(session: nox.Session) -> None:
     """Record traces of Debian's kernels anew, in QEMU, and compare (20 minutes), or what ``-- --help`` says.
 
-    ``-- --random 100 --seed 7`` draws histories, ``--arch riscv64`` plays on another architecture, ``--disk`` swaps to a
-    disk that writes asynchronously; ``-- --native`` plays on this machine's kernel, if root may swap.
+    ``-- --random 100 --seed 7`` draws histories, ``--arch riscv64`` plays elsewhere, ``--disk`` swaps to a disk that
+    writes asynchronously; ``-- --native`` plays on this machine's kernel, if root may swap.
     """
     run(session, "conformance.record", *session.posargs, PYTHONPATH="tests")
 
