@@ -96,7 +96,7 @@ def replay(session: nox.Session) -> None:
 
 @nox.session
 def traces(session: nox.Session) -> None:
-    """Every history that was seen of running kernels, on the model. Half a minute."""
+    """Every history that was seen of running kernels, on the model. A minute."""
     run(session, "pytest", *IN_PARALLEL, "-m", "long", CONFORMANCE, *session.posargs)
 
 
@@ -190,9 +190,10 @@ def kernel_test(session: nox.Session) -> None:
 
 @nox.session
 def conformance(session: nox.Session) -> None:
-    """Record traces of Debian's kernels anew, in QEMU, and compare (ten minutes), or what ``-- --help`` says.
+    """Record traces of Debian's kernels anew, in QEMU, and compare (20 minutes), or what ``-- --help`` says.
 
-    ``-- --random 100 --seed 7`` draws histories; ``-- --native`` plays on this machine's kernel, if root may swap.
+    ``-- --random 100 --seed 7`` draws histories, ``--arch riscv64`` plays elsewhere, ``--disk`` swaps to a disk that
+    writes asynchronously; ``-- --native`` plays on this machine's kernel, if root may swap.
     """
     run(session, "conformance.record", *session.posargs, PYTHONPATH="tests")
 

@@ -45,6 +45,9 @@ _ALL = {
     "protnone": 1,
 }
 
+_DISK = {name: weight for name, weight in _ALL.items() if name != "collapse"} | {"reclaim": 12, "shrink": 4}
+"""What MADV_COLLAPSE does depends on how soon a read is done."""
+
 _MOVES = {
     "mremap": 26,
     "pageout": 22,
@@ -61,9 +64,14 @@ _MOVES = {
 
 GRAMMARS: Mapping[str, Grammar] = {
     "random": Grammar(_ALL),
+    "disk": Grammar(_DISK),
     "moves": Grammar(_MOVES, frozenset({"write", "read", "pageout", "mmap"})),
 }
-"""By the names that traces have: everything, and what the law of soft-dirty is about (`tests/model/soft_dirty.py`)."""
+"""By the names that traces have.
+
+Everything; the same and reclaim, for a device that writes asynchronously; and what the law of soft-dirty is about
+(`tests/model/soft_dirty.py`).
+"""
 
 
 def draw(seed: int, number: int, *, zswap: bool = False, grammar: str = "random") -> Iterator[str]:
@@ -95,7 +103,12 @@ def scaled(script: Iterable[str], nr: int) -> Iterator[str]:
 
 
 _TWO_PLACES = ("move", "mremap")
-_WITHOUT_RANGE = {"clear": ("clear {}",), "swapoff": ("swapoff", "swapon")}
+_WITHOUT_RANGE = {
+    "clear": ("clear {}",),
+    "swapoff": ("swapoff", "swapon"),
+    "reclaim": ("reclaim",),
+    "shrink": ("shrink",),
+}
 
 
 class _History:

@@ -1,7 +1,8 @@
 // The guest program: plays histories of operations on one range of four PMDs of anonymous memory, and prints after each
 // operation what user space sees. `pmdswp.model.conform.trace` tells the form of what it prints.
 //
-// It is /init of a virtual machine and reads /script; or, as `guest DEVICE SCRIPT`, it runs as root on a machine whose
+// It is /init of a virtual machine and reads /script, and swaps to a virtio disk if the module for that is there, else to a
+// RAM disk; or, as `guest DEVICE SCRIPT`, it runs as root on a machine whose
 // DEVICE it may swap to. One process conducts; each process of a history is an actor, told what to do through a pipe.
 #define _GNU_SOURCE
 #include <errno.h>
@@ -47,7 +48,7 @@ static size_t pmd_size;
 static char device[256] = "/dev/ram0";
 static const char *script = "/script";
 static uint64_t device_pages;
-static int device_fd = -1;
+static int device_fd = -1, device_is_asynchronous;
 static char *buffer;
 
 static void put(const char *path, const char *text)
@@ -118,6 +119,18 @@ static int open_uffd(void)
 	return -1;
 }
 
+// What is this program's own is not to be reclaimed: faults for it would be counted.
+static void lock_own_memory(void)
+{
+	char line[512];
+	unsigned long long start, end;
+	FILE *file = fopen("/proc/self/maps", "r");
+	while (fgets(line, sizeof line, file))
+		if (sscanf(line, "%llx-%llx", &start, &end) == 2 && (end <= (uintptr_t)range || start >= (uintptr_t)range + nr_pages * page_size))
+			mlock((void *)(uintptr_t)start, end - start);
+	fclose(file);
+}
+
 static void begin_actor(void)
 {
 	struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_NODEFER };
@@ -132,6 +145,8 @@ static void begin_actor(void)
 	if (uffd >= 0)
 		close(uffd);
 	uffd = -1;
+	if (device_is_asynchronous)
+		lock_own_memory();
 }
 
 // A page has its contents in its first and its last word.
@@ -490,9 +505,83 @@ static uint64_t used_pages(void)
 	return sum * 1024 / page_size;
 }
 
+static unsigned long long number_in(const char *path, const char *wanted)
+{
+	char line[256], name[64];
+	unsigned long long value = 0, found = 0;
+	FILE *file = fopen(path, "r");
+	while (file && fgets(line, sizeof line, file))
+		if (sscanf(line, "%63s %llu", name, &value) == 2 && !strcmp(name, wanted))
+			found = value;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static int is_disk_busy(void)
+{
+	unsigned reads = 0, writes = 0;
+	FILE *file = fopen("/sys/block/vda/inflight", "r");
+	if (file && fscanf(file, "%u %u", &reads, &writes) != 2)
+		reads = 1;
+	if (file)
+		fclose(file);
+	return reads || writes;
+}
+
+// Until all that is written is on the disk, and all that is read in memory.
+static void settle(void)
+{
+	for (int i = 0; device_is_asynchronous && i < 10000; i++) {
+		put("/proc/sys/vm/stat_refresh", "1");
+		if (!is_disk_busy() && !number_in("/proc/vmstat", "nr_writeback"))
+			return;
+		usleep(500);
+	}
+}
+
+#define GROUP "/sys/fs/cgroup/actors"
+
+// All memory of the actors that can go goes, and so does what of it is cached only.
+static void reclaim_all(void)
+{
+	for (int i = 0; i < 16; i++) {
+		int fd = open(GROUP "/memory.reclaim", O_WRONLY);
+		if (fd < 0 || (write(fd, "1G", 2) < 0 && errno != EAGAIN))
+			printf("# reclaim: %s\n", strerror(errno));
+		close(fd);
+		settle();
+		if (!number_in(GROUP "/memory.stat", "inactive_anon") && !number_in(GROUP "/memory.stat", "active_anon"))
+			return;
+	}
+}
+
+// zswap's own writer runs when the pool is full at the time of a store: it gives each page a second chance, and gives up soon.
+static void shrink_zswap(void)
+{
+	unsigned long long left = ~0ull, now;
+	char *page = mmap(NULL, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	put("/sys/module/zswap/parameters/max_pool_percent", "0");
+	for (int i = 0, idle = 0; i < 4000 && idle < 100; i++, idle++) {
+		now = number_in("/proc/meminfo", "Zswapped:");
+		if (now != left)
+			idle = 0;
+		left = now;
+		if (!left)
+			break;
+		memset(page, i | 1, 8);
+		madvise(page, page_size, ADVICE_PAGEOUT);
+		madvise(page, page_size, MADV_DONTNEED);
+		usleep(500);
+	}
+	put("/sys/module/zswap/parameters/max_pool_percent", "20");
+	munmap(page, page_size);
+}
+
 static void report(const uint64_t *before)
 {
 	uint64_t now[32] = { 0 };
+	settle();
 	count_events(now);
 	printf("d");
 	for (int i = 0; EVENTS[i]; i++)
@@ -526,8 +615,11 @@ static void begin_history(const char *line, int *is_on)
 	printf("%s\n", line);
 	fflush(stdout);
 	pid_t child = fork();
-	if (!child)
+	if (!child) {
+		if (device_is_asynchronous)
+			put(GROUP "/cgroup.procs", "0");
 		run_actor(0);
+	}
 	pids[0] = child;
 }
 
@@ -549,6 +641,12 @@ static void perform(const char *line, int *is_on)
 		tell(result);
 	} else if (!strcmp(name, "zswap")) {
 		put("/sys/module/zswap/parameters/enabled", who ? "Y" : "N");
+		printf("r ok\n");
+	} else if (!strcmp(name, "reclaim")) {
+		reclaim_all();
+		printf("r ok\n");
+	} else if (!strcmp(name, "shrink")) {
+		shrink_zswap();
 		printf("r ok\n");
 	} else if (who < 0 || who >= nr_processes || !pids[who]) {
 		printf("r nobody\n");
@@ -598,6 +696,22 @@ static void boot(void)
 	fd = open("/dev/console", O_RDWR);
 	for (int i = 0; i < 3 && fd >= 0; i++)
 		dup2(fd, i);
+}
+
+static void load_disk(void)
+{
+	int fd = open("/virtio_blk.ko", O_RDONLY);
+	snprintf(device, sizeof device, "/dev/vda");
+	device_is_asynchronous = 1;
+	if (syscall(__NR_finit_module, fd, "", 0))
+		printf("# virtio_blk: %s\n", strerror(errno));
+	for (int i = 0; i < 100 && access(device, F_OK); i++)
+		usleep(20000);
+	// else huge pages are split before they are written
+	put("/sys/block/vda/queue/rotational", "0");
+	mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL);
+	put("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	mkdir(GROUP, 0755);
 }
 
 static void load_ramdisk(uint64_t size)
@@ -674,7 +788,9 @@ int main(int argc, char **argv)
 	read_sizes();
 	uint64_t size = 64 * pmd_size > 256ull << 20 ? 64 * pmd_size : 256ull << 20;
 	device_pages = size / page_size;
-	if (is_init)
+	if (is_init && !access("/virtio_blk.ko", F_OK))
+		load_disk();
+	else if (is_init)
 		load_ramdisk(size);
 	set_up();
 	make_swap();
@@ -685,8 +801,8 @@ int main(int argc, char **argv)
 		printf("# swapon %s: %s\n", device, strerror(errno));
 		is_on = 0;
 	}
-	printf("\nBEGIN release=%s machine=%s pagesize=%ld thp=%zu devpages=%llu\n", about.release, about.machine, page_size, pmd_size,
-	       (unsigned long long)device_pages);
+	printf("\nBEGIN release=%s machine=%s pagesize=%ld thp=%zu devpages=%llu device=%s\n", about.release, about.machine, page_size,
+	       pmd_size, (unsigned long long)device_pages, device);
 	FILE *file = fopen(script, "r");
 	while (file && fgets(line, sizeof line, file)) {
 		line[strcspn(line, "\n")] = 0;

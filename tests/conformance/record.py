@@ -30,6 +30,8 @@ from pmdswp.oracle.tools import OracleError, find_program
 
 ROOT = Path(__file__).resolve().parents[2]
 GUEST = Path(__file__).with_name("guest.c")
+DISK = 2048
+"""MiB of the virtio disk, as many as 64 huge pages may have."""
 LONGEST = 3600
 """Seconds that one script may take."""
 
@@ -63,11 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options.cache.mkdir(parents=True, exist_ok=True)
     differs = False
-    for name, kernel, script in _jobs(options):
+    for name, kernel, script, disk in _jobs(options):
         trace = options.cache / f"{name}.xz"
         try:
             if not options.compare:
-                _record(kernel, script, trace, options.cache)
+                _record(kernel, script, trace, options.cache, disk=disk)
             report = conform(trace)
         except (PmdSwpError, OSError, subprocess.SubprocessError) as error:
             logger.info("%s: not recorded: %s", name, error)
@@ -86,31 +88,37 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kernel", action="append", choices=list(SUITES), help="release (default: 6.12 and 7.3)")
     parser.add_argument("--arch", action="append", choices=list(PLAYERS), help="architecture (default: x86_64)")
     parser.add_argument("--only", default="", help="of the kept traces those with this in their name")
+    parser.add_argument("--script", type=Path, help="play this instead")
     parser.add_argument("--random", type=int, default=0, metavar="N", help="draw so many histories instead")
     parser.add_argument("--seed", type=int, default=1, help="of the random ones (default: 1)")
     parser.add_argument("--grammar", default="random", choices=list(GRAMMARS), help="what they do (default: random)")
     parser.add_argument("--zswap", action="store_true", help="the random ones with zswap on")
+    parser.add_argument("--disk", action="store_true", help="swap to a virtio disk, which writes asynchronously")
     parser.add_argument("--native", action="store_true", help="on this machine's own kernel; needs root and swapon")
     parser.add_argument("--compare", action="store_true", help="record nothing, compare what was recorded")
     parser.add_argument("--cache", type=Path, default=ROOT / ".nox" / "conformance", help="where all is kept")
     return parser
 
 
-def _jobs(options: argparse.Namespace) -> Iterator[tuple[str, tuple[str, str] | None, str]]:
-    """Name, kernel (None: this machine's) and script of each recording."""
+def _jobs(options: argparse.Namespace) -> Iterator[tuple[str, tuple[str, str] | None, str, bool]]:
+    """Name, kernel (None: this machine's) and script of each recording, and whether it swaps to a virtio disk."""
     kernels: list[tuple[str, str] | None] = [None]
     if not options.native:
         kernels = [(arch, one) for arch in options.arch or ["x86_64"] for one in options.kernel or ["6.12", "7.3"]]
     if options.random:
         drawn = draw(options.seed, options.random, zswap=options.zswap, grammar=options.grammar)
         scripts = {f"{options.grammar}-{options.seed}": "\n".join(drawn)}
+    elif options.script:
+        scripts = {options.script.stem: options.script.read_text(encoding="ascii")}
     else:
-        # of what was played on several kernels once
-        scripts = {trace.stem.split("-", 2)[2]: script_of(trace) for trace in TRACES if options.only in trace.name}
+        # of what was played on several kernels once; elsewhere it is scaled
+        kept = [trace for trace in TRACES if trace.name.startswith("x86_64") and options.only in trace.name]
+        scripts = {trace.stem.split("-", 2)[2]: script_of(trace) for trace in kept}
     for kernel in kernels:
         for name, script in scripts.items():
+            disk = options.disk or "disk" in name
             here = script if kernel is None else "\n".join(scaled(script.splitlines(), PLAYERS[kernel[0]].nr))
-            yield f"{'-'.join(kernel or ('native',))}-{name}", kernel, here
+            yield "-".join([*(kernel or ["native"]), *(["disk"] if options.disk else []), name]), kernel, here, disk
 
 
 def script_of(trace: Path) -> str:
@@ -120,13 +128,16 @@ def script_of(trace: Path) -> str:
     return "\n".join([*played, "Z"])
 
 
-def _record(kernel: tuple[str, str] | None, script: str, trace: Path, cache: Path) -> None:
+def _record(kernel: tuple[str, str] | None, script: str, trace: Path, cache: Path, *, disk: bool) -> None:
     with tempfile.TemporaryDirectory(dir=cache) as folder:
         (Path(folder) / "script").write_text(f"{script}\n", encoding="ascii")
-        said = _play_here(Path(folder)) if kernel is None else _play_in_qemu(*kernel, Path(folder), cache)
+        said = _play_here(Path(folder)) if kernel is None else _play_in_qemu(*kernel, Path(folder), cache, disk=disk)
     start, end = said.find(b"BEGIN "), said.find(b"\nALLDONE")
     if start < 0 or end < 0:
         raise OracleError(f"the guest program did not come to its end: {said[-300:]!r}")
+    if b" thp=0 " in said[start : start + 200]:
+        # s390x: QEMU emulates no enhanced DAT
+        raise OracleError("the kernel has no huge pages there")
     trace.write_bytes(lzma.compress(said[start : end + 1], preset=9))
 
 
@@ -152,14 +163,15 @@ def _play_here(folder: Path) -> bytes:
     return done.stdout
 
 
-def _play_in_qemu(arch: str, release: str, folder: Path, cache: Path) -> bytes:
+def _play_in_qemu(arch: str, release: str, folder: Path, cache: Path, *, disk: bool) -> bytes:
     machine, memory, _ = PLAYERS[arch]
     name = f"{release}-{machine.flavour}"
     tree = fetch(machine.debian, machine.flavour, release, SUITES[release], cache / name)
     root = folder / "root"
     (root / "dev").mkdir(parents=True)
     _compile(f"{machine.target}-gcc", root / "init")
-    (root / "brd.ko").write_bytes(_module(tree, "brd"))
+    module = "virtio_blk" if disk else "brd"
+    (root / f"{module}.ko").write_bytes(_module(tree, module))
     shutil.copy(folder / "script", root / "script")
     initrd = folder / "initrd"
     names = "\n".join(str(path.relative_to(root)) for path in [root / "dev", *root.iterdir()])
@@ -182,6 +194,11 @@ def _play_in_qemu(arch: str, release: str, folder: Path, cache: Path) -> bytes:
         *("-kernel", str(kernel_image(tree, folder)), "-initrd", str(initrd), "-append", options),
         *("-display", "none", "-nodefaults", "-no-reboot", "-monitor", "none", "-serial", f"file:{folder / 'console'}"),
     ]
+    if disk:
+        with (folder / "disk").open("wb") as file:
+            file.truncate(DISK << 20)
+        command += ["-drive", f"file={folder / 'disk'},format=raw,if=none,id=disk,cache=unsafe"]
+        command += ["-device", "virtio-blk,drive=disk"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=LONGEST, check=False)
     if done.returncode:
         raise OracleError(f"{program}: {done.stderr.decode(errors='replace').strip()[-300:]}")

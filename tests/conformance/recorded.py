@@ -2,7 +2,8 @@
 
 Each is what `tests/conformance/record.py` recorded: `directed` are histories written by hand, the same with zswap on,
 `minimal` are the smallest that show something, `random` ones were drawn, `locked` ones with mlock, MADV_COLLAPSE and
-PROT_NONE among the operations.
+PROT_NONE among the operations, `moves` ones to referee the law of twins. What has `disk` in its name was played on one
+that writes asynchronously, and `hard` was written for that by hand; all else swapped to a RAM disk.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from pmdswp.model.play.process import Process
 from pmdswp.model.state.failures import KernelBug
 
 [MINIMAL] = [trace for trace in TRACES if trace.name == "x86_64-7.3.4-minimal.xz"]
-[ARM64] = [trace for trace in TRACES if "arm64" in trace.name]
+[ARM64] = [trace for trace in TRACES if trace.name.startswith("arm64-")]
 
 
 def lines(history: str) -> list[str]:
@@ -289,6 +289,29 @@ def test_what_the_player_does_beside() -> None:
     assert player.play("fork 0").result == ""
     assert list(player.processes) == [0, 1, 2, 3]
     assert player.processes[0].mm.anonpages == 1
+
+
+def test_a_disk_has_written_all_after_an_operation_and_what_it_has_is_cached() -> None:
+    header = Header("7.3", "x86_64", 4096, 2 << 20, 65536, synchronous=False)
+    player = Player(pmdswp.get("x86_64"), "7.3", header)
+    for operation in ("zswap 1", "mmap 0 0 2048 1", "write 0 0 512 7", "pageout 0 0 512"):
+        assert player.play(operation).result == "ok"
+    assert not player.m.cached_folios()
+    player.play("shrink")
+    assert len(player.m.cached_folios()) == 512
+    player.play("reclaim")
+    assert not player.m.cached_folios()
+    player.play("zswap 0")
+    player.play("write 0 0 512 7")
+    player.play("pageout 0 0 512")
+    assert {(folio.nr, folio.writeback) for folio in player.m.cached_folios()} == {(1, False)}
+    player.play("swapoff")
+    assert player.play("shrink").result == "ok"
+
+
+def test_where_a_kernel_has_no_pagemap_scan_there_is_nothing_to_compare(trace: Path) -> None:
+    text = "\n".join("c 0 E25" if line.startswith("c 0") else line for line in lines("mremap-soft-dirty"))
+    assert told(trace, text) == []
 
 
 def test_other_actions_take_no_base(capsys: pytest.CaptureFixture[str]) -> None:

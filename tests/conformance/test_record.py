@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conformance import record
-from conformance.draw import PAGES, draw
+from conformance.draw import GRAMMARS, PAGES, draw, scaled
 from conformance.recorded import TRACES
 from debian_kernels import candidates
 from pmdswp.model.conform.player import _OF_MACHINE, _OF_PROCESS
@@ -30,6 +30,31 @@ def test_random_histories_are_the_same_for_a_seed_and_stay_in_the_range() -> Non
             assert name not in ("move", "mremap") or to[0] + number <= PAGES
     assert "zswap 1" in script
     assert "zswap 1" not in list(draw(7, 3))
+
+
+@pytest.mark.parametrize("nr", [32, 2048])
+def test_histories_are_scaled_to_pmds_of_another_size(nr: int) -> None:
+    script = list(draw(7, 30))
+    found = list(scaled(script, nr))
+    assert list(scaled(script, 512)) == script
+    assert [line.split()[0] for line in found] == [line.split()[0] for line in script]
+    assert found[1] == f"mmap 0 0 {4 * nr} 1"
+    for name, *numbers in map(str.split, found):
+        if name != "H" and len(numbers) > 2:
+            _, first, number, *to = map(int, numbers)
+            assert 0 <= first < first + number <= 4 * nr
+            assert name not in ("move", "mremap") or to[0] + number <= 4 * nr
+
+
+@pytest.mark.parametrize("grammar", GRAMMARS)
+def test_a_grammar_draws_its_operations_alone(grammar: str) -> None:
+    weights, whole = GRAMMARS[grammar]
+    drawn = {line.split()[0] for line in draw(7, 60, grammar=grammar)}
+    # what comes along with others
+    assert drawn - {"H", "Z", "mmap", "write", "reg", "dontneed", "swapon"} <= set(weights)
+    for name, *numbers in map(str.split, draw(7, 60, grammar=grammar)):
+        if name in whole - {"mmap", "write"}:
+            assert (int(numbers[1]) % 512, numbers[2]) == (0, "512")
 
 
 def test_the_script_of_a_trace_is_what_was_played() -> None:

@@ -59,13 +59,15 @@ def test_what_is_refuted_is_so_by_a_history_that_is_kept() -> None:
     assert {one.rule for one in REFUTED} <= RULES.keys()
 
 
-def test_there_are_traces_of_both_bases_and_of_two_architectures() -> None:
+def test_there_are_traces_of_both_bases_of_four_architectures_and_of_a_disk() -> None:
     headers = []
     for trace in TRACES:
         with read(trace) as (header, _):
             headers.append(header)
     assert {header.release.split(".")[0] for header in headers} == {"6", "7"}
-    assert {header.machine for header in headers} == {"x86_64", "aarch64"}
+    assert {header.machine for header in headers} == {"x86_64", "aarch64", "riscv64", "ppc64le"}
+    assert {header.pmd_size // header.page_size for header in headers} == {512, 2048, 32}
+    assert {header.synchronous for header in headers} == {True, False}
 
 
 def test_the_explanation_counts_the_rules_by_their_marks() -> None:

@@ -419,11 +419,11 @@ class Histories(RuleBasedStateMachine):
         if found:
             self.m.populate_slot(found[0].type, found[1])
 
-    @rule(number=st.integers(0, 8))
-    def zswap_writeback(self, number: int) -> None:
+    @rule(number=st.integers(0, 8), cached=st.booleans())
+    def zswap_writeback(self, number: int, cached: bool) -> None:
         found = self._slot(number)
         if found:
-            self.m.zswap_writeback(found[0].type, found[1])
+            self.m.zswap_writeback(found[0].type, found[1], cached=cached)
 
     @rule(enabled=st.booleans())
     def set_zswap(self, enabled: bool) -> None:

@@ -1,9 +1,11 @@
 """The law of soft-dirty for twins, machines that differ in PMD swap entries alone.
 
-Both show the same pages as soft-dirty, but for two things that a huge page does and a table of pages does not. A dirty
-one whose mapping is split leaves soft-dirty pages (B.4), and one that `mremap()` moves as a whole, be it present or
-swapped, is soft-dirty then (6.19), where a table moves unseen (B.5). Where one twin has a huge page and the other has a
-table, it may happen to the one alone. What differs stays so, wherever the pages go, until both write, clear or unmap.
+Both show the same pages as soft-dirty, but for two things that a huge page does and a table of pages does not. A
+dirty one whose mapping is split leaves soft-dirty pages (B.4), and one that `mremap()` moves as a whole, be it
+present or swapped, is soft-dirty then (6.19), where a table moves unseen (B.5). Where one twin has a huge page and
+the other has a table, it may happen to the one alone. And a table does one thing that a huge page does not: mprotect
+changes runs of PTEs of one folio together, and makes them soft-dirty (`Base.batch_makes_soft_dirty`, B.10). What
+differs stays so, wherever the pages go, until both write, clear or unmap.
 """
 
 from __future__ import annotations
@@ -44,15 +46,19 @@ class Move(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """Of one process on one machine: soft-dirty pages, swapped ones, those of huge PMDs, and those of dirty ones."""
+    """Of one process on one machine: soft-dirty pages, swapped ones, those of huge PMDs, and those of dirty ones.
+
+    `batched` are those that PTEs map of folios of several pages.
+    """
 
     touched: Pages
     swapped: Pages
     huge: Pages
     dirty: Pages
+    batched: Pages
 
 
-_NOTHING = _Seen(*[Pages()] * 4)
+_NOTHING = _Seen(*[Pages()] * 5)
 
 
 class SoftDirtyLaw:
@@ -67,10 +73,13 @@ class SoftDirtyLaw:
         self.pages = pages
         self.before = [self._look(m) for m in machines]
 
-    def broken(self, move: Move | None = None, parent: str = "") -> list[tuple[str, list[int]]]:
+    def broken(
+        self, move: Move | None = None, parent: str = "", *, protected: bool = False
+    ) -> list[tuple[str, list[int]]]:
         """Processes, and pages that break the law: soft-dirty on one machine alone for no reason, or not where due.
 
-        `move` is what was moved meanwhile; a process that was not there before is a child of `parent`.
+        `move` is what was moved meanwhile; a process that was not there before is a child of `parent`. `protected`:
+        protection was changed.
         """
         before, self.before = self.before, [self._look(m) for m in self.machines]
         found = []
@@ -79,7 +88,8 @@ class SoftDirtyLaw:
             here = move if move is not None and move.process == name else None
             for side in (0, 1):
                 own, other = self.before[side][name], self.before[1 - side][name]
-                new = own.touched - other.touched - self._excused(old[side], old[1 - side], own, here)
+                excused = self._excused(old[side], old[1 - side], own, here)
+                new = own.touched - other.touched - excused - (old[side].batched if protected else Pages())
                 missed = self._due(old[side], own, here) - own.touched
                 if new or missed:
                     found.append((name, sorted(new | missed)))
@@ -109,11 +119,15 @@ class SoftDirtyLaw:
         )
         huge: set[int] = set()
         dirty: set[int] = set()
+        batched: set[int] = set()
         for haddr, pmd in p.mm.pmds.items():
             entry = p.mm.entry(pmd)
+            if pmd.table is not None:
+                folios = enumerate(map(m.folio_of, pmd.table.words), (haddr - self.base) // m.page_size)
+                batched.update(page for page, folio in folios if folio is not None and folio.nr > 1)
             if pmd.table is None and entry.state is not State.NONE:
                 pages = range((haddr - self.base) // m.page_size, (haddr - self.base) // m.page_size + m.nr)
                 huge.update(pages)
                 if entry.state is State.PRESENT and m.pmd.dirty(pmd.word):
                     dirty.update(pages)
-        return _Seen(touched, swapped, Pages(huge), Pages(dirty))
+        return _Seen(touched, swapped, Pages(huge), Pages(dirty), Pages(batched))

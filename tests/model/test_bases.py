@@ -368,6 +368,76 @@ def test_locked_memory_is_not_reclaimed(m: Machine) -> None:
     assert p.mm.swapents == m.nr
 
 
+@pytest.mark.parametrize("onto_the_right", [False, True])
+def test_a_vma_that_userfaultfd_makes_part_of_another_is_soft_dirty_as_that_is(onto_the_right: bool) -> None:
+    """Seen on 6.12.117 (1714-24 of the disk); where merging keeps soft-dirty, the whole is so."""
+    for m, soft_dirty in zip(both(), (False, True), strict=True):
+        p, a, _ = filled(m, 2)
+        first, second = (a + m.pmd_size, a) if onto_the_right else (a, a + m.pmd_size)
+        p.uffd_register(first, wp=True)
+        p.clear_soft_dirty()
+        p.mmap(pmds=1, address=second)
+        p.uffd_register(second, wp=True)
+        [vma] = p.mm.vmas
+        assert vma.soft_dirty == soft_dirty
+
+
+def test_of_a_huge_page_that_is_locked_in_part_what_comes_first_is_reclaimed(m: Machine) -> None:
+    """Seen on 7.3.4 (1711-0 of the disk): the walk of the reverse map ends at the locked VMA."""
+    p, a, written = filled(m)
+    half = m.pmd_size // 2
+    p.mlock(a + half, half)
+    p.reclaim(a)
+    assert p.mm.swapents == m.nr // 2
+    assert [bool(record & PM_SWAP) for record in p.pagemap(a)] == [True] * (m.nr // 2) + [False] * (m.nr // 2)
+    p.munlock(a + half, half)
+    p.mlock(a, half)
+    assert p.read_all(a) == written
+    p.reclaim(a + half, half)
+    assert not p.mm.swapents
+    check(m)
+
+
+def test_one_dirty_pte_makes_all_pieces_of_a_folio_dirty() -> None:
+    """Seen on 7.3.4 (`clear-swapped` on the disk): `try_to_migrate_one()` marks the folio before it is split."""
+    with Machine(ARCH) as m:
+        p, a, _ = filled(m)
+        p.reclaim(a)
+        m.end_writeback()
+        p.read_all(a)
+        folio, *_ = m.cached_folios()
+        assert not folio.dirty
+        p.mprotect(a, m.page_size, write=False)
+        p.write(a + m.page_size)
+        assert split_folio(m, folio)
+        assert all(piece.dirty for piece in m.folios())
+
+
+def test_reclaim_keeps_all_of_a_lazyfree_folio_of_which_a_page_was_written(m: Machine) -> None:
+    """Seen on 7.3.4 (1713-7 of the disk): MADV_PAGEOUT drops the pages before that one, reclaim looks at all first."""
+    p, a, written = filled(m)
+    p.free(a)
+    p.mprotect(a, m.page_size, write=False)
+    written[-1] = p.write(a + m.pmd_size - m.page_size)
+    p.reclaim(a)
+    assert p.mm.swapents == m.nr
+    assert p.read_all(a) == written
+    p.free(a)
+    p.write(a + m.page_size)
+    p.reclaim(a)
+    check(m)
+
+
+def test_where_only_single_pages_can_have_slots_a_huge_page_is_split(m: Machine) -> None:
+    """arm64 with 16K pages, ppc64: no CONFIG_THP_SWAP, and so no PMD swap entries either."""
+    m.thp_swap = False
+    p, a, written = filled(m)
+    p.pageout(a)
+    assert p.mm.pmd(a).table is not None
+    assert (m.events["THP_SWPOUT"], m.events["THP_SWPOUT_FALLBACK"]) == (0, 1)
+    assert p.read_all(a) == written
+
+
 def test_smaps_tells_pages_under_migration_and_poisoned_ones(m: Machine) -> None:
     p, a, _ = filled(m)
     p.dontneed(a, m.page_size)

@@ -53,6 +53,7 @@ class Twins(RuleBasedStateMachine):
     base: int
     law: SoftDirtyLaw
     move: Move | None = None
+    protected: bool = False
     parent: str = ""
 
     @initialize(zswap=st.booleans(), synchronous=st.booleans())
@@ -202,6 +203,7 @@ class Twins(RuleBasedStateMachine):
     @rule(which=WHICH, piece=PIECES, write=st.booleans())
     def mprotect(self, which: int, piece: Piece, write: bool) -> None:
         self.both(which, lambda p: p.mprotect(*self.span(piece), write=write))
+        self.protected = True
 
     @rule(which=WHICH)
     def clear_soft_dirty(self, which: int) -> None:
@@ -249,8 +251,8 @@ class Twins(RuleBasedStateMachine):
                 size = vma.end - vma.start
                 assert p.mincore(vma.start, size) == q.mincore(vma.start, size)
             assert _sizes(p) == _sizes(q)
-        assert self.law.broken(self.move, self.parent) == []
-        self.move = None
+        assert self.law.broken(self.move, self.parent, protected=self.protected) == []
+        self.move, self.protected = None, False
         for m in self.machines:
             check(m)
 
@@ -310,6 +312,7 @@ class ArmedTwins(Twins):
             p.uffd_writeprotect(*self.span(piece), protect=protect)
 
         self.both(which, arm)
+        self.protected = True
 
 
 _EXAMPLES = settings().max_examples

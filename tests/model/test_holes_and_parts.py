@@ -8,7 +8,7 @@ from itertools import groupby
 import pytest
 
 from model.scenes import ARCH, Scene, swapped_out
-from pmdswp.model import FailPoint, KernelError, Machine, Process, check
+from pmdswp.model import CacheClass, FailPoint, KernelError, Machine, Process, check
 from pmdswp.model.syscalls.pagemap import PM_PRESENT, PM_SOFT_DIRTY, PM_SWAP, PM_UFFD_WP
 
 
@@ -156,6 +156,18 @@ def test_the_shrinker_of_zswap_finds_nothing_where_a_page_was_read_back() -> Non
         assert not m.zswap_writeback(0, m.nr)
         assert m.zswap_writeback(0, m.nr + 1)
         assert scene.p.read_all(scene.a) == scene.written
+
+
+def test_what_the_shrinker_of_zswap_wrote_may_be_cached_still() -> None:
+    """Then a fault on the swap PMD finds it SPLIT, not EMPTY."""
+    with Machine(ARCH, zswap=True) as m:
+        scene = swapped_out(m)
+        assert m.zswap_writeback(0, m.nr + 1, cached=True)
+        m.end_writeback()
+        assert scene.cache is CacheClass.SPLIT
+        assert scene.p.mincore(scene.a) == [False, True] + [False] * (m.nr - 2)
+        assert scene.p.read_all(scene.a) == scene.written
+        check(m)
 
 
 def test_swapoff_passes_over_memory_that_was_never_touched(m: Machine) -> None:

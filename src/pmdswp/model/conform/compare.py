@@ -203,7 +203,8 @@ class _History:
         for name, printed, summed in zip(SMAPS, kernel.smaps, model.smaps, strict=True):
             if name not in _NOT_COMPARED:
                 yield from self._equal(f"{name} p{number}", f"{printed} kB", f"{summed} kB")
-        yield from self._compare_scans(number, kernel.scan, model.scan)
+        if kernel.scan is not None and model.scan is not None:
+            yield from self._compare_scans(number, kernel.scan, model.scan)
 
     def _compare_scans(
         self, number: int, kernel: Sequence[tuple[int, int, int]], model: Sequence[tuple[int, int, int]]

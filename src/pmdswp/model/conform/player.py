@@ -68,7 +68,10 @@ class Player:
 
     def __init__(self, arch: Arch, base: str, header: Header, *, pmd_swap: bool = False) -> None:
         self.clusters = header.swap_pages * header.page_size // header.pmd_size - 1
-        self.m = Machine(arch, base=base, pmd_swap=pmd_swap, trace=False, synchronous=True, clusters=self.clusters)
+        self.synchronous = synchronous = header.synchronous
+        self.m = Machine(
+            arch, base=base, pmd_swap=pmd_swap, trace=False, synchronous=synchronous, clusters=self.clusters
+        )
         self.m.uffd_sigbus = True
         # ARCH_WANTS_THP_SWAP, up to 7.3: not on ppc64, on arm64 with the smallest pages only
         self.m.thp_swap = arch.name != "ppc64" and (arch.name != "arm64" or arch.page_size == 4096)
@@ -78,7 +81,13 @@ class Player:
         self._made = 1
 
     def play(self, operation: str) -> Outcome:
-        """Do it; `UnknownOperationError` if the model has no such operation."""
+        """Do it, and let what is written by then be finished; `UnknownOperationError` if there is no such operation."""
+        outcome = self._play(operation)
+        if not self.synchronous:
+            self.m.end_writeback()
+        return outcome
+
+    def _play(self, operation: str) -> Outcome:
         name, *words = operation.split()
         numbers = [int(word) for word in words]
         try:
@@ -232,14 +241,36 @@ def _swapoff(player: Player) -> None:
 
 def _swapon(player: Player) -> None:
     if player.m.devices == [None]:
-        player.m.swapon(player.clusters, synchronous=True)
+        player.m.swapon(player.clusters, synchronous=player.synchronous)
 
 
 def _zswap(player: Player, enabled: int) -> None:
     player.m.set_zswap(enabled=bool(enabled))
 
 
-_OF_MACHINE: dict[str, Callable[..., None]] = {"swapoff": _swapoff, "swapon": _swapon, "zswap": _zswap}
+def _reclaim(player: Player) -> None:
+    """All that is mapped goes, and what was cached goes with it."""
+    for process in player.processes.values():
+        for vma in list(process.mm.vmas):
+            process.reclaim(vma.start, vma.end - vma.start)
+    player.m.end_writeback()
+    player.m.reclaim()
+
+
+def _shrink(player: Player) -> None:
+    """All that zswap may write out is written; the folios stay cached."""
+    for device in player.m.devices:
+        for slot in sorted(device.zswap) if device is not None else ():
+            player.m.zswap_writeback(0, slot, cached=True)
+
+
+_OF_MACHINE: dict[str, Callable[..., None]] = {
+    "swapoff": _swapoff,
+    "swapon": _swapon,
+    "zswap": _zswap,
+    "reclaim": _reclaim,
+    "shrink": _shrink,
+}
 
 _OF_PROCESS: dict[str, Callable[..., Outcome | None]] = {
     "mmap": _mmap,

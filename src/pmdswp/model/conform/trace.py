@@ -64,13 +64,17 @@ SMAPS = (
 
 
 class Header(NamedTuple):
-    """What a trace is of: the kernel's release and machine, sizes in bytes, and how many pages swap has."""
+    """What a trace is of: the kernel's release and machine, sizes in bytes, and how many pages swap has.
+
+    `synchronous` is whether a write to the device is finished when it returns, as to a RAM disk.
+    """
 
     release: str
     machine: str
     page_size: int
     pmd_size: int
     swap_pages: int
+    synchronous: bool = True
 
 
 class View(NamedTuple):
@@ -78,14 +82,14 @@ class View(NamedTuple):
 
     `pages` has a byte of what is known for each page, `values` something that is the same for the same frame and for
     the same slot, and rises with slots by `slot_step`; `tokens` has what the page holds, or -1 if that is not known.
-    `scan` are regions as (first, pages, categories).
+    `scan` are regions as (first, pages, categories), or None where there is no PAGEMAP_SCAN (before 6.7).
     """
 
     pages: bytes
     values: Sequence[int]
     tokens: Sequence[int]
     smaps: Sequence[int]
-    scan: Sequence[tuple[int, int, int]]
+    scan: Sequence[tuple[int, int, int]] | None
     slot_step: int = 1
 
 
@@ -138,6 +142,9 @@ def _plain(file: IO[bytes]) -> Iterator[Iterable[bytes]]:
 _WITHIN = frozenset("orduvsgc")
 """What lines of a history begin with."""
 
+_NO_SCAN = "E25"
+"""In place of regions, where the kernel does not know the request (ENOTTY)."""
+
 _UNREAD = (1 << 64) - 1
 
 _Views = dict[int, dict[str, str]]
@@ -169,8 +176,9 @@ class _Reader:
         first, *words = line.split() or [""]
         fields = dict(word.partition("=")[::2] for word in words)
         try:
-            sizes = (int(fields[name]) for name in ("pagesize", "thp", "devpages"))
-            header = Header(fields["release"], fields["machine"], *sizes)
+            page_size, pmd_size, swap_pages = (int(fields[name]) for name in ("pagesize", "thp", "devpages"))
+            synchronous = fields.get("device", "/dev/ram0").startswith("/dev/ram")
+            header = Header(fields["release"], fields["machine"], page_size, pmd_size, swap_pages, synchronous)
         except (ValueError, KeyError):
             raise self._wrong(line) from None
         if first != "BEGIN" or header.page_size <= 0 or header.pmd_size % header.page_size:
@@ -239,7 +247,7 @@ class _Reader:
             if len(sums) != len(SMAPS):
                 raise ValueError(lines["s"])
             regions = [word.replace("+", ":").split(":") for word in lines["c"].split()]
-            scan = [(int(first), int(length), int(found, 16)) for first, length, found in regions]
+            scan = None if lines["c"] == _NO_SCAN else [(int(a), int(n), int(found, 16)) for a, n, found in regions]
             history.steps[-1].views[number] = View(pages, values, tokens, sums, scan)
         views.clear()
 

@@ -78,6 +78,8 @@ def split_folio(m: Kernel, folio: Folio, order: int = 0) -> bool:
             split_huge_pmd(m, mapping.vma.mm, mapping.pmd, freeze=True)
     if folio.entire_mapcount:
         raise KernelBug(f"{folio!r} is mapped by a PMD that no rmap walk finds")
+    # try_to_migrate_one(): one dirty PTE makes the folio dirty, and with it all pieces
+    folio.dirty |= any(m.pte.dirty(one.pmd.ptes().words[one.i]) for one in mappings(m, folio))
     pieces = []
     for first in range(0, folio.nr, nr):
         piece = Folio(folio.pfn + first, folio.data[first : first + nr])

@@ -22,7 +22,7 @@ __all__ = ["finish_writeback", "reclaim_folio", "reclaim_range", "shrink_folio"]
 
 def shrink_folio(m: Kernel, folio: Folio) -> None:
     """`shrink_folio_list` for one folio: give it slots, unmap it, write it out, free it, as far as that succeeds."""
-    if folio.locked or folio.writeback:
+    if folio.locked or folio.writeback or _is_mlocked(m, folio):
         return
     found = mappings(m, folio)
     if folio.lazyfree:
@@ -45,6 +45,14 @@ def shrink_folio(m: Kernel, folio: Folio) -> None:
         swap_writeout(m, folio)
     if not folio.writeback:
         swap_cache_del_folio(m, folio)
+
+
+def _is_mlocked(m: Kernel, folio: Folio) -> bool:
+    """Whether it is unevictable: a locked VMA maps the whole of it. Of a large one only a part may be locked."""
+    if folio.anon_vma is None or not any(vma.locked for vma in folio.anon_vma.vmas):
+        return False
+    locked = [one for one in mappings(m, folio) if one.vma.locked]
+    return bool(locked) and (folio.nr == 1 or any(one.table is None for one in locked))
 
 
 def _shrink_pieces(m: Kernel, folio: Folio) -> None:
@@ -100,7 +108,16 @@ def reclaim_range(m: Kernel, vma: Vma, start: int, end: int) -> None:
             if mapped is not None:
                 folios[mapped[0]] = None
     for folio in folios:
+        if folio.lazyfree and any(_is_dirty(m, mapped) for mapped in mappings(m, folio)):
+            # walk_mm(), which looks for young PTEs first, makes the folio dirty: all of it is kept
+            folio.lazyfree, folio.dirty = False, True
         shrink_folio(m, folio)
+
+
+def _is_dirty(m: Kernel, mapped: Mapped) -> bool:
+    if mapped.table is None:
+        return m.pmd.dirty(mapped.pmd.word)
+    return m.pte.dirty(mapped.table.words[mapped.i])
 
 
 def reclaim_folio(m: Kernel, folio: Folio) -> None:
@@ -122,12 +139,18 @@ def finish_writeback(m: Kernel) -> None:
 
 
 def try_to_unmap(m: Kernel, folio: Folio, found: list[Mapped]) -> None:
-    """Replace every mapping of a cached folio by a swap entry; the first one that resists ends it."""
+    """Replace every mapping of a cached folio by a swap entry; the first one that resists ends it.
+
+    One in a locked VMA does (`VM_LOCKED` in `try_to_unmap_one`): what was replaced by then stays so. VMAs come in the
+    order of their first page (`anon_vma_interval_tree_foreach`).
+    """
     device, offset = folio.swap()
     slots = (device, offset, folio.nr)
     before = m.view(*((one.vma.mm, one.pmd) for one in found if one.table is None), slots=slots)
     installed = 0
-    for mapping in found:
+    for mapping in sorted(found, key=lambda one: one.vma.pgoff):
+        if mapping.vma.locked:
+            break
         if mapping.table is not None:
             done = _unmap_pte(m, folio, mapping)
         elif m.pmd_swap and folio.nr == m.nr:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pmdswp.model.mechanisms.swap import swap_cache_add_folio
 from pmdswp.model.state.failures import FailPoint
 from pmdswp.model.state.kernel import Kernel, replaceable
 from pmdswp.model.state.memory import Folio, SwapDevice
@@ -62,8 +63,11 @@ def zswap_load(m: Kernel, folio: Folio) -> Literal["", "ENOENT", "EIO", "EINVAL"
     return ""
 
 
-def zswap_writeback_entry(m: Kernel, device: SwapDevice, slot: int) -> bool:
-    """The shrinker moves one slot to the disk; False (-EEXIST) if the slot has a folio in the cache."""
+def zswap_writeback_entry(m: Kernel, device: SwapDevice, slot: int, *, cached: bool = False) -> bool:
+    """The shrinker moves one slot to the disk; False (-EEXIST) if the slot has a folio in the cache.
+
+    It is written from a folio in the cache, which stays there until it is reclaimed: `cached` is whether it still does.
+    """
     if device.cache[slot] is not None or slot not in device.zswap:
         return False
     first = slot - slot % m.nr
@@ -71,4 +75,8 @@ def zswap_writeback_entry(m: Kernel, device: SwapDevice, slot: int) -> bool:
     token = device.zswap.pop(slot)
     device.disk[slot] = token
     m.rule("4.7", was=was, answer=(slot, token))
+    if cached:
+        folio = m.alloc_folio([token])
+        swap_cache_add_folio(folio, device, slot)
+        folio.writeback = not device.synchronous
     return True

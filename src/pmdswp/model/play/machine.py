@@ -168,10 +168,13 @@ class Machine(World[Process]):
         self.zswap_was_enabled |= enabled
 
     @operation
-    def zswap_writeback(self, type: int, slot: int, nr: int = 1) -> bool:
-        """The zswap shrinker writes a slot to the disk, or `nr` from it on, one by one; whether all could be."""
+    def zswap_writeback(self, type: int, slot: int, nr: int = 1, *, cached: bool = False) -> bool:
+        """The zswap shrinker writes a slot to the disk, or `nr` from it on, one by one; whether all could be.
+
+        Reclaim finds the folio that was written first of all, and frees it, unless it is to stay `cached`.
+        """
         device = self.device(type)
-        written = [zswap_writeback_entry(self, device, one) for one in range(slot, slot + nr)]
+        written = [zswap_writeback_entry(self, device, one, cached=cached) for one in range(slot, slot + nr)]
         return all(written)
 
     @operation

@@ -87,7 +87,14 @@ def split_vmas(m: Kernel, mm: Mm, *addresses: int, rule: str = "2.7") -> None:
 
 
 def changing(
-    m: Kernel, mm: Mm, address: int, end: int, change: Callable[[Vma], None], *, rule: str = "2.7"
+    m: Kernel,
+    mm: Mm,
+    address: int,
+    end: int,
+    change: Callable[[Vma], None],
+    *,
+    rule: str = "2.7",
+    for_uffd: bool = False,
 ) -> Iterator[tuple[int, int]]:
     """Change the VMAs in a range one by one, up to the first hole, and yield what parts of the range changed.
 
@@ -105,14 +112,16 @@ def changing(
         split_vmas(m, mm, start, stop, rule=rule)
         own = mm.find_vma(start)
         change(own)
-        merge_vma(m, own)
+        merge_vma(m, own, for_uffd=for_uffd)
         yield start, stop
 
 
-def change_vmas(m: Kernel, mm: Mm, address: int, end: int, change: Callable[[Vma], None]) -> None:
+def change_vmas(
+    m: Kernel, mm: Mm, address: int, end: int, change: Callable[[Vma], None], *, for_uffd: bool = False
+) -> None:
     """The same where nothing but the VMA changes, whatever holes there are."""
     for _vma, start, stop in mm.overlaps(address, end):
-        for _changed in changing(m, mm, start, stop, change):
+        for _changed in changing(m, mm, start, stop, change, for_uffd=for_uffd):
             pass
 
 
@@ -125,8 +134,12 @@ def madvise_hugepage(m: Kernel, mm: Mm, address: int, end: int, *, huge: bool) -
     change_vmas(m, mm, address, end, change)
 
 
-def merge_vma(m: Kernel, vma: Vma) -> None:
-    """`vma_merge`: a VMA that is new or was changed becomes one with the neighbours that differ in nothing."""
+def merge_vma(m: Kernel, vma: Vma, *, for_uffd: bool = False) -> None:
+    """`vma_merge`: a VMA that is new or was changed becomes one with the neighbours that differ in nothing.
+
+    `for_uffd`: the flags of the whole are those of the neighbour, to which userfaultfd adds its own
+    (`userfaultfd_set_ctx`); others set all flags of what was changed. Whether it is soft-dirty may hang on that.
+    """
     mm = vma.mm
     before = next((other for other in mm.vmas if other.end == vma.start), None)
     after = next((other for other in mm.vmas if other.start == vma.end), None)
@@ -136,9 +149,9 @@ def merge_vma(m: Kernel, vma: Vma) -> None:
         # the neighbours have to go together, too
         to_right = before.anon_vma is after.anon_vma or before.anon_vma is None or after.anon_vma is None
     if before is not None and to_left:
-        vma = _merged(m, before, vma, vma)
+        vma = _merged(m, before, vma, before if for_uffd else vma)
     if after is not None and to_right:
-        _merged(m, vma, after, vma)
+        _merged(m, vma, after, after if for_uffd and not to_left else vma)
 
 
 def _can_merge(m: Kernel, left: Vma, right: Vma, changed: Vma) -> bool:
@@ -153,9 +166,9 @@ def _can_merge(m: Kernel, left: Vma, right: Vma, changed: Vma) -> bool:
     return changed.anon_vma is None and not other.is_fork_child
 
 
-def _merged(m: Kernel, left: Vma, right: Vma, changed: Vma) -> Vma:
+def _merged(m: Kernel, left: Vma, right: Vma, flags_of: Vma) -> Vma:
     start = left.start
-    soft_dirty = left.soft_dirty | right.soft_dirty if m.base.merge_keeps_soft_dirty else changed.soft_dirty
+    soft_dirty = left.soft_dirty | right.soft_dirty if m.base.merge_keeps_soft_dirty else flags_of.soft_dirty
     left.end = right.end
     left.soft_dirty = soft_dirty
     if left.anon_vma is None and right.anon_vma is not None:

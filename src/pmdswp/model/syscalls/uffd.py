@@ -34,7 +34,7 @@ def uffd_register(m: Kernel, mm: Mm, address: int, end: int, *, mode: Mode) -> N
             vma.uffd_missing = vma.uffd_wp = vma.uffd_rwp = False
             setattr(vma, mode, True)
 
-    change_vmas(m, mm, address, end, change)
+    change_vmas(m, mm, address, end, change, for_uffd=True)
     m.rule("B.7", was=m.view(), answer=all(getattr(vma, mode) for vma, _start, _stop in mm.overlaps(address, end)))
 
 
