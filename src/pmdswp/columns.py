@@ -244,13 +244,17 @@ def kinds_by_table(arch: Arch) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8
     return found
 
 
+_NUMBERS = [np.uint8(number) for number in range(256)]
+"""Made once: the text has dozens, and to make one takes as long as to do some thousand bytes."""
+
+
 def _as_bytes(given: Any) -> Any:
-    """Truth as 0 and 1 without a copy, numbers cut to a byte."""
-    if isinstance(given, np.ndarray) and given.dtype == np.bool_:
+    """Truth as 0 and 1 and bytes as they are, both without a copy; numbers cut to a byte."""
+    if type(given) is int:
+        return _NUMBERS[given]
+    if given.dtype == bool:
         return given.view(np.uint8)
-    if isinstance(given, np.ndarray) and given.dtype == np.uint8:
-        return given
-    return np.uint8(given)
+    return given.astype(np.uint8, copy=False)
 
 
 def _mask(truth: NDArray[np.bool_]) -> Words:
