@@ -184,7 +184,10 @@ def oracle(session: nox.Session) -> None:
 
 @nox.session(name="kernel-test")
 def kernel_test(session: nox.Session) -> None:
-    """A kernel's own helpers, asked in a QEMU guest: ``nox -s kernel-test -- BUILD_TREE IMAGE``. Half a minute."""
+    """A kernel's own helpers, asked in a QEMU guest: ``nox -s kernel-test -- BUILD_TREE IMAGE``. Half a minute.
+
+    ``--stand-in`` asks helpers of our own in the place of those that the series adds.
+    """
     run(session, "kernel_test.guest", *session.posargs, PYTHONPATH="tests")
 
 

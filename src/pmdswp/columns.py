@@ -1,7 +1,7 @@
 """The formulas of one configuration as a function from words to columns: one source text, read by NumPy or by numba.
 
-NumPy runs the text over chunks that stay in the cache. numba, where it is installed, compiles the very same text and
-runs it word by word in one loop. Needs NumPy; the engine of `pmdswp.array`.
+NumPy runs the text over chunks that stay in the cache. numba, where it is installed, compiles the very same text. Needs
+NumPy; the engine of `pmdswp.array`.
 """
 
 from __future__ import annotations
@@ -49,8 +49,13 @@ COLUMNS = {"state": np.uint8, "kind": np.uint8, "swp_type": np.uint8, "flags": n
 _DTYPES = {"U": np.uint64, "W": np.uint32, "H": np.uint16, "B": np.uint8}
 """The types of numbers, as the text calls them."""
 
-_LOW = {"h": ("H", 1 << 16), "w": ("W", 1 << 32)}
-"""The low bits of the word by themselves: tests of them alone take a quarter, or half, of the time."""
+_LOW = {"b": ("B", 1 << 8), "h": ("H", 1 << 16), "w": ("W", 1 << 32)}
+"""The low bits of the word by themselves: tests of them alone take an eighth, a quarter or half of the time."""
+
+_BYTES = [name for name, dtype in COLUMNS.items() if dtype is np.uint8]
+
+BLOCK = 512
+"""Words of which the compiled loop keeps bytes, before it makes columns of them: little beside the smallest cache."""
 
 KEPT = 64
 """Functions of so many configurations and levels are kept; one that was dropped is made, or loaded, again."""
@@ -100,25 +105,45 @@ def _chain(name: str, formula: Formula) -> Iterator[str]:
 
 
 def source(arch: Arch, level: LevelName) -> str:
-    """Python source of ``columns(v)``, which gives the five columns of a word or of an array of them."""
+    """Python source of ``parts(v)``, of a word or of an array of them, and of ``columns``, of what that gives.
+
+    The first does what takes whole words: it gives some bytes, and the offset last. The second makes the other columns
+    of these bytes. A compiler does as many words at once as it can of the widest number in a loop, so each is a loop of
+    its own.
+    """
     found = _formulas(arch, level)
     has_leaf = level in arch.levels
-    lines = [
+    given = _given(arch, level)
+    left = State.SOFTLEAF if has_leaf else State.BAD
+    words = [
         f"none = {_text(found[f'{level}_none'])}",
-        f"present = {_text(found[f'{level}_present'])} & (none == False)",
-        "left = (none | present) == False",
-        f"state = {_times('left', State.SOFTLEAF.code if has_leaf else State.BAD.code)}",
-        f"state += {_times('present', State.PRESENT.code)}",
+        f"present = {_text(found[f'{level}_present'])}",
     ]
-    if level != "pte":
-        lines.append(f"table = present & {_text(found[f'{level}_leaf'] == False)}")  # noqa: E712
-        lines.append(f"state += {_times('table', State.TABLE.code - State.PRESENT.code)}")
+    lines = [
+        "present = B(present > none)",
+        "left = B((none | present) - B(1))",
+        f"state = B(left & B({left.code})) | {_times('present', State.PRESENT.code)}",
+    ]
+    if "table" in given:
+        words.append(f"table = {_text(found[f'{level}_leaf'] == False)}")  # noqa: E712
+        lines.append(f"state = B(state + {_times('present & table', State.TABLE.code - State.PRESENT.code)})")
     if has_leaf:
-        lines.extend(_leaf_lines(arch.layout(level)))
+        words.extend(_leaf_lines(arch.layout(level)))
+        lines.append("swp_type = B(swp_type & left)")
+        lines.append("kind = B(kinds(swp_type) & B((empty & B(swp_type == B(0))) - B(1)))")
+        lines.append("flags = B(flags & left)")
     else:
-        lines.append("kind = swp_type = flags = offset = left & False")
-    lines.append(f"return {', '.join(COLUMNS)}")
-    return _function("columns(v)", lines)
+        words.append("offset = v & U(0)")
+        lines.append("kind = swp_type = flags = B(left & B(0))")
+    words.append(f"return {', '.join(f'B({name})' for name in given)}, offset")
+    lines.append(f"return {', '.join(_BYTES)}")
+    return "\n\n".join([_function("parts(v)", words), _function(f"columns({', '.join(given)})", lines)])
+
+
+def _given(arch: Arch, level: LevelName) -> list[str]:
+    """The bytes of a word that its columns are made of."""
+    names = ["none", "present"] if level == "pte" else ["none", "present", "table"]
+    return [*names, "empty", "swp_type", "flags"] if level in arch.levels else names
 
 
 def _function(signature: str, lines: Sequence[str]) -> str:
@@ -175,18 +200,14 @@ def mapped_function(arch: Arch, level: LevelName) -> Callable[..., tuple[NDArray
 
 
 def _leaf_lines(layout: Layout) -> Iterator[str]:
-    """What a softleaf holds, and nothing for other words."""
+    """What a softleaf holds; the offset is 0 for other words."""
     v = Formula("v")
     yield from _chain("offset", layout.offset.get(v))
-    yield "offset &= mask(left)"
-    yield "left = B(left)"
+    yield "offset &= mask((none | present) == False)"
+    yield "empty = offset == U(0)"
     yield f"swp_type = {_low_byte(leaf_type(layout, v))}"
-    yield "swp_type *= left"
-    yield "kind = kinds(swp_type)"
-    yield "kind *= B((offset != U(0)) | (swp_type != B(0)))"
     flags = [_times(_text((v & bit) != 0), Flags[name.upper()].value) for name, bit in layout.flags.items()]
-    yield f"flags = {' | '.join(flags)}" if flags else "flags = B(0)"
-    yield "flags = flags * left"
+    yield f"flags = {' | '.join(flags) or 'B(0)'}"
 
 
 def _low_byte(formula: Formula) -> str:
@@ -208,11 +229,32 @@ def _kinds(arch: Arch) -> list[int]:
     return [arch.softleaf_type(SoftLeaf(number, 1)).value for number in range(GENERIC_TYPE_MAX + 1)]
 
 
+def kinds_by_table(arch: Arch) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
+    """The kinds of an array of type numbers, by a table of every two: that takes NumPy half as long as one by one."""
+    kinds = np.zeros(256, np.uint16)
+    kinds[: GENERIC_TYPE_MAX + 1] = _kinds(arch)
+    pairs = np.arange(GENERIC_TYPE_MAX + 1 << 8)
+    table = kinds[pairs & 255] | kinds[pairs >> 8] << np.uint16(8)
+
+    def found(numbers: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        even = np.append(numbers, np.uint8(0)) if numbers.size % 2 else numbers
+        taken: NDArray[np.uint16] = table.take(even.view(np.uint16), mode="clip")
+        return taken.view(np.uint8)[: numbers.size]
+
+    return found
+
+
+_NUMBERS = [np.uint8(number) for number in range(256)]
+"""Made once: the text has dozens, and to make one takes as long as to do some thousand bytes."""
+
+
 def _as_bytes(given: Any) -> Any:
-    """Truth as 0 and 1 without a copy, numbers cut to a byte."""
-    if isinstance(given, np.ndarray) and given.dtype == np.bool_:
+    """Truth as 0 and 1 and bytes as they are, both without a copy; numbers cut to a byte."""
+    if type(given) is int:
+        return _NUMBERS[given]
+    if given.dtype == bool:
         return given.view(np.uint8)
-    return np.uint8(given)
+    return given.astype(np.uint8, copy=False)
 
 
 def _mask(truth: NDArray[np.bool_]) -> Words:
@@ -223,16 +265,20 @@ def _mask(truth: NDArray[np.bool_]) -> Words:
 @lru_cache(KEPT)
 def numpy_function(arch: Arch, level: LevelName) -> Callable[[Words], tuple[NDArray[Any], ...]]:
     """The columns of an array, by NumPy."""
-    table = np.array(_kinds(arch), np.uint8)
     namespace: dict[str, Any] = {
         **_DTYPES,
         "B": _as_bytes,
         "mask": _mask,
-        "kinds": lambda numbers: table.take(numbers, mode="clip"),
+        "kinds": kinds_by_table(arch),
     }
     exec(source(arch, level), namespace)  # noqa: S102  # our own text, built from validated numbers
-    columns: Callable[[Words], tuple[NDArray[Any], ...]] = namespace["columns"]
-    return columns
+    parts, columns = namespace["parts"], namespace["columns"]
+
+    def decoded(v: Words) -> tuple[NDArray[Any], ...]:
+        *given, offset = parts(v)
+        return *columns(*given), offset
+
+    return decoded
 
 
 _MODULE = f"""# Written by pmdswp: the formulas of one configuration, for numba to compile and to keep what it compiled.
@@ -242,27 +288,37 @@ from numba.types import Array, uint8, uint64, void
 
 U, W, H, B = numpy.uint64, numpy.uint32, numpy.uint16, numpy.uint8
 
+jit = numba.njit(nogil=True, cache=CACHE)
 
-@numba.njit(nogil=True, cache=CACHE)
+
+@jit
 def mask(truth):
     return U(0) - U(truth)
 
 
-@numba.njit(nogil=True, cache=CACHE)
+@jit
 def kinds(number):
     return {{kinds}}
 
 
-@numba.njit(nogil=True, cache=CACHE)
-{{columns}}
+{{source}}
+
+parts, columns = jit(parts), jit(columns)
+
 
 @numba.njit(
     void(Array(uint64, 1, "C", readonly=True), uint8[::1], uint8[::1], uint8[::1], uint8[::1], uint64[::1]),
     nogil=True, cache=CACHE,
 )
 def loop(words, {", ".join(COLUMNS)}):
-    for i in range(words.size):
-        {", ".join(f"{name}[i]" for name in COLUMNS)} = columns(words[i])
+    given = numpy.empty(({{rows}}, {BLOCK}), B)
+    # numbers without a sign: no place can count from the end
+    for start in range(U(0), U(words.size), U({BLOCK})):
+        size = min(U(words.size) - start, U({BLOCK}))
+        for i in range(size):
+            {{given}}, offset[start + i] = parts(words[start + i])
+        for i in range(size):
+            {", ".join(f"{name}[start + i]" for name in _BYTES)} = columns({{given}})
 """
 
 
@@ -291,7 +347,9 @@ def compiled_loop(arch: Arch, level: LevelName) -> Callable[..., None]:
 def _compiled_loop(arch: Arch, level: LevelName) -> Callable[..., None]:
     import numba  # noqa: F401, PLC0415  # it takes half a second, and is an extra
 
-    text = _MODULE.format(columns=source(arch, level), kinds=kinds_as_sum(arch))
+    rows = len(_given(arch, level))
+    given = ", ".join(f"given[{row}, i]" for row in range(rows))
+    text = _MODULE.format(source=source(arch, level), kinds=kinds_as_sum(arch), rows=rows, given=given)
     name = f"pmdswp_kernel_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     # numba finds what it kept by the module's name, so it has to be a module while it is compiled
     module = sys.modules[name] = ModuleType(name)

@@ -88,6 +88,12 @@ def test_a_loop_is_worth_compiling_after_2_to_the_26_words(loops: list[Arch]) ->
     assert loops == [X86]
 
 
+@pytest.mark.parametrize("size", [columns.BLOCK + more for more in (-1, 0, 1)] + [3 * columns.BLOCK + 7])
+def test_words_at_the_borders_of_blocks_are_decoded_like_others(size: int) -> None:
+    many = np.resize(array_of(WORDS), size)
+    expect(array.decode(X86, "pmd", many, jit=True), np.resize(SAID, (size, SAID.shape[1])), many.tolist())
+
+
 # --- without numba --------------------------------------------------------------------------------------------
 
 

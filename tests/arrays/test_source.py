@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -19,7 +20,7 @@ from pmdswp.formula import Formula
 from pmdswp.softleaf import GENERIC_TYPE_MAX, Flags, LevelName, State
 
 TYPES = {"U", "W", "H", "B"}
-LOW_BITS = {"h", "w"}
+LOW_BITS = {"b", "h", "w"}
 
 
 class _Untyped(ast.NodeTransformer):
@@ -42,10 +43,10 @@ def plain(formula: Formula) -> str:
 
 
 def values(text: str) -> dict[str, list[ast.expr]]:
-    """What is assigned to each name of the function ``columns``, without types, changes in place included."""
-    [function] = cast("ast.Module", _Untyped().visit(ast.parse(text))).body
+    """What is assigned to each name of the two functions, without types, changes in place included."""
+    functions = cast("list[ast.FunctionDef]", _Untyped().visit(ast.parse(text)).body)
     found: dict[str, list[ast.expr]] = {}
-    for line in cast("ast.FunctionDef", function).body:
+    for line in (line for function in functions for line in function.body):
         if isinstance(line, ast.Assign):
             for target in line.targets:
                 found.setdefault(ast.unparse(target), []).append(line.value)
@@ -106,7 +107,9 @@ def test_numpy_and_numba_read_one_text(arch: Arch, level: LevelName) -> None:
     text = columns.source(arch, level)
     namespace: dict[str, object] = {}
     exec(text, namespace)  # noqa: S102  # the library's own text
-    assert columns.numpy_function(arch, level).__code__ == getattr(namespace["columns"], "__code__", None)
+    by_numpy = inspect.getclosurevars(columns.numpy_function(arch, level)).nonlocals
+    for name in ("parts", "columns"):
+        assert by_numpy[name].__code__ == getattr(namespace[name], "__code__", None)
     loop = columns.compiled_loop(arch, level)
     written = Path(loop.py_func.__globals__["__file__"]).read_text(encoding="utf-8")  # type: ignore[attr-defined]
     assert text in written
@@ -122,9 +125,11 @@ def test_the_kind_of_every_type_number_is_that_of_the_library_by_table_and_by_su
     by_sum = eval(columns.kinds_as_sum(arch), names)  # noqa: S307  # the library's own text
     assert by_sum.dtype == np.uint8
     assert by_sum.tolist() == expected
-    by_table = columns.numpy_function(arch, "pte").__globals__["kinds"](numbers)
-    assert by_table.dtype == np.uint8
-    assert by_table.tolist() == expected
+    by_table = columns.kinds_by_table(arch)
+    for some in (numbers, numbers[::-1].copy(), numbers[:-1], numbers[:1], numbers[:0]):
+        found = by_table(some)
+        assert found.dtype == np.uint8
+        assert found.tolist() == [expected[number] for number in some.tolist()]
 
 
 def test_the_text_of_one_configuration_is_always_the_same() -> None:

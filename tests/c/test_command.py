@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -178,3 +180,16 @@ def test_a_kernel_test_does_not_ask_for_what_the_revision_lacks() -> None:
     assert "softleaf_from_pmd" not in old.replace("#define SOFTLEAF_FROM_PMD softleaf_from_pmd", "")
     assert "ask_pmd_is_swap_entry" in new
     assert new.count("#if defined(PMDSWP_HAS_PMD_SWAP)") > 3
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize("has_series", [False, True])
+def test_the_makefile_of_a_kernel_test_sees_whether_a_tree_has_the_series(tmp_path: Path, *, has_series: bool) -> None:
+    tree = tmp_path / "include" / "linux"
+    tree.mkdir(parents=True)
+    helper = "pmd_is_swap_entry" if has_series else "pmd_is_migration_entry"
+    (tree / "leafops.h").write_text(f"static inline bool {helper}(pmd_t pmd)\n", encoding="ascii")
+    makefile = kernel_test.makefile(["one.c"]) + "\nshown:\n\t@echo $(obj-m) $(ccflags-y)\n"
+    command = ["make", "-s", "-f", "-", f"srctree={tmp_path}", "shown"]
+    shown = subprocess.run(command, input=makefile, capture_output=True, check=True, text=True).stdout
+    assert shown.split() == ["one.o", *["-DPMDSWP_HAS_PMD_SWAP"] * has_series]

@@ -4,6 +4,10 @@
 built twice, once with a wrong answer planted. The first has to say ok of every helper; the second to fail, and to name
 helper and word. Needs root (for the guest's console), make, a compiler that the tree can use, cpio, and QEMU; on
 another machine than the kernel's, a cross compiler.
+
+With ``--stand-in`` the module is that of the series, for a kernel without it. In the place of the series' own helpers
+are those of the header that ``layout --format c`` writes, under the kernel's names and types; in the second module one
+of them sets one bit more. This runs what the module does about the series, and says nothing about the series' code.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ from typing import NamedTuple
 from pmdswp import Arch
 from pmdswp.arch import find, get_with
 from pmdswp.identify import from_file
-from pmdswp.render import kernel_test
+from pmdswp.render import c_header, kernel_test
 
 INIT = Path(__file__).with_name("init.c")
 APPEND = "loglevel=7 panic=-1 mitigations=off nowatchdog audit=0"
@@ -48,20 +52,56 @@ GUESTS = {
 }
 
 
-def configuration(build: Path) -> Arch:
-    """The configuration of a build tree."""
+SERIES = {
+    "pmd_swp_exclusive": "bool",
+    "pmd_swp_mkexclusive": "pmd_t",
+    "pmd_swp_clear_exclusive": "pmd_t",
+    "pmd_is_swap_entry": "bool",
+    "pmd_is_valid_softleaf": "bool",
+}
+"""The helpers that the series adds, or changes (the last), and what they give; each takes a pmd_t."""
+
+WRONG_HELPER = "pmd_swp_mkexclusive"
+
+
+def configuration(build: Path, *, series: bool) -> Arch:
+    """The configuration of a build tree, or the one that it would have with the series."""
     found = from_file(str(build / ".config")).arch
-    return get_with(found.name, {**dict(found.config.chosen), "kernel": found.release})
+    kernel = "pmd-swap-v3" if series else found.release
+    return get_with(found.name, {**dict(found.config.chosen), "kernel": kernel})
 
 
-def module(arch: Arch, build: Path, folder: Path, *, planted: bool) -> Path:
-    """The module, built in a folder; `planted`: with a wrong answer for one word of pte_swp_exclusive."""
+def with_wrong_answer(text: str) -> str:
+    """The source of the module with a wrong answer for one word of pte_swp_exclusive."""
+    right = re.search(r"pte_swp_exclusive_answers\[\].*\n\t0x(\d)ULL", text)
+    assert right is not None
+    place = right.start(1)
+    return text[:place] + str(int(right[1]) ^ 1) + text[place + 1 :]
+
+
+def with_stand_in(arch: Arch, text: str, *, planted: bool) -> str:
+    """The source of the module with helpers in the place of the series'; `planted`: one sets the bit above too."""
+    lines = ["#define PMDSWP_HAS_PMD_SWAP", c_header.header(arch, ["pmd"])]
+    for name, gives in SERIES.items():
+        answer = f"pmdswp_{name}(pmd_val(pmd))"
+        if planted and name == WRONG_HELPER:
+            answer += f" | pmdswp_{name}(0) << 1"
+        if gives == "pmd_t":
+            answer = f"__pmd({answer})"
+        lines.append(f"static inline {gives} our_{name}(pmd_t pmd)\n{{\n\treturn {answer};\n}}")
+        lines.append(f"#define {name} our_{name}\n")
+    before = "struct question {"
+    assert before in text
+    return text.replace(before, "\n".join([*lines, before]), 1)
+
+
+def module(arch: Arch, build: Path, folder: Path, *, stand_in: bool, planted: bool) -> Path:
+    """The module, built in a folder; `planted`: with something wrong in it."""
     text = kernel_test.source(arch)
-    if planted:
-        right = re.search(r"pte_swp_exclusive_answers\[\].*\n\t0x(\d)ULL", text)
-        assert right is not None
-        place = right.start(1)
-        text = text[:place] + str(int(right[1]) ^ 1) + text[place + 1 :]
+    if stand_in:
+        text = with_stand_in(arch, text, planted=planted)
+    elif planted:
+        text = with_wrong_answer(text)
     name = kernel_test.source_name(arch)
     (folder / name).write_text(text, encoding="utf-8")
     (folder / "Makefile").write_text(kernel_test.makefile([name]), encoding="utf-8")
@@ -110,9 +150,10 @@ def _archive(root: Path) -> bytes:
     return done.stdout
 
 
-def check(build: Path, image: Path) -> str:
-    """What is wrong; empty if the kernel agrees, and a planted wrong answer is found."""
-    arch = configuration(build)
+def check(build: Path, image: Path, *, stand_in: bool) -> str:
+    """What is wrong; empty if the kernel agrees, and what was planted is found."""
+    arch = configuration(build, series=stand_in)
+    wrong = WRONG_HELPER if stand_in else "pte_swp_exclusive"
     if arch.name not in GUESTS:
         return f"no guest for {arch.name}; there are: {', '.join(GUESTS)}"
     for planted in (False, True):
@@ -120,17 +161,19 @@ def check(build: Path, image: Path) -> str:
             folder = Path(name)
             source = folder / "source"
             source.mkdir()
-            lines = boot(arch, image, module(arch, build, source, planted=planted), folder)
+            built = module(arch, build, source, stand_in=stand_in, planted=planted)
+            lines = boot(arch, image, built, folder)
         failed = [line for line in lines if line.startswith("not ok")]
         named = [line for line in lines if line.startswith("# ") and ", expected " in line]
         passed = sum(re.match(r"ok \d+ ", line) is not None and "# SKIP" not in line for line in lines)
         skipped = sum("# SKIP" in line for line in lines)
         print(f"{arch!r}: {passed} ok, {skipped} skipped, {len(failed)} not ok", *named, sep="\n")
-        wanted = [line for line in failed if line.endswith(" pte_swp_exclusive")]
-        if not planted and (failed or not passed or "LOADED 0" not in lines):
+        asked = [line for line in lines if re.fullmatch(rf"ok \d+ ({'|'.join(SERIES)})", line)]
+        if not planted and (failed or not passed or "LOADED 0" not in lines or len(asked) < stand_in * len(SERIES)):
             return "\n".join(lines)
-        if planted and (len(failed), len(wanted), len(named)) != (1, 1, 1):
-            return f"the planted answer is not what was found: {failed} {named}"
+        is_found = len(failed) == 1 and failed[0].endswith(f" {wrong}") and named
+        if planted and not (is_found and all(line.startswith(f"# {wrong}(") for line in named)):
+            return f"what was planted in {wrong} is not what was found: {failed} {named}"
     return ""
 
 
@@ -139,8 +182,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("build", type=Path, help="build tree of the kernel: /lib/modules/RELEASE/build")
     parser.add_argument("image", type=Path, help="the kernel's image: /boot/vmlinuz-RELEASE")
+    parser.add_argument("--stand-in", action="store_true", help="the module of the series, with helpers of our own")
     options = parser.parse_args(arguments)
-    sys.exit(check(options.build.absolute(), options.image.absolute()) or 0)
+    sys.exit(check(options.build.absolute(), options.image.absolute(), stand_in=options.stand_in) or 0)
 
 
 if __name__ == "__main__":
