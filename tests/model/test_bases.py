@@ -236,6 +236,14 @@ def test_mlock_stops_where_userfaultfd_waits() -> None:
         assert [bool(record & PM_SWAP) for record in records] == [False, False, False, True]
 
 
+def test_mlock_locks_up_to_the_first_hole(m: Machine) -> None:
+    p, a, _ = filled(m, 3)
+    p.munmap(a + m.pmd_size)
+    with refused("ENOMEM"):
+        p.mlock(a, 3 * m.pmd_size)
+    assert [vma.locked for vma in p.mm.vmas] == [True, False]
+
+
 def test_mlock_of_memory_that_cannot_be_written_maps_zeros() -> None:
     with Machine(ARCH) as m:
         p = m.process()
@@ -422,9 +430,11 @@ def test_reclaim_keeps_all_of_a_lazyfree_folio_of_which_a_page_was_written(m: Ma
     p.reclaim(a)
     assert p.mm.swapents == m.nr
     assert p.read_all(a) == written
+    p, a, written = filled(m)
     p.free(a)
-    p.write(a + m.page_size)
+    written[0] = p.write(a)
     p.reclaim(a)
+    assert p.read_all(a) == written
     check(m)
 
 
