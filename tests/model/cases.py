@@ -306,7 +306,7 @@ def armed_swapped_in() -> None:
 
 
 def soft_dirty() -> None:
-    """Clearing soft-dirty clears the bit in the entry; moving the range sets it again."""
+    """Clearing soft-dirty clears the bit in the entry; moving the range sets it again, and so does a write."""
     with Machine() as m:
         p, address, _ = swapped(m)
         if not m.has_soft_dirty:
@@ -317,6 +317,9 @@ def soft_dirty() -> None:
         assert not m.arch.pmd_swp_soft_dirty(p.mm.pmds[address].word)
         moved = p.mremap(address)
         assert m.arch.pmd_swp_soft_dirty(p.mm.pmds[moved].word)
+        p.clear_soft_dirty()
+        p.write(moved)
+        assert m.pmd.soft_dirty(p.mm.pmds[moved].word)
         check(m)
 
 

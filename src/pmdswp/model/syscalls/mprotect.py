@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pmdswp.model.mechanisms.migration import READABLE
 from pmdswp.model.mechanisms.split import split_huge_pmd
+from pmdswp.model.state.failures import KernelError
 from pmdswp.model.state.kernel import Kernel, replaceable
 from pmdswp.model.state.mm import Mm, Vma
 from pmdswp.model.state.pgtable import Pmd, PteTable, leaf_of
@@ -57,7 +58,9 @@ def mprotect(m: Kernel, mm: Mm, address: int, end: int, *, write: bool, read: bo
         for first, last in changing(m, mm, start, stop, change, rule="6.4"):
             change_protection(m, mm.find_vma(first), first, last, write=write)
     if done < end:
-        raise m.refused("ENOMEM", "B.7", was=m.view())
+        asked = {"write": write, "read": read}
+        m.rule("B.7", was=m.view(), answer=("ENOMEM", mm, (address, done, end), asked))
+        raise KernelError("ENOMEM")
 
 
 def change_protection(m: Kernel, vma: Vma, start: int, end: int, *, write: bool) -> None:
