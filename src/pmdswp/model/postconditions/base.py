@@ -54,7 +54,7 @@ def _goes_as_far_as_it_can(o: Obeyed) -> bool:
     def is_as_asked(vma: Vma | None) -> bool:
         return vma is not None and all(getattr(vma, name) is value for name, value in asked.items())
 
-    done = all(is_as_asked(vma) for vma, _start, _stop in mm.overlaps(start, stop))
+    done = start == stop or all(is_as_asked(vma) for vma, _first, _last in mm.overlaps(start, stop))
     has_hole = not mm.is_mapped(start, end)
     return done and (stop == end or not is_as_asked(mm.vma_at(stop))) and (has_hole or errno != "ENOMEM")
 

@@ -78,9 +78,8 @@ class Obeyed(NamedTuple):
 
     def is_word_of(self, folio: Folio | None) -> bool:
         """Whether the first PMD maps a folio as a whole."""
-        if folio is None or folio.nr != self.m.nr:
-            return False
-        return self.is_huge and self.m.pmd.frames[self.now.here.word] == folio.pfn
+        frame = self.m.pmd.frames[self.now.here.word]
+        return folio is not None and self.is_huge and (frame, self.m.nr) == (folio.pfn, folio.nr)
 
     @property
     def is_one_mapping(self) -> bool:

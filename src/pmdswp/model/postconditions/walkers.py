@@ -31,10 +31,7 @@ def _is_the_same_bit_for_bit(o: Obeyed) -> bool:
 @promised("6.5")
 def _uffd_bit_is_changed_in_place(o: Obeyed) -> bool:
     protect, ptes = o.answer
-    is_part = len(ptes) < o.m.nr
-    if o.is_table is not is_part:
-        return False
-    if not is_part:
+    if len(ptes) == o.m.nr:
         now = o.m.pmd.entries[o.now.here.word]
         same = (now.leaf, now.exclusive, now.soft_dirty) == (o.entry.leaf, o.entry.exclusive, o.entry.soft_dirty)
         return same and now.uffd is bool(protect)
