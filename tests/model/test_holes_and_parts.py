@@ -423,3 +423,10 @@ def test_mlock_and_write_protection_stop_at_the_first_hole_or_stranger() -> None
         with pytest.raises(KernelError, match="ENOENT"):
             p.uffd_writeprotect(a + 3 * m.pmd_size + m.page_size, m.page_size)
         p.munlock(a, 2 * m.pmd_size)
+
+
+def test_pages_move_within_one_table(m: Machine) -> None:
+    scene = swapped_out(m)
+    scene.p.mremap(scene.page(0), 2 * m.page_size, new_address=scene.page(4))
+    check(m)
+    assert scene.p.read_all(scene.page(2), 4 * m.page_size) == [*scene.written[2:4], *scene.written[:2]]

@@ -80,7 +80,8 @@ def _ptes_have_moved(o: Obeyed) -> bool:
     moved, by = o.answer
     pages, source, target = _pages(o), o.now.here.words, o.now.there.words
     has_moved = all(source[i] == o.m.pte.none and _is_moved(o, pages[i], target[i + by]) for i in moved)
-    stays = all(_is_page(o, pages[i], source[i]) for i in range(o.m.nr) if i not in moved)
+    taken = range(moved.start + by, moved.stop + by) if o.now.there.table is o.now.here.table else ()
+    stays = all(_is_page(o, pages[i], source[i]) for i in range(o.m.nr) if i not in moved and i not in taken)
     return o.is_table and has_moved and stays
 
 
