@@ -300,3 +300,11 @@ def test_a_move_makes_the_entry_soft_dirty(cached: bool) -> None:
         b = target(scene)
         scene.p.uffdio_move(b, scene.a)
         assert m.pmd.entries[scene.p.mm.pmd(b).word].soft_dirty
+
+
+def test_a_folio_whose_read_failed_is_cached_but_not_resident(m: Machine) -> None:
+    scene = swapped_out(m)
+    m.fail_next(FailPoint.READ_IO)
+    scene.p.willneed(scene.a)
+    assert scene.cache is CacheClass.WHOLE
+    assert scene.p.mincore(scene.a) == [False] * m.nr
