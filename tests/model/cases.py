@@ -306,7 +306,7 @@ def armed_swapped_in() -> None:
 
 
 def soft_dirty() -> None:
-    """Clearing soft-dirty clears the bit in the entry; moving the range sets it again."""
+    """Clearing soft-dirty clears the bit in the entry; moving the range sets it again, and so does a write."""
     with Machine() as m:
         p, address, _ = swapped(m)
         if not m.has_soft_dirty:
@@ -317,6 +317,9 @@ def soft_dirty() -> None:
         assert not m.arch.pmd_swp_soft_dirty(p.mm.pmds[address].word)
         moved = p.mremap(address)
         assert m.arch.pmd_swp_soft_dirty(p.mm.pmds[moved].word)
+        p.clear_soft_dirty()
+        p.write(moved)
+        assert m.pmd.soft_dirty(p.mm.pmds[moved].word)
         check(m)
 
 
@@ -382,12 +385,19 @@ def free_a_part() -> None:
 
 
 def move_a_part() -> None:
-    """mremap of a part splits, and moves PTEs."""
+    """mremap of a part splits, and moves PTEs; so does mremap of the whole to where no PMD begins."""
     with Machine() as m:
         p, address, written = swapped(m)
         target = p.mremap(address, m.page_size)
         check(m)
         assert [p.read(target), *p.read_all(address + m.page_size, m.pmd_size - m.page_size)] == written
+    for out in (False, True):
+        with Machine() as m:
+            p, address, written = swapped(m) if out else filled(m)
+            target = p.mmap(pmds=2) + m.page_size
+            p.mremap(address, new_address=target)
+            check(m)
+            assert p.read_all(target) == written
 
 
 # --- read ahead -------------------------------------------------------------------------------------------------
@@ -630,7 +640,12 @@ def shared_is_spared() -> None:
 
 
 def part_of_a_huge_page() -> None:
-    """MADV_COLD of one page splits the folio; every page keeps what it has."""
+    """MADV_COLD of one page splits the folio, unless it is being written; every page keeps what it has."""
+    with Machine() as m:
+        p, address, written = swapped(m)
+        assert p.read(address) == written[0]
+        p.cold(address, m.page_size)
+        assert not is_table(p, address)
     with Machine() as m:
         p, address, written = filled(m)
         p.cold(address, m.page_size)

@@ -187,3 +187,24 @@ def test_a_slot_that_gets_into_zswap_during_the_read_makes_it_fail_without_data(
         m.reclaim()
         assert scene.p.read_all(scene.a) == scene.written
         assert scene.is_table
+
+
+def test_a_read_of_locked_memory_gives_the_slots_back(m: Machine) -> None:
+    scene = swapped_out(m)
+    scene.p.mprotect(scene.a, write=False)
+    scene.p.mlock(scene.a)
+    assert scene.is_huge
+    assert not m.counts()["slots used"]
+
+
+def test_a_write_to_a_page_of_a_large_folio_that_is_cached_in_vain_reuses_it(m: Machine) -> None:
+    scene = swapped_out(m)
+    scene.p.fork().exit()
+    assert scene.p.read_all(scene.a) == scene.written
+    scene.p.dontneed(scene.a, m.page_size)
+    word = scene.p.mm.pmd(scene.a).ptes().words[1]
+    assert not m.pte.write(word)
+    scene.p.write(scene.page(1))
+    written = scene.p.mm.pmd(scene.a).ptes().words[1]
+    assert m.pte.frames[written] == m.pte.frames[word]
+    assert not m.counts()["slots used"]

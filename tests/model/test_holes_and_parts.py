@@ -373,3 +373,72 @@ def test_a_part_of_a_large_folio_that_is_shared_is_neither_freed_lazily_nor_spli
     assert len(m.folios()) == 1
     p.reclaim(a)
     assert p.read_all(a) == child.read_all(a) == written
+
+
+def test_scanning_a_part_of_a_table_begins_where_it_is_asked_to(m: Machine) -> None:
+    scene = with_hole(m)
+    scene.p.dontneed(scene.page(5), m.page_size)
+    regions = scene.p.pagemap_scan(scene.page(3), 4 * m.page_size)
+    assert [(one.start, one.end) for one in regions] == [
+        (scene.page(3), scene.page(5)),
+        (scene.page(6), scene.page(7)),
+    ]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_what_fills_a_hole_joins_both_sides_if_they_belong_together(m: Machine, apart: bool) -> None:
+    p = m.process()
+    size = m.pmd_size
+    a = p.mmap(pmds=3)
+    if not apart:
+        p.write(a)
+    p.munmap(a + size)
+    p.write(a)
+    p.write(a + 2 * size)
+    p.mmap(pmds=1, address=a + size)
+    vmas = sorted((vma.start, vma.end) for vma in p.mm.vmas)
+    assert vmas == ([(a, a + 2 * size), (a + 2 * size, a + 3 * size)] if apart else [(a, a + 3 * size)])
+
+
+def test_memory_becomes_writable_again_at_once_where_nobody_waits_for_soft_dirty() -> None:
+    with Machine("x86_64") as m:
+        p = m.process()
+        a = p.mmap(pmds=2)
+        p.munmap(a + m.pmd_size)
+        p.write(a)
+        p.clear_soft_dirty()
+        # beside it, new memory, which makes the whole soft-dirty
+        p.mmap(pmds=1, address=a + m.pmd_size)
+        p.mprotect(a, write=False)
+        p.mprotect(a, write=True)
+        assert m.pmd.write(p.mm.pmd(a).word)
+        assert not m.pmd.soft_dirty(p.mm.pmd(a).word)
+
+
+def test_mlock_and_write_protection_stop_at_the_first_hole_or_stranger() -> None:
+    with Machine("x86_64") as m:
+        p = m.process()
+        a = p.mmap(pmds=4)
+        p.write_all(a, 4 * m.pmd_size)
+        p.munmap(a + 2 * m.pmd_size)
+        p.uffd_register(a, wp=True)
+        for call in (p.mlock, p.uffd_writeprotect):
+            with pytest.raises(KernelError) as refused:
+                call(a, 4 * m.pmd_size)
+            assert refused.value.errno_name == ("ENOENT" if call == p.uffd_writeprotect else "ENOMEM")
+        first, *others = sorted(p.mm.vmas, key=lambda vma: vma.start)
+        assert first.locked
+        assert [vma.locked for vma in others] == [True, False]
+        armed = [bool(record & PM_UFFD_WP) for record in p.pagemap(a, 4 * m.pmd_size)]
+        assert armed == [page < m.nr for page in range(4 * m.nr)]
+        # from the middle of one that is not registered
+        with pytest.raises(KernelError, match="ENOENT"):
+            p.uffd_writeprotect(a + 3 * m.pmd_size + m.page_size, m.page_size)
+        p.munlock(a, 2 * m.pmd_size)
+
+
+def test_pages_move_within_one_table(m: Machine) -> None:
+    scene = swapped_out(m)
+    scene.p.mremap(scene.page(0), 2 * m.page_size, new_address=scene.page(4))
+    check(m)
+    assert scene.p.read_all(scene.page(2), 4 * m.page_size) == [*scene.written[2:4], *scene.written[:2]]

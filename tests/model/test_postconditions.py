@@ -11,7 +11,7 @@ import pmdswp
 from model.cases import CASES, fullest, rules_of
 from model.played import cached_rules_of, verdicts
 from model.scenes import ARCH
-from model.violations import VIOLATIONS, Elsewhere, Scene
+from model.violations import VIOLATIONS, Elsewhere, Scene, ViolationOf
 from pmdswp import Arch
 from pmdswp.model import KernelBug, Machine, Violation
 from pmdswp.model.play import machine, selftests
@@ -28,10 +28,10 @@ class Caught(Exception):  # noqa: N818  # no error: it is what is hoped for
 
 
 class Planted:
-    """A judge that breaks one rule where it is noted, and then judges."""
+    """A judge that breaks one rule where it is noted, in one way, and then judges."""
 
-    def __init__(self, rule: str) -> None:
-        self.rule = rule
+    def __init__(self, rule: str, violation: ViolationOf) -> None:
+        self.rule, self.violation = rule, violation
 
     def __call__(self, m: Kernel, rules: Sequence[str], was: View, answer: object) -> None:
         judge(m, rules, was, answer)
@@ -39,7 +39,7 @@ class Planted:
             return
         scene = Scene(m, was, answer)
         try:
-            VIOLATIONS[self.rule](scene)
+            self.violation(scene)
         except Elsewhere:
             return
         with pytest.raises(Violation) as found:
@@ -64,10 +64,19 @@ def play(name: str, arch: Arch, *, zswap: bool) -> None:
                 assert verdict.failure is None
 
 
-@pytest.mark.parametrize("rule", VIOLATIONS)
-def test_a_violation_of_a_rule_is_caught_where_it_is_planted(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+WAYS = [
+    pytest.param(rule, violation, id=f"{rule} {number}")
+    for rule, ways in VIOLATIONS.items()
+    for number, violation in enumerate(ways, 1)
+]
+
+
+@pytest.mark.parametrize(("rule", "violation"), WAYS)
+def test_a_violation_of_a_rule_is_caught_where_it_is_planted(
+    rule: str, violation: ViolationOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = [(arch, *one) for arch in (SMALL, fullest()) for one in plays(rule, arch)]
-    monkeypatch.setattr(machine, "judge", Planted(rule))
+    monkeypatch.setattr(machine, "judge", Planted(rule, violation))
     for arch, name, zswap in found:
         try:
             play(name, arch, zswap=zswap)
@@ -86,9 +95,10 @@ def test_a_machine_that_makes_an_error_of_an_earlier_version_is_not_judged() -> 
 
     m = Machine(SMALL, errors=["v1_bogus_folio"])
     assert m.judge is not judge
-    m.rule("1.4", was=m.view(), answer=m.alloc_folio([0]))
-    with pytest.raises(Violation, match=r"^1\.4: .* \(answer Folio\)$"):
-        Machine(SMALL).rule("1.4", was=m.view(), answer=m.alloc_folio([0]))
+    entry = SMALL.decode_pmd(SMALL.encode_pmd(0, m.nr))
+    m.rule("1.4", was=m.view(), answer=(entry, m.alloc_folio([0])))
+    with pytest.raises(Violation, match=r"^1\.4: .* \(answer \[\[.*\], Folio\]\)$"):
+        Machine(SMALL).rule("1.4", was=m.view(), answer=(entry, m.alloc_folio([0])))
 
 
 def test_advice_lets_single_pages_that_are_shared_be() -> None:
@@ -107,6 +117,6 @@ def test_advice_lets_single_pages_that_are_shared_be() -> None:
 def test_a_rule_about_slots_or_a_folio_cannot_be_noted_without() -> None:
     m = Machine(SMALL)
     with pytest.raises(KernelBug, match="a rule about slots is noted of a PMD that names none"):
-        m.rule("4.1", was=m.view(), answer=False)
+        m.rule("3.1", was=m.view())
     with pytest.raises(KernelBug, match="a rule about a folio is noted without one"):
-        m.rule("9.9", was=m.view())
+        m.rule("9.19", was=m.view())

@@ -6,6 +6,7 @@ import pmdswp
 from model.scenes import ARCH, Scene, swapped_out
 from pmdswp.model import CacheClass, FailPoint, Machine, Switches, check
 from pmdswp.model.mechanisms.swap import folio_free_swap
+from pmdswp.model.mechanisms.zswap import zswap_store
 from pmdswp.softleaf import SoftLeafType
 
 
@@ -262,3 +263,14 @@ def test_falling_back_is_counted_for_huge_pages_only(m: Machine) -> None:
     p.pageout(a)
     assert m.events["THP_SWPOUT_FALLBACK"] == 0
     assert "10.3" in m.rules_used
+
+
+def test_a_folio_that_zswap_cannot_take_leaves_no_older_copy_there(m: Machine) -> None:
+    scene = swapped_out(m, cached=True)
+    folio = scene.device.cache[scene.offset]
+    assert folio is not None
+    m.set_zswap(enabled=True)
+    assert zswap_store(m, folio)
+    m.fail_next(FailPoint.COMPRESS)
+    assert not zswap_store(m, folio)
+    assert not scene.device.zswap

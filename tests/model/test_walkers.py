@@ -186,6 +186,12 @@ def test_the_remaining_walkers_pass_by(m: Machine) -> None:
     assert scene.p.hmm_range_fault(scene.a, fault=True) == ["pfn"] * m.nr
 
 
+def test_hmm_faults_by_reads(m: Machine) -> None:
+    scene = swapped_out(m)
+    scene.p.mprotect(scene.a, write=False)
+    assert scene.p.hmm_range_fault(scene.a, fault=True) == ["pfn"] * m.nr
+
+
 def test_what_walkers_report_can_be_switched() -> None:
     with Machine(ARCH, switches=Switches(mempolicy_failed="count", hmm_nofault="error")) as m:
         scene = swapped_out(m)

@@ -135,9 +135,7 @@ def test_rules_are_noted_where_something_obeys_them_and_nowhere_else(m: Machine)
     assert not m.rules_used & {
         "2.7",
         "2.9",
-        "4.1",
         "4.3",
-        "4.5",
         "4.6",
         "5.6",
         "5.7",
@@ -291,3 +289,22 @@ def test_a_large_folio_whose_first_page_is_gone_is_mapped_as_if_it_were_not(m: M
     assert [(found.address, found.page) for found in mappings(m, folio)] == [(scene.page(i), i) for i in pages]
     assert folio.exclusive == sum(1 << i for i in pages)
     assert scene.p.read_all(scene.page(1), m.pmd_size - m.page_size) == scene.written[1:]
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_move_makes_the_entry_soft_dirty(cached: bool) -> None:
+    with Machine("x86_64") as m:
+        scene = swapped_out(m, cached=cached)
+        scene.p.clear_soft_dirty()
+        assert not scene.entry.soft_dirty
+        b = target(scene)
+        scene.p.uffdio_move(b, scene.a)
+        assert m.pmd.entries[scene.p.mm.pmd(b).word].soft_dirty
+
+
+def test_a_folio_whose_read_failed_is_cached_but_not_resident(m: Machine) -> None:
+    scene = swapped_out(m)
+    m.fail_next(FailPoint.READ_IO)
+    scene.p.willneed(scene.a)
+    assert scene.cache is CacheClass.WHOLE
+    assert scene.p.mincore(scene.a) == [False] * m.nr

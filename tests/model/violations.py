@@ -1,4 +1,4 @@
-"""For each rule a violation of it, planted in a machine between what a rule is about and its postcondition."""
+"""For each rule violations of it, planted in a machine between what a rule is about and its postcondition."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pmdswp.model.state.view import View
 from pmdswp.pagemap import Category
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
-__all__ = ["VIOLATIONS", "Elsewhere", "Scene"]
+__all__ = ["VIOLATIONS", "Elsewhere", "Scene", "ViolationOf"]
 
 
 class Elsewhere(Exception):  # noqa: N818  # no error: another place is tried
@@ -27,9 +27,11 @@ class Scene:
         self.m, self.was, self.answer = m, was, answer
 
     def pmd(self, place: int = 0) -> Pmd:
+        self.only_if(place < len(self.was.at))
         return self.was.at[place][1]
 
     def mm(self, place: int = 0) -> Mm:
+        self.only_if(place < len(self.was.at))
         return self.was.at[place][0]
 
     @property
@@ -53,6 +55,7 @@ class Scene:
 
     @property
     def folio(self) -> Folio:
+        self.only_if(self.was.about is not None)
         assert self.was.about is not None
         return self.was.about
 
@@ -87,6 +90,7 @@ class Scene:
 
     def count(self, by: int) -> None:
         """A slot has another count."""
+        self.only_if(self.was.slots_state is not None)
         self.device.count[self.first] += by
 
     def event(self, name: str) -> None:
@@ -114,10 +118,10 @@ class Wrong:
         return self._helpers[name] if name in self._helpers else getattr(self._arch, name)
 
 
-Violation = Callable[[Scene], None]
+ViolationOf = Callable[[Scene], None]
 
 
-def _helper(name: str, result: Callable[[Any, int], object]) -> Violation:
+def _helper(name: str, result: Callable[[Any, int], object]) -> ViolationOf:
     """A helper that answers `result(arch, word)`."""
 
     def plant(s: Scene) -> None:
@@ -127,7 +131,7 @@ def _helper(name: str, result: Callable[[Any, int], object]) -> Violation:
     return plant
 
 
-def _answer(answer: object) -> Violation:
+def _answer(answer: object) -> ViolationOf:
     def plant(s: Scene) -> None:
         s.only_if(s.answer != answer)
         s.answer = answer
@@ -135,19 +139,19 @@ def _answer(answer: object) -> Violation:
     return plant
 
 
-def _event(name: str) -> Violation:
+def _event(name: str) -> ViolationOf:
     return lambda s: s.event(name)
 
 
-def _flip(flag: str, place: int = 0) -> Violation:
+def _flip(flag: str, place: int = 0) -> ViolationOf:
     return lambda s: s.flip(flag, place)
 
 
-def _count(by: int) -> Violation:
+def _count(by: int) -> ViolationOf:
     return lambda s: s.count(by)
 
 
-def _of_folio(**values: object) -> Violation:
+def _of_folio(**values: object) -> ViolationOf:
     """A folio that is otherwise."""
 
     def plant(s: Scene) -> None:
@@ -158,13 +162,203 @@ def _of_folio(**values: object) -> Violation:
     return plant
 
 
-def _of_mm(name: str, by: int, place: int = 0) -> Violation:
+def _of_mm(name: str, by: int, place: int = 0) -> ViolationOf:
     """A counter of an address space that is wrong."""
     return lambda s: setattr(s.mm(place), name, getattr(s.mm(place), name) + by)
 
 
-def _no_deposit(place: int = 0) -> Violation:
-    return lambda s: setattr(s.pmd(place), "deposit", None)
+def _no_deposit(place: int = 0) -> ViolationOf:
+    def plant(s: Scene) -> None:
+        s.only_if(s.pmd(place).deposit)
+        s.pmd(place).deposit = None
+
+    return plant
+
+
+def _used_deposit(place: int = 0) -> ViolationOf:
+    """The deposited table is not empty."""
+
+    def plant(s: Scene) -> None:
+        table = s.pmd(place).deposit
+        s.only_if(table)
+        assert table is not None
+        table.words[-1] = s.m.zero_pte
+
+    return plant
+
+
+def _other_table(s: Scene) -> None:
+    """Another table than the one that was deposited, with the same in it."""
+    table = PteTable(s.table.pfn, s.m.nr, s.m.pte.none)
+    table.words = list(s.table.words)
+    s.pmd().table = table
+
+
+def _deposit_kept(place: int = 0) -> ViolationOf:
+    """A table is deposited where none ought to be."""
+
+    def plant(s: Scene) -> None:
+        s.only_if(s.pmd(place).deposit is None)
+        s.pmd(place).deposit = PteTable(0, s.m.nr, s.m.pte.none)
+
+    return plant
+
+
+def _mapped_once_more(s: Scene) -> None:
+    s.folio.mapcount[-1] += 1
+
+
+def _exclusive_though_shared(s: Scene) -> None:
+    s.only_if(max(s.device.count[s.first : s.first + s.m.nr]) > 1)
+    s.flip("exclusive")
+
+
+def _child_set(s: Scene) -> None:
+    s.pmd(1).word = s.was.here.word
+
+
+def _parents_deposit(s: Scene) -> None:
+    s.pmd(1).deposit = s.pmd().deposit
+
+
+def _split_needlessly(s: Scene) -> None:
+    s.only_if(s.was.at and not s.was.slots.in_zswap)
+    s.pmd().table = PteTable(0, s.m.nr, s.m.pte.none)
+
+
+def _other_on_disk(s: Scene) -> None:
+    slot, _token = s.answer
+    s.device.disk[slot] = None
+
+
+def _on_disk_too(s: Scene) -> None:
+    s.device.disk[s.first] = 1
+
+
+def _not_split_without_data(s: Scene) -> None:
+    s.only_if(s.answer == "EIO")
+    s.put_back()
+
+
+def _cached_though_free(s: Scene) -> None:
+    s.only_if(not s.device.count[s.first])
+    s.cache(s.m.alloc_folio([0]))
+
+
+def _no_poison(s: Scene) -> None:
+    s.pte(s.answer, s.m.zero_pte)
+
+
+def _marked(bit: int) -> ViolationOf:
+    """A record of pagemap with a bit that is wrong."""
+
+    def plant(s: Scene) -> None:
+        pages, records = s.answer
+        s.answer = (pages, [records[0] ^ 1 << bit, *records[1:]])
+
+    return plant
+
+
+def _found(category: Category) -> ViolationOf:
+    """A category that is wrong of what PAGEMAP_SCAN found."""
+
+    def plant(s: Scene) -> None:
+        found, *others = s.answer
+        s.only_if(category is not Category.SOFT_DIRTY or s.entry.soft_dirty)
+        s.answer = (found ^ category, *others)
+
+    return plant
+
+
+def _written_though_armed(s: Scene) -> None:
+    found, *others = s.answer
+    s.only_if(s.entry.uffd)
+    s.answer = (found | Category.WRITTEN, *others)
+
+
+def _less_swap(s: Scene) -> None:
+    swap, pss = s.answer
+    s.answer = (swap - s.m.page_size, pss)
+
+
+def _another_pte_gone(s: Scene) -> None:
+    moved, _by = s.answer
+    i = (moved.stop) % s.m.nr
+    s.only_if(i not in moved)
+    s.pte(i, s.m.pte.none)
+
+
+def _source_pte_kept(s: Scene) -> None:
+    moved, _by = s.answer
+    s.pte(moved.start, s.m.zero_pte)
+
+
+def _pte_armed_wrongly(s: Scene) -> None:
+    s.pte(0, (s.m.arch.pte_swp_clear_uffd if s.answer[0] else s.m.arch.pte_swp_mkuffd)(s.table.words[0]))
+
+
+def _anchored_nowhere(s: Scene) -> None:
+    folio, _vma, _address = s.answer
+    folio.anon_vma = None
+
+
+def _refused_with_a_change(s: Scene) -> None:
+    s.only_if(s.answer == "EAGAIN")
+    s.flip("soft_dirty")
+
+
+def _kept_in_cache(s: Scene) -> None:
+    s.only_if(s.was.slots.uncached is False and s.was.again().slots.uncached)
+    s.device.cache[s.first] = s.folio
+
+
+def _dropped_though_needed(s: Scene) -> None:
+    s.only_if(s.was.again().slots.whole)
+    s.cache(None)
+
+
+def _other_in_zswap(s: Scene) -> None:
+    s.only_if(s.first in s.device.zswap)
+    s.device.zswap[s.first] += 1
+
+
+def _clean_folio(s: Scene) -> None:
+    s.m.mem_map[s.m.pmd.frames[s.was.here.word]].dirty = False
+
+
+def _not_as_asked(s: Scene) -> None:
+    _errno, mm, (start, stop, _end), asked = s.answer
+    found = mm.overlaps(start, stop)
+    s.only_if(found and asked)
+    name, value = next(iter(asked.items()))
+    setattr(found[0][0], name, not value)
+
+
+def _no_hole(s: Scene) -> None:
+    errno, mm, (start, _stop, _end), asked = s.answer
+    vma = mm.vma_at(start)
+    s.only_if(errno == "ENOMEM" and vma)
+    s.answer = (errno, mm, (start, vma.end, vma.end), asked)
+
+
+def _stopped_early(s: Scene) -> None:
+    errno, mm, (start, stop, end), asked = s.answer
+    s.only_if(mm.vma_at(start) and start < stop)
+    s.answer = (errno, mm, (start, start, end), asked)
+
+
+def _clean_though_part_was_not(s: Scene) -> None:
+    _start, right, left = s.answer
+    left.soft_dirty, right.soft_dirty = False, True
+
+
+def _unlike(s: Scene) -> None:
+    _start, right, _left = s.answer
+    right.locked = not right.locked
+
+
+def _not_locked(s: Scene) -> None:
+    s.answer[0].locked = False
 
 
 def _put_back(s: Scene) -> None:
@@ -254,11 +448,16 @@ def _other_folio(s: Scene) -> None:
     s.answer = s.m.alloc_folio([0])
 
 
+def _some_folio(s: Scene) -> None:
+    entry, _none = s.answer
+    s.answer = (entry, s.m.alloc_folio([0]))
+
+
 def _cached_anew(s: Scene) -> None:
     s.cache(s.m.alloc_folio([0]))
 
 
-def _uncached(slot: int) -> Violation:
+def _uncached(slot: int) -> ViolationOf:
     return lambda s: s.cache(None, slot)
 
 
@@ -267,7 +466,7 @@ def _retried_with_a_change(s: Scene) -> None:
     s.mm().swapents += 1
 
 
-def _as_present(change: str) -> Violation:
+def _as_present(change: str) -> ViolationOf:
     """A present PMD changed by one of its helpers."""
 
     def plant(s: Scene) -> None:
@@ -276,21 +475,6 @@ def _as_present(change: str) -> Violation:
         changed = getattr(s.m.pmd, change)(pmd.word)
         s.only_if(changed != pmd.word)
         pmd.word = changed
-
-    return plant
-
-
-def _either(*ways: Violation) -> Violation:
-    """The first of several violations that is one here."""
-
-    def plant(s: Scene) -> None:
-        for way in ways:
-            try:
-                way(s)
-            except Elsewhere:
-                continue
-            return
-        raise Elsewhere
 
     return plant
 
@@ -386,7 +570,11 @@ def _not_one(s: Scene) -> None:
 
 
 def _zero_page(s: Scene) -> None:
-    s.answer = (True, s.m.zero_pte)
+    s.answer = (True, [s.m.zero_pte])
+
+
+def _writable_zeros(s: Scene) -> None:
+    s.answer = (False, [s.m.pte.mkwrite(s.m.zero_pte)])
 
 
 def _other_side(s: Scene) -> None:
@@ -399,8 +587,9 @@ def _other_tokens(s: Scene) -> None:
 
 
 def _not_there(s: Scene) -> None:
-    s.only_if(s.answer != "EINVAL")
-    s.answer = [*s.answer[:-1], 0]
+    vma, records = s.answer
+    s.only_if(records)
+    s.answer = (vma, [*records[:-1], 0])
 
 
 def _off_the_list(s: Scene) -> None:
@@ -412,148 +601,187 @@ def _anchored_elsewhere(s: Scene) -> None:
     folio.index += 1
 
 
-VIOLATIONS: dict[str, Violation] = {
-    "G1": _names_other_slots,
-    "G2": lambda s: s.count(1 - s.device.count[s.first]),
-    "G3": _of_mm("anonpages", 1),
-    "G4": _no_deposit(),
-    "G6": _flip("exclusive"),
-    "G7": _back_in_pieces,
-    "G8": lambda s: s.shift(1),
-    "G10": _names_other_slots,
-    "1.1": _helper("pmd_is_swap_entry", lambda _arch, _word: False),
-    "1.2": _helper("pmd_swp_clear_uffd", lambda arch, _word: arch.encode_pmd(0, 0)),
-    "1.3": _marker,
-    "1.4": _other_folio,
-    "1.5": _helper("softleaf_from_pmd", lambda arch, _word: arch.softleaf_from_pmd(arch.encode_pmd(0, 1))),
-    "1.6": _helper("pmd_swp_mkexclusive", lambda arch, word: arch.pmd_swp_clear_exclusive(word)),
-    "1.7": _event("THP_SWPOUT_PMD"),
-    "1.8": _as_now,
-    "2.1": _event("THP_SPLIT_PMD"),
-    "2.2": _swapped_ptes,
-    "2.3": _last_pte_flag,
-    "2.4": _of_mm("swapents", -1),
-    "2.5": _event("PGMAJFAULT"),
-    "2.6": _event("THP_SPLIT_PMD"),
-    "2.7": _put_back,
-    "2.8": _of_mm("nr_ptes", 1),
-    "2.9": lambda s: setattr(s, "answer", (s.answer[0], s.answer[1][1:])),
-    "3.1": _count(-1),
-    "3.2": _count(1),
-    "3.3": _answer("EAGAIN"),
-    "3.4": _off_the_list,
-    "3.5": _flip("exclusive"),
-    "3.6": _flip("soft_dirty", 1),
-    "3.7": _of_mm("swapents", -1, 1),
-    "3.8": _of_mm("swapents", 1),
-    "3.9": _cached_anew,
-    "4.1": lambda s: setattr(s, "answer", not s.answer),
-    "4.2": _in_zswap,
-    "4.3": _answer(""),
-    "4.4": _of_folio(uptodate=True),
-    "4.5": _put_back,
-    "4.6": _one_not_stored,
-    "4.7": _back_in_zswap,
-    "4.8": _free_slot_kept,
-    "S.1": _other_class,
-    "S.2": _uncached(1),
-    "S.3": _other_folio,
-    "5.1": _put_back,
-    "5.2": _put_back,
-    "5.3": _put_back,
-    "5.4": _put_back,
-    "5.5": _put_back,
-    "5.6": _retried_with_a_change,
-    "5.7": _mapped_anyway,
-    "5.8": _as_present("mkyoung"),
-    "5.9": lambda s: setattr(s.folio, "exclusive", s.folio.exclusive ^ 1),
-    "5.10": _count(1),
-    "5.11": _no_deposit(),
-    "5.12": _lost_exclusive,
-    "5.13": _put_back,
-    "5.14": _two_ptes,
-    "6.1": _of_mm("nr_ptes", 1),
-    "6.2": _either(_pte_kept, _pte_gone),
-    "6.3": _flip("soft_dirty"),
-    "6.4": _pte_gone,
-    "6.5": _flip("uffd"),
-    "6.7": _flip("soft_dirty"),
-    "6.9": _more_pss,
-    "6.10": _other_records,
-    "6.11": _not_huge,
-    "6.12": _other_residence,
-    "6.13": _answer(1),
-    "6.14": _answer("SCAN_NO_PTE_TABLE"),
-    "6.15": _either(_swapped_still, _answer(["pfn"])),
-    "6.16": _count(1),
-    "6.17": _either(_pte_kept, _pte_gone),
-    "6.18": _flip("exclusive"),
-    "6.19": _flip("soft_dirty", 1),
-    "6.20": _target_pte_gone,
-    "6.21": _swapped_still,
-    "6.22": _meets_swap_pmd,
-    "7.1": _flip("soft_dirty"),
-    "7.2": _uncached(0),
-    "7.3": _put_back,
-    "7.4": _flip("exclusive"),
-    "7.5": _uncached(0),
-    "7.6": _answer("ENOMEM"),
-    "8.1": _answer("EEXIST"),
-    "8.2": _answer("EBUSY"),
-    "8.3": _answer("EFAULT"),
-    "8.4": _answer("EAGAIN"),
-    "8.5": _answer("EBUSY"),
-    "8.6": _anchored_elsewhere,
-    "8.7": _moved_though_cached,
-    "8.8": _put_back,
-    "8.9": _flip("exclusive"),
-    "8.10": _no_deposit(1),
-    "8.11": _flip("uffd", 1),
-    "8.12": _in_zswap,
-    "8.13": _answer("EAGAIN"),
-    "9.1": _event("PGMAJFAULT"),
-    "9.2": _event("PGMAJFAULT"),
-    "9.3": _put_back,
-    "9.4": _mapped_anyway,
-    "9.5": _flip("soft_dirty"),
-    "9.6": _flip("soft_dirty"),
-    "9.7": _answer("RETRY"),
-    "9.9": _of_folio(exclusive=1),
-    "9.10": _either(_as_present("mksoft_dirty"), _as_present("clear_soft_dirty")),
-    "9.11": _either(_as_present("wrprotect"), _as_present("mkwrite")),
-    "9.12": _either(_as_present("mkclean"), _as_present("mkdirty")),
-    "9.13": _mapped_anyway,
-    "9.14": lambda s: setattr(s.folio, "entire_mapcount", s.folio.entire_mapcount + 1),
-    "9.15": _count(1),
-    "9.16": _of_folio(dirty=False),
-    "9.17": _no_deposit(),
-    "9.18": _as_present("clear_uffd"),
-    "9.19": _other_data,
-    "9.20": lambda s: _as_word(s, s.m.pmd.none),
-    "9.21": _count(1),
-    "10.1": _event("THP_SPLIT_PMD"),
-    "10.2": _put_back,
-    "10.3": _uncached(1),
-    "10.4": _put_back,
-    "10.5": _flip("soft_dirty"),
-    "10.6": _count(1),
-    "10.7": _event("THP_SWPOUT_PMD"),
-    "10.8": lambda s: setattr(s.folio, "dirty", not s.folio.dirty),
-    "10.9": _count(-1),
-    "10.10": _bad_copy,
-    "10.11": _other_data,
-    "10.12": _of_mm("swapents", 1),
-    "B.1": _shared_changed,
-    "B.2": _split_though_part,
-    "B.3": _dirty_though_lazy,
-    "B.4": _clean_pte,
-    "B.5": _changed_on_the_way,
-    "B.6": _answer("EINVAL"),
-    "B.7": _answer("EFAULT"),
-    "B.8": _not_one,
-    "B.9": _zero_page,
-    "B.10": _other_side,
-    "B.11": _not_there,
-    "B.12": _other_tokens,
+VIOLATIONS: dict[str, tuple[ViolationOf, ...]] = {
+    "G1": (_names_other_slots,),
+    "G2": (_count(1), _count(-1), _put_back),
+    "G3": (_of_mm("anonpages", 1), _of_mm("swapents", -1)),
+    "G4": (_no_deposit(), _used_deposit()),
+    "G6": (_exclusive_though_shared,),
+    "G7": (_back_in_pieces,),
+    "G8": (lambda s: s.shift(1),),
+    "G10": (_names_other_slots, _no_deposit(), _count(1)),
+    "1.1": (_helper("pmd_is_swap_entry", lambda _arch, _word: False),),
+    "1.2": (_helper("pmd_swp_clear_uffd", lambda arch, _word: arch.encode_pmd(0, 0)),),
+    "1.3": (_marker,),
+    "1.4": (_some_folio,),
+    "1.5": (_helper("softleaf_from_pmd", lambda arch, _word: arch.softleaf_from_pmd(arch.encode_pmd(0, 1))),),
+    "1.6": (
+        _helper("pmd_swp_mkexclusive", lambda arch, word: arch.pmd_swp_clear_exclusive(word)),
+        _helper("pmd_swp_exclusive", lambda _arch, _word: False),
+    ),
+    "1.7": (_event("THP_SWPOUT_PMD"), _put_back),
+    "1.8": (_as_now,),
+    "2.1": (_event("THP_SPLIT_PMD"),),
+    "2.2": (_swapped_ptes, _other_table, _deposit_kept()),
+    "2.3": (_last_pte_flag,),
+    "2.4": (_of_mm("swapents", -1), _of_mm("nr_ptes", 1), _count(1), _mapped_once_more),
+    "2.5": (_event("PGMAJFAULT"), _uncached(0), _in_zswap),
+    "2.6": (_event("THP_SPLIT_PMD"), _flip("exclusive")),
+    "2.7": (_put_back, _other_table),
+    "2.8": (_of_mm("nr_ptes", 1), _event("THP_SPLIT_PMD")),
+    "2.9": (lambda s: setattr(s, "answer", (s.answer[0], s.answer[1][1:])),),
+    "3.1": (_count(-1),),
+    "3.2": (_count(1), _deposit_kept(1), _of_mm("nr_ptes", 1, 1)),
+    "3.3": (_answer("EAGAIN"), _count(1)),
+    "3.4": (_off_the_list, _child_set),
+    "3.5": (_flip("exclusive"), _flip("exclusive", 1), _flip("soft_dirty")),
+    "3.6": (_flip("soft_dirty", 1), _flip("uffd", 1), _flip("uffd"), lambda s: s.shift(s.m.nr, 1)),
+    "3.7": (
+        _of_mm("swapents", -1, 1),
+        _of_mm("nr_ptes", 1, 1),
+        _of_mm("swapents", 1),
+        _used_deposit(1),
+        _parents_deposit,
+        _no_deposit(),
+    ),
+    "3.8": (_of_mm("swapents", 1), _of_mm("nr_ptes", 1, 1), _count(1), _child_set),
+    "3.9": (_cached_anew, _of_folio(dirty=True)),
+    "4.1": (lambda s: setattr(s, "answer", not s.answer),),
+    "4.2": (_in_zswap, _of_folio(dirty=False), _of_folio(uptodate=False), _other_data),
+    "4.3": (_answer(""), _of_folio(uptodate=True), _other_data),
+    "4.4": (_of_folio(uptodate=True), _other_data, _answer("EINVAL")),
+    "4.5": (_put_back, _split_needlessly),
+    "4.6": (_one_not_stored, _other_data),
+    "4.7": (_back_in_zswap, _other_on_disk),
+    "4.8": (_free_slot_kept,),
+    "S.1": (_other_class,),
+    "S.2": (_uncached(1), _other_folio),
+    "S.3": (_other_folio, _flip("exclusive")),
+    "5.1": (_put_back, _mapped_anyway),
+    "5.2": (_put_back, _last_pte_flag),
+    "5.3": (_put_back, _last_pte_flag),
+    "5.4": (_put_back, _mapped_anyway),
+    "5.5": (_put_back, _last_pte_flag),
+    "5.6": (_retried_with_a_change, _not_split_without_data),
+    "5.7": (_mapped_anyway, _count(1)),
+    "5.8": tuple(map(_as_present, ("mkyoung", "mkdirty", "mkwrite", "clear_soft_dirty", "mkuffd"))),
+    "5.9": (lambda s: setattr(s.folio, "exclusive", s.folio.exclusive ^ 1), _mapped_once_more, _put_back),
+    "5.10": (_count(1), _of_mm("anonpages", 1), _cached_though_free, _of_folio(dirty=False)),
+    "5.11": (_no_deposit(),),
+    "5.12": (_lost_exclusive,),
+    "5.13": (_put_back, _mapped_anyway),
+    "5.14": (_two_ptes, _no_poison, _count(1), _of_mm("swapents", 1), _of_mm("anonpages", 1)),
+    "6.1": (_of_mm("nr_ptes", 1), _of_mm("swapents", 1), _count(1), _put_back, _mapped_once_more),
+    "6.2": (_pte_kept, _pte_gone, _last_pte_flag, _count(1), _of_mm("swapents", 1)),
+    "6.3": (_flip("soft_dirty"), _flip("exclusive"), _flip("uffd"), _event("THP_SPLIT_PMD"), _uncached(0)),
+    "6.4": (_pte_gone, _last_pte_flag, _other_table),
+    "6.5": (_flip("uffd"), _flip("exclusive"), _last_pte_flag, _pte_armed_wrongly, _put_back),
+    "6.7": (_flip("soft_dirty"), _flip("exclusive"), _flip("uffd")),
+    "6.9": (_more_pss, _less_swap),
+    "6.10": (_other_records, _marked(56), _marked(57), _marked(62)),
+    "6.11": (
+        _found(Category.HUGE),
+        _found(Category.PRESENT),
+        _found(Category.FILE),
+        _written_though_armed,
+        _flip("exclusive"),
+        _last_pte_flag,
+    ),
+    "6.12": (_other_residence, _flip("soft_dirty"), _cached_anew),
+    "6.13": (_answer(1), _flip("exclusive")),
+    "6.14": (_answer("SCAN_NO_PTE_TABLE"), _flip("exclusive")),
+    "6.15": (_swapped_still, _answer(["pfn"])),
+    "6.16": (_count(1), _put_back, _mapped_once_more),
+    "6.17": (_pte_kept, _pte_gone, _last_pte_flag, _count(1), _of_mm("swapents", 1)),
+    "6.18": (_flip("exclusive"), _event("THP_SPLIT_PMD"), _uncached(0)),
+    "6.19": (
+        _flip("soft_dirty", 1),
+        _flip("exclusive", 1),
+        _flip("uffd", 1),
+        _no_deposit(1),
+        _count(1),
+        _of_mm("nr_ptes", 1),
+        _child_set,
+    ),
+    "6.20": (_target_pte_gone, _source_pte_kept, _another_pte_gone),
+    "6.21": (_swapped_still,),
+    "6.22": (_meets_swap_pmd,),
+    "7.1": (_flip("soft_dirty"), _event("PGMAJFAULT"), _uncached(1)),
+    "7.2": (_uncached(0), _flip("exclusive"), lambda s: setattr(s.answer, "uptodate", False)),
+    "7.3": (_put_back, _last_pte_flag),
+    "7.4": (_flip("exclusive"),),
+    "7.5": (_uncached(0),),
+    "7.6": (_answer("ENOMEM"), _of_mm("swapents", -1)),
+    "8.1": (_answer("EEXIST"), _flip("exclusive")),
+    "8.2": (_answer("EBUSY"), _child_set),
+    "8.3": (_answer("EFAULT"),),
+    "8.4": (_answer("EAGAIN"), _flip("exclusive")),
+    "8.5": (_answer("EBUSY"), _flip("exclusive")),
+    "8.6": (_anchored_elsewhere, _anchored_nowhere, _uncached(1)),
+    "8.7": (_moved_though_cached, _refused_with_a_change),
+    "8.8": (_put_back, _answer("EBUSY"), _last_pte_flag),
+    "8.9": (_flip("exclusive"), _answer("EBUSY")),
+    "8.10": (
+        _no_deposit(1),
+        _deposit_kept(),
+        _flip("soft_dirty", 1),
+        _flip("exclusive", 1),
+        lambda s: s.shift(s.m.nr, 1),
+        _count(1),
+        _of_mm("nr_ptes", 1),
+        _of_mm("swapents", 1),
+    ),
+    "8.11": (_flip("uffd", 1),),
+    "8.12": (_in_zswap, _cached_anew, _count(1)),
+    "8.13": (_answer("EAGAIN"), _other_data),
+    "9.1": (_event("PGMAJFAULT"), _put_back, _mapped_anyway),
+    "9.2": (_event("PGMAJFAULT"), _put_back, _mapped_anyway),
+    "9.3": (_put_back, _last_pte_flag, _count(1)),
+    "9.4": (_mapped_anyway, _last_pte_flag),
+    "9.5": (_flip("soft_dirty"), _answer("DONE")),
+    "9.6": (_flip("soft_dirty"), _answer("DONE")),
+    "9.7": (_answer("RETRY"), _flip("exclusive")),
+    "9.9": (_of_folio(exclusive=1), _as_present("mkwrite")),
+    "9.10": tuple(map(_as_present, ("mksoft_dirty", "clear_soft_dirty", "mkuffd", "clear_uffd"))),
+    "9.11": (_as_present("wrprotect"), _as_present("mkwrite")),
+    "9.12": (_as_present("mkclean"), _as_present("mkdirty")),
+    "9.13": (_mapped_anyway, _other_table, _as_present("mkclean"), _as_present("wrprotect")),
+    "9.14": (
+        lambda s: setattr(s.folio, "entire_mapcount", s.folio.entire_mapcount + 1),
+        lambda s: setattr(s.folio, "exclusive", s.folio.exclusive ^ 1),
+        _mapped_once_more,
+        _put_back,
+    ),
+    "9.15": (_count(1), _of_mm("anonpages", 1), _of_mm("swapents", 1)),
+    "9.16": (_of_folio(dirty=False), _kept_in_cache, _dropped_though_needed),
+    "9.17": (_no_deposit(),),
+    "9.18": (_as_present("clear_uffd"), _as_present("mkwrite")),
+    "9.19": (_other_data, _of_folio(uptodate=False)),
+    "9.20": (lambda s: _as_word(s, s.m.pmd.none), _as_present("mkclean")),
+    "9.21": (_other_in_zswap,),
+    "10.1": (_event("THP_SPLIT_PMD"), _put_back),
+    "10.2": (_event("THP_SPLIT_PMD"), _put_back),
+    "10.3": (_uncached(1), _other_folio),
+    "10.4": (_put_back, _pte_gone, _event("THP_SPLIT_PMD"), _count(1)),
+    "10.5": (_flip("soft_dirty"), _flip("exclusive"), _flip("uffd"), _of_folio(exclusive=1)),
+    "10.6": (_count(1), _of_folio(exclusive=0), _as_present("wrprotect")),
+    "10.7": (_event("THP_SWPOUT_PMD"), _of_mm("swapents", 1), _of_mm("anonpages", 1), _of_mm("on_mmlist", -1)),
+    "10.8": (lambda s: setattr(s.folio, "dirty", not s.folio.dirty),),
+    "10.9": (_count(-1), _put_back),
+    "10.10": (_bad_copy, _of_folio(dirty=True), _uncached(1)),
+    "10.11": (_other_data, _in_zswap, _on_disk_too),
+    "10.12": (_of_mm("swapents", 1), _mapped_once_more),
+    "B.1": (_shared_changed,),
+    "B.2": (_split_though_part,),
+    "B.3": (_dirty_though_lazy, _of_folio(lazyfree=True, dirty=True)),
+    "B.4": (_clean_pte, _clean_folio),
+    "B.5": (_changed_on_the_way,),
+    "B.6": (_answer("EINVAL"), _event("THP_SPLIT_PMD")),
+    "B.7": (_not_as_asked, _no_hole, _stopped_early),
+    "B.8": (_not_one, _clean_though_part_was_not, _unlike),
+    "B.9": (_zero_page, _writable_zeros),
+    "B.10": (_other_side,),
+    "B.11": (_not_there, _not_locked),
+    "B.12": (_other_tokens, _no_deposit()),
 }
-"""What is done wrong for each rule."""
+"""What is done wrong for each rule, in one way after another."""

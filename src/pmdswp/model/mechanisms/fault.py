@@ -82,8 +82,7 @@ def do_huge_pmd_swap_page(m: Kernel, vma: Vma, haddr: int, pmd: Pmd, *, write: b
     refused = _not_to_be_mapped(m, vma, pmd, was, folio)
     if refused is not None:
         return refused
-    m.rule("9.1" if was.slots.whole is not None else "9.2", was=was, answer=folio)
-    return _map_swapped_in(m, vma, haddr, pmd, folio, tokens=tokens, write=write)
+    return _map_swapped_in(m, vma, haddr, pmd, folio, found=was, tokens=tokens, write=write)
 
 
 def _not_to_be_mapped(m: Kernel, vma: Vma, pmd: Pmd, was: View, folio: Folio) -> VmFault | _Next | None:
@@ -98,10 +97,10 @@ def _not_to_be_mapped(m: Kernel, vma: Vma, pmd: Pmd, was: View, folio: Folio) ->
         result = VmFault.RETRY if folio.nr else _split_and_go_on(m, vma, pmd)
         m.rule("9.4", was=was)
         return result
-    m.rule("S.3", was=m.view((vma.mm, pmd)), answer=folio)
     if m.fails(FailPoint.RACE_PMD_CHANGED):
         m.rule("9.6", was=was, answer=VmFault.RETRY.name)
         return VmFault.RETRY
+    m.rule("S.3", was=was, answer=folio)
     if folio.uptodate:
         return None
     if m.switches.fault_not_uptodate == "sigbus":
@@ -112,10 +111,12 @@ def _not_to_be_mapped(m: Kernel, vma: Vma, pmd: Pmd, was: View, folio: Folio) ->
 
 def _split_and_go_on(m: Kernel, vma: Vma, pmd: Pmd, *rules: str) -> _Next:
     was = m.view((vma.mm, pmd))
+    slots = was.slots
+    tokens = [slots.device.contents(slot) for slot in range(slots.first, slots.first + m.nr)]
     split_huge_pmd(m, vma.mm, pmd)
     m.rule("9.3", "G7", "G10", "2.7", *rules, was=was)
-    if was.slots.uncached and was.slots.in_zswap:
-        m.rule("4.5", "9.21", was=was)
+    if slots.uncached and slots.in_zswap:
+        m.rule("4.5", "9.21", was=was, answer=tokens)
     return _Next.FALLBACK
 
 
@@ -135,8 +136,17 @@ def _cached_or_read(m: Kernel, device: SwapDevice, offset: int) -> Folio | None:
 
 
 def _map_swapped_in(
-    m: Kernel, vma: Vma, haddr: int, pmd: Pmd, folio: Folio, *, tokens: list[int | None], write: bool
+    m: Kernel,
+    vma: Vma,
+    haddr: int,
+    pmd: Pmd,
+    folio: Folio,
+    *,
+    found: View,
+    tokens: list[int | None],
+    write: bool,
 ) -> VmFault | _Next:
+    """Map the folio for what was `found`: slots whose contents were `tokens`."""
     entry = vma.mm.entry(pmd)
     device, _offset = folio.swap()
     was = m.view((vma.mm, pmd), folio=folio)
@@ -144,16 +154,20 @@ def _map_swapped_in(
     exclusive = entry.exclusive and not is_unstable
     set_huge_pmd(m, vma, haddr, pmd, folio, exclusive=exclusive)
     pmd.word = m.pmd.mkyoung(pmd.word)
-    m.rule("9.10", "9.15", "9.17", was=was)
-    m.rule("9.14", was=was, answer=exclusive)
+    m.rule("9.10", "9.14", "9.15", "9.17", "G2", was=was)
     m.rule("9.19", was=was, answer=tokens)
+    if found.slots.whole is not None:
+        m.rule("9.1", was=found, answer=folio)
+    else:
+        m.rule("9.2", "4.5", was=found, answer=folio)
     if entry.exclusive and is_unstable:
         m.rule("9.9", was=was)
     if vma.uffd_rwp and entry.uffd:
         m.rule("9.18", was=was)
     may_drop = device.synchronous or vma.locked or (write and folio.ref_count() == 1 + m.nr)
-    if may_drop and folio_free_swap(m, folio):
-        m.rule("9.16", was=was)
+    if may_drop:
+        folio_free_swap(m, folio)
+    m.rule("9.16", "4.8", was=was, answer=(vma, write))
     if m.switches.fault_refcount1_excl and folio.ref_count() == 1:
         exclusive = True
         folio.exclusive = 1
@@ -161,8 +175,8 @@ def _map_swapped_in(
         if write:
             pmd.word = m.pmd.mkdirty(pmd.word)
         pmd.word = m.pmd.mkwrite(pmd.word)
-        m.rule("9.12", was=was, answer=write)
     m.rule("9.11", was=was, answer=vma)
+    m.rule("9.12", was=was, answer=write)
     if write and not m.pmd.write(pmd.word):
         result = _do_huge_pmd_wp_page(m, vma, pmd)
         m.rule("9.13", was=was)

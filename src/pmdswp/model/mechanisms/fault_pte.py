@@ -221,7 +221,7 @@ def _do_wp_page(m: Kernel, vmf: Vmf) -> VmFault:
     if is_zero_pte(m, table.words[i]):
         was = m.view()
         result = _do_anonymous_page(m, vmf)
-        m.rule("B.9", was=was, answer=(result is VmFault.DONE, vmf.table.words[vmf.i]))
+        m.rule("B.9", was=was, answer=(result is VmFault.DONE, [vmf.table.words[vmf.i]]))
         return result
     pfn = m.pte.frames[table.words[i]]
     folio = m.mem_map[pfn]
@@ -236,14 +236,19 @@ def _do_wp_page(m: Kernel, vmf: Vmf) -> VmFault:
 
 def _can_reuse(m: Kernel, folio: Folio) -> bool:
     """`wp_can_reuse_anon_folio`: whether nobody else can see the folio, once its swap copy is dropped if it can be."""
-    if folio.nr > 1:
-        m.rule("B.10", was=m.view(), answer=("large_reuse", m.base.large_reuse))
-        if not m.base.large_reuse or total_mapcount(folio) <= 1 or maybe_mapped_shared(m, folio):
+    if folio.nr == 1:
+        if folio.ref_count() > 1 + (folio.device is not None):
             return False
-    elif folio.ref_count() > 1 + (folio.device is not None):
+        folio_free_swap(m, folio)
+        return folio.device is None and folio.ref_count() == 1
+    if total_mapcount(folio) <= 1 or maybe_mapped_shared(m, folio):
         return False
-    folio_free_swap(m, folio)
-    return folio.device is None and (folio.nr > 1 or folio.ref_count() == 1)
+    if m.base.large_reuse:
+        folio_free_swap(m, folio)
+    reused = m.base.large_reuse and folio.device is None
+    if folio.device is None:
+        m.rule("B.10", was=m.view(), answer=("large_reuse", reused))
+    return reused
 
 
 def _wp_page_copy(m: Kernel, vmf: Vmf, folio: Folio, page: int) -> VmFault:

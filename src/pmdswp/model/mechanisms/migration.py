@@ -36,10 +36,10 @@ def softleaf_to_folio(m: Kernel, entry: Entry) -> tuple[Folio, int]:
 @replaceable
 def pmd_to_softleaf_folio(m: Kernel, entry: Entry) -> Folio | None:
     """The folio behind a non-present PMD; a swap PMD has none, whatever its offset looks like."""
+    folio = softleaf_to_folio(m, entry)[0] if entry.kind.has_pfn else None
     if entry.kind is SoftLeafType.SWAP:
-        m.rule("1.4", was=m.view(), answer=None)
-        return None
-    return softleaf_to_folio(m, entry)[0]
+        m.rule("1.4", was=m.view(), answer=(entry, folio))
+    return folio
 
 
 def start_migration(m: Kernel, folio: Folio, *, to_device: bool) -> bool:

@@ -36,7 +36,7 @@ def split_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, *, freeze: bool = False) -> None
         table.words = m.arch.split_pmd(pmd.word)
     mm.install_table(pmd, table)
     if entry.kind is SoftLeafType.SWAP:
-        m.rule("2.1", "2.2", "2.3", "2.4", "2.5", was=was)
+        m.rule("2.1", "2.2", "2.3", "2.4", "2.5", "G2", was=was)
     elif entry.state is State.PRESENT and m.pmd.dirty(was.here.word):
         m.rule("B.4", was=was, answer=freeze)
 

@@ -163,7 +163,7 @@ def try_to_unmap(m: Kernel, folio: Folio, found: list[Mapped]) -> None:
             split_huge_pmd(m, mapping.vma.mm, mapping.pmd)
             ptes = [one for one in mappings(m, folio) if one.pmd is mapping.pmd]
             done = all(_unmap_pte(m, folio, one) for one in ptes)
-            m.rule("10.4", "1.7", was=was)
+            m.rule("10.4", "1.7", was=was, answer=done)
         if not done:
             break
     if installed == len(found):
@@ -171,7 +171,7 @@ def try_to_unmap(m: Kernel, folio: Folio, found: list[Mapped]) -> None:
     if installed:
         counted = 1 if m.switches.swapout_event == "per-folio" else installed
         m.events["THP_SWPOUT_PMD"] += counted
-        m.rule("10.7", was=before, answer=(installed, counted))
+        m.rule("10.7", was=before, answer=installed)
 
 
 def _share(m: Kernel, folio: Folio, page: int) -> bool:
@@ -208,7 +208,7 @@ def set_pmd_swap_entry(m: Kernel, folio: Folio, mapping: Mapped) -> bool:
     mm.anonpages -= m.nr
     mm.swapents += m.nr
     folio_remove_rmap_pmd(m, folio)
-    m.rule("10.5", "10.8", "1.6", "G1", "G3", "G4", "G8", was=was)
+    m.rule("10.5", "10.8", "1.6", "G1", "G2", "G3", "G4", "G6", "G8", was=was)
     return True
 
 

@@ -12,7 +12,7 @@ from pmdswp.model.state.mm import Mm
 from pmdswp.model.state.pgtable import Pmd, PteTable
 from pmdswp.softleaf import SoftLeafType, State
 
-__all__ = ["free_empty_tables", "zap_huge_pmd", "zap_page_range", "zap_pte"]
+__all__ = ["empty_tables", "free_empty_tables", "zap_huge_pmd", "zap_page_range", "zap_pte"]
 
 
 def zap_page_range(m: Kernel, mm: Mm, start: int, end: int) -> None:
@@ -36,12 +36,13 @@ def zap_page_range(m: Kernel, mm: Mm, start: int, end: int) -> None:
             m.rule("6.2", was=was, answer=pages)
 
 
-def reclaim_empty_tables(m: Kernel, mm: Mm, start: int, end: int) -> None:
-    """`try_to_free_pte`: MADV_DONTNEED of a whole PMD gives its table back if it is empty (`Base.pt_reclaim`)."""
-    for _haddr, first, last, pmd in mm.populated(start, end):
-        if pmd.table is not None and last - first == m.pmd_size and pmd.table.words.count(m.pte.none) == m.nr:
-            mm.clear(pmd)
-            mm.free_table()
+def empty_tables(m: Kernel, mm: Mm, start: int, end: int) -> list[Pmd]:
+    """The PMDs that a range covers as a whole and whose table has nothing in it (`try_to_free_pte`)."""
+    return [
+        pmd
+        for _haddr, first, last, pmd in mm.populated(start, end)
+        if pmd.table is not None and last - first == m.pmd_size and pmd.table.words.count(m.pte.none) == m.nr
+    ]
 
 
 def zap_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd) -> None:
@@ -54,7 +55,7 @@ def zap_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd) -> None:
         mm.swapents -= m.nr
         swap_put_entries_direct(m, *m.swap_slot(entry), m.nr)
         zap_deposit_of_swap_pmd(m, mm, pmd)
-        m.rule("6.1", "4.8", was=was)
+        m.rule("6.1", "4.8", "G2", was=was)
         return
     if entry.state is State.PRESENT:
         mm.anonpages -= m.nr

@@ -25,6 +25,7 @@ def map_unused_to_zeropage(m: Kernel, pieces: Iterable[Folio]) -> None:
         found = mappings(m, piece)
         if any(mapped.vma.locked for mapped in found):
             continue
+        was = m.view(folio=piece)
         for mapped in found:
             table = mapped.pmd.ptes()
             word, zero = table.words[mapped.i], m.zero_pte
@@ -35,3 +36,4 @@ def map_unused_to_zeropage(m: Kernel, pieces: Iterable[Folio]) -> None:
             table.words[mapped.i] = zero
             mapped.vma.mm.anonpages -= 1
             folio_remove_rmap_pte(m, piece, 0)
+        m.rule("B.9", was=was, answer=(False, [mapped.pmd.ptes().words[mapped.i] for mapped in found]))

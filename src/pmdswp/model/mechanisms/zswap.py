@@ -15,9 +15,7 @@ __all__ = ["zswap_load", "zswap_range_has_entry", "zswap_store", "zswap_writebac
 @replaceable
 def zswap_range_has_entry(m: Kernel, device: SwapDevice, offset: int, nr: int) -> bool:
     """Whether zswap holds any slot of a run. Who is about to read it as one folio must ask first."""
-    if not m.zswap_was_enabled:
-        return False
-    found = any(slot in device.zswap for slot in range(offset, offset + nr))
+    found = m.zswap_was_enabled and any(slot in device.zswap for slot in range(offset, offset + nr))
     m.rule("4.1", was=m.view(slots=(device, offset, nr)), answer=found)
     return found
 

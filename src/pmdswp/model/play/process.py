@@ -243,7 +243,7 @@ class Process:
                 continue
             for page in range(start, stop, m.page_size):
                 self._populate(vma, page)
-            m.rule("B.11", was=m.view(), answer=pagemap_read(m, self.mm, start, stop, privileged=False))
+            m.rule("B.11", was=m.view(), answer=(vma, pagemap_read(m, self.mm, start, stop, privileged=False)))
 
     def _populate(self, vma: Vma, page: int) -> None:
         """`faultin_page`: what the page holds does not change, but an empty one gets a frame.
@@ -332,13 +332,15 @@ class Process:
 
         Advice that needs pages on the LRU lists (`lru`) is none for locked memory.
         """
-        end = self._end(address, length)
+        m, end = self.machine, self._end(address, length)
         for vma, start, stop in self.mm.overlaps(address, end):
             if lru and vma.locked:
-                raise self.machine.refused("EINVAL", "B.11", was=self.machine.view())
+                m.rule("B.11", was=m.view(), answer=(vma, []))
+                raise KernelError("EINVAL")
             yield vma, start, stop
         if not self.mm.is_mapped(address, end):
-            raise self.machine.refused("ENOMEM", "B.7", was=self.machine.view())
+            m.rule("B.7", was=m.view(), answer=("ENOMEM", self.mm, (address, end, end), {}))
+            raise KernelError("ENOMEM")
 
     def _covered(self, address: int, length: int | None) -> int:
         """The end of a range in which there is no hole; else ENOMEM."""
@@ -367,9 +369,10 @@ class Process:
     @operation
     def willneed(self, address: int, length: int | None = None) -> None:
         """MADV_WILLNEED."""
-        for vma, start, stop in self._advised(address, length):
-            result = madvise_willneed(self.machine, vma.mm, start, stop)
-            self.machine.rule("7.6", was=self.machine.view(), answer=result)
+        for _vma, start, stop in self._advised(address, length):
+            was = self.machine.view(*((self.mm, pmd) for _haddr, _first, _last, pmd in self.mm.populated(start, stop)))
+            result = madvise_willneed(self.machine, self.mm, start, stop)
+            self.machine.rule("7.6", was=was, answer=result)
 
     @operation
     def dontneed(self, address: int, length: int | None = None) -> None:

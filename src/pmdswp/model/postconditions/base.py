@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pmdswp.model.postconditions.judging import Obeyed, promised
+from pmdswp.model.state.mm import Vma
 from pmdswp.model.state.words import ZERO_PFN
 from pmdswp.pagemap import decode
 from pmdswp.softleaf import SoftLeafType, State
@@ -25,17 +26,19 @@ def _folio_is_split_for_a_part(o: Obeyed) -> bool:
 
 @promised("B.3")
 def _lazily_freed_is_clean(o: Obeyed) -> bool:
-    folio = o.now.folio
+    was, now = o.was.folio, o.now.folio
     if o.answer:
-        return folio.lazyfree and not folio.dirty
-    return folio.dirty or folio.device is not None
+        return now.lazyfree and not now.dirty
+    is_kept = was.lazyfree and now.dirty and not now.lazyfree and any(now.mapcount)
+    return is_kept or was == now
 
 
 @promised("B.4")
 def _all_pages_are_dirty(o: Obeyed) -> bool:
     words, freezing = o.m.pte, o.answer
     soft_dirty = o.m.pmd.soft_dirty(o.was.here.word) if freezing else o.m.has_soft_dirty
-    return o.is_table and all(words.dirty(word) and words.soft_dirty(word) == soft_dirty for word in o.now.here.words)
+    pages = all(words.dirty(word) and words.soft_dirty(word) == soft_dirty for word in o.now.here.words)
+    return o.is_table and pages and o.m.mem_map[o.m.pmd.frames[o.was.here.word]].dirty
 
 
 @promised("B.5")
@@ -46,19 +49,28 @@ def _table_moves_unseen(o: Obeyed) -> bool:
 
 @promised("B.7")
 def _goes_as_far_as_it_can(o: Obeyed) -> bool:
-    return o.answer is True or o.answer in ("ENOMEM", "ENOENT")
+    errno, mm, (start, stop, end), asked = o.answer
+
+    def is_as_asked(vma: Vma | None) -> bool:
+        return vma is not None and all(getattr(vma, name) is value for name, value in asked.items())
+
+    done = start == stop or all(is_as_asked(vma) for vma, _first, _last in mm.overlaps(start, stop))
+    has_hole = not mm.is_mapped(start, end)
+    return done and (stop == end or not is_as_asked(mm.vma_at(stop))) and (has_hole or errno != "ENOMEM")
 
 
 @promised("B.8")
 def _two_became_one(o: Obeyed) -> bool:
     start, right, left = o.answer
-    return (left.start, left.end) == (start, right.end) and left in left.mm.vmas and right not in left.mm.vmas
+    is_whole = (left.start, left.end) == (start, right.end) and left.has_flags_of(right)
+    keeps_soft_dirty = left.soft_dirty or not right.soft_dirty or not o.m.base.merge_keeps_soft_dirty
+    return is_whole and keeps_soft_dirty and left in left.mm.vmas and right not in left.mm.vmas
 
 
 @promised("B.9")
 def _zeros_are_copied(o: Obeyed) -> bool:
-    done, word = o.answer
-    return not done or (o.m.pte.write(word) and o.m.pte.frames[word] != ZERO_PFN)
+    is_copy, words = o.answer
+    return all(o.m.pte.write(word) is is_copy is (o.m.pte.frames[word] != ZERO_PFN) for word in words)
 
 
 @promised("B.10")
@@ -69,7 +81,8 @@ def _takes_the_side_of_its_base(o: Obeyed) -> bool:
 
 @promised("B.11")
 def _locked_is_there_or_refused(o: Obeyed) -> bool:
-    return o.answer == "EINVAL" or all(decode(record).state is State.PRESENT for record in o.answer)
+    vma, records = o.answer
+    return vma.locked and all(decode(record).state is State.PRESENT for record in records)
 
 
 @promised("B.12")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pmdswp.model.postconditions.judging import Obeyed, promised
+from pmdswp.model.state.view import View
 from pmdswp.softleaf import SoftLeafType, State
 
 
@@ -15,8 +18,26 @@ def _is_only_slots_and_flags(o: Obeyed) -> bool:
 
 
 @promised("G2")
-def _both_are_counted(o: Obeyed) -> bool:
-    return min(o.now.slots.references) >= len(o.now.places)
+def _counts_follow_the_entries(o: Obeyed) -> bool:
+    slots, changes = o.now.slots, [0] * o.m.nr
+    for view, by in ((o.was, -1), (o.now, 1)):
+        for slot in _named(o, view):
+            changes[slot - slots.first] += by
+    before = o.was.slots.references
+    return slots.references == tuple(count + by for count, by in zip(before, changes, strict=True))
+
+
+def _named(o: Obeyed, view: View) -> Iterator[int]:
+    """The slots that the PMDs name, or the PTEs in their tables: each as often as there is an entry for it."""
+    slots = o.now.slots
+    run = range(slots.first, slots.first + o.m.nr)
+    for place in view.places:
+        if o.m.pmd.entries[place.word].leaf == (slots.device.type, slots.first):
+            yield from run
+        leaves = (o.m.pte.entries[word].leaf for word in place.words)
+        yield from (
+            leaf.offset for leaf in leaves if leaf and leaf.swp_type == slots.device.type and leaf.offset in run
+        )
 
 
 @promised("G3")
@@ -33,13 +54,13 @@ def _keeps_an_empty_table(o: Obeyed) -> bool:
 @promised("G6")
 def _is_exclusive_only_if_alone(o: Obeyed) -> bool:
     entries = [o.m.pmd.entries[place.word] for place in o.now.places]
-    return max(o.now.slots.references) == 1 or not any(entry.exclusive for entry in entries)
+    return set(o.now.slots.references) == {1} or not any(entry.exclusive for entry in entries)
 
 
 @promised("G7")
 def _is_no_whole_if_cached_in_pieces(o: Obeyed) -> bool:
     slots = o.was.slots
-    return slots.uncached or slots.whole is not None or o.stays_swapped
+    return slots.uncached or slots.whole is not None or o.is_split
 
 
 @promised("G8")
@@ -51,7 +72,8 @@ def _begins_at_a_multiple(o: Obeyed) -> bool:
 @promised("G10")
 def _entries_stay_as_they_are(o: Obeyed) -> bool:
     named = all(
-        now.word == was.word or (now.table is not None and all(map(o.names_slot, range(o.m.nr), now.words)))
+        (now.word, now.deposit) == (was.word, was.deposit)
+        or (now.table is was.deposit and all(map(o.names_slot, range(o.m.nr), now.words)))
         for was, now in zip(o.was.places, o.now.places, strict=True)
     )
     return named and o.was.slots.references == o.now.slots.references
@@ -79,7 +101,8 @@ def _is_one_of_three(o: Obeyed) -> bool:
 
 @promised("1.4")
 def _names_no_page(o: Obeyed) -> bool:
-    return o.answer is None
+    entry, folio = o.answer
+    return folio is None and entry.kind is SoftLeafType.SWAP
 
 
 @promised("1.5")
@@ -95,9 +118,9 @@ def _has_an_exclusive_bit(o: Obeyed) -> bool:
     return arch.pmd_swp_exclusive(on) and not arch.pmd_swp_exclusive(off) and is_one_bit and word in (on, off)
 
 
-@promised("1.7", "10.4")
-def _was_split_instead(o: Obeyed) -> bool:
-    return o.is_table and o.event_by("THP_SWPOUT_PMD", 0)
+@promised("1.7")
+def _leaves_no_swap_pmd(o: Obeyed) -> bool:
+    return not o.m.pmd_swap and o.is_table and o.event_by("THP_SWPOUT_PMD", 0)
 
 
 @promised("1.8")

@@ -39,6 +39,18 @@ class Obeyed(NamedTuple):
         return self.was.places == self.now.places and same_counts
 
     @property
+    def is_same_cache(self) -> bool:
+        """Whether the cache, the folio that is cached for all slots, zswap and the notes of zeros are the same."""
+        was, now = self.was.slots, self.now.slots
+        same_copies = (was.cache, was.in_zswap, was.zeros) == (now.cache, now.in_zswap, now.zeros)
+        return same_copies and self.was.folio_state == self.now.folio_state
+
+    @property
+    def no_event(self) -> bool:
+        """Whether no event was counted."""
+        return self.was.events == self.now.events
+
+    @property
     def is_table(self) -> bool:
         """Whether the first PMD points to a table."""
         return self.now.here.table is not None
@@ -53,20 +65,40 @@ class Obeyed(NamedTuple):
         """Whether a table names the slots that the first PMD named, page by page."""
         return self.is_table and all(map(self.names_slot, range(self.m.nr), self.now.here.words))
 
-    def names_slot(self, i: int, word: int) -> bool:
-        """Whether a PTE is the swap entry of slot `i` of the first PMD as it was, flags left out."""
-        swp_type, offset = self.entry.leaf or (None, 0)
-        found = self.m.pte.entries[word]
-        return found.kind is SoftLeafType.SWAP and found.leaf == (swp_type, offset + i)
+    @property
+    def is_split(self) -> bool:
+        """Whether the same is so of the table that was deposited, flags and slot counts too."""
+        same_flags = {self.m.pte.entries[word].flags for word in self.now.here.words} == {self.entry.flags}
+        return self.now.here.table is self.was.here.deposit and self.stays_swapped and same_flags and self.counts_by(0)
 
-    def is_word_of(self, folio: Folio) -> bool:
+    def names_slot(self, i: int, word: int) -> bool:
+        """Whether a PTE is the swap entry of slot `i` of those that the first PMD named, flags left out."""
+        slots, found = self.was.slots, self.m.pte.entries[word]
+        return found.kind is SoftLeafType.SWAP and found.leaf == (slots.device.type, slots.first + i)
+
+    def is_word_of(self, folio: Folio | None) -> bool:
         """Whether the first PMD maps a folio as a whole."""
-        return self.is_huge and folio.nr == self.m.nr and self.m.pmd.frames[self.now.here.word] == folio.pfn
+        frame = self.m.pmd.frames[self.now.here.word]
+        return folio is not None and self.is_huge and (frame, self.m.nr) == (folio.pfn, folio.nr)
+
+    @property
+    def is_one_mapping(self) -> bool:
+        """Whether the first PMD maps the folio as a whole, which is one mapping of it more than there was."""
+        was, now = self.was.folio, self.now.folio
+        once = now.entire_mapcount - was.entire_mapcount == 1 and now.mapcount == was.mapcount
+        return once and self.is_word_of(self.now.about)
 
     def counts_by(self, change: int) -> bool:
         """Whether the count of each slot has changed by so many."""
         pairs = zip(self.was.slots.references, self.now.slots.references, strict=True)
         return all(now - was == change for was, now in pairs)
+
+    @property
+    def same_counters(self) -> bool:
+        """Whether the counters of every address space are the same."""
+        return all(self.pages_by(place, anon=0, swap=0) for place in range(len(self.was.places))) and all(
+            was.nr_ptes == now.nr_ptes for was, now in zip(self.was.places, self.now.places, strict=True)
+        )
 
     def pages_by(self, place: int, *, anon: int, swap: int) -> bool:
         """Whether so many huge pages were added to the counters of a place's address space."""

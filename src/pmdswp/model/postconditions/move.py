@@ -13,7 +13,7 @@ def _refuses_a_bad_target(o: Obeyed) -> bool:
 
 @promised("8.2")
 def _waits_for_migration(o: Obeyed) -> bool:
-    return o.answer == "EAGAIN" and o.entry.kind.is_migration and o.is_huge
+    return o.answer == "EAGAIN" and o.entry.kind.is_migration and o.is_huge and o.now.there == o.was.there
 
 
 @promised("8.3")
@@ -41,12 +41,13 @@ def _folio_goes_along(o: Obeyed) -> bool:
 @promised("8.7")
 def _moves_unless_cached_meanwhile(o: Obeyed) -> bool:
     has_moved = o.now.here.word == o.m.pmd.none and o.now.there.word != o.m.pmd.none
-    return has_moved == o.now.slots.uncached and (has_moved or o.answer == "EAGAIN")
+    is_refused = o.answer == "EAGAIN" and o.is_same
+    return o.was.slots.uncached and has_moved == o.now.slots.uncached and (has_moved or is_refused)
 
 
 @promised("8.8")
 def _pieces_are_left_to_the_ptes(o: Obeyed) -> bool:
-    return o.answer == "EAGAIN" and not o.was.slots.uncached and o.was.slots.whole is None and o.stays_swapped
+    return o.answer == "EAGAIN" and not o.was.slots.uncached and o.was.slots.whole is None and o.is_split
 
 
 @promised("8.10")
@@ -55,7 +56,7 @@ def _all_is_at_the_target(o: Obeyed) -> bool:
     entry = o.m.pmd.entries[target.word]
     empty = (source.word, source.deposit) == (o.m.pmd.none, None)
     same = entry.leaf == o.entry.leaf and entry.exclusive and target.deposit is o.was.here.deposit
-    return empty and same and entry.soft_dirty == o.m.has_soft_dirty
+    return empty and same and entry.soft_dirty == o.m.has_soft_dirty and o.same_counters and o.counts_by(0)
 
 
 @promised("8.11")
@@ -67,15 +68,16 @@ def _uffd_bit_is_as_chosen(o: Obeyed) -> bool:
 @promised("8.12")
 def _slots_stay(o: Obeyed) -> bool:
     was, now = o.was.slots, o.now.slots
-    return (was.in_zswap, was.zeros, was.references) == (now.in_zswap, now.zeros, now.references)
+    return (was.in_zswap, was.zeros, was.cache) == (now.in_zswap, now.zeros, now.cache) and o.counts_by(0)
 
 
 @promised("8.13")
 def _refuses_a_large_folio(o: Obeyed) -> bool:
-    return o.answer == "EBUSY" and o.now.folio.nr > 1 and o.was.folio == o.now.folio and o.counts_by(0)
+    is_cached = o.now.folio.nr > 1 and o.now.folio.device is not None
+    return o.answer == "EBUSY" and is_cached and o.was.folio == o.now.folio and o.counts_by(0)
 
 
 @promised("B.6")
 def _refuses_before_any_split(o: Obeyed) -> bool:
-    shared = o.answer == "EBUSY" and o.is_huge
+    shared = o.answer == "EBUSY" and o.is_huge and not o.m.mem_map[o.m.pmd.frames[o.now.here.word]].exclusive
     return (shared or o.answer == "ENOENT") and o.is_same and o.event_by("THP_SPLIT_PMD", 0)

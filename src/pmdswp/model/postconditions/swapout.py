@@ -17,11 +17,18 @@ def _is_not_split(o: Obeyed) -> bool:
     return done and o.event_by("THP_SPLIT_PMD", 0)
 
 
+@promised("10.4")
+def _is_split_as_before(o: Obeyed) -> bool:
+    done = (o.stays_swapped and o.counts_by(1)) if o.answer else o.is_table
+    return not o.m.pmd_swap and done and o.event_by("THP_SPLIT_PMD", 1)
+
+
 @promised("10.5")
 def _names_the_slots_and_keeps_flags(o: Obeyed) -> bool:
     words, was, now = o.m.pmd, o.was.here.word, o.m.pmd.entries[o.now.here.word]
     flags = (words.soft_dirty(was), words.uffd(was), bool(o.was.folio.exclusive))
-    return _is_swapped(o, 0) and (now.soft_dirty, now.uffd, now.exclusive) == flags
+    same = (now.soft_dirty, now.uffd, now.exclusive) == flags
+    return _is_swapped(o, 0) and same and not o.now.folio.exclusive
 
 
 @promised("10.6")
@@ -31,10 +38,10 @@ def _is_put_back(o: Obeyed) -> bool:
 
 @promised("10.7")
 def _is_counted(o: Obeyed) -> bool:
-    installed, _counted = o.answer
-    swapped = sum(_is_swapped(o, place) for place in range(len(o.now.places)))
-    once = 1 if o.m.switches.swapout_event == "per-folio" else installed
-    return swapped == installed and o.event_by("THP_SWPOUT_PMD", once)
+    swapped = [place for place in range(len(o.now.places)) if _is_swapped(o, place)]
+    counted = 1 if o.m.switches.swapout_event == "per-folio" else len(swapped)
+    charged = all(o.pages_by(place, anon=-1, swap=1) and o.now.places[place].on_mmlist for place in swapped)
+    return len(swapped) == o.answer and charged and o.event_by("THP_SWPOUT_PMD", counted)
 
 
 @promised("10.8")
@@ -56,17 +63,21 @@ def _has_a_copy_and_stays_cached(o: Obeyed) -> bool:
     run = range(slots.first, slots.first + len(slots.references))
     device = slots.device
     copies = [0 if slot in slots.zeros else device.zswap.get(slot, device.disk[slot]) for slot in run]
-    return copies == list(folio.data) and folio.device is device and set(slots.cache) == set(o.was.slots.cache)
+    return (
+        copies == list(folio.data) and not folio.dirty and folio.device is device and slots.cache == o.was.slots.cache
+    )
 
 
 @promised("10.11")
 def _zeros_are_only_noted(o: Obeyed) -> bool:
     slots = o.now.slots
     run = range(slots.first, slots.first + len(slots.references))
-    return not any(o.now.folio.data) and slots.zeros == tuple(run) and not slots.in_zswap
+    not_written = not slots.in_zswap and not any(slots.device.disk[slot] is not None for slot in run)
+    return not any(o.now.folio.data) and slots.zeros == tuple(run) and not_written
 
 
 @promised("10.12")
 def _leaves_no_entry(o: Obeyed) -> bool:
     pairs = zip(o.was.places, o.now.places, strict=True)
-    return all(was.swapents == now.swapents for was, now in pairs)
+    is_gone = not (o.now.folio.entire_mapcount or any(o.now.folio.mapcount))
+    return all(was.swapents == now.swapents for was, now in pairs) and (is_gone or not o.answer)

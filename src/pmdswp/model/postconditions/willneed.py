@@ -7,18 +7,19 @@ from pmdswp.model.postconditions.judging import Obeyed, promised
 
 @promised("7.1")
 def _nothing_is_done(o: Obeyed) -> bool:
-    return o.was.slots.whole is not None and o.is_same and o.was.slots.cache == o.now.slots.cache
+    return o.was.slots.whole is not None and o.is_same and o.is_same_cache and o.no_event
 
 
 @promised("7.2")
 def _range_is_read_and_stays_swapped(o: Obeyed) -> bool:
-    slots = o.was.slots
-    return slots.uncached and not slots.in_zswap and o.now.slots.whole is o.answer and o.is_same
+    slots, folio = o.was.slots, o.now.slots.whole
+    is_read = folio is not None and folio is o.answer and folio.uptodate and not folio.is_mapped
+    return slots.uncached and not slots.in_zswap and is_read and o.is_same
 
 
 @promised("7.3")
 def _is_split_otherwise(o: Obeyed) -> bool:
-    return o.was.slots.whole is None and o.stays_swapped
+    return o.was.slots.whole is None and o.is_split
 
 
 @promised("7.4")
@@ -33,4 +34,4 @@ def _is_not_cached_in_pieces(o: Obeyed) -> bool:
 
 @promised("7.6")
 def _is_no_error(o: Obeyed) -> bool:
-    return bool(o.answer == 0)
+    return o.answer == 0 and o.same_counters

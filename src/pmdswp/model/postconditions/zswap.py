@@ -8,28 +8,31 @@ from pmdswp.model.state.memory import CacheClass
 
 @promised("4.1")
 def _answers_for_every_slot(o: Obeyed) -> bool:
-    return bool(o.answer) == bool(o.now.slots.in_zswap)
+    return bool(o.answer) == (o.m.zswap_was_enabled and bool(o.now.slots.in_zswap))
 
 
 @promised("4.2")
 def _page_has_left_zswap(o: Obeyed) -> bool:
     folio = o.now.folio
-    return folio.data == (o.answer,) and folio.uptodate and folio.dirty and not o.now.slots.in_zswap
+    is_filled = folio.data == (o.answer,) and folio.uptodate and folio.dirty
+    return is_filled and bool(o.was.slots.in_zswap) and not o.now.slots.in_zswap
 
 
 @promised("4.3")
 def _is_left_to_the_disk(o: Obeyed) -> bool:
-    return o.answer == "ENOENT" and not o.now.slots.in_zswap and not o.now.folio.uptodate
+    is_untouched = o.now.folio == o.was.folio and not o.now.folio.uptodate
+    return o.answer == "ENOENT" and o.now.folio.nr > 1 and not o.now.slots.in_zswap and is_untouched
 
 
 @promised("4.4")
 def _is_an_error_without_data(o: Obeyed) -> bool:
-    return o.answer in ("EIO", "EINVAL") and bool(o.now.slots.in_zswap) and not o.now.folio.uptodate
+    is_untouched = o.now.folio == o.was.folio and not o.now.folio.uptodate
+    return o.answer == o.m.switches.zswap_large_err and bool(o.now.slots.in_zswap) and is_untouched
 
 
 @promised("4.5")
 def _is_split_for_what_zswap_has(o: Obeyed) -> bool:
-    return bool(o.was.slots.in_zswap) and o.stays_swapped
+    return o.is_split if o.was.slots.in_zswap else not o.is_table
 
 
 @promised("4.6")
@@ -70,4 +73,4 @@ def _folio_has_these_slots(o: Obeyed) -> bool:
 
 @promised("S.3")
 def _is_still_the_cached_one(o: Obeyed) -> bool:
-    return o.now.slots.whole is o.answer
+    return o.now.slots.whole is o.answer and o.now.here == o.was.here

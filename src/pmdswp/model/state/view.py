@@ -70,7 +70,10 @@ class FolioState(NamedTuple):
 
 
 class View:
-    """PMDs (`at`), the slots that the first of them names (or others), a folio (`about`), and the counts of events."""
+    """PMDs (`at`), the slots that the first of them names (or others), a folio (`about`), and the counts of events.
+
+    The folio is the one that is cached for all of the slots unless another is given.
+    """
 
     __slots__ = ("_m", "_slots", "about", "at", "events", "folio_state", "places", "slots_state")
 
@@ -81,9 +84,12 @@ class View:
         slots: tuple[SwapDevice, int, int] | None,
         folio: Folio | None,
     ) -> None:
-        self._m, self.at, self._slots, self.about = m, at, slots, folio
+        self._m, self.at, self._slots = m, at, slots
         self.places = [_place(mm, pmd) for mm, pmd in at]
         self.slots_state = None if slots is None else _slots(*slots)
+        if folio is None and self.slots_state is not None:
+            folio = self.slots_state.whole
+        self.about = folio
         self.folio_state = None if folio is None else _folio(folio)
         self.events = dict(m.events)
 
@@ -125,7 +131,7 @@ def _slots(device: SwapDevice, offset: int, nr: int) -> Slots:
     run, slots = slice(offset, offset + nr), range(offset, offset + nr)
     cache = tuple(device.cache[run])
     folio = cache[0]
-    is_whole = folio is not None and (folio.nr, folio.offset) == (nr, offset)
+    is_whole = folio is not None and (folio.nr, folio.offset, cache.count(folio)) == (nr, offset, nr)
     return Slots(
         device,
         offset,

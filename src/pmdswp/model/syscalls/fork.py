@@ -10,6 +10,7 @@ from pmdswp.model.state.kernel import Kernel, replaceable
 from pmdswp.model.state.memory import SwapDevice
 from pmdswp.model.state.mm import AnonVma, Mm, Vma
 from pmdswp.model.state.pgtable import Pmd, leaf_of
+from pmdswp.model.state.view import View
 from pmdswp.model.state.words import Words
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
@@ -47,21 +48,22 @@ def _copy_pmd(m: Kernel, vma: Vma, child: Mm, haddr: int, pmd: Pmd) -> None:
         for i in range(start - haddr >> m.page_shift, end - haddr >> m.page_shift):
             _copy_pte(m, child, haddr, pmd, i)
         return
-    was = m.view((vma.mm, pmd))
+    target = child.pmd(haddr)
+    was = m.view((vma.mm, pmd), (child, target))
     table = child.alloc_table()
     if table is None:
         raise m.refused("ENOMEM", "3.8", was=was)
     m.rule("3.8", was=was)
-    target = child.pmd(haddr)
     target.deposit = table
     if entry.state is State.PRESENT:
         _copy_huge_pmd(m, child, pmd, target)
     elif entry.kind is SoftLeafType.SWAP:
         try:
-            _copy_swap_pmd(m, vma.mm, child, pmd, target)
+            _copy_swap_pmd(m, was)
         except KernelError:
             target.deposit = None
             child.free_table()
+            m.rule("3.2", was=was)
             raise
     else:
         pmd.word = _make_readable(m, entry)
@@ -83,10 +85,10 @@ def _of_child(words: Words, word: int) -> int:
     return words.clear_uffd(words.mkold(words.wrprotect(word)))
 
 
-def _copy_swap_pmd(m: Kernel, parent: Mm, child: Mm, pmd: Pmd, target: Pmd) -> None:
+def _copy_swap_pmd(m: Kernel, was: View) -> None:
     """`copy_huge_non_present_pmd` of a swap PMD: one more reference on every slot, and nobody is exclusive."""
+    (parent, pmd), (child, target) = was.at
     entry = parent.entry(pmd)
-    was = m.view((parent, pmd), (child, target))
     dup_swap_pmd(m, *m.swap_slot(entry))
     child.add_to_mmlist()
     m.rule("3.1", "3.4", "3.9", was=was)

@@ -8,7 +8,7 @@ from pmdswp.model.mechanisms.split import split_folio, split_huge_pmd
 from pmdswp.model.mechanisms.swap import folio_free_swap, swap_pmd_cache_lookup, swap_zero_in_part
 from pmdswp.model.mechanisms.swapin import read_swap_cache_async, swapin_sync
 from pmdswp.model.mechanisms.swapout import shrink_folio
-from pmdswp.model.mechanisms.zap import reclaim_empty_tables, zap_huge_pmd, zap_page_range, zap_pte
+from pmdswp.model.mechanisms.zap import empty_tables, zap_huge_pmd, zap_page_range, zap_pte
 from pmdswp.model.mechanisms.zswap import zswap_range_has_entry
 from pmdswp.model.state.failures import FailPoint
 from pmdswp.model.state.kernel import Kernel, replaceable
@@ -23,9 +23,12 @@ __all__ = ["madvise_cold", "madvise_dontneed", "madvise_free", "madvise_pageout"
 def madvise_dontneed(m: Kernel, mm: Mm, start: int, end: int) -> None:
     """MADV_DONTNEED."""
     zap_page_range(m, mm, start, end)
-    if m.base.pt_reclaim:
-        reclaim_empty_tables(m, mm, start, end)
-        m.rule("B.10", was=m.view(), answer=("pt_reclaim", True))
+    empty = empty_tables(m, mm, start, end)
+    for pmd in empty if m.base.pt_reclaim else ():
+        mm.clear(pmd)
+        mm.free_table()
+    if empty:
+        m.rule("B.10", was=m.view(), answer=("pt_reclaim", empty[0].table is None))
 
 
 def madvise_free(m: Kernel, vma: Vma, start: int, end: int) -> list[int]:
@@ -205,17 +208,23 @@ def madvise_willneed(m: Kernel, mm: Mm, start: int, end: int) -> int:
     for haddr, first, last, pmd in mm.populated(start, end):
         entry = mm.entry(pmd)
         ptes = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
-        if entry.kind is SoftLeafType.SWAP and willneed_swap_pmd(m, mm, pmd, entry, ptes):
-            continue
-        if pmd.table is None:
-            continue
-        for i in ptes:
-            entry = m.pte.entries[pmd.table.words[i]]
-            if entry.kind is SoftLeafType.SWAP:
-                device, slot = m.swap_slot(entry)
-                if device.cache[slot] is None:
-                    read_swap_cache_async(m, device, slot)
+        if entry.kind is SoftLeafType.SWAP:
+            was = m.view((mm, pmd))
+            willneed_swap_pmd(m, mm, pmd, entry, ptes)
+            m.rule("7.5", was=was)
+        if pmd.table is not None:
+            _read_ahead(m, pmd.table, ptes)
     return 0
+
+
+def _read_ahead(m: Kernel, table: PteTable, ptes: range) -> None:
+    """`swapin_walk_pmd_entry` of a table: page by page."""
+    for i in ptes:
+        entry = m.pte.entries[table.words[i]]
+        if entry.kind is SoftLeafType.SWAP:
+            device, slot = m.swap_slot(entry)
+            if device.cache[slot] is None:
+                read_swap_cache_async(m, device, slot)
 
 
 @replaceable
@@ -232,7 +241,7 @@ def willneed_swap_pmd(m: Kernel, mm: Mm, pmd: Pmd, entry: Entry, _ptes: range) -
             read_swap_cache_async(m, device, offset + 1)
         folio = swapin_sync(m, device, offset, m.nr)
         if folio is not None and folio.uptodate:
-            m.rule("7.2", "7.5", was=was, answer=folio)
+            m.rule("7.2", "4.5", was=was, answer=folio)
             return True
         single = device.cache[offset : offset + m.nr].count(None) != m.nr or swap_zero_in_part(device, offset, m.nr)
         if folio is not None or not single:
@@ -240,7 +249,7 @@ def willneed_swap_pmd(m: Kernel, mm: Mm, pmd: Pmd, entry: Entry, _ptes: range) -
             if m.switches.willneed_fail == "leave":
                 return True
     split_huge_pmd(m, mm, pmd)
-    m.rule("7.3", "2.7", was=was)
+    m.rule("7.3", "2.7", "G7", was=was)
     if was.slots.uncached and was.slots.in_zswap:
         m.rule("4.5", was=was)
     return False

@@ -9,6 +9,7 @@ from pmdswp.model.mechanisms.zap import free_empty_tables, zap_page_range
 from pmdswp.model.state.failures import KernelError
 from pmdswp.model.state.kernel import Kernel
 from pmdswp.model.state.mm import ADDRESSES, Mm, Vma
+from pmdswp.model.state.view import View
 from pmdswp.softleaf import SoftLeafType
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "merge_vma",
     "mmap_region",
     "split_vmas",
+    "swapped_parts",
     "unmap",
     "unmapped_area",
     "user_range",
@@ -56,7 +58,8 @@ def unmapped_area(m: Kernel, mm: Mm, size: int) -> int:
 
 def unmap(m: Kernel, mm: Mm, start: int, end: int) -> None:
     """`do_vmi_munmap`; what is not mapped there is no error."""
-    split_vmas(m, mm, start, end, rule="6.2")
+    parts = swapped_parts(m, mm, start, end)
+    split_vmas(m, mm, start, end)
     kept = []
     for vma in mm.vmas:
         if not (start <= vma.start and vma.end <= end):
@@ -65,10 +68,21 @@ def unmap(m: Kernel, mm: Mm, start: int, end: int) -> None:
         zap_page_range(m, mm, vma.start, vma.end)
         vma.unlink()
     mm.vmas = kept
+    for was, pages in parts:
+        m.rule("6.2", was=was, answer=pages)
     free_empty_tables(mm, start, end)
 
 
-def split_vmas(m: Kernel, mm: Mm, *addresses: int, rule: str = "2.7") -> None:
+def swapped_parts(m: Kernel, mm: Mm, start: int, end: int) -> list[tuple[View, range]]:
+    """The swap PMDs of which a range covers a part, and the pages of each that are in it."""
+    return [
+        (m.view((mm, pmd)), range(first - haddr >> m.page_shift, last - haddr >> m.page_shift))
+        for haddr, first, last, pmd in mm.populated(start, end)
+        if last - first < m.pmd_size and mm.entry(pmd).kind is SoftLeafType.SWAP
+    ]
+
+
+def split_vmas(m: Kernel, mm: Mm, *addresses: int) -> None:
     """`split_vma`, with `vma_adjust_trans_huge`: no huge PMD may lie across the border of two VMAs."""
     for address in addresses:
         for vma in mm.vmas:
@@ -79,7 +93,7 @@ def split_vmas(m: Kernel, mm: Mm, *addresses: int, rule: str = "2.7") -> None:
                 was = m.view((mm, pmd))
                 split_huge_pmd(m, mm, pmd)
                 if m.pmd.entries[was.here.word].kind is SoftLeafType.SWAP:
-                    m.rule("1.8", "2.7", rule, was=was, answer=range(0))
+                    m.rule("1.8", "2.7", was=was)
             other = vma.clone(mm, address, vma.end, vma.linear_index(address))
             vma.end = address
             mm.vmas.append(other)
@@ -87,14 +101,7 @@ def split_vmas(m: Kernel, mm: Mm, *addresses: int, rule: str = "2.7") -> None:
 
 
 def changing(
-    m: Kernel,
-    mm: Mm,
-    address: int,
-    end: int,
-    change: Callable[[Vma], None],
-    *,
-    rule: str = "2.7",
-    for_uffd: bool = False,
+    m: Kernel, mm: Mm, address: int, end: int, change: Callable[[Vma], None], *, for_uffd: bool = False
 ) -> Iterator[tuple[int, int]]:
     """Change the VMAs in a range one by one, up to the first hole, and yield what parts of the range changed.
 
@@ -109,7 +116,7 @@ def changing(
         change(piece)
         if piece.has_flags_of(vma):
             continue
-        split_vmas(m, mm, start, stop, rule=rule)
+        split_vmas(m, mm, start, stop)
         own = mm.find_vma(start)
         change(own)
         merge_vma(m, own, for_uffd=for_uffd)

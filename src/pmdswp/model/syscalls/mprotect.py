@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from pmdswp.model.mechanisms.migration import READABLE
 from pmdswp.model.mechanisms.split import split_huge_pmd
+from pmdswp.model.state.failures import KernelError
 from pmdswp.model.state.kernel import Kernel, replaceable
 from pmdswp.model.state.mm import Mm, Vma
 from pmdswp.model.state.pgtable import Pmd, PteTable, leaf_of
 from pmdswp.model.state.view import View
 from pmdswp.model.state.words import Words
-from pmdswp.model.syscalls.mmap import changing
+from pmdswp.model.syscalls.mmap import changing, swapped_parts
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
 __all__ = ["change_protection", "change_uffd_wp", "clear_refs_soft_dirty", "clear_soft_dirty_pmd", "mprotect"]
@@ -49,15 +50,22 @@ def mprotect(m: Kernel, mm: Mm, address: int, end: int, *, write: bool, read: bo
     def change(vma: Vma) -> None:
         vma.write, vma.read = write, read
 
-    done = address
+    done, parts = address, swapped_parts(m, mm, address, end)
     for _vma, start, stop in mm.overlaps(address, end):
         if start > done:
             break
         done = stop
-        for first, last in changing(m, mm, start, stop, change, rule="6.4"):
+        for first, last in changing(m, mm, start, stop, change):
             change_protection(m, mm.find_vma(first), first, last, write=write)
+    for was, _pages in parts:
+        [(_mm, pmd)] = was.at
+        # what looks the same afterwards was not split
+        if pmd.table is not None:
+            m.rule("6.4", was=was)
     if done < end:
-        raise m.refused("ENOMEM", "B.7", was=m.view())
+        asked = {"write": write, "read": read}
+        m.rule("B.7", was=m.view(), answer=("ENOMEM", mm, (address, done, end), asked))
+        raise KernelError("ENOMEM")
 
 
 def change_protection(m: Kernel, vma: Vma, start: int, end: int, *, write: bool) -> None:

@@ -35,10 +35,10 @@ def mremap(m: Kernel, mm: Mm, address: int, end: int, new_address: int, *, moved
         _move_vma(m, mm, address, end, new_address)
         moved.append((address, end, new_address))
         return new_address
-    m.rule("B.10", was=m.view(), answer=("mremap_many", m.base.mremap_many))
     if not m.base.mremap_many or not fixed:
         if fixed:
             unmap(m, mm, new_address, new_address + size)
+            m.rule("B.10", was=m.view(), answer=("mremap_many", False))
         raise KernelError("EFAULT")
     parts = mm.overlaps(address, end)
     for number, (part, start, stop) in enumerate(parts):
@@ -46,6 +46,7 @@ def mremap(m: Kernel, mm: Mm, address: int, end: int, new_address: int, *, moved
             raise KernelError("EFAULT")
         _move_vma(m, mm, start, stop, new_address + start - address)
         moved.append((start, stop, new_address + start - address))
+    m.rule("B.10", was=m.view(), answer=("mremap_many", True))
     return new_address
 
 

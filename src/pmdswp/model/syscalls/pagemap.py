@@ -153,6 +153,7 @@ def _scan(m: Kernel, vma: Vma, start: int, end: int, *, wp_matching: bool) -> It
                 pmd.word = _protected(m.pmd, entry)
             elif protect:
                 split_huge_pmd(m, mm, pmd)
+                m.rule("2.7", was=was)
             if entry.kind is SoftLeafType.SWAP:
                 m.rule("6.11", was=was, answer=(found, protect, is_whole))
             if pmd.table is None:

@@ -89,17 +89,22 @@ def unuse_swap_pmd(m: Kernel, vma: Vma, haddr: int, pmd: Pmd, entry: Entry) -> N
         rule = "5.5" if folio is None else "5.1"
     if folio is None:
         split_huge_pmd(m, vma.mm, pmd)
-        m.rule(rule, "2.7", "5.7", was=was)
+        m.rule(rule, "2.7", "5.7", "G7", was=was)
         if rule == "5.2":
             m.rule("4.5", was=was)
         return
     m.fails(FailPoint.LOCK_FOLIO)  # folio_lock() waits, however long
     _wait_on_writeback(m, folio)
     race_before_lock(m, folio)
-    if _unuse_pmd(m, vma, haddr, pmd, folio):
+    result = _unuse_pmd(m, vma, haddr, pmd, folio)
+    if result:
         m.rule("5.7", was=was)
+    elif rule == "5.1":
+        m.rule("5.1", "4.5", was=was, answer=folio)
     else:
-        m.rule(rule, was=was, answer=folio)
+        m.rule("5.4", was=was, answer=folio)
+    if result == "EIO" and rule == "5.1":
+        m.rule("5.5", was=was)
 
 
 def _unuse_pmd(m: Kernel, vma: Vma, haddr: int, pmd: Pmd, folio: Folio) -> Literal["", "EAGAIN", "EIO"]:
@@ -110,12 +115,13 @@ def _unuse_pmd(m: Kernel, vma: Vma, haddr: int, pmd: Pmd, folio: Folio) -> Liter
         return "EAGAIN"
     if not folio.uptodate:
         split_huge_pmd(m, vma.mm, pmd)
-        m.rule("5.6", was=was, answer="EIO")
+        m.rule("5.6", "2.7", was=was, answer="EIO")
         return "EIO"
+    m.rule("S.3", was=was, answer=folio)
     entry = vma.mm.entry(pmd)
     set_huge_pmd(m, vma, haddr, pmd, folio, exclusive=entry.exclusive)
     folio_free_swap(m, folio)
-    m.rule("5.8", "5.9", "5.10", "5.11", "5.12", "5.13", was=was)
+    m.rule("5.8", "5.9", "5.10", "5.11", "5.12", "5.13", "4.8", "G2", was=was)
     return ""
 
 

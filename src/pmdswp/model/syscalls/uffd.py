@@ -35,7 +35,10 @@ def uffd_register(m: Kernel, mm: Mm, address: int, end: int, *, mode: Mode) -> N
             setattr(vma, mode, True)
 
     change_vmas(m, mm, address, end, change, for_uffd=True)
-    m.rule("B.7", was=m.view(), answer=all(getattr(vma, mode) for vma, _start, _stop in mm.overlaps(address, end)))
+    if takes_wp:
+        kept = all(vma.uffd_wp for vma, _start, _stop in mm.overlaps(address, end))
+        m.rule("B.10", was=m.view(), answer=("register_keeps_wp", kept))
+    m.rule("B.7", was=m.view(), answer=("", mm, (address, end, end), {mode: True}))
 
 
 def uffd_writeprotect(m: Kernel, mm: Mm, address: int, end: int, *, mode: Mode, protect: bool) -> None:
@@ -43,10 +46,13 @@ def uffd_writeprotect(m: Kernel, mm: Mm, address: int, end: int, *, mode: Mode, 
 
     It goes up to the first VMA that is not registered for it; ENOENT if there is one, or no VMA.
     """
-    ranges = mm.overlaps(address, end)
-    for vma, start, stop in ranges:
+    done = address
+    for vma, start, stop in mm.overlaps(address, end):
+        done = start
         if not getattr(vma, mode):
-            raise m.refused("ENOENT", "B.7", was=m.view())
+            break
         change_uffd_wp(m, vma, start, stop, protect=protect)
-    if not ranges:
-        raise m.refused("ENOENT", "B.7", was=m.view())
+        done = end
+    if done != end:
+        m.rule("B.7", was=m.view(), answer=("ENOENT", mm, (address, done, end), {mode: True}))
+        raise KernelError("ENOENT")

@@ -127,7 +127,7 @@ def _move_swap_pmd(m: Kernel, dst_vma: Vma, src_pmd: Pmd, dst_pmd: Pmd, dst: int
     if m.switches.move_uffd_bit == "clear":
         word = m.arch.pmd_swp_clear_uffd(word)
     _move_entry(mm, src_pmd, dst_pmd, word)
-    m.rule("8.10", "8.11", "8.12", was=was)
+    m.rule("8.10", "8.11", "8.12", "G2", was=was)
     if folio is None:
         m.rule("8.7", was=was)
     else:
@@ -142,9 +142,10 @@ def _recheck(m: Kernel, mm: Mm, src_pmd: Pmd, was: View, folio: Folio | None) ->
         if not is_uncached(m, was.slots.device, was.slots.first):
             raise m.refused("EAGAIN", "8.7", was=was)
     elif not _lock_whole(m, folio):
-        raise KernelError("EAGAIN")
+        raise m.refused("EAGAIN", "8.9", was=was)
     if m.fails(FailPoint.RACE_PMD_CHANGED):
         raise m.refused("EAGAIN", "8.9", was=was)
+    m.rule("S.3", was=was, answer=folio)
 
 
 @replaceable
