@@ -83,7 +83,7 @@ def _is_one_huge_mapping(o: Obeyed) -> bool:
 
 @promised("9.20")
 def _is_one_huge_mapping_that_was_written(o: Obeyed) -> bool:
-    return o.is_huge and o.m.pmd.write(o.now.here.word) and o.m.pmd.dirty(o.now.here.word)
+    return o.is_huge and o.m.pmd.write(o.now.here.word) and o.is_dirty
 
 
 @promised("5.14")
