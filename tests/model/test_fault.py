@@ -4,6 +4,7 @@ import pytest
 
 from model.scenes import ARCH, split_in_cache, swapped_out
 from pmdswp.model import FailPoint, KernelError, Machine, Switches, check
+from pmdswp.model.syscalls.pagemap import PM_PRESENT
 
 
 @pytest.mark.parametrize("cached", [True, False])
@@ -195,6 +196,26 @@ def test_a_read_of_locked_memory_gives_the_slots_back(m: Machine) -> None:
     scene.p.mlock(scene.a)
     assert scene.is_huge
     assert not m.counts()["slots used"]
+
+
+def test_a_write_to_a_huge_page_that_is_cached_in_vain_reuses_it(m: Machine) -> None:
+    scene = swapped_out(m)
+    scene.p.fork().exit()
+    assert scene.p.read_all(scene.a) == scene.written
+    assert not m.pmd.write(scene.p.mm.pmd(scene.a).word)
+    scene.p.write(scene.a)
+    assert scene.is_huge
+    assert not m.counts()["slots used"]
+
+
+def test_entries_that_differ_in_a_flag_are_mapped_one_by_one() -> None:
+    with Machine("x86_64") as m:
+        scene = swapped_out(m, cached=True)
+        scene.p.uffd_register(scene.a, wp=True)
+        scene.p.uffd_writeprotect(scene.page(1), m.page_size)
+        scene.p.read(scene.a)
+        present = [bool(record & PM_PRESENT) for record in scene.p.pagemap(scene.a, 3 * m.page_size)]
+        assert present == [True, False, False]
 
 
 def test_a_write_to_a_page_of_a_large_folio_that_is_cached_in_vain_reuses_it(m: Machine) -> None:

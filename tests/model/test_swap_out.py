@@ -274,3 +274,15 @@ def test_a_folio_that_zswap_cannot_take_leaves_no_older_copy_there(m: Machine) -
     m.fail_next(FailPoint.COMPRESS)
     assert not zswap_store(m, folio)
     assert not scene.device.zswap
+
+
+def test_zeros_in_the_place_of_what_was_written_leave_nothing_on_the_disk(m: Machine) -> None:
+    scene = swapped_out(m, cached=True)
+    m.end_writeback()
+    scene.p.read(scene.a)
+    for page in range(m.nr):
+        scene.p.write(scene.page(page), 0)
+    scene.p.pageout(scene.a)
+    assert scene.is_swapped
+    assert set(scene.device.disk[scene.offset : scene.offset + m.nr]) == {None}
+    assert not any(scene.p.read_all(scene.a))

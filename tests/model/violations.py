@@ -549,6 +549,11 @@ def _split_though_part(s: Scene) -> None:
     s.put_back()
 
 
+def _changed_though_not_split(s: Scene) -> None:
+    s.only_if(not s.answer)
+    s.folio.dirty = not s.folio.dirty
+
+
 def _dirty_though_lazy(s: Scene) -> None:
     s.only_if(s.answer)
     s.folio.dirty = True
@@ -683,6 +688,7 @@ VIOLATIONS: dict[str, tuple[ViolationOf, ...]] = {
         _found(Category.HUGE),
         _found(Category.PRESENT),
         _found(Category.FILE),
+        _found(Category.SOFT_DIRTY),
         _written_though_armed,
         _flip("exclusive"),
         _last_pte_flag,
@@ -772,7 +778,7 @@ VIOLATIONS: dict[str, tuple[ViolationOf, ...]] = {
     "10.11": (_other_data, _in_zswap, _on_disk_too),
     "10.12": (_of_mm("swapents", 1), _mapped_once_more),
     "B.1": (_shared_changed,),
-    "B.2": (_split_though_part,),
+    "B.2": (_split_though_part, _changed_though_not_split),
     "B.3": (_dirty_though_lazy, _of_folio(lazyfree=True, dirty=True)),
     "B.4": (_clean_pte, _clean_folio),
     "B.5": (_changed_on_the_way,),

@@ -20,8 +20,9 @@ def _what_is_shared_is_let_be(o: Obeyed) -> bool:
 @promised("B.2")
 def _folio_is_split_for_a_part(o: Obeyed) -> bool:
     if not o.answer:
-        return o.was.folio == o.now.folio
-    return o.is_table and o.now.folio.nr == 0
+        return o.was.folio == o.now.folio and o.is_same
+    is_shared = o.was.folio.entire_mapcount > 1
+    return not is_shared and o.is_table and o.now.folio.nr == 0
 
 
 @promised("B.3")

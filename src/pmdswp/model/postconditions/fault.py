@@ -68,9 +68,7 @@ def _is_writable_if_nobody_minds(o: Obeyed) -> bool:
 @promised("9.12")
 def _is_dirty_if_written(o: Obeyed) -> bool:
     words, word = o.m.pmd, o.now.here.word
-    # an architecture may have no dirty bit
-    may_be = words.dirty(words.mkdirty(word))
-    return words.dirty(word) is (words.write(word) and bool(o.answer) and may_be)
+    return o.is_dirty if words.write(word) and o.answer else not words.dirty(word)
 
 
 @promised("9.13")
@@ -78,7 +76,7 @@ def _is_reused_or_split(o: Obeyed) -> bool:
     words, word = o.m.pmd, o.now.here.word
     if o.is_table:
         return o.now.here.table is o.was.here.deposit and o.event_by("THP_SPLIT_PMD", 1)
-    is_reused = words.write(word) and words.dirty(word) and bool(o.now.folio.exclusive & 1)
+    is_reused = words.write(word) and o.is_dirty and bool(o.now.folio.exclusive & 1)
     return o.is_word_of(o.now.about) and (is_reused or words.uffd(word))
 
 

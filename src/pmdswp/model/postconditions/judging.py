@@ -76,6 +76,12 @@ class Obeyed(NamedTuple):
         slots, found = self.was.slots, self.m.pte.entries[word]
         return found.kind is SoftLeafType.SWAP and found.leaf == (slots.device.type, slots.first + i)
 
+    @property
+    def is_dirty(self) -> bool:
+        """Whether the first PMD is dirty, or the architecture has no bit to say so."""
+        words, word = self.m.pmd, self.now.here.word
+        return words.dirty(word) or not words.dirty(words.mkdirty(word))
+
     def is_word_of(self, folio: Folio | None) -> bool:
         """Whether the first PMD maps a folio as a whole."""
         frame = self.m.pmd.frames[self.now.here.word]

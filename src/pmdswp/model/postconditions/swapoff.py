@@ -83,8 +83,7 @@ def _is_one_huge_mapping(o: Obeyed) -> bool:
 
 @promised("9.20")
 def _is_one_huge_mapping_that_was_written(o: Obeyed) -> bool:
-    words, word = o.m.pmd, o.now.here.word
-    return o.is_huge and words.write(word) and words.dirty(word) is words.dirty(words.mkdirty(word))
+    return o.is_huge and o.m.pmd.write(o.now.here.word) and o.is_dirty
 
 
 @promised("5.14")

@@ -87,10 +87,10 @@ def _free_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, lazy: list[int], pages: range) -
     if entry.state is not State.PRESENT:
         return True
     folio = m.mem_map[m.pmd.frames[pmd.word]]
-    if maybe_mapped_shared(m, folio):
-        return True
     if len(pages) < m.nr:
         return not _split_for_a_part(m, mm, pmd, folio) or pmd.table is None
+    if maybe_mapped_shared(m, folio):
+        return True
     folio.dirty = False
     pmd.word = m.pmd.mkclean(m.pmd.mkold(pmd.word))
     folio.lazyfree = folio.device is None
@@ -100,9 +100,9 @@ def _free_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, lazy: list[int], pages: range) -
 
 
 def _split_for_a_part(m: Kernel, mm: Mm, pmd: Pmd, folio: Folio) -> bool:
-    """Split the folio of a huge page of which only a part is meant; whether that was possible."""
+    """Split the folio of a huge page of which only a part is meant, unless others map it; whether that was possible."""
     was = m.view((mm, pmd), folio=folio)
-    done = split_folio(m, folio)
+    done = not maybe_mapped_shared(m, folio) and split_folio(m, folio)
     m.rule("B.2", was=was, answer=done)
     return done
 
@@ -176,10 +176,10 @@ def _cold_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, folios: dict[Folio, None], *, wh
     if entry.state is not State.PRESENT:
         return True
     folio = m.mem_map[m.pmd.frames[pmd.word]]
-    if maybe_mapped_shared(m, folio):
-        return True
     if not whole:
         return not _split_for_a_part(m, mm, pmd, folio)
+    if maybe_mapped_shared(m, folio):
+        return True
     folios[folio] = None
     return True
 
