@@ -516,3 +516,36 @@ def test_a_page_swapped_in_is_exclusive_if_no_other_process_has_it(others: str) 
         scene.p.write(scene.a)
         if others != "are gone":
             assert child.read(scene.a) == scene.written[0]
+
+
+def test_free_of_a_cached_huge_page_may_bring_back_older_contents(m: Machine) -> None:
+    """The swap copy stays, and nobody writes what is clean."""
+    scene = swapped_out(m, cached=True)
+    p, a = scene.p, scene.a
+    newer = p.write_all(a)
+    p.free(a)
+    assert p.may_be_older == set(range(a, a + m.pmd_size, m.page_size))
+    assert not p.may_be_zero
+    m.end_writeback()
+    p.reclaim(a)
+    assert p.read_all(a) == scene.written != newer
+
+
+def test_what_may_be_older_is_so_where_it_goes_until_it_is_written(m: Machine) -> None:
+    scene = swapped_out(m, cached=True)
+    p, a = scene.p, scene.a
+    p.write_all(a)
+    p.free(a)
+    moved = p.mremap(a)
+    child = p.fork()
+    token = p.write(moved)
+    m.end_writeback()
+    for process in (p, child):
+        process.reclaim(moved)
+    m.reclaim()
+    assert p.read_all(moved) == [token, *scene.written[1:]]
+    assert child.read_all(moved) == scene.written
+    rest = set(range(moved + m.page_size, moved + m.pmd_size, m.page_size))
+    assert (p.may_be_older, child.may_be_older) == (rest, {moved, *rest})
+    p.munmap(moved)
+    assert not p.may_be_older

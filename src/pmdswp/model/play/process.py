@@ -41,7 +41,8 @@ class Process:
     """One process. Addresses are byte addresses; lengths are in bytes and default to one PMD.
 
     `expected` is what user space may rely on, per PMD address a token for every page (0: zeroes), kept without a look
-    at the tables. Pages in `may_be_zero` may have lost their contents to MADV_FREE.
+    at the tables. Pages in `may_be_zero` may have lost their contents to MADV_FREE; those in `may_be_older` may
+    have got back what they held when they were swapped out before it.
     """
 
     def __init__(self, machine: World[Process]) -> None:
@@ -50,6 +51,7 @@ class Process:
         self.mm = Mm(machine, self.name)
         self.expected: dict[int, list[int]] = {}
         self.may_be_zero: set[int] = set()
+        self.may_be_older: set[int] = set()
         machine.processes.append(self)
 
     def __repr__(self) -> str:
@@ -67,6 +69,7 @@ class Process:
             pages = self.expected[address & -size] = [0] * self.machine.nr
         pages[(address & size - 1) >> self.machine.page_shift] = token
         self.may_be_zero.discard(address)
+        self.may_be_older.discard(address)
 
     def expected_at(self, address: int) -> int:
         """The token that a page should have."""
@@ -84,15 +87,17 @@ class Process:
 
     def _move_expected(self, old: int, new: int, length: int) -> None:
         moved = [
-            (page - old + new, self.expected_at(page), page in self.may_be_zero)
+            (page - old + new, self.expected_at(page), page in self.may_be_zero, page in self.may_be_older)
             for page in self._pages_expected(old, old + length)
         ]
         self._forget(old, old + length)
         self._forget(new, new + length)
-        for page, token, may_be_zero in moved:
+        for page, token, may_be_zero, may_be_older in moved:
             self._expect(page, token)
             if may_be_zero:
                 self.may_be_zero.add(page)
+            if may_be_older:
+                self.may_be_older.add(page)
 
     # --- memory ---------------------------------------------------------------------------------------------
 
@@ -203,7 +208,7 @@ class Process:
             child.exit()
             raise
         child.expected = {address: list(tokens) for address, tokens in self.expected.items()}
-        child.may_be_zero = set(self.may_be_zero)
+        child.may_be_zero, child.may_be_older = set(self.may_be_zero), set(self.may_be_older)
         return child
 
     @operation
@@ -385,10 +390,12 @@ class Process:
     def free(self, address: int, length: int | None = None) -> None:
         """MADV_FREE."""
         for vma, start, stop in self._advised(address, length, lru=True):
-            lazy = set(madvise_free(self.machine, vma, start, stop))
+            lazy, stale = map(set, madvise_free(self.machine, vma, start, stop))
             for page in self._pages_expected(start, stop):
                 if page in lazy:
                     self.may_be_zero.add(page)
+                elif page in stale:
+                    self.may_be_older.add(page)
                 elif self._is_empty(page):
                     self._expect(page, 0)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from pmdswp.model.mechanisms.migration import pmd_to_softleaf_folio
 from pmdswp.model.mechanisms.rmap import maybe_mapped_shared, total_mapcount
 from pmdswp.model.mechanisms.split import split_folio, split_huge_pmd
@@ -17,7 +19,7 @@ from pmdswp.model.state.mm import Mm, Vma
 from pmdswp.model.state.pgtable import Pmd, PteTable
 from pmdswp.softleaf import Entry, SoftLeafType, State
 
-__all__ = ["madvise_cold", "madvise_dontneed", "madvise_free", "madvise_pageout", "madvise_willneed"]
+__all__ = ["Freed", "madvise_cold", "madvise_dontneed", "madvise_free", "madvise_pageout", "madvise_willneed"]
 
 
 def madvise_dontneed(m: Kernel, mm: Mm, start: int, end: int) -> None:
@@ -31,23 +33,34 @@ def madvise_dontneed(m: Kernel, mm: Mm, start: int, end: int) -> None:
         m.rule("B.10", was=m.view(), answer=("pt_reclaim", empty[0].table is None))
 
 
-def madvise_free(m: Kernel, vma: Vma, start: int, end: int) -> list[int]:
-    """MADV_FREE: swapped pages go at once, present ones when memory is short. Returns the latter's addresses.
+class Freed(NamedTuple):
+    """Addresses of present pages whose contents MADV_FREE gave up, but for those that are gone at once.
+
+    Those of `lazy` are as they were, or zeros. Those of `stale` are of a huge page in the swap cache: it is clean now,
+    so reclaim will not write it, and what its slots hold may come back, which may be older.
+    """
+
+    lazy: list[int]
+    stale: list[int]
+
+
+def madvise_free(m: Kernel, vma: Vma, start: int, end: int) -> Freed:
+    """MADV_FREE: swapped pages go at once, present ones when memory is short.
 
     A page that nobody else maps is marked with the folio that it belongs to, one of which only a part is meant is split
     first. Pages of their own are marked even if they are shared, unless they are dirty or cached.
     """
     mm = vma.mm
-    lazy: list[int] = []
+    freed = Freed([], [])
     for haddr, first, last, pmd in mm.populated(start, end):
         was = m.view((mm, pmd))
-        if pmd.table is None and _free_huge_pmd(m, mm, pmd, lazy, range(first, last, m.page_size)):
+        if pmd.table is None and _free_huge_pmd(m, mm, pmd, freed, range(first, last, m.page_size)):
             continue
         pages = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
-        lazy += (haddr + (i << m.page_shift) for i in _free_ptes(m, mm, pmd.ptes(), pages))
+        freed.lazy.extend(haddr + (i << m.page_shift) for i in _free_ptes(m, mm, pmd.ptes(), pages))
         if m.pmd.entries[was.here.word].kind is SoftLeafType.SWAP:
             m.rule("2.7", "6.17", was=was, answer=pages)
-    return lazy
+    return freed
 
 
 def _free_ptes(m: Kernel, mm: Mm, table: PteTable, pages: range) -> list[int]:
@@ -73,7 +86,7 @@ def _free_ptes(m: Kernel, mm: Mm, table: PteTable, pages: range) -> list[int]:
     return lazy
 
 
-def _free_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, lazy: list[int], pages: range) -> bool:
+def _free_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, freed: Freed, pages: range) -> bool:
     """`madvise_free_huge_pmd`; False if the PMD was split and the PTEs are to be walked."""
     entry = mm.entry(pmd)
     if entry.kind is SoftLeafType.SWAP:
@@ -94,8 +107,7 @@ def _free_huge_pmd(m: Kernel, mm: Mm, pmd: Pmd, lazy: list[int], pages: range) -
     folio.dirty = False
     pmd.word = m.pmd.mkclean(m.pmd.mkold(pmd.word))
     folio.lazyfree = folio.device is None
-    if folio.lazyfree:
-        lazy += pages
+    (freed.lazy if folio.lazyfree else freed.stale).extend(pages)
     return True
 
 
