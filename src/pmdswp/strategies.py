@@ -136,9 +136,11 @@ def _leaves_of_type(arch: Arch, number: int) -> SearchStrategy[SoftLeaf]:
     if kind is SoftLeafType.MARKER:
         room = _with_edges(arch.numbering.marker_mask, MARKER_BITS.values(), smallest=1)
     elif kind.has_pfn:
-        room = _with_edges((1 << _pfn_bits(arch)) - 1, _edges(arch))
-        if kind.is_migration and arch.migration_ad:
-            room = st.builds(lambda pfn, ages: pfn | ages << _pfn_bits(arch), room, st.integers(0, 3))
+        # young and dirty are the bits above the PFN
+        bits = _pfn_bits(arch)
+        ages = range(4 if kind.is_migration and arch.migration_ad else 1)
+        edges = [pfn | age << bits for age in ages for pfn in _edges(arch) if pfn >> bits == 0]
+        room = _with_edges((len(ages) << bits) - 1, edges)
     else:
         room = offsets(arch)
     return room.map(lambda offset: SoftLeaf(number, offset if number or offset else 1))
