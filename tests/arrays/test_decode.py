@@ -121,6 +121,7 @@ def test_a_page_of_a_real_kernel_holds_every_state_and_kind_of_a_pmd() -> None:
     assert {flags for _, _, flags in found} == {Flags(number) for number in range(8)}
 
 
+@pytest.mark.long
 def test_every_type_number_that_a_word_can_hold_reads_alike() -> None:
     for arch in ARCHES:
         layout = arch.pte_layout

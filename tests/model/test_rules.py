@@ -78,7 +78,9 @@ def test_every_rule_is_played_or_has_a_reason_why_not() -> None:
     assert RULES.keys() - _played(fullest().name) == UNPLAYED.keys()
 
 
-@pytest.mark.parametrize("name", ["ppc64", "riscv64", "s390x"])
+@pytest.mark.parametrize(
+    "name", ["ppc64", *(pytest.param(name, marks=pytest.mark.long) for name in ("riscv64", "s390x"))]
+)
 def test_on_other_architectures_all_is_played_but_what_it_has_no_bit_for(name: str) -> None:
     arch = pmdswp.get(name)
     bit_of = {"6.5": "uffd", "6.7": "soft_dirty", "9.18": "uffd"}

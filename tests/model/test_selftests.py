@@ -17,10 +17,10 @@ OF_V3 = {
 LATER = {"split_mprotect", "split_munmap", "swapin_sync"}
 
 OTHERS = [
-    pmdswp.get("ppc64", mmu="hash"),
     *(
         pytest.param(arch, marks=pytest.mark.long)
         for arch in (
+            pmdswp.get("ppc64", mmu="hash"),
             pmdswp.get("ppc64", page_size=4096),
             pmdswp.get("riscv64", svrsw60t59b=True, soft_dirty=False),
             pmdswp.get("loongarch64", page_size=4096),
@@ -83,7 +83,14 @@ def test_a_selftest_says_what_it_shows(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arch", [arch for arch in map(pmdswp.get, pmdswp.names()) if arch.hpage_pmd_nr <= 512] + OTHERS, ids=repr
+    "arch",
+    [
+        pytest.param(pmdswp.get(name), marks=pytest.mark.long if name == "arm64" else ())
+        for name in pmdswp.names()
+        if name != "loongarch64"
+    ]
+    + OTHERS,
+    ids=repr,
 )
 def test_all_selftests_pass_with_zswap_off_and_on(arch: pmdswp.Arch) -> None:
     results = verdicts(arch)

@@ -83,6 +83,7 @@ def _check_records(layouts: Iterable[tuple[Level, FormName]]) -> None:
         assert not errors, (level, form)
 
 
+@pytest.mark.long
 def test_every_record_of_a_layout_fits_the_schema() -> None:
     assert len(every_layout()) > 50
     _check_records((arch.level(level), "swap") for arch, level in every_layout())

@@ -48,6 +48,7 @@ def test_architectures_are_those_asked_for(arch: Arch) -> None:
     assert arch.name in {"arm64", "s390x"}
 
 
+@pytest.mark.long
 def test_every_kernel_and_every_value_of_every_option_is_drawn() -> None:
     drawn: set[tuple[str, object]] = set()
     options = pmdswp.get("riscv64").architecture.options
@@ -234,6 +235,7 @@ def test_pages_shrink_to_frame_0_without_attributes() -> None:
 # --- shrinking ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_simplest_architecture_is_the_default_one() -> None:
     assert find(ARCHES, lambda _: True) == pmdswp.get("x86_64")
     # two draws have to change at once on the way from the one to the other, which Hypothesis does not always find

@@ -670,6 +670,7 @@ def test_layouts_in_a_directory_are_files_that_hold_what_is_printed(run: Run, tm
         assert (directory / f"{stem}.{suffix}").read_text(encoding="utf-8") == run.out
 
 
+@pytest.mark.long
 def test_no_two_layouts_have_a_file_name_in_common() -> None:
     levels = formats.distinct(["ppc64", "riscv64"], "swap", "page", "table")
     names = [formats.file_name(formats.diagram(level, form), "svg") for level, form in levels]
