@@ -102,7 +102,11 @@ def test_none_is_asked_by_the_formula_of_the_library_alone(arch: Arch, level: Le
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("arch", ARCHES, ids=lambda arch: arch.name)
+@pytest.mark.parametrize(
+    "arch",
+    [pytest.param(arch, marks=() if arch.name in ("x86_64", "s390x") else pytest.mark.long) for arch in ARCHES],
+    ids=lambda arch: arch.name,
+)
 def test_numpy_and_numba_read_one_text(arch: Arch, level: LevelName) -> None:
     text = columns.source(arch, level)
     namespace: dict[str, object] = {}

@@ -112,6 +112,7 @@ def test_a_traceback_through_a_helper_shows_its_formula() -> None:
     assert "return (v & 0x181) != 0x0" in "".join(traceback.format_exception(caught.value))
 
 
+@pytest.mark.long
 def test_the_text_of_methods_is_kept_as_long_as_one_of_them() -> None:
     made = [compile_methods("lifetime", method_source("same", "v", V ^ number), {}) for number in range(50)]
     kept = made[7]["same"]

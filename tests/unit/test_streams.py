@@ -71,7 +71,7 @@ def test_a_descriptor_is_waited_for_both_ways() -> None:
     os.close(writer)
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("unbuffered", [pytest.param("", marks=pytest.mark.long), "1"])
 def test_an_output_that_does_not_block_and_is_full_for_a_moment_gets_all(tmp_path: Path, unbuffered: str) -> None:
     word = tmp_path / "word"
     word.write_bytes(pmdswp.get("x86_64").pmd_to_bytes(int(WORD, 16)))
