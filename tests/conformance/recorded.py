@@ -31,5 +31,5 @@ def _parts(step: int) -> list[Part]:
     return [Part(trace, first, step) for trace in TRACES for first in range(step)]
 
 
-QUICK = [Part(trace, 0, 1 if "minimal" in trace.name else 24 if "random" in trace.name else 18) for trace in TRACES]
+QUICK = [Part(trace, 0, 1 if "minimal" in trace.name else 40) for trace in TRACES]
 PARTS = _parts(4)

@@ -84,7 +84,7 @@ EVERYTHING = """
 """
 
 
-@pytest.mark.parametrize("builder", ["html", "text"])
+@pytest.mark.parametrize("builder", ["html", pytest.param("text", marks=pytest.mark.long)])
 def test_every_directive_builds_without_a_warning(project: Project, builder: str) -> None:
     built = project.build({"page": EVERYTHING}, builder)
     assert built.warnings == ""

@@ -126,7 +126,7 @@ def _in_a_linked_folder(tree: Tree) -> str:
     return HEADER
 
 
-@pytest.mark.parametrize("moved", [_absolute, _in_a_linked_folder])
+@pytest.mark.parametrize("moved", [pytest.param(_absolute, marks=pytest.mark.long), _in_a_linked_folder])
 def test_a_header_outside_the_tree_is_noticed_like_one_within(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved: Callable[[Tree], str]
 ) -> None:
@@ -258,6 +258,7 @@ def test_a_compiler_that_only_says_that_it_is_the_same_makes_other_objects(tree:
     assert tree.made() == ALL
 
 
+@pytest.mark.long
 def test_objects_that_were_damaged_are_made_again(tree: Tree) -> None:
     folder = tree.cache / LABEL
     for damage in (
