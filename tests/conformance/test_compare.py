@@ -319,3 +319,11 @@ def test_other_actions_take_no_base(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "pmdswp: run takes no --series\n"
     assert main(["model", "selftest", "--base", "7.3"]) == 2
     assert capsys.readouterr().err == "pmdswp: selftest takes no --base\n"
+
+
+def test_memory_is_huge_only_where_the_history_says_so() -> None:
+    player = Player(pmdswp.get("x86_64"), "7.3", Header("7.3", "x86_64", 4096, 2 << 20, 65536))
+    for operation in ("mmap 0 0 512 1", "mmap 0 512 512 0", "write 0 0 1 7", "write 0 512 1 8"):
+        assert player.play(operation).result == "ok"
+    pmds = player.processes[0].mm.pmds
+    assert [pmd.table is None for _address, pmd in sorted(pmds.items())] == [True, False]
