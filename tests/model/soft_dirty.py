@@ -17,32 +17,37 @@ from pmdswp.model import Machine, Process
 from pmdswp.model.syscalls.pagemap import PM_SOFT_DIRTY, PM_SWAP
 from pmdswp.softleaf import State
 
-__all__ = ["Move", "SoftDirtyLaw"]
+__all__ = ["Move", "Pages", "SoftDirtyLaw"]
 
 Pages = frozenset[int]
 """Numbers of pages, from the start of the range."""
 
 
 class Move(NamedTuple):
-    """What `mremap()` of a process did, in pages of the range; `done` is False if it went wrong halfway."""
+    """What `mremap()` of a process did, in pages of the range; `done` is False if it went wrong halfway.
+
+    `holes` are pages of the source that had no VMA: what is where they would go stays.
+    """
 
     process: str
     first: int
     number: int
     to: int
     done: bool = True
+    holes: Pages = Pages()
 
     def carried(self, pages: Iterable[int]) -> Pages:
         """Pages, where they are afterwards."""
-        source, target = range(self.first, self.first + self.number), range(self.to, self.to + self.number)
+        source = Pages(range(self.first, self.first + self.number)) - self.holes
+        target = {page - self.first + self.to for page in source}
         there = {page - self.first + self.to for page in pages if page in source}
         left = {page for page in pages if not self.done or (page not in source and page not in target)}
         return Pages(there | left)
 
     def arrived(self, pages: Iterable[int], now: _Seen) -> Pages:
         """Those of pages of huge PMDs that were moved with the whole, which is huge still."""
-        target = range(self.to, self.to + self.number)
-        return Pages(page for page in self.carried(pages) if page in target) & now.huge
+        target = Pages(range(self.to, self.to + self.number))
+        return self.carried(pages) & target & now.huge
 
 
 class _Seen(NamedTuple):

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 
 from model.histories import PIECES, Piece
 from model.scenes import ARCH
-from model.soft_dirty import Move, SoftDirtyLaw
+from model.soft_dirty import Move, Pages, SoftDirtyLaw
 from pmdswp.model import FailPoint, KernelError, Machine, Process, check
 from pmdswp.model.state.memory import Folio
 from pmdswp.model.state.pgtable import Pmd
@@ -215,9 +215,12 @@ class Twins(RuleBasedStateMachine):
         start, length = self.span(piece)
         new = self.whole(to) + start % size
         if new + length <= self.whole(PMDS):
+            p = self.pick(which)
+            addresses = range(start, start + length, page)
+            holes = Pages((one - self.base) // page for one in addresses if p.mm.vma_at(one) is None)
             done = self.both(which, lambda p: p.mremap(start, length, new_address=new))
             where = ((start - self.base) // page, length // page, (new - self.base) // page)
-            self.move = Move(self.pick(which).name, *where, done)
+            self.move = Move(p.name, *where, done, holes)
 
     @rule(which=WHICH, pmd=WHOLE, by=st.integers(1, PMDS - 1), first=FIRST)
     def mremap_what_is_swapped(self, which: int, pmd: int, by: int, first: str) -> None:
@@ -337,6 +340,18 @@ def test_a_folio_that_swapoff_made_goes_out_whole_where_pages_of_it_have_moved()
     twins.they_look_the_same()
     moved = twins.machines[0].processes[1].pagemap(twins.whole(1), twins.machines[0].page_size)
     assert moved[0] & PM_SWAP
+    twins.teardown()
+
+
+def test_what_is_where_a_hole_would_go_stays_as_soft_dirty_as_it_was() -> None:
+    twins = Twins()
+    twins.start(zswap=False, synchronous=False)
+    twins.mremap(which=0, piece=Piece(1, 7, 8), to=2)
+    twins.they_look_the_same()
+    twins.pageout(which=0, pmd=0, drop=False, first="clear")
+    twins.they_look_the_same()
+    twins.mremap_what_is_swapped(which=0, pmd=1, by=3, first="")
+    twins.they_look_the_same()
     twins.teardown()
 
 
