@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from inspect import getdoc
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import cast
 
 import peers_page
 from flags_picture import flags_picture
-from man_page import man_page, usage
+from man_page import Group, actions, configuration, man_page, own_groups, usage
 from pmdswp.arch import ARCHITECTURES, Arch
 from pmdswp.cli import COMMANDS, EXIT_STATUS, command_parser, examples
 from pmdswp.config import show
@@ -328,28 +328,28 @@ complete commands, options, architectures and releases. For zsh and fish see the
 def _command_line() -> Section:
     """Every command with its arguments."""
     parsers = {name: command_parser(name) for name in COMMANDS}
-    *_, configuration = parsers["decode"]._action_groups  # noqa: SLF001  # argparse tells it nowhere else
     return Section(
         "Command line",
         (Table(("Exit status", "When"), tuple((str(status), marked(when)) for status, when in EXIT_STATUS.items())),),
         (
             *(_command(name, parser) for name, parser in parsers.items()),
-            Section("Kernel and configuration", (Paragraph(" ".join(_OPTIONS.split())), _arguments([configuration]))),
+            Section("Kernel and configuration", (Paragraph(" ".join(_OPTIONS.split())), _arguments([configuration()]))),
             Section("Completion by the Tab key", (Paragraph(" ".join(_COMPLETION.split())),)),
         ),
     )
 
 
 def _command(name: str, parser: argparse.ArgumentParser) -> Section:
-    groups = [group for group in parser._action_groups if not str(group.title).startswith("kernel")]  # noqa: SLF001
     about = str(parser.description)
     asked = Table(("How do I ...", "Command"), tuple((question, code(line)) for question, line in examples(name)))
-    return Section(code(f"pmdswp {name}"), (Paragraph(f"{about[0].upper()}{about[1:]}."), asked, _arguments(groups)))
+    return Section(
+        code(f"pmdswp {name}"), (Paragraph(f"{about[0].upper()}{about[1:]}."), asked, _arguments(own_groups(parser)))
+    )
 
 
-def _arguments(groups: Sequence[argparse._ArgumentGroup]) -> Table:
-    actions = (action for group in groups for action in group._group_actions if action.dest != "help")  # noqa: SLF001
-    return Table(("Argument", "Meaning"), tuple((code(usage(action)), marked(action.help or "")) for action in actions))
+def _arguments(groups: Iterable[Group]) -> Table:
+    rows = ((code(usage(action)), marked(action.help or "")) for action in actions(groups))
+    return Table(("Argument", "Meaning"), tuple(rows))
 
 
 def main() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pmdswp
 from pmdswp.cli import COMMANDS, EXIT_STATUS, GROUPS, command_parser, examples
 from pmdswp.render.document import inline
 
-__all__ = ["man_page", "usage"]
+__all__ = ["Group", "actions", "configuration", "man_page", "own_groups", "usage"]
+
+Group = argparse._ArgumentGroup  # noqa: SLF001  # argparse tells of groups nowhere else
 
 _ABOUT = (
     "Each command says what to do next if it cannot read its input. `pmdswp COMMAND --help` shows the arguments of "
@@ -24,7 +26,6 @@ def man_page() -> str:
 
 def _lines() -> Iterator[str]:
     parsers = {name: command_parser(name) for name in COMMANDS}
-    *_, configuration = parsers["decode"]._action_groups  # noqa: SLF001  # argparse tells it nowhere else
     yield f'.TH PMDSWP 1 "" "pmdswp {pmdswp.__version__}" "User Commands"'
     yield from (".SH NAME", r"pmdswp \- page-table swap entries of Linux, decoded and encoded byte for byte")
     yield from (".SH SYNOPSIS", r".B pmdswp", r".I COMMAND", r"[\fIARGUMENT\fR ...]")
@@ -35,20 +36,33 @@ def _lines() -> Iterator[str]:
             *(line for name in names for line in _item(f"pmdswp {name}", COMMANDS[name])),
         )
     for name, parser in parsers.items():
-        groups = [group for group in parser._action_groups if not str(group.title).startswith("kernel")]  # noqa: SLF001
         yield f".SH PMDSWP {name.upper()}"
-        yield from _arguments(groups)
+        yield from _arguments(own_groups(parser))
         yield ".SS Examples"
         yield from _examples(name)
     yield ".SH KERNEL AND CONFIGURATION"
-    yield from _arguments([configuration])
+    yield from _arguments([configuration()])
     yield ".SH EXIT STATUS"
     yield from (line for status, when in EXIT_STATUS.items() for line in _item(str(status), when))
 
 
-def _arguments(groups: list[argparse._ArgumentGroup]) -> Iterator[str]:
-    actions = (action for group in groups for action in group._group_actions if action.dest != "help")  # noqa: SLF001
-    yield from (line for action in actions for line in _item(usage(action), action.help or ""))
+def own_groups(parser: argparse.ArgumentParser) -> list[Group]:
+    """The arguments of a command but for those of a kernel and its configuration."""
+    return [group for group in parser._action_groups if not str(group.title).startswith("kernel")]  # noqa: SLF001
+
+
+def configuration() -> Group:
+    """The arguments of a kernel and its configuration."""
+    return command_parser("decode")._action_groups[-1]  # noqa: SLF001
+
+
+def actions(groups: Iterable[Group]) -> Iterator[argparse.Action]:
+    """The arguments of groups, without `--help`."""
+    return (action for group in groups for action in group._group_actions if action.dest != "help")  # noqa: SLF001
+
+
+def _arguments(groups: Iterable[Group]) -> Iterator[str]:
+    yield from (line for action in actions(groups) for line in _item(usage(action), action.help or ""))
 
 
 def _examples(name: str) -> Iterator[str]:

@@ -75,7 +75,7 @@ def do_huge_pmd_swap_page(m: Kernel, vma: Vma, haddr: int, pmd: Pmd, *, write: b
     original = vma.mm.entry(pmd)
     device, offset = m.swap_slot(original)
     was = m.view((vma.mm, pmd))
-    tokens = [device.contents(slot) for slot in range(offset, offset + m.nr)]
+    tokens = device.contents_of(was.slots.run)
     folio = _cached_or_read(m, device, offset)
     if folio is None:
         return _split_and_go_on(m, vma, pmd)
@@ -112,7 +112,7 @@ def _not_to_be_mapped(m: Kernel, vma: Vma, pmd: Pmd, was: View, folio: Folio) ->
 def _split_and_go_on(m: Kernel, vma: Vma, pmd: Pmd, *rules: str) -> _Next:
     was = m.view((vma.mm, pmd))
     slots = was.slots
-    tokens = [slots.device.contents(slot) for slot in range(slots.first, slots.first + m.nr)]
+    tokens = slots.device.contents_of(slots.run)
     split_huge_pmd(m, vma.mm, pmd)
     m.rule("9.3", "G7", "G10", "2.7", *rules, was=was)
     if slots.uncached and slots.in_zswap:

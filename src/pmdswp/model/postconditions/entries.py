@@ -30,13 +30,12 @@ def _counts_follow_the_entries(o: Obeyed) -> bool:
 def _named(o: Obeyed, view: View) -> Iterator[int]:
     """The slots that the PMDs name, or the PTEs in their tables: each as often as there is an entry for it."""
     slots = o.now.slots
-    run = range(slots.first, slots.first + o.m.nr)
     for place in view.places:
         if o.m.pmd.entries[place.word].leaf == (slots.device.type, slots.first):
-            yield from run
+            yield from slots.run
         leaves = (o.m.pte.entries[word].leaf for word in place.words)
         yield from (
-            leaf.offset for leaf in leaves if leaf and leaf.swp_type == slots.device.type and leaf.offset in run
+            leaf.offset for leaf in leaves if leaf and leaf.swp_type == slots.device.type and leaf.offset in slots.run
         )
 
 

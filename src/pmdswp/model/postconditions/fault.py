@@ -115,5 +115,4 @@ def _has_the_data_of_the_slots(o: Obeyed) -> bool:
 @promised("9.21")
 def _keeps_the_data(o: Obeyed) -> bool:
     slots = o.now.slots
-    contents = [slots.device.contents(slot) for slot in range(slots.first, slots.first + o.m.nr)]
-    return o.was.slots.uncached and bool(o.was.slots.in_zswap) and contents == o.answer
+    return o.was.slots.uncached and bool(o.was.slots.in_zswap) and slots.device.contents_of(slots.run) == o.answer

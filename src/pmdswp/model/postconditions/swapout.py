@@ -60,9 +60,8 @@ def _every_mapping_became_an_entry(o: Obeyed) -> bool:
 @promised("10.10")
 def _has_a_copy_and_stays_cached(o: Obeyed) -> bool:
     slots, folio = o.now.slots, o.now.folio
-    run = range(slots.first, slots.first + len(slots.references))
     device = slots.device
-    copies = [0 if slot in slots.zeros else device.zswap.get(slot, device.disk[slot]) for slot in run]
+    copies = [0 if slot in slots.zeros else device.zswap.get(slot, device.disk[slot]) for slot in slots.run]
     return (
         copies == list(folio.data) and not folio.dirty and folio.device is device and slots.cache == o.was.slots.cache
     )
@@ -71,9 +70,8 @@ def _has_a_copy_and_stays_cached(o: Obeyed) -> bool:
 @promised("10.11")
 def _zeros_are_only_noted(o: Obeyed) -> bool:
     slots = o.now.slots
-    run = range(slots.first, slots.first + len(slots.references))
-    not_written = not slots.in_zswap and not any(slots.device.disk[slot] is not None for slot in run)
-    return not any(o.now.folio.data) and slots.zeros == tuple(run) and not_written
+    not_written = not slots.in_zswap and not any(slots.device.disk[slot] is not None for slot in slots.run)
+    return not any(o.now.folio.data) and slots.zeros == tuple(slots.run) and not_written
 
 
 @promised("10.12")

@@ -37,9 +37,9 @@ def _is_split_for_what_zswap_has(o: Obeyed) -> bool:
 
 @promised("4.6")
 def _has_all_or_none(o: Obeyed) -> bool:
-    slots, nr = o.now.slots, len(o.now.slots.references)
-    kept = tuple(slots.device.zswap.get(slots.first + i) for i in range(nr))
-    return kept == (o.now.folio.data if o.answer else (None,) * nr)
+    slots = o.now.slots
+    kept = tuple(map(slots.device.zswap.get, slots.run))
+    return kept == (o.now.folio.data if o.answer else (None,) * len(slots.run))
 
 
 @promised("4.7")

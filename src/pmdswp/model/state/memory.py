@@ -164,6 +164,10 @@ class SwapDevice:
             return 0
         return self.zswap[slot] if slot in self.zswap else self.disk[slot]
 
+    def contents_of(self, run: range) -> list[int | None]:
+        """The same of a run of slots."""
+        return [self.contents(slot) for slot in run]
+
     def free_slot(self, slot: int) -> None:
         """Give a slot back: its copy in zswap goes with it, and nobody may read the disk there."""
         self.zswap.pop(slot, None)

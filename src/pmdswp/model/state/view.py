@@ -10,6 +10,7 @@ from pmdswp.model.state.memory import Folio, SwapDevice
 from pmdswp.model.state.mm import AnonVma, Mm
 from pmdswp.model.state.pgtable import Pmd, PteTable
 from pmdswp.model.state.services import Services
+from pmdswp.softleaf import SoftLeafType
 
 __all__ = ["At", "FolioState", "Place", "Slots", "View"]
 
@@ -44,6 +45,11 @@ class Slots(NamedTuple):
     whole: Folio | None
     in_zswap: tuple[int, ...]
     zeros: tuple[int, ...]
+
+    @property
+    def run(self) -> range:
+        """The numbers of the slots."""
+        return range(self.first, self.first + len(self.references))
 
     @property
     def uncached(self) -> bool:
@@ -106,6 +112,11 @@ class View:
     def there(self) -> Place:
         """The second PMD: where something goes."""
         return self.places[1]
+
+    @property
+    def is_swapped(self) -> bool:
+        """Whether the first PMD is a swap PMD."""
+        return self._m.pmd.entries[self.here.word].kind is SoftLeafType.SWAP
 
     @property
     def slots(self) -> Slots:

@@ -58,7 +58,7 @@ def madvise_free(m: Kernel, vma: Vma, start: int, end: int) -> Freed:
             continue
         pages = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
         freed.lazy.extend(haddr + (i << m.page_shift) for i in _free_ptes(m, mm, pmd.ptes(), pages))
-        if m.pmd.entries[was.here.word].kind is SoftLeafType.SWAP:
+        if was.is_swapped:
             m.rule("2.7", "6.17", was=was, answer=pages)
     return freed
 
@@ -170,7 +170,7 @@ def _cold_or_pageout(m: Kernel, vma: Vma, start: int, end: int, *, pageout: bool
         elif pmd.table is None and folios:
             pmd.word = m.pmd.mkold(pmd.word)
         m.rule("B.1", was=was, answer=shared)
-        if m.pmd.entries[was.here.word].kind is SoftLeafType.SWAP:
+        if was.is_swapped:
             m.rule("6.18", was=was)
 
 

@@ -92,7 +92,7 @@ def split_vmas(m: Kernel, mm: Mm, *addresses: int) -> None:
             if address & m.pmd_size - 1 and pmd is not None:
                 was = m.view((mm, pmd))
                 split_huge_pmd(m, mm, pmd)
-                if m.pmd.entries[was.here.word].kind is SoftLeafType.SWAP:
+                if was.is_swapped:
                     m.rule("1.8", "2.7", was=was)
             other = vma.clone(mm, address, vma.end, vma.linear_index(address))
             vma.end = address

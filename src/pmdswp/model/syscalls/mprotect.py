@@ -24,7 +24,6 @@ class _Walked(NamedTuple):
 
     pmd: Pmd
     was: View
-    was_swapped: bool
     table: PteTable | None
     ptes: range
 
@@ -35,13 +34,13 @@ def _walk(m: Kernel, mm: Mm, start: int, end: int) -> Iterator[_Walked]:
         entry = mm.entry(pmd)
         if entry.state is State.NONE:
             continue
-        was, was_swapped = m.view((mm, pmd)), entry.kind is SoftLeafType.SWAP
+        was = m.view((mm, pmd))
         if pmd.table is None and last - first < m.pmd_size:
             split_huge_pmd(m, mm, pmd)
-            if was_swapped:
+            if was.is_swapped:
                 m.rule("2.7", was=was)
         ptes = range(first - haddr >> m.page_shift, last - haddr >> m.page_shift)
-        yield _Walked(pmd, was, was_swapped, pmd.table, ptes)
+        yield _Walked(pmd, was, pmd.table, ptes)
 
 
 def mprotect(m: Kernel, mm: Mm, address: int, end: int, *, write: bool, read: bool = True) -> None:
@@ -70,14 +69,14 @@ def mprotect(m: Kernel, mm: Mm, address: int, end: int, *, write: bool, read: bo
 
 def change_protection(m: Kernel, vma: Vma, start: int, end: int, *, write: bool) -> None:
     """mprotect: present pages lose the write bit; exclusive ones get it back. A swap PMD stays as it is."""
-    for pmd, was, was_swapped, table, ptes in _walk(m, vma.mm, start, end):
+    for pmd, was, table, ptes in _walk(m, vma.mm, start, end):
         if table is None:
             entry = m.pmd.entries[pmd.word]
             if not write:
                 pmd.word = _make_readable(m, m.pmd, entry)
             elif entry.state is State.PRESENT and m.mem_map[m.pmd.frames[pmd.word]].exclusive:
                 pmd.word = _upgraded(m, m.pmd, vma, pmd.word)
-            if was_swapped:
+            if was.is_swapped:
                 m.rule("6.3", was=was)
             continue
         _spread_soft_dirty(m, table, ptes)
@@ -139,7 +138,7 @@ def _make_readable(m: Kernel, words: Words, entry: Entry) -> int:
 def change_uffd_wp(m: Kernel, vma: Vma, start: int, end: int, *, protect: bool) -> None:
     """UFFDIO_WRITEPROTECT: arm or disarm. The bit of a swap PMD is set or cleared in place."""
     change_pte = m.arch.pte_swp_mkuffd if protect else m.arch.pte_swp_clear_uffd
-    for pmd, was, was_swapped, table, ptes in _walk(m, vma.mm, start, end):
+    for pmd, was, table, ptes in _walk(m, vma.mm, start, end):
         if table is None:
             _change_uffd_of_pmd(m, vma, pmd, protect=protect)
         else:
@@ -154,7 +153,7 @@ def change_uffd_wp(m: Kernel, vma: Vma, start: int, end: int, *, protect: bool) 
                 elif entry.state is State.SOFTLEAF and entry.kind is not SoftLeafType.MARKER:
                     words[i] = change_pte(words[i])
                     m.on_ptes.add("6.5")
-        if was_swapped:
+        if was.is_swapped:
             m.rule("6.5", was=was, answer=(protect, ptes))
 
 
@@ -175,14 +174,14 @@ def clear_refs_soft_dirty(m: Kernel, mm: Mm) -> None:
     """Writing 4 to clear_refs: every page is clean, and the next write to it will fault."""
     for vma in mm.vmas:
         vma.soft_dirty = False
-        for pmd, was, was_swapped, table, ptes in _walk(m, mm, vma.start, vma.end):
+        for pmd, was, table, ptes in _walk(m, mm, vma.start, vma.end):
             if table is None:
                 entry = mm.entry(pmd)
                 if entry.state is State.PRESENT:
                     pmd.word = m.pmd.clear_soft_dirty(m.pmd.wrprotect(pmd.word))
                 else:
                     clear_soft_dirty_pmd(m, pmd, entry)
-                    if was_swapped:
+                    if was.is_swapped:
                         m.rule("6.7", was=was)
             else:
                 words = table.words

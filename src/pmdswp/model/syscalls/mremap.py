@@ -92,7 +92,7 @@ def move_page_tables(m: Kernel, vma: Vma, old: int, new: int, length: int) -> No
                     first_pte, to = (one % size >> m.page_shift for one in (old + start - new, start))
                     moved = range(first_pte, first_pte + (stop - start >> m.page_shift))
                     m.rule("6.20", was=was, answer=(moved, to - first_pte))
-                if m.pmd.entries[was.here.word].kind is SoftLeafType.SWAP:
+                if was.is_swapped:
                     m.rule("2.7", was=was)
 
 
