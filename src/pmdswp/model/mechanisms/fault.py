@@ -34,14 +34,15 @@ def handle_mm_fault(m: Kernel, vma: Vma, address: int, *, write: bool) -> VmFaul
     pmd = vma.mm.pmd(haddr)
     entry = vma.mm.entry(pmd)
     result: VmFault | _Next = _Next.FALLBACK
-    m.rule("1.3" if entry.state is State.SOFTLEAF else "1.5", was=m.view((vma.mm, pmd)))
+    is_swapped = entry.kind is SoftLeafType.SWAP
+    rules = ("1.3", "1.1", "1.2") if is_swapped else ("1.3",) if entry.state is State.SOFTLEAF else ("1.5",)
+    m.rule(*rules, was=m.view((vma.mm, pmd)))
     if entry.state is State.NONE:
         if vma.huge and vma.start <= haddr and haddr + m.pmd_size <= vma.end:
             result = _do_huge_pmd_anonymous_page(m, vma, haddr, pmd)
     elif entry.state is State.PRESENT:
         result = _do_huge_pmd_wp_page(m, vma, pmd)
-    elif entry.kind is SoftLeafType.SWAP:
-        m.rule("1.1", "1.2", was=m.view((vma.mm, pmd)))
+    elif is_swapped:
         result = do_huge_pmd_swap_page(m, vma, haddr, pmd, write=write)
     elif entry.state is State.SOFTLEAF:
         migration_entry_wait(m, entry)

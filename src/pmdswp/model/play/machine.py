@@ -23,7 +23,6 @@ from pmdswp.model.postconditions import judge
 from pmdswp.model.state.base import DEFAULT_BASE, base_of
 from pmdswp.model.state.failures import KernelBug, KernelError
 from pmdswp.model.state.memory import SwapDevice
-from pmdswp.model.state.pgtable import Pmd
 from pmdswp.model.state.switches import Switches
 from pmdswp.model.syscalls.swapoff import swapoff
 
@@ -127,17 +126,12 @@ class Machine(World[Process]):
         device = self.device(type)
         if slot not in range(device.nr_slots):
             raise ValueError(f"device {type} has {device.nr_slots} slots, and none is {slot:#x}")
+        first = slot - slot % self.nr
         pmds = [(process.mm, pmd) for process in self.processes for pmd in process.mm.pmds.values()]
-        named = [one for one in pmds if self._names(one[1], device, slot)]
-        was = self.view(*named, slots=(device, slot - slot % self.nr, self.nr))
+        named = [one for one in pmds if self.pmd.entries[one[1].word].leaf == (device.type, first)]
+        was = self.view(*named, slots=(device, first, self.nr))
         yield device
         self.rule("G10", was=was)
-
-    def _names(self, pmd: Pmd, device: SwapDevice, slot: int) -> bool:
-        """Whether a swap PMD names a slot."""
-        leaf = self.pmd.entries[pmd.word].leaf
-        first = slot - slot % self.nr
-        return pmd.table is None and leaf is not None and leaf == (device.type, first)
 
     @operation
     def reclaim_slot(self, type: int, slot: int) -> None:
